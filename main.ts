@@ -1,0 +1,99 @@
+import { cpuUsage } from "node:process";
+import { runOnce, serve } from "./src/app.ts";
+import { parseCommandLine, usage } from "./src/cli.ts";
+import { systemClock } from "./src/clock.ts";
+import { configure, describe } from "./src/config.ts";
+import { EXIT } from "./src/exit_code.ts";
+import type { Ground } from "./src/ground.ts";
+import { listen, PortError } from "./src/listen.ts";
+import { createLog } from "./src/log.ts";
+import { createTransport } from "./src/okdata/transport.ts";
+import { createOutput } from "./src/output.ts";
+import { systemRandom } from "./src/random.ts";
+import { VERSION } from "./src/version.ts";
+
+const stdout = createOutput(Deno.stdout);
+const stderr = createOutput(Deno.stderr);
+
+/** Does what the command line says and returns the exit code. */
+async function run(args: string[]): Promise<number> {
+  const { command, view, flags, problems } = parseCommandLine(args);
+  if (command.name === "help") return print(usage());
+  if (command.name === "version") return print(`dataplatform-probe ${VERSION}\n`);
+
+  const input = { flags, env: (name: string) => Deno.env.get(name) };
+  const configured = configure(input, () => systemRandom.hex(4));
+  if (!configured.ok) problems.push(...configured.problems);
+  if (!configured.ok || problems.length > 0) return refuse(problems);
+  if (command.name === "print-config") return print(describe(input));
+
+  const { config } = configured;
+  const watched = Deno.stderr.isTerminal();
+  const ground: Ground = {
+    clock: systemClock,
+    random: systemRandom,
+    exchange: createTransport(systemClock),
+    listen,
+    log: await createLog({
+      level: config.logLevel,
+      format: config.logFormat ?? (watched || config.localRun ? "text" : "json"),
+      color: watched && !Deno.noColor,
+      appId: config.appId,
+      output: stderr,
+    }),
+    stdout,
+    progress: watched ? stderr : null,
+    terminal: () => ({ width: terminalWidth(), color: Deno.stdout.isTerminal() && !Deno.noColor }),
+    usage: resourceUsage,
+    build: { deno: Deno.version.deno, target: Deno.build.target },
+  };
+  const signal = stopSignal();
+  try {
+    return command.name === "run"
+      ? await runOnce(config, view, command, ground, signal)
+      : await serve(config, view, ground, signal);
+  } catch (error) {
+    if (error instanceof PortError) return refuse([error.message]);
+    throw error;
+  }
+}
+
+function print(text: string): number {
+  stdout.write(text);
+  return EXIT.ok;
+}
+
+function refuse(problems: string[]): number {
+  stderr.write(problems.map((problem) => `dataplatform-probe: ${problem}\n`).join(""));
+  return EXIT.usage;
+}
+
+/** Aborts at the first SIGINT or SIGTERM, with its name; a second one ends the process at once. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(name, () => {
+      if (stop.signal.aborted) Deno.exit(EXIT.interrupted);
+      stop.abort(name);
+    });
+  }
+  return stop.signal;
+}
+
+/** Tables that do not go to a terminal are as wide as they need to be. */
+function terminalWidth(): number {
+  if (!Deno.stdout.isTerminal()) return Infinity;
+  return Deno.consoleSize().columns || 80;
+}
+
+function resourceUsage() {
+  const { user, system } = cpuUsage();
+  const { rss, heapUsed } = Deno.memoryUsage();
+  return { cpuSeconds: (user + system) / 1e6, residentBytes: rss, heapBytes: heapUsed };
+}
+
+if (import.meta.main) {
+  const exitCode = await run(Deno.args);
+  await Promise.all([stdout.flush(), stderr.flush()]);
+  Deno.exit(exitCode);
+}

@@ -1,0 +1,270 @@
+import { Backlog } from "./backlog.ts";
+import type { View } from "./cli.ts";
+import { sleep } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { EXIT, exitCodeOf } from "./exit_code.ts";
+import type { Ground } from "./ground.ts";
+import { Metrics } from "./metrics.ts";
+import { createClient } from "./okdata/client.ts";
+import { createProbe, type Probe, type ProbeOptions } from "./probe.ts";
+import { inspectError, lineOf, logTask, tableOf } from "./report.ts";
+import { every, isStalled, type Loop, type Tick } from "./schedule.ts";
+import { createServer } from "./server.ts";
+import { DOCUMENT_VERSION, settledMs, type SettledTask, taskToJson } from "./task.ts";
+import { VERSION } from "./version.ts";
+
+/** How long tasks in flight get when the probe is told to stop. */
+const GRACE_MS = 8_000;
+
+/** Probes until `signal` aborts; returns the exit code. Throws when the port cannot be had. */
+export async function serve(
+  config: Config,
+  view: View,
+  ground: Ground,
+  signal: AbortSignal,
+): Promise<number> {
+  const { clock, log, stdout } = ground;
+  const slots = new AbortController();
+  const tasks = new AbortController();
+  const loops: Loop[] = [];
+  const inFlight = new Set<Promise<void>>();
+  const broken = Promise.withResolvers<never>();
+
+  const backlog = new Backlog(config.maxTrackedTasks, (count) => metrics.dismissed(count));
+  const metrics = new Metrics({
+    appId: config.appId,
+    datasetIds: config.datasetIds,
+    build: { version: VERSION, ...ground.build },
+    startTimeSeconds: clock.now() / 1e3,
+    read: () => ({
+      tracked: backlog.counts,
+      oldestPendingAgeSeconds: oldestPendingAgeSeconds(),
+      ...ground.usage(),
+    }),
+  });
+  const probe = probeOf(config, ground, backlog, {
+    onCreated: ({ datasetId }) => metrics.created(datasetId),
+    onSettled(task, error) {
+      metrics.settled(task, settledMs(task) ?? 0);
+      logTask(log, task, error);
+      startTable();
+    },
+  });
+  const server = createServer({
+    appId: config.appId,
+    render: (format) => metrics.render(format),
+    page: (query) => backlog.page(query),
+    stalledLoops: () => isDraining() ? [] : loops.filter(isStalled).map(({ name }) => name),
+    isDraining,
+    onError: (error) => log.error("failed to answer: {error}", { error: inspectError(error) }),
+  });
+
+  const listener = ground.listen(config.host, config.port, (request) => server.fetch(request));
+  log.info("dataplatform-probe {version} probes {target} every {interval} s; see {url}", {
+    version: VERSION,
+    target: `${config.apiUrl}/${config.datasetIds.join(",")}`,
+    interval: config.taskIntervalSeconds,
+    url: listener.url,
+  });
+  config.datasetIds.forEach((datasetId, i) => {
+    const phase = i / config.datasetIds.length;
+    loop("probe", config.taskIntervalSeconds, phase, (tick) => runSlot(datasetId, tick));
+  });
+  loop("prune", config.cleanTasksIntervalSeconds, 1, prune);
+
+  const exitCode = await untilStoppedOrBroken();
+  slots.abort();
+  log.info("stopping with {in_flight} tasks in flight", { in_flight: inFlight.size });
+  await Promise.race([Promise.all(inFlight), sleep(clock, GRACE_MS)]);
+  const abandoned = backlog.counts.PENDING;
+  tasks.abort(new Error("the probe has stopped"));
+  if (abandoned > 0) log.warn("abandoned {abandoned} tasks, still pending", { abandoned });
+  if (isTabled()) printTable();
+  await listener.close();
+  log.info("stopped");
+  return exitCode;
+
+  function loop(
+    name: string,
+    intervalSeconds: number,
+    phase: number,
+    handler: (tick: Tick) => void,
+  ): void {
+    const intervalMs = intervalSeconds * 1e3;
+    const options = { clock, signal: slots.signal, phaseMs: phase * intervalMs };
+    loops.push(every(name, intervalMs, handler, options));
+  }
+
+  function runSlot(datasetId: string, { skipped, lagMs }: Tick): void {
+    metrics.lag("probe", lagMs);
+    if (skipped > 0) {
+      metrics.skipped("late", skipped);
+      log.warn("skipped {skipped} slots of {dataset_id}: the probe itself was held up", {
+        skipped,
+        dataset_id: datasetId,
+      });
+    }
+    const task = probe(datasetId, tasks.signal);
+    if (task) return follow(task);
+    metrics.skipped("in_flight", 1);
+    log.warn("skipped a slot of {dataset_id}: {in_flight} tasks are in flight", {
+      dataset_id: datasetId,
+      in_flight: config.maxInFlightTasks,
+    });
+  }
+
+  function follow(task: Promise<unknown>): void {
+    const followed: Promise<void> = task
+      .then(() => {}, broken.reject)
+      .finally(() => inFlight.delete(followed));
+    inFlight.add(followed);
+  }
+
+  function prune({ lagMs }: Tick): void {
+    metrics.lag("prune", lagMs);
+    const dismissed = backlog.prune(clock.monotonic() - config.dismissTaskSeconds * 1e3);
+    log.debug("dismissed {dismissed} old tasks", { dismissed });
+  }
+
+  function untilStoppedOrBroken(): Promise<number> {
+    return Promise.race([untilAborted(signal), broken.promise]).then(() => EXIT.ok, (error) => {
+      log.error("stopping, because what cannot be has happened: {error}", {
+        error: inspectError(error),
+      });
+      return EXIT.brokenInvariant;
+    });
+  }
+
+  function isDraining(): boolean {
+    return slots.signal.aborted;
+  }
+
+  function isTabled(): boolean {
+    return view.table || config.localRun;
+  }
+
+  /** The first table comes with the first settled task: before it there is nothing to see. */
+  function startTable(): void {
+    if (!isTabled() || loops.some(({ name }) => name === "table")) return;
+    loop("table", config.tableIntervalSeconds, 0, printTable);
+  }
+
+  function printTable(): void {
+    stdout.write(tableFor(config, view, ground, backlog));
+  }
+
+  function oldestPendingAgeSeconds(): number {
+    const oldest = backlog.oldestPending;
+    return oldest ? (clock.monotonic() - oldest.createdMonotonicMs) / 1e3 : 0;
+  }
+}
+
+/**
+ * Creates `count` tasks of each dataset, an interval apart, and returns the exit code. Opens no
+ * port. When `signal` aborts, the tasks in flight are given up.
+ */
+export async function runOnce(
+  config: Config,
+  view: View,
+  { count, json }: { count: number; json: boolean },
+  ground: Ground,
+  signal: AbortSignal,
+): Promise<number> {
+  const { clock, log, stdout } = ground;
+  const settled: SettledTask[] = [];
+  const lines = lineWriter(ground, count * config.datasetIds.length);
+  const backlog = new Backlog(config.maxTrackedTasks, () => {});
+  const probe = probeOf(config, ground, backlog, {
+    onCreated() {},
+    onSettled(task, error) {
+      settled.push(task);
+      lines.write(json ? "" : lineOf(task) + "\n");
+      if (task.state === "FAILED" && task.reason === "internal") logTask(log, task, error);
+    },
+  });
+
+  await Promise.all(config.datasetIds.map(probeTimes));
+  await lines.end();
+
+  if (json) {
+    const tasks = settled
+      .sort((a, b) => a.seqno - b.seqno)
+      .map((task) => taskToJson(task, config.appId));
+    stdout.write(JSON.stringify({ version: DOCUMENT_VERSION, tasks }, null, 2) + "\n");
+  } else if (view.table) {
+    stdout.write(tableFor(config, view, ground, backlog));
+  }
+  if (signal.aborted) return signal.reason === "SIGTERM" ? EXIT.terminated : EXIT.interrupted;
+  return exitCodeOf(settled);
+
+  async function probeTimes(datasetId: string, i: number): Promise<void> {
+    const intervalMs = config.taskIntervalSeconds * 1e3;
+    const phaseMs = i * intervalMs / config.datasetIds.length;
+    const enough = new AbortController();
+    const end = AbortSignal.any([enough.signal, signal]);
+    const tasks: Promise<unknown>[] = [];
+    every("probe", intervalMs, () => {
+      const task = probe(datasetId, signal);
+      if (task) tasks.push(task);
+      if (tasks.length === count) enough.abort();
+    }, { clock, signal: end, phaseMs });
+    await untilAborted(end);
+    await Promise.all(tasks);
+  }
+}
+
+/** The probe as the main loop and the one-off runs have it in common. */
+function probeOf(
+  config: Config,
+  { clock, random, exchange }: Ground,
+  backlog: Backlog,
+  listeners: Pick<ProbeOptions, "onCreated" | "onSettled">,
+): Probe {
+  const getDataset = createClient({
+    exchange,
+    clock,
+    random,
+    apiUrl: config.apiUrl,
+    taskTimeoutMs: config.taskTimeoutSeconds * 1e3,
+    requestTimeoutMs: config.requestTimeoutSeconds * 1e3,
+    retries: config.retries,
+    userAgent: `dataplatform-probe/${VERSION}`,
+  });
+  const maxInFlight = config.maxInFlightTasks;
+  return createProbe({ getDataset, clock, random, backlog, maxInFlight, ...listeners });
+}
+
+function tableFor(config: Config, view: View, ground: Ground, backlog: Backlog): string {
+  const { datasetIds } = config;
+  const shown = { datasetIds, nowMs: ground.clock.now(), rows: view.rows };
+  return tableOf(backlog, shown, { ...ground.terminal(), utc: view.utc });
+}
+
+/** Writes a one-off run's lines, keeping the count of tasks under them where somebody watches. */
+function lineWriter({ stdout, progress }: Ground, total: number) {
+  let done = 0;
+  let turn = Promise.resolve();
+  return {
+    write(line: string): void {
+      turn = turn.then(async () => {
+        progress?.write("\r\x1b[K");
+        await progress?.flush();
+        stdout.write(line);
+        await stdout.flush();
+        progress?.write(`${++done} of ${total} tasks`);
+      });
+    },
+    async end(): Promise<void> {
+      await turn;
+      progress?.write("\r\x1b[K");
+      await progress?.flush();
+    },
+  };
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

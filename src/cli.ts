@@ -1,0 +1,162 @@
+import { parseArgs } from "@std/cli/parse-args";
+import { closestString } from "@std/text/closest-string";
+import { count, SETTINGS } from "./config.ts";
+
+/** What the program is asked to do. */
+export type Command =
+  | { name: "serve" }
+  | { name: "run"; count: number; json: boolean }
+  | { name: "print-config" | "help" | "version" };
+
+/** How tasks are shown. */
+export type View = { table: boolean; rows: number; utc: boolean };
+
+export type CommandLine = {
+  command: Command;
+  view: View;
+  /** Settings given as flags, by the flag's name. */
+  flags: Record<string, string | undefined>;
+  /** A line for each thing that is wrong; with any of them the rest is not to be used. */
+  problems: string[];
+};
+
+const SWITCHES = {
+  table: "print the tracked tasks, now and then",
+  once: "one task of each dataset, then exit",
+  json: "with --once, --count: one JSON document instead of lines",
+  utc: "times in UTC",
+  "print-config": "print the settings and where each comes from, then exit",
+  help: "print this text, then exit",
+  version: "print the version, then exit",
+};
+
+const VALUES = {
+  count: { value: "N", help: "N tasks of each dataset, one interval apart, then exit" },
+  rows: { value: "N", help: "rows of a table (20)" },
+};
+
+/** `LOCAL_RUN` and its like may stand without a value. */
+const BOOLEAN_SETTINGS = new Set<string>([SETTINGS.localRun.flag, SETTINGS.localServicesOnly.flag]);
+
+const SETTING_FLAGS = Object.values(SETTINGS).flatMap((setting) =>
+  "flag" in setting ? [setting.flag as string] : []
+);
+
+/** Reads the command line. Never throws: what is wrong is listed in `problems`. */
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  const problems: string[] = [];
+  const valued = [...SETTING_FLAGS, ...Object.keys(VALUES)];
+  const known = [...valued, ...Object.keys(SWITCHES)];
+
+  const given: Record<string, unknown> = parseArgs(joinNegativeNumbers(args, valued), {
+    string: valued,
+    boolean: Object.keys(SWITCHES),
+    alias: { h: "help", V: "version" },
+    unknown(argument: string, name?: string) {
+      problems.push(
+        name === undefined
+          ? `${argument}: expected only flags; a flag's value follows it as --flag value`
+          : `${argument.split("=")[0]}: unknown flag; did you mean --${
+            closestString(name, known)
+          }?`,
+      );
+      return false;
+    },
+  });
+  for (const name of Object.keys(SWITCHES)) {
+    const argument = args.find((each) => each.startsWith(`--${name}=`));
+    if (argument) {
+      problems.push(`--${name}: expected no value, got ${argument.slice(name.length + 3)}`);
+    }
+  }
+
+  const flags: CommandLine["flags"] = {};
+  for (const flag of SETTING_FLAGS) {
+    const value = given[flag];
+    if (value === "" && BOOLEAN_SETTINGS.has(flag)) flags[flag] = "true";
+    else if (value === "") problems.push(`--${flag}: expected a value, got nothing`);
+    else if (value !== undefined) flags[flag] = String(value);
+  }
+  const counted = (flag: keyof typeof VALUES, fallback: number) => {
+    if (given[flag] === undefined) return fallback;
+    const { data, error } = count.safeParse(given[flag]);
+    if (error) {
+      problems.push(`--${flag}: expected ${error.issues[0].message}, got "${given[flag]}"`);
+    }
+    return data ?? fallback;
+  };
+  const rows = counted("rows", 20);
+  const number = counted("count", 1);
+
+  const oneOff = given.once || given.count !== undefined;
+  if (given.once && given.count !== undefined) problems.push("--once: not together with --count");
+  if (given.json && given.table) problems.push("--json: not together with --table");
+  if (given.json && !oneOff) problems.push("--json: only together with --once or --count");
+
+  const command: Command = given.help
+    ? { name: "help" }
+    : given.version
+    ? { name: "version" }
+    : given["print-config"]
+    ? { name: "print-config" }
+    : oneOff
+    ? { name: "run", count: number, json: given.json === true }
+    : { name: "serve" };
+  return {
+    command,
+    view: { table: given.table === true, rows, utc: given.utc === true },
+    flags,
+    problems,
+  };
+}
+
+/** The text of `--help`, at most 80 columns wide. */
+export function usage(): string {
+  const groups = new Map<string, string[]>();
+  for (const setting of Object.values(SETTINGS)) {
+    const lines = groups.get(setting.group) ?? [];
+    groups.set(setting.group, lines);
+    const note = "defaultNote" in setting
+      ? setting.defaultNote
+      : "default" in setting
+      ? setting.default
+      : undefined;
+    lines.push(
+      row("flag" in setting ? `--${setting.flag}` : "", setting.help),
+      row("", setting.env + (note ? `, default ${note}` : "")),
+    );
+  }
+  return [
+    "dataplatform-probe watches a dataplatform from the outside.",
+    "",
+    "Usage:",
+    row("dataplatform-probe", "probe until SIGINT or SIGTERM"),
+    row("dataplatform-probe --once", "probe once: exit code 0 when all is well"),
+    "",
+    "Runs:",
+    ...Object.entries(SWITCHES).map(([name, help]) => row(`--${name}`, help)),
+    ...Object.entries(VALUES).map(([name, { value, help }]) => row(`--${name} ${value}`, help)),
+    ...[...groups].flatMap(([group, lines]) => ["", `${group}:`, ...lines]),
+    "",
+    "A flag wins over the variable under it, a variable over the default.",
+    "",
+  ].join("\n");
+}
+
+function row(left: string, right: string): string {
+  return `  ${left.padEnd(26)} ${right}`.trimEnd();
+}
+
+/** The parser would take the value in `--retries -1` for a flag. */
+function joinNegativeNumbers(args: readonly string[], valued: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const last = joined.at(-1);
+    if (/^-[.\d]/.test(arg) && last?.startsWith("--") && valued.includes(last.slice(2))) {
+      joined[joined.length - 1] = `${last}=${arg}`;
+    } else {
+      joined.push(arg);
+    }
+  }
+  return joined;
+}

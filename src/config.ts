@@ -1,0 +1,308 @@
+import { z } from "zod";
+
+const MOST_DATASETS = 200;
+
+const seconds = number("seconds, from 0.001 to 2592000", 0.001, 2_592_000);
+/** A whole number, at least 1. */
+export const count = number("a whole number, at least 1", 1, Number.MAX_SAFE_INTEGER, 1);
+const flag = z.string().toLowerCase()
+  .pipe(z.enum(["true", "false", "1", "0"], "true, false, 1 or 0"))
+  .transform((value) => value === "true" || value === "1");
+const url = z.string().refine(isHttpUrl, "an http:// or https:// URL without user, query or #");
+
+/** One thing that can be configured. */
+type Setting = {
+  /** Name of the environment variable. */
+  env: string;
+  /** Name of the flag without its dashes; absent where only the environment is safe. */
+  flag?: string;
+  group: string;
+  /** What it means; the unit stands here. */
+  help: string;
+  /** As one would write it; absent when there is none. */
+  default?: string;
+  /** What the default is when it is not one value. */
+  defaultNote?: string;
+  /** Turns the written value into the one that the program uses. */
+  schema: z.ZodType<unknown, string>;
+};
+
+/** Every setting of the program, the only place with their names. */
+export const SETTINGS = {
+  datasetIds: {
+    env: "DATASET_ID",
+    flag: "dataset-id",
+    group: "What is probed",
+    help: `dataset ID, or up to ${MOST_DATASETS} separated by commas; required`,
+    schema: z.string().transform(parseDatasetIds),
+  },
+  apiUrl: {
+    env: "OKDATA_API_URL",
+    flag: "api-url",
+    group: "What is probed",
+    help: "metadata API, what stands before /{id}",
+    defaultNote: "http://localhost:8081/metadata with local services",
+    schema: url.transform((value) => value.replace(/\/+$/, "")),
+  },
+  localServicesOnly: {
+    env: "LOCAL_SERVICES_ONLY",
+    flag: "local-services-only",
+    group: "What is probed",
+    help: "probe the emulator on http://localhost:8081",
+    default: "false",
+    schema: flag,
+  },
+  taskIntervalSeconds: {
+    env: "TASK_INTERVAL_SECONDS",
+    flag: "task-interval",
+    group: "Schedule",
+    help: "seconds between tasks",
+    default: "10",
+    schema: seconds,
+  },
+  taskTimeoutSeconds: {
+    env: "TASK_TIMEOUT_SECONDS",
+    flag: "task-timeout",
+    group: "Schedule",
+    help: "deadline of a task with all its attempts, seconds",
+    default: "60",
+    schema: seconds,
+  },
+  requestTimeoutSeconds: {
+    env: "REQUEST_TIMEOUT_SECONDS",
+    flag: "request-timeout",
+    group: "Schedule",
+    help: "deadline of one attempt, seconds",
+    default: "10",
+    schema: seconds,
+  },
+  retries: {
+    env: "RETRIES",
+    flag: "retries",
+    group: "Schedule",
+    help: "retries of an attempt, 0 to 10",
+    default: "3",
+    schema: number("a whole number from 0 to 10", 0, 10, 1),
+  },
+  maxInFlightTasks: {
+    env: "MAX_IN_FLIGHT_TASKS",
+    flag: "max-in-flight-tasks",
+    group: "Schedule",
+    help: "tasks that may be in flight at once",
+    default: "1000",
+    schema: count,
+  },
+  dismissTaskSeconds: {
+    env: "DISMISS_TASK_SECONDS",
+    flag: "dismiss-task",
+    group: "Backlog",
+    help: "seconds after which a task is removed",
+    default: "86400",
+    schema: seconds,
+  },
+  cleanTasksIntervalSeconds: {
+    env: "CLEAN_TASKS_INTERVAL_SECONDS",
+    flag: "clean-tasks-interval",
+    group: "Backlog",
+    help: "seconds between cleanings of the backlog",
+    default: "300",
+    schema: seconds,
+  },
+  maxTrackedTasks: {
+    env: "MAX_TRACKED_TASKS",
+    flag: "max-tracked-tasks",
+    group: "Backlog",
+    help: "tasks kept at most; the oldest successes go first",
+    default: "100000",
+    schema: count,
+  },
+  host: {
+    env: "HOST",
+    flag: "host",
+    group: "Server",
+    help: "address on which it listens",
+    default: "0.0.0.0",
+    schema: z.string().regex(/^[A-Za-z0-9.:_%-]+$/, "an IP address or a host name"),
+  },
+  port: {
+    env: "PORT",
+    flag: "port",
+    group: "Server",
+    help: "port on which it listens; 0 for a free one",
+    default: "8000",
+    schema: number("a port from 0 to 65535", 0, 65_535, 1),
+  },
+  appId: {
+    env: "APP_ID",
+    flag: "app-id",
+    group: "Output",
+    help: "name of this probe in metrics and logs",
+    defaultNote: "8 random hex digits",
+    schema: z.string().regex(/^[\x20-\x7e]{1,128}$/, "1 to 128 printable ASCII characters"),
+  },
+  logLevel: {
+    env: "LOG_LEVEL",
+    flag: "log-level",
+    group: "Output",
+    help: "debug, info, warning or error",
+    defaultNote: "info, debug in a local run",
+    schema: z.string().toLowerCase()
+      .transform((value) => value === "warn" ? "warning" : value)
+      .pipe(z.enum(["debug", "info", "warning", "error"], "debug, info, warning or error")),
+  },
+  logFormat: {
+    env: "LOG_FORMAT",
+    flag: "log-format",
+    group: "Output",
+    help: "text or json",
+    defaultNote: "text on a terminal or in a local run",
+    schema: z.string().toLowerCase().pipe(z.enum(["text", "json"], "text or json")),
+  },
+  tableIntervalSeconds: {
+    env: "TABLE_INTERVAL_SECONDS",
+    flag: "table-interval",
+    group: "Output",
+    help: "seconds between tables",
+    default: "30",
+    schema: seconds,
+  },
+  localRun: {
+    env: "LOCAL_RUN",
+    flag: "local-run",
+    group: "Output",
+    help: "debug logs, and the table now and then",
+    default: "false",
+    schema: flag,
+  },
+} as const satisfies Record<string, Setting>;
+
+type Key = keyof typeof SETTINGS;
+type Written<K extends Key> = z.output<typeof SETTINGS[K]["schema"]>;
+type Values = {
+  [K in Key]: typeof SETTINGS[K] extends { default: string } ? Written<K> : Written<K> | undefined;
+};
+
+/** The whole configuration, checked and complete. */
+export type Config = Readonly<
+  & Omit<Values, "datasetIds" | "apiUrl" | "appId" | "logLevel">
+  & {
+    datasetIds: readonly string[];
+    apiUrl: string;
+    appId: string;
+    logLevel: NonNullable<Values["logLevel"]>;
+  }
+>;
+
+/** Where a value comes from. */
+type Source = "flag" | "environment" | "default" | "unset";
+
+/** A value as it was given, and by whom. */
+type Given = { name: string; text: string | undefined; source: Source };
+
+/** What was given: flags by their name without dashes, and a look into the environment. */
+export type Input = {
+  flags: Readonly<Record<string, string | undefined>>;
+  env: (name: string) => string | undefined;
+};
+
+/** The configuration, or a line for each thing that is wrong with what was given. */
+export type Configured =
+  | { ok: true; config: Config }
+  | { ok: false; problems: string[] };
+
+/** What the emulator of a local run serves. */
+const LOCAL_API_URL = "http://localhost:8081/metadata";
+
+/**
+ * Reads the configuration: flags win over the environment, the environment over the defaults.
+ * `newAppId` names a probe that was given no name.
+ */
+export function configure(input: Input, newAppId: () => string): Configured {
+  const problems: string[] = [];
+  const values = Object.fromEntries(
+    Object.entries(SETTINGS).map(([key, setting]: [string, Setting]) => {
+      const { name, text } = given(setting, input);
+      if (text === undefined) return [key, undefined];
+      const { data, error } = setting.schema.safeParse(text);
+      for (const { message } of error?.issues ?? []) {
+        problems.push(`${name}: expected ${message}, got ${quote(text)}`);
+      }
+      return [key, data];
+    }),
+  ) as Values;
+
+  const apiUrl = values.apiUrl ?? (values.localServicesOnly ? LOCAL_API_URL : undefined);
+  if (apiUrl === undefined && given(SETTINGS.apiUrl, input).text === undefined) {
+    problems.push(
+      "OKDATA_API_URL: expected the URL of the metadata API, or LOCAL_SERVICES_ONLY=true, got nothing",
+    );
+  }
+  if (given(SETTINGS.datasetIds, input).text === undefined) {
+    problems.unshift("DATASET_ID: expected a dataset ID, got nothing");
+  }
+  if (problems.length > 0) return { ok: false, problems };
+
+  const { datasetIds = [], appId = newAppId() } = values;
+  const { logLevel = values.localRun ? "debug" : "info" } = values;
+  const config = { ...values, datasetIds, apiUrl: apiUrl ?? "", appId, logLevel };
+  return { ok: true, config: Object.freeze(config) };
+}
+
+/** The settings as lines that a shell can read, each with where its value comes from. */
+export function describe(input: Input): string {
+  const lines = Object.values(SETTINGS).map((setting: Setting) => {
+    const { text, source } = given(setting, input);
+    if (text === undefined) return [`# ${setting.env}=`, setting.defaultNote ?? "not set"];
+    return [`${setting.env}=${shellQuote(text)}`, source];
+  });
+  const width = Math.max(...lines.map(([assignment]) => assignment.length));
+  return lines.map(([assignment, note]) => `${assignment.padEnd(width)}  # ${note}`).join("\n") +
+    "\n";
+}
+
+function given({ env, flag, default: fallback }: Setting, input: Input): Given {
+  const flagText = flag && input.flags[flag];
+  if (flagText !== undefined) return { name: `--${flag}`, text: flagText, source: "flag" };
+  const envText = input.env(env)?.trim();
+  if (envText) return { name: env, text: envText, source: "environment" };
+  return { name: env, text: fallback, source: fallback === undefined ? "unset" : "default" };
+}
+
+/** A decimal number within bounds, as a whole multiple of `step` where that is given. */
+function number(expected: string, least: number, most: number, step?: number) {
+  return z.string()
+    .regex(/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i, expected)
+    .transform(Number)
+    .refine(
+      (value) => value >= least && value <= most && (!step || value % step === 0),
+      expected,
+    );
+}
+
+function isHttpUrl(value: string): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return url !== undefined && ["http:", "https:"].includes(url.protocol) &&
+    !url.username && !url.password && !url.search && !url.hash;
+}
+
+function parseDatasetIds(value: string, context: z.RefinementCtx<string>): string[] {
+  const ids = value.split(",").map((id) => id.trim());
+  const refuse = (message: string) => context.addIssue({ code: "custom", message });
+  if (ids.some((id) => !/^[A-Za-z0-9._~-]{1,128}$/.test(id) || id === "." || id === "..")) {
+    refuse("dataset IDs of 1 to 128 letters, digits, '.', '_', '~' or '-', separated by commas");
+  }
+  if (new Set(ids).size < ids.length) refuse("each dataset ID once");
+  if (ids.length > MOST_DATASETS) {
+    refuse(`at most ${MOST_DATASETS} dataset IDs (run a second probe for more)`);
+  }
+  return ids;
+}
+
+/** A value as an error shows it: long ones cut, control characters escaped. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? text.slice(0, 79) + "…" : text);
+}
+
+function shellQuote(text: string): string {
+  return /^[\w.,:/@%+~-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

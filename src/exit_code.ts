@@ -1,0 +1,40 @@
+import type { Reason, SettledTask } from "./task.ts";
+
+/** Exit codes, as the README lists them. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  auth: 3,
+  timeout: 4,
+  unreachable: 5,
+  invalidResponse: 6,
+  brokenInvariant: 70,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+const CODE_BY_REASON: Record<Reason, number> = {
+  unauthorized: EXIT.failed,
+  not_found: EXIT.failed,
+  rate_limited: EXIT.failed,
+  server_error: EXIT.failed,
+  http: EXIT.failed,
+  internal: EXIT.failed,
+  auth: EXIT.auth,
+  timeout: EXIT.timeout,
+  dns: EXIT.unreachable,
+  connect: EXIT.unreachable,
+  tls: EXIT.unreachable,
+  reset: EXIT.unreachable,
+  invalid_response: EXIT.invalidResponse,
+};
+
+/** Exit code of a one-off run: 0 when every task succeeded, 1 when failures need different codes. */
+export function exitCodeOf(tasks: readonly SettledTask[]): number {
+  const codes = new Set(
+    tasks.flatMap((task) => task.state === "FAILED" ? [CODE_BY_REASON[task.reason]] : []),
+  );
+  if (codes.size === 0) return EXIT.ok;
+  return codes.size === 1 ? [...codes][0] : EXIT.failed;
+}

@@ -1,0 +1,134 @@
+import dns from "node:dns";
+import http from "node:http";
+import https from "node:https";
+import net from "node:net";
+import type { Clock } from "../clock.ts";
+import { OkdataError } from "./errors.ts";
+import type { Marks } from "./phases.ts";
+
+export type Request = {
+  url: URL;
+  method: "GET" | "POST";
+  headers: Record<string, string>;
+  body?: string;
+};
+
+export type Reply = {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Uint8Array;
+};
+
+/**
+ * One HTTP exchange over a connection of its own, without following redirects. Sets the marks as it
+ * passes them. Rejects with the socket's error, with an `OkdataError` for a body over
+ * {@linkcode MOST_BODY_BYTES}, or with the signal's reason.
+ */
+export type Exchange = (
+  request: Request,
+  options: { signal: AbortSignal; marks: Marks },
+) => Promise<Reply>;
+
+/** A dataset's metadata is a few kilobytes. */
+export const MOST_BODY_BYTES = 1024 * 1024;
+
+/** The exchange over real sockets, made with node:http: fetch shows no phases and no error codes. */
+export function createTransport(clock: Clock): Exchange {
+  const agents = { "http:": new MarkingAgent(clock), "https:": new SecureMarkingAgent(clock) };
+
+  return ({ url, method, headers, body }, { signal, marks }) =>
+    new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      marks.named = net.isIP(url.hostname.replace(/^\[|\]$/g, "")) === 0;
+      marks.secure = url.protocol === "https:";
+      const { request: send } = marks.secure ? https : http;
+      const agent = agents[marks.secure ? "https:" : "http:"];
+      // The agent finds the marks of the exchange among the options of its connection.
+      const request = send(url, { method, headers, agent, marks } as http.RequestOptions);
+
+      const onAbort = () => request.destroy(signal.reason);
+      signal.addEventListener("abort", onAbort, { once: true });
+      const fail = (error: unknown) => {
+        signal.removeEventListener("abort", onAbort);
+        request.destroy();
+        reject(signal.aborted ? signal.reason : error);
+      };
+
+      request.on("error", fail);
+      request.on("response", (response) => {
+        marks.headersMs = clock.monotonic();
+        const chunks: Uint8Array[] = [];
+        let length = 0;
+        response.on("error", fail);
+        response.on("data", (chunk: Uint8Array) => {
+          length += chunk.length;
+          if (length > MOST_BODY_BYTES) return fail(tooLarge());
+          chunks.push(chunk);
+        });
+        response.on("end", () => {
+          signal.removeEventListener("abort", onAbort);
+          const status = response.statusCode ?? 0;
+          resolve({ status, headers: response.headers, body: concat(chunks, length) });
+        });
+      });
+      request.end(body);
+    });
+}
+
+/** What an exchange is rejected with when the body exceeds the bound, packed or unpacked. */
+export function tooLarge(): OkdataError {
+  return new OkdataError("invalid_response", `the body is larger than ${MOST_BODY_BYTES} bytes`);
+}
+
+type ConnectOptions = net.TcpSocketConnectOpts & { marks: Marks };
+
+class MarkingAgent extends http.Agent {
+  constructor(private readonly clock: Clock) {
+    super({ keepAlive: false });
+  }
+
+  override createConnection(options: ConnectOptions): net.Socket {
+    const socket = net.connect({ ...options, lookup: markingLookup(this.clock, options.marks) });
+    socket.once("connect", () => options.marks.connectedMs = this.clock.monotonic());
+    return socket;
+  }
+}
+
+class SecureMarkingAgent extends https.Agent {
+  constructor(private readonly clock: Clock) {
+    super({ keepAlive: false, maxCachedSessions: 0 });
+  }
+
+  override createConnection(options: ConnectOptions): net.Socket {
+    const { clock } = this;
+    const lookup = markingLookup(clock, options.marks);
+    // deno-lint-ignore no-explicit-any -- the types hide what node documents
+    const socket: net.Socket = (https.Agent.prototype as any).createConnection.call(this, {
+      ...options,
+      lookup,
+    });
+    socket.once("connect", () => options.marks.connectedMs = clock.monotonic());
+    socket.once("secureConnect", () => options.marks.securedMs = clock.monotonic());
+    return socket;
+  }
+}
+
+function markingLookup(clock: Clock, marks: Marks): net.LookupFunction {
+  return (hostname, options, callback) =>
+    dns.lookup(hostname, options, (error, address, family) => {
+      if (!error) marks.resolvedMs = clock.monotonic();
+      // deno-lint-ignore no-explicit-any -- one overload of `lookup` per value of `options.all`
+      callback(error, address as any, family);
+    });
+}
+
+function concat(chunks: Uint8Array[], length: number): Uint8Array {
+  if (chunks.length === 1) return chunks[0];
+  const whole = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return whole;
+}

@@ -1,0 +1,51 @@
+/** How much may wait for a reader that does not read. */
+const MOST_WAITING_BYTES = 1024 * 1024;
+
+/** How long the end of the program waits for such a reader. */
+const LONGEST_FLUSH_MS = 1_000;
+
+/** Where text goes: standard output or standard error. */
+export type Output = {
+  /** Takes the text and returns at once. What a reader does not take is dropped beyond a bound. */
+  write(text: string): void;
+  /** Resolves when all is written, the reader is gone, or a second has passed. */
+  flush(): Promise<void>;
+};
+
+/**
+ * An output that never holds up the program and never fails: a pipe that nobody reads would stop
+ * the schedule if it were written to in place.
+ */
+export function createOutput(stream: { write(bytes: Uint8Array): Promise<number> }): Output {
+  const encoder = new TextEncoder();
+  let waiting = "";
+  let writing: Promise<void> | null = null;
+
+  async function drain(): Promise<void> {
+    try {
+      while (waiting) {
+        let bytes = encoder.encode(waiting);
+        waiting = "";
+        while (bytes.length > 0) bytes = bytes.subarray(await stream.write(bytes));
+      }
+    } catch {
+      // The reader has gone. Results are lost to it, the probe goes on.
+      waiting = "";
+    }
+  }
+
+  return {
+    write(text) {
+      if (waiting.length + text.length > MOST_WAITING_BYTES) return;
+      waiting += text;
+      writing ??= drain().finally(() => writing = null);
+    },
+    async flush() {
+      if (!writing) return;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const patience = new Promise((resolve) => timer = setTimeout(resolve, LONGEST_FLUSH_MS));
+      await Promise.race([writing, patience]);
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import type { Backlog } from "./backlog.ts";
+import type { Clock } from "./clock.ts";
+import { OkdataError } from "./okdata/errors.ts";
+import type { Random } from "./random.ts";
+import { fail, type Journey, type PendingTask, type SettledTask, succeed } from "./task.ts";
+
+/** Requests a dataset once, the way a user does; throws when that fails. */
+type GetDataset = (
+  request: { datasetId: string; traceId: string; journey: Journey },
+  signal: AbortSignal,
+) => Promise<void>;
+
+export type ProbeOptions = {
+  getDataset: GetDataset;
+  clock: Clock;
+  random: Random;
+  backlog: Backlog;
+  /** How many tasks may be pending at once. */
+  maxInFlight: number;
+  onCreated: (task: PendingTask) => void;
+  /** Hears of each settled task once, in the instant in which the backlog settles it. */
+  onSettled: (task: SettledTask, error: unknown) => void;
+};
+
+/**
+ * Creates a task for the dataset and follows it to its end. Returns null, without a task, when too
+ * many are in flight. The promise brings the settled task, or null when `signal` aborted first: the
+ * task then stays pending.
+ */
+export type Probe = (
+  datasetId: string,
+  signal: AbortSignal,
+) => Promise<SettledTask | null> | null;
+
+export function createProbe(options: ProbeOptions): Probe {
+  const { getDataset, clock, random, backlog, maxInFlight, onCreated, onSettled } = options;
+
+  async function follow(task: PendingTask, signal: AbortSignal): Promise<SettledTask | null> {
+    const journey: Journey = { attempts: [], phases: {} };
+    let settled: SettledTask;
+    let failure: unknown;
+    try {
+      await getDataset({ ...task, journey }, signal);
+      settled = succeed(task, clock.monotonic(), journey);
+    } catch (error) {
+      if (signal.aborted) return null;
+      failure = error;
+      const { reason, reply } = error instanceof OkdataError
+        ? error
+        : { reason: "internal" as const, reply: undefined };
+      settled = fail(task, clock.monotonic(), journey, reason, reply?.body);
+    }
+    backlog.settle(settled);
+    onSettled(settled, failure);
+    return settled;
+  }
+
+  return (datasetId, signal) => {
+    if (backlog.counts.PENDING >= maxInFlight) return null;
+    const task = backlog.open({
+      datasetId,
+      traceId: random.hex(16),
+      createdMs: clock.now(),
+      createdMonotonicMs: clock.monotonic(),
+    });
+    onCreated(task);
+    return follow(task, signal);
+  };
+}

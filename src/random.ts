@@ -1,0 +1,13 @@
+/** Where chance comes from; tests and simulations seed their own. */
+export type Random = {
+  /** A number from 0 up to, but without, 1. */
+  fraction(): number;
+  /** `bytes` random bytes as lower-case hexadecimal digits. */
+  hex(bytes: number): string;
+};
+
+/** The machine's own source of randomness. */
+export const systemRandom: Random = {
+  fraction: () => Math.random(),
+  hex: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)).toHex(),
+};
