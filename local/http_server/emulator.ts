@@ -32,8 +32,8 @@ export interface Counts {
 
 type Env = { Variables: { aborted?: true } };
 
-/** The emulator without a port. Once `stopping` is aborted nothing waits any more. */
-export function createEmulator(behaviour: Behaviour, stopping: AbortSignal) {
+/** The emulator without a port. */
+export function createEmulator(behaviour: Behaviour) {
   const { clientId, clientSecret, missingDatasets, requireToken } = behaviour;
   const random = mulberry32(behaviour.seed);
   const tokens = new IssuedTokens(behaviour.tokenLifetimeSeconds);
@@ -65,8 +65,7 @@ export function createEmulator(behaviour: Behaviour, stopping: AbortSignal) {
       : deservedResponse(id, c.req.header("authorization"));
 
     if (fate.delayMs > 0) {
-      const leaving = AbortSignal.any([c.req.raw.signal, stopping]);
-      const stayed = await waitedOut(fate.delayMs, leaving);
+      const stayed = await waitedOut(fate.delayMs, c.req.raw.signal);
       if (!stayed) return abandon(c, response);
     }
     const cut = fate.reset && c.req.method !== "HEAD";

@@ -69,7 +69,7 @@ export function startHttpServer(options: HttpServerOptions = {}): HttpServer {
   const stopping = new AbortController();
   const { signal } = stopping;
   const behaviour = { ...given, seed, faults };
-  const { app, ...emulator } = createEmulator(behaviour, signal);
+  const { app, ...emulator } = createEmulator(behaviour);
   const server = Deno.serve(
     { hostname, port, signal, onListen() {} },
     (request) => app.fetch(request),

@@ -210,11 +210,14 @@ Deno.test("a fault that came and went does not change what follows", async () =>
   assertEquals(rough, calm.slice(30));
 });
 
-Deno.test("without a seed every run gets its own", async () => {
-  const seedOf = () => withServer({}, ({ seed }) => Promise.resolve(seed));
-
-  assertNotEquals(await seedOf(), await seedOf());
-});
+Deno.test("two emulators at once have their own ports and seeds", () =>
+  withServer({}, (one) =>
+    withServer({}, async (other) => {
+      assertNotEquals(one.url, other.url);
+      assertNotEquals(one.seed, other.seed);
+      await statusOf(`${one.url}/metadata/a`);
+      assertEquals([one.counts().requests, other.counts().requests], [1, 0]);
+    })));
 
 // ------------------------------------------------------------------ faults
 
@@ -335,7 +338,7 @@ Deno.test("setFaults throws on a wrong value, and says which", () =>
 
 Deno.test("status is what every dataset request is answered", () =>
   withCalmServer({ missingDatasets: ["gone"] }, async ({ url, setFaults }) => {
-    setFaults({ status: 503 });
+    setFaults({ status: 503, unauthorized_percent: 100, body: "html" });
 
     const response = await fetch(`${url}/metadata/gone`);
     assertEquals(response.status, 503);
@@ -699,8 +702,8 @@ Deno.test("the environment configures the program", async () => {
     CLIENT_ID: "me",
     CLIENT_SECRET: "secret",
     TOKEN_LIFETIME_SECONDS: "7",
-    REQUIRE_TOKEN: "TRUE",
-    LOG_REQUESTS: "",
+    REQUIRE_TOKEN: " TRUE ",
+    LOG_REQUESTS: " ",
   });
   const { url } = program;
 

@@ -1,0 +1,122 @@
+/** What stands in for the platform: the emulator, and servers that go wrong in ways it cannot. */
+import { NO_FAULTS } from "../../local/http_server/faults.ts";
+import { type HttpServerOptions, startHttpServer } from "../../local/http_server/http_server.ts";
+
+/** A server whose address goes into `OKDATA_API_URL`. */
+export type Target = AsyncDisposable & { url: string };
+
+/** The emulator, without faults but those that `faults` names. */
+export function startEmulator({ faults, ...options }: HttpServerOptions = {}) {
+  const emulator = startHttpServer({ ...options, faults: { ...NO_FAULTS, ...faults } });
+  return {
+    ...emulator,
+    apiUrl: `${emulator.url}/metadata`,
+    [Symbol.asyncDispose]: () => emulator.shutdown(),
+  };
+}
+
+/** A dataset, as small as it may be. */
+export function dataset(id: string): Response {
+  return Response.json({ Id: id, Type: "Dataset" });
+}
+
+/** The dataset ID that a request asks for. */
+export function datasetIdOf(request: Request): string {
+  return new URL(request.url).pathname.split("/").at(-1) ?? "";
+}
+
+/** An HTTP server that answers as `answer` says; `count` is the request's number, from 1. */
+export function startServer(
+  answer: (request: Request, count: number) => Response | Promise<Response>,
+): Target & { requests: Request[] } {
+  const requests: Request[] = [];
+  const stop = new AbortController();
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen() {} },
+    (request) => answer(request, requests.push(request)),
+  );
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    requests,
+    [Symbol.asyncDispose]() {
+      stop.abort();
+      return server.finished;
+    },
+  };
+}
+
+/** A server whose answers to dataset requests wait until the test lets them go. */
+export function startGate(): Target & {
+  /** How many requests wait. */
+  waiting(): number;
+  /** Answers the request that has waited longest. */
+  release(): void;
+} {
+  const waiting: (() => void)[] = [];
+  const server = startServer((request) =>
+    new Promise((resolve) => waiting.push(() => resolve(dataset(datasetIdOf(request)))))
+  );
+  return { ...server, waiting: () => waiting.length, release: () => waiting.shift()?.() };
+}
+
+/** A server that takes connections and does with the bytes of each what `serve` says. */
+export function startRawServer(serve: (connection: Deno.Conn) => Promise<void>): Target {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connections: Deno.Conn[] = [];
+  const accepting = accept();
+
+  async function accept(): Promise<void> {
+    for await (const connection of listener) {
+      connections.push(connection);
+      serve(connection).catch(() => {/* The client has gone. */});
+    }
+  }
+
+  return {
+    url: `http://127.0.0.1:${listener.addr.port}`,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await accepting;
+      for (const connection of connections) tryToClose(connection);
+    },
+  };
+}
+
+/** Waits for the request's head. */
+export async function readHead(connection: Deno.Conn): Promise<void> {
+  const buffer = new Uint8Array(4096);
+  const decoder = new TextDecoder();
+  let head = "";
+  while (!head.includes("\r\n\r\n")) {
+    const length = await connection.read(buffer);
+    if (length === null) return;
+    head += decoder.decode(buffer.subarray(0, length), { stream: true });
+  }
+}
+
+export async function write(connection: Deno.Conn, text: string): Promise<void> {
+  let bytes = new TextEncoder().encode(text);
+  while (bytes.length > 0) bytes = bytes.subarray(await connection.write(bytes));
+}
+
+/**
+ * Takes one byte of the request, so that some is left unread: a system that closes such a
+ * connection resets it.
+ */
+export async function readOneByte(connection: Deno.Conn): Promise<void> {
+  await connection.read(new Uint8Array(1));
+}
+
+/** A port that is taken for as long as the test runs. */
+export function occupyPort(): Disposable & { port: number } {
+  const listener = Deno.listen({ hostname: "0.0.0.0", port: 0 });
+  return { port: listener.addr.port, [Symbol.dispose]: () => listener.close() };
+}
+
+function tryToClose(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // It is closed already.
+  }
+}

@@ -1,0 +1,96 @@
+import { assertEquals } from "@std/assert";
+
+/**
+ * Which files of `src/` a file may import, besides packages. A file that is not listed here may
+ * import nothing of ours.
+ */
+const ALLOWED: Record<string, string[] | "all"> = {
+  "main.ts": [
+    ..."app cli clock config exit_code ground listen log output random version".split(" "),
+    "okdata/transport",
+  ],
+  "app.ts": "all",
+  "backlog.ts": ["packed_successes", "task"],
+  "cli.ts": ["config"],
+  "exit_code.ts": ["task"],
+  "ground.ts": ["clock", "log", "okdata/transport", "output", "random"],
+  "listen.ts": ["ground"],
+  "log.ts": ["output", "times"],
+  "metrics.ts": ["task"],
+  "packed_successes.ts": ["task"],
+  "probe.ts": ["backlog", "clock", "okdata/errors", "random", "task"],
+  "report.ts": ["backlog", "log", "table", "task", "times"],
+  "schedule.ts": ["clock"],
+  "server.ts": ["backlog", "metrics", "task"],
+  "table.ts": ["task", "times"],
+  "version.ts": ["../deno.json"],
+};
+
+/** The one external system may know the clock, chance, the words for tasks, and itself. */
+const ALLOWED_IN_OKDATA = ["clock", "random", "task"];
+
+const root = new URL("..", import.meta.url);
+
+async function ownImportsOf(path: string): Promise<string[]> {
+  const source = await Deno.readTextFile(new URL(path, root));
+  return [...source.matchAll(/from "(\.[^"]+)"/g)].map(([, specifier]) =>
+    new URL(specifier, new URL(path, root)).pathname.slice(root.pathname.length)
+      .replace(/^src\//, "").replace(/\.ts$/, "")
+  );
+}
+
+async function sources(): Promise<string[]> {
+  const found = ["main.ts"];
+  for (const folder of ["src", "src/okdata"]) {
+    for await (const { name, isFile } of Deno.readDir(new URL(folder, root))) {
+      if (isFile) found.push(`${folder}/${name}`);
+    }
+  }
+  return found;
+}
+
+Deno.test("imports point one way", async () => {
+  const wrong: string[] = [];
+  for (const path of await sources()) {
+    const inOkdata = path.startsWith("src/okdata/");
+    const allowed = inOkdata ? ALLOWED_IN_OKDATA : ALLOWED[path.replace("src/", "")] ?? [];
+    for (const imported of await ownImportsOf(path)) {
+      const fine = allowed === "all" ||
+        allowed.includes(imported.replace("deno.json", "../deno.json")) ||
+        (inOkdata && imported.startsWith("okdata/"));
+      if (!fine) wrong.push(`${path} imports ${imported}`);
+    }
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("arguments, environment, exits and signals are main.ts's alone; sockets are the transport's", async () => {
+  const wrong: string[] = [];
+  const only: [RegExp, string[]][] = [
+    [/Deno\.(args|env|exit|addSignalListener)\b/, ["main.ts"]],
+    [/node:https?"|node:net"|(?<!\.)\bfetch\(/, ["src/okdata/transport.ts"]],
+    [/Deno\.(serve|listen)\b/, ["src/listen.ts"]],
+    [/\bsetTimeout\(|Date\.now\(|performance\.now\(/, [
+      "src/clock.ts",
+      "src/listen.ts",
+      "src/output.ts",
+    ]],
+    [/Math\.random\(/, ["src/random.ts"]],
+  ];
+  for (const path of await sources()) {
+    const source = await Deno.readTextFile(new URL(path, root));
+    for (const [pattern, places] of only) {
+      const found = source.match(pattern);
+      if (found && !places.includes(path)) wrong.push(`${path}: ${found[0]}`);
+    }
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("the emulator imports nothing from src/", async () => {
+  const folder = new URL("local/http_server/", root);
+  for await (const { name } of Deno.readDir(folder)) {
+    const source = await Deno.readTextFile(new URL(name, folder));
+    assertEquals(source.includes("/src/"), false, name);
+  }
+});
