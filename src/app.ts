@@ -92,7 +92,13 @@ export async function serve(
   ): void {
     const intervalMs = intervalSeconds * 1e3;
     const options = { clock, signal: slots.signal, phaseMs: phase * intervalMs };
-    loops.push(every(name, intervalMs, handler, options));
+    loops.push(every(name, intervalMs, (tick) => {
+      try {
+        handler(tick);
+      } catch (error) {
+        broken.reject(error);
+      }
+    }, options));
   }
 
   function runSlot(datasetId: string, { skipped, lagMs }: Tick): void {

@@ -20,7 +20,8 @@ export type CommandLine = {
   problems: string[];
 };
 
-const SWITCHES = {
+/** Flags without a value. */
+export const SWITCHES = {
   table: "print the tracked tasks, now and then",
   once: "one task of each dataset, then exit",
   json: "with --once, --count: one JSON document instead of lines",
@@ -30,7 +31,8 @@ const SWITCHES = {
   version: "print the version, then exit",
 };
 
-const VALUES = {
+/** Flags with a value that are no settings. */
+export const VALUES = {
   count: { value: "N", help: "N tasks of each dataset, one interval apart, then exit" },
   rows: { value: "N", help: "rows of a table (20)" },
 };

@@ -14,6 +14,22 @@ export const EXIT = {
   terminated: 143,
 } as const;
 
+/** What each exit code means, for the README. */
+export const EXIT_CODES: readonly (readonly [number, string])[] = [
+  [EXIT.ok, "every task succeeded; the main loop was stopped"],
+  [
+    EXIT.failed,
+    "`unauthorized`, `not_found`, `rate_limited`, `server_error`, `http`, `internal`; or failures that need different codes",
+  ],
+  [EXIT.usage, "wrong flags or configuration; the port cannot be had"],
+  [EXIT.timeout, "`timeout`"],
+  [EXIT.unreachable, "`dns`, `connect`, `tls`, `reset`"],
+  [EXIT.invalidResponse, "`invalid_response`"],
+  [EXIT.brokenInvariant, "the probe found itself broken"],
+  [EXIT.interrupted, "interrupted by SIGINT, or by a second signal"],
+  [EXIT.terminated, "a one-off run, ended by SIGTERM"],
+];
+
 const CODE_BY_REASON: Record<Reason, number> = {
   unauthorized: EXIT.failed,
   not_found: EXIT.failed,

@@ -9,5 +9,8 @@ export type Random = {
 /** The machine's own source of randomness. */
 export const systemRandom: Random = {
   fraction: () => Math.random(),
-  hex: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)).toHex(),
+  hex: (bytes) =>
+    Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => {
+      return byte.toString(16).padStart(2, "0");
+    }).join(""),
 };

@@ -45,7 +45,6 @@ const step = fc.oneof(
     arbitrary: fc.record({
       do: fc.constantFrom("succeed" as const, "fail" as const),
       which: fc.nat(1_000),
-      seconds: fc.double({ min: 0, max: 60, noNaN: true }),
       attempts: fc.integer({ min: 1, max: 3 }),
     }),
   },

@@ -28,6 +28,7 @@ export function retryDelayMs(retry: number, fraction: number, retryAfterMs: numb
 export function parseRetryAfterMs(value: unknown, nowMs: number): number | null {
   if (typeof value !== "string") return null;
   if (/^\d+$/.test(value)) return Number(value) * 1e3;
-  const dateMs = Date.parse(value);
+  // `Date.parse` finds a year in nearly anything: only HTTP's own forms name a weekday and GMT.
+  const dateMs = /^[A-Z][a-z]+, .* GMT$/.test(value) ? Date.parse(value) : NaN;
   return Number.isNaN(dateMs) ? null : Math.max(0, dateMs - nowMs);
 }

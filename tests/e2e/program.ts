@@ -175,16 +175,18 @@ class Reading {
   }
 }
 
+type Truthy<T> = Exclude<T, undefined | null | false | 0 | "">;
+
 /** The first truthy value that `look` returns; throws when none comes within `limitMs`. */
 export async function eventually<T>(
   what: string,
   look: () => T | Promise<T>,
   limitMs = 10_000,
-): Promise<NonNullable<T>> {
+): Promise<Truthy<T>> {
   const deadlineMs = performance.now() + limitMs;
   for (;;) {
     const seen = await look();
-    if (seen) return seen;
+    if (seen) return seen as Truthy<T>;
     if (performance.now() > deadlineMs) throw new Error(`not within ${limitMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 15));
   }

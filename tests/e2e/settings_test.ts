@@ -1,7 +1,16 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { SETTINGS } from "../../src/config.ts";
-import { COMMAND, DATASET_ID, eventually, run, shell, startLoop, test } from "./program.ts";
-import { startServer } from "./targets.ts";
+import {
+  DATASET_ID,
+  eventually,
+  linesOf,
+  Program,
+  run,
+  shell,
+  startLoop,
+  test,
+} from "./program.ts";
+import { answerDataset, startServer } from "./targets.ts";
 
 type Key = keyof typeof SETTINGS;
 type Setting = { env: string; flag?: string; default?: string };
@@ -147,7 +156,7 @@ test("200 datasets and IDs of 128 characters are taken, blanks around them are n
   await printedConfig(["--local-services-only"], { DATASET_ID: ids.join(" , ") });
   await printedConfig(["--local-services-only"], { DATASET_ID: "Aa0._~-".padEnd(128, "x") });
 
-  await using target = startServer((request) => Response.json({ Id: request.url.slice(-3) }));
+  await using target = startServer(answerDataset);
   const { stdout } = await run({
     args: ["--once"],
     env: { DATASET_ID: " abc , def ", OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.01" },
@@ -165,7 +174,7 @@ test("LOCAL_SERVICES_ONLY probes the emulator's address", async () => {
 
 test("OKDATA_API_URL wins over LOCAL_SERVICES_ONLY, with or without a slash at its end", async () => {
   for (const slash of ["", "/"]) {
-    await using target = startServer(() => Response.json({ Id: DATASET_ID }));
+    await using target = startServer(answerDataset);
     const { code } = await run({
       args: ["--once"],
       env: {
@@ -176,13 +185,12 @@ test("OKDATA_API_URL wins over LOCAL_SERVICES_ONLY, with or without a slash at i
     });
 
     assertEquals(code, 0);
-    const paths = target.requests.map(({ url }) => new URL(url).pathname);
-    assertEquals(paths, [`/metadata/datasets/${DATASET_ID}`]);
+    assertEquals(target.requests.map(({ path }) => path), [`/metadata/datasets/${DATASET_ID}`]);
   }
 });
 
 test("HOST is where it listens, and only there", async () => {
-  await using target = startServer(() => Response.json({ Id: DATASET_ID }));
+  await using target = startServer(answerDataset);
   await using probe = await startLoop({
     env: { HOST: "127.0.0.1", OKDATA_API_URL: target.url },
   });
@@ -201,7 +209,7 @@ test("PORT is where it listens", async () => {
   const free = Deno.listen({ hostname: "0.0.0.0", port: 0 });
   const { port } = free.addr;
   free.close();
-  await using target = startServer(() => Response.json({ Id: DATASET_ID }));
+  await using target = startServer(answerDataset);
   await using probe = await startLoop({
     args: ["--port", String(port)],
     env: { PORT: "1", OKDATA_API_URL: target.url },
@@ -212,13 +220,13 @@ test("PORT is where it listens", async () => {
 });
 
 test("APP_ID is on every series of the probe and in every line of the log; else it is random", async () => {
-  await using target = startServer(() => Response.json({ Id: DATASET_ID }));
+  await using target = startServer(answerDataset);
   const env = { OKDATA_API_URL: target.url, LOG_FORMAT: "json" };
   await using named = await startLoop({ env: { ...env, APP_ID: "north-1" } });
   await using unnamed = await startLoop({ env });
 
   for (const [probe, pattern] of [[named, /^north-1$/], [unnamed, /^[0-9a-f]{8}$/]] as const) {
-    const logged = probe.stderr.trimEnd().split("\n").map((line) => JSON.parse(line).app_id);
+    const logged = linesOf(probe.stderr).map((line) => JSON.parse(line).app_id);
     const metrics = await (await fetch(`${probe.url}/metrics`)).text();
     const series = metrics.split("\n").filter((line) => line.startsWith("probe_"));
     const scraped = series.map((line) => line.match(/app_id="([^"]*)"/)?.[1] ?? line);
@@ -248,24 +256,33 @@ test("LOG_LEVEL and LOG_FORMAT say what is logged, and how", async () => {
     await eventually("three tasks", () => failedThrice.test(probe.stderr));
     assert(!isPruned.test(probe.stderr), probe.stderr);
   }
-  const levels = (text: string) =>
-    new Set(text.trimEnd().split("\n").map((line) => JSON.parse(line).level.toLowerCase()));
-  assertEquals([...levels(plain.stderr)].sort(), ["info", "warning"]);
+  const levels = new Set(linesOf(plain.stderr).map((line) => JSON.parse(line).level));
+  assertEquals([...levels].sort(), ["INFO", "WARN"]);
   assertMatch(local.stderr, /^\d\d:\d\d:\d\d\.\d{3} info {4}dataplatform-probe/);
 });
 
 test("LOG_LEVEL=warning leaves only what is wrong", async () => {
   await using target = startServer(() => new Response("no", { status: 404 }));
-  const warnings = await shell(
-    `DATASET_ID=${DATASET_ID} OKDATA_API_URL=${target.url} PORT=0 LOG_FORMAT=text ` +
-      `LOG_LEVEL=warning TASK_INTERVAL_SECONDS=0.05 ${COMMAND.join(" ")} 2>&1 | head -n 2`,
-  );
+  await using probe = new Program({
+    env: {
+      DATASET_ID,
+      PORT: "0",
+      OKDATA_API_URL: target.url,
+      TASK_INTERVAL_SECONDS: "0.05",
+      LOG_FORMAT: "text",
+      LOG_LEVEL: "warning",
+    },
+  });
 
-  assertMatch(warnings.stdout, /^\S+ warning task 1 .*\n\S+ warning task 2 .*\n$/);
+  const lines = await eventually("two failures are logged", () => {
+    const seen = linesOf(probe.stderr);
+    return seen.length >= 2 && seen;
+  });
+  assertMatch(lines.join("\n"), /^\S+ warning task 1 .*\n\S+ warning task 2 /);
 });
 
 test("a line of the JSON log reads as the text log does", async () => {
-  await using target = startServer(() => Response.json({ Id: DATASET_ID }));
+  await using target = startServer(answerDataset);
   await using probe = await startLoop({ env: { OKDATA_API_URL: target.url } });
 
   const line = await eventually(

@@ -15,25 +15,26 @@ export function startEmulator({ faults, ...options }: HttpServerOptions = {}) {
   };
 }
 
-/** A dataset, as small as it may be. */
-export function dataset(id: string): Response {
-  return Response.json({ Id: id, Type: "Dataset" });
-}
+/** What a request asked for, kept when it is over. */
+export type Seen = { method: string; path: string; headers: Headers };
 
-/** The dataset ID that a request asks for. */
-export function datasetIdOf(request: Request): string {
-  return new URL(request.url).pathname.split("/").at(-1) ?? "";
+/** Answers a request with the dataset that it asks for, as small as one may be. */
+export function answerDataset({ path }: Seen): Response {
+  return Response.json({ Id: path.split("/").at(-1), Type: "Dataset" });
 }
 
 /** An HTTP server that answers as `answer` says; `count` is the request's number, from 1. */
 export function startServer(
-  answer: (request: Request, count: number) => Response | Promise<Response>,
-): Target & { requests: Request[] } {
-  const requests: Request[] = [];
+  answer: (request: Seen, count: number) => Response | Promise<Response>,
+): Target & { requests: Seen[] } {
+  const requests: Seen[] = [];
   const stop = new AbortController();
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen() {} },
-    (request) => answer(request, requests.push(request)),
+    ({ method, url, headers }) => {
+      const seen = { method, path: new URL(url).pathname, headers: new Headers(headers) };
+      return answer(seen, requests.push(seen));
+    },
   );
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
@@ -54,7 +55,7 @@ export function startGate(): Target & {
 } {
   const waiting: (() => void)[] = [];
   const server = startServer((request) =>
-    new Promise((resolve) => waiting.push(() => resolve(dataset(datasetIdOf(request)))))
+    new Promise((resolve) => waiting.push(() => resolve(answerDataset(request))))
   );
   return { ...server, waiting: () => waiting.length, release: () => waiting.shift()?.() };
 }

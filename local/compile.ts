@@ -1,0 +1,61 @@
+/**
+ * Makes the one executable, `dist/dataplatform-probe`: bundles with this Deno, compiles, and runs
+ * the result. With `DENO_242` and `DENORT_BIN` set (see `.ci/denort`) it compiles with those, on
+ * machines that cannot download a base runtime.
+ *
+ * `deno task compile [--target x86_64-unknown-linux-gnu] [--output dist/dataplatform-probe]`
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { SETTINGS } from "../src/config.ts";
+import { VERSION } from "../src/version.ts";
+
+const { output, target } = parseArgs(Deno.args, {
+  string: ["output", "target"],
+  default: { output: "dist/dataplatform-probe" },
+});
+const bundle = "dist/probe.js";
+
+/**
+ * What the executable may do, baked in: it answers and asks over the network, reads the files that
+ * its operator names, and knows its own variables. Nothing else.
+ */
+const permissions = [
+  "--no-prompt",
+  // Without it the executable writes a predictable file into the temporary folder.
+  "--no-code-cache",
+  "--allow-net",
+  "--allow-read",
+  `--allow-env=${Object.values(SETTINGS).map(({ env }) => env).join(",")}`,
+];
+
+async function run(command: string, args: string[]): Promise<void> {
+  const { code } = await new Deno.Command(command, { args }).spawn().status;
+  if (code !== 0) {
+    console.error(`failed with exit code ${code}: ${command} ${args.join(" ")}`);
+    Deno.exit(1);
+  }
+}
+
+await Deno.mkdir("dist", { recursive: true });
+await run(Deno.execPath(), [
+  ...["bundle", "--quiet", "--minify", "--platform", "deno", "-o", bundle, "main.ts"],
+]);
+await run(Deno.env.get("DENO_242") ?? Deno.execPath(), [
+  ...["compile", "--quiet", "--no-config", "--no-lock", "--node-modules-dir=none"],
+  ...permissions,
+  ...(target ? ["--target", target] : []),
+  ...["--output", output, bundle],
+]);
+
+const { os, arch } = Deno.build;
+if (!target || (target.startsWith(arch) && target.includes(os))) {
+  const { code, stdout } = await new Deno.Command(`./${output}`, { args: ["--version"] }).output();
+  const said = new TextDecoder().decode(stdout).trim();
+  if (code !== 0 || said !== `dataplatform-probe ${VERSION}`) {
+    console.error(`${output} --version failed with exit code ${code}: "${said}"`);
+    Deno.exit(1);
+  }
+}
+const sizes = await Promise.all([output, bundle].map(async (path) => (await Deno.stat(path)).size));
+const [whole, own] = sizes.map((bytes) => (bytes / 1e6).toFixed(2));
+console.log(`${output}: ${whole} MB, ${own} MB of them its own`);

@@ -1,0 +1,65 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { SETTINGS } from "../../src/config.ts";
+import { linesOf, run, test } from "./program.ts";
+import project from "../../deno.json" with { type: "json" };
+
+const SWITCHES = [
+  ...["--table", "--once", "--count", "--json", "--rows", "--utc"],
+  ...["--print-config", "--help", "--version"],
+];
+
+async function printed(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run({ args });
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  return stdout;
+}
+
+test("--help fits 80 columns, in plain text", async () => {
+  const help = await printed("--help");
+
+  for (const line of help.split("\n")) assert(line.length <= 80, line);
+  assertMatch(help, /^[\n\x20-\x7e]+\n$/);
+  assertEquals(linesOf(help).filter((line) => line.endsWith(" ")), []);
+});
+
+test("--help names every flag, every variable and every default", async () => {
+  const lines = linesOf(await printed("--help"));
+
+  for (const setting of Object.values(SETTINGS)) {
+    const { env, help, flag, default: fallback, defaultNote }: {
+      env: string;
+      help: string;
+      flag?: string;
+      default?: string;
+      defaultNote?: string;
+    } = setting;
+    const at = lines.findIndex((line) => new RegExp(`^\\s+${env}(,|$)`).test(line));
+    assert(at > 0, env);
+    const expected = fallback ?? defaultNote;
+    if (expected) assertStringIncludes(lines[at], `default ${expected}`);
+    assertStringIncludes(lines[at - 1], help);
+    if (flag) assertMatch(lines[at - 1], new RegExp(`^\\s+--${flag}\\s`));
+  }
+  for (const name of SWITCHES) {
+    assertEquals(
+      lines.filter((line) => new RegExp(`^\\s+${name}\\b(?!-)`).test(line)).length,
+      1,
+      name,
+    );
+  }
+});
+
+test("--help and --version work whatever else is wrong, and have short forms", async () => {
+  const help = await printed("--help");
+  assertEquals(await printed("-h"), help);
+
+  for (const args of [["--version"], ["-V"]]) {
+    const { code, stdout, stderr } = await run({ args, env: { PORT: "70000" } });
+    assertEquals(
+      { code, stdout, stderr },
+      { code: 0, stdout: `dataplatform-probe ${project.version}\n`, stderr: "" },
+    );
+  }
+  const { code, stdout } = await run({ args: ["--help"], env: { RETRIES: "many" } });
+  assertEquals({ code, stdout }, { code: 0, stdout: help });
+});

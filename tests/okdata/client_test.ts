@@ -1,0 +1,200 @@
+import { assert, assertEquals } from "@std/assert";
+import { createClient } from "../../src/okdata/client.ts";
+import { OkdataError } from "../../src/okdata/errors.ts";
+import { parseRetryAfterMs, retryDelayMs } from "../../src/okdata/retry.ts";
+import type { Journey } from "../../src/task.ts";
+import { FakeClock, settle } from "../fakes/clock.ts";
+import { FakeTransport } from "../fakes/transport.ts";
+
+/** A client on fakes that has just been asked for `abc123`. */
+async function ask(options = {}) {
+  const clock = new FakeClock();
+  const transport = new FakeTransport();
+  const getDataset = createClient({
+    exchange: transport.exchange,
+    clock,
+    // The longest that full jitter can wait.
+    random: { fraction: () => 1, hex: () => "" },
+    apiUrl: "http://api/metadata",
+    taskTimeoutMs: 60_000,
+    requestTimeoutMs: 10_000,
+    retries: 3,
+    userAgent: "test",
+    ...options,
+  });
+  const journey: Journey = { attempts: [], phases: {} };
+  const stop = new AbortController();
+  const result = getDataset(
+    { datasetId: "abc123", traceId: "0af7651916cd43dd8448eb211c80319c", journey },
+    stop.signal,
+  );
+  let error: unknown;
+  const done = result.catch((caught) => error = caught);
+  await settle();
+  return { clock, transport, journey, done, stop, error: () => error as OkdataError };
+}
+
+Deno.test("one request, to the dataset's own address, with the trace id", async () => {
+  const { transport, journey, done, error } = await ask();
+  const [{ url, method, headers }] = transport.requests;
+  assertEquals([method, url.href], ["GET", "http://api/metadata/abc123"]);
+  assert(headers.traceparent.startsWith("00-0af7651916cd43dd8448eb211c80319c-"));
+  transport.open[0].succeed();
+  await done;
+  assertEquals(error(), undefined);
+  assertEquals(journey.attempts, [{ status: 200, reason: null, durationSeconds: 0 }]);
+});
+
+for (const status of [429, 500, 502, 503, 504]) {
+  Deno.test(`${status} is retried with exponential back-off, and each attempt is kept`, async () => {
+    const { clock, transport, journey, done, error } = await ask();
+    const reason = status === 429 ? "rate_limited" : "server_error";
+    for (const backoffMs of [250, 500, 1_000]) {
+      transport.open[0].answer(status);
+      await clock.run(backoffMs - 1);
+      assertEquals(transport.open.length, 0, `earlier than ${backoffMs} ms`);
+      await clock.run(1);
+      assertEquals(transport.open.length, 1, `later than ${backoffMs} ms`);
+    }
+    transport.open[0].answer(status);
+    await done;
+    assertEquals(error().reason, reason);
+    assertEquals(journey.attempts.map((attempt) => [attempt.status, attempt.reason]), [
+      [status, reason],
+      [status, reason],
+      [status, reason],
+      [status, reason],
+    ]);
+  });
+}
+
+for (const code of ["ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "CERT_HAS_EXPIRED"]) {
+  Deno.test(`a connection that ends with ${code} is retried`, async () => {
+    const { clock, transport, journey, done, error } = await ask();
+    transport.open[0].breakOff(code);
+    await clock.run(250);
+    transport.open[0].succeed();
+    await done;
+    assertEquals(error(), undefined);
+    assertEquals(journey.attempts.map(({ status }) => status), [null, 200]);
+  });
+}
+
+for (const status of [302, 400, 401, 403, 404, 410, 501]) {
+  Deno.test(`${status} is not retried`, async () => {
+    const { transport, journey, done, error } = await ask();
+    transport.open[0].answer(status, "why");
+    await done;
+    assertEquals([journey.attempts.length, error().reply?.body], [1, "why"]);
+  });
+}
+
+for (
+  const [what, body] of [
+    ["HTML", "<html>"],
+    ["broken JSON", '{"Id": "abc'],
+    ["another dataset", { Id: "other" }],
+    ["another type", { Id: "abc123", Type: "Version" }],
+    ["no Id", {}],
+    ["an Id that is no string", { Id: 1 }],
+    ["a list", []],
+    ["nothing", ""],
+  ] as const
+) {
+  Deno.test(`200 with ${what} is an invalid response, and not retried`, async () => {
+    const { transport, journey, done, error } = await ask();
+    transport.open[0].answer(200, body);
+    await done;
+    assertEquals([error().reason, journey.attempts.length], ["invalid_response", 1]);
+  });
+}
+
+Deno.test("Retry-After is honoured, in seconds and as a date", async () => {
+  for (const form of ["seconds", "date"]) {
+    const { clock, transport } = await ask();
+    const value = form === "seconds" ? "7" : new Date(clock.now() + 7_000).toUTCString();
+    transport.open[0].answer(503, "", { "retry-after": value });
+    await clock.run(6_999);
+    assertEquals(transport.open.length, 0, form);
+    await clock.run(1);
+    assertEquals(transport.open.length, 1, form);
+  }
+});
+
+Deno.test("a Retry-After past the deadline ends the task at once with what is known", async () => {
+  const { transport, journey, done, error } = await ask();
+  transport.open[0].answer(429, "", { "retry-after": "3600" });
+  await done;
+  assertEquals([error().reason, journey.attempts.length], ["rate_limited", 1]);
+});
+
+Deno.test("an attempt that hangs ends at its timeout and is retried; the deadline ends them all", async () => {
+  const { clock, transport, journey, done, error } = await ask({
+    taskTimeoutMs: 25_000,
+    retries: 10,
+  });
+  await clock.run(9_999);
+  assertEquals(transport.requests.length, 1);
+  await clock.run(1 + 250);
+  assertEquals(transport.requests.length, 2);
+  await clock.run(10_000 + 500 + 4_249);
+  assertEquals(error(), undefined);
+  await clock.run(1);
+  await done;
+  assertEquals(error().reason, "timeout");
+  assertEquals(journey.attempts.map(({ durationSeconds }) => durationSeconds), [10, 10, 4.25]);
+  assertEquals(clock.waiting, 0);
+});
+
+Deno.test("a transport that ignores its signal cannot hold a task past its deadline", async () => {
+  const { clock, done, error } = await ask({
+    exchange: () => new Promise(() => {}),
+    taskTimeoutMs: 5_000,
+  });
+  await clock.run(5_000);
+  await done;
+  assertEquals(error().reason, "timeout");
+});
+
+Deno.test("stopping ends the request and the wait for the next one", async () => {
+  for (const waits of [false, true]) {
+    const { clock, transport, stop, done, error } = await ask();
+    if (waits) transport.open[0].answer(500);
+    await settle();
+    stop.abort(new Error("stopped"));
+    await done;
+    assertEquals([error().message, transport.open.length, clock.waiting], ["stopped", 0, 0]);
+  }
+});
+
+Deno.test("the failed attempt's phases add up to its duration", async () => {
+  const { clock, transport, journey, done } = await ask({ retries: 0 });
+  await clock.run(1_500);
+  transport.open[0].breakOff("ECONNRESET");
+  await done;
+  assertEquals([journey.phases, journey.attempts[0].durationSeconds], [{ resolve: 1.5 }, 1.5]);
+});
+
+Deno.test("back-off doubles up to 8 s, and jitter takes any share of it", () => {
+  const ceilings = Array.from({ length: 8 }, (_, retry) => retryDelayMs(retry, 1, null));
+  assertEquals(ceilings, [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+  assertEquals(retryDelayMs(3, 0.25, null), 500);
+  assertEquals(retryDelayMs(3, 0, 3_000), 3_000);
+});
+
+Deno.test("a Retry-After that is neither a number nor a date is ignored; a past date means now", () => {
+  const now = Date.UTC(2026, 10, 23);
+  assertEquals(parseRetryAfterMs("soon", now), null);
+  assertEquals(parseRetryAfterMs(undefined, now), null);
+  assertEquals(parseRetryAfterMs("-1", now), null);
+  assertEquals(parseRetryAfterMs("Sun, 22 Nov 2026 00:00:00 GMT", now), 0);
+});
+
+Deno.test("an answer in an encoding nobody knows, or a broken one, is an invalid response", async () => {
+  for (const encoding of ["br-unknown", "gzip"]) {
+    const { transport, done, error } = await ask();
+    transport.open[0].answer(200, { Id: "abc123" }, { "content-encoding": encoding });
+    await done;
+    assertEquals(error().reason, "invalid_response", encoding);
+  }
+});

@@ -1,0 +1,62 @@
+import { assert, assertEquals } from "@std/assert";
+import { createOutput } from "../src/output.ts";
+import { settle } from "./fakes/clock.ts";
+
+/** A stream whose reader takes `take` bytes a write and only when told to. */
+function slowStream(take = Infinity) {
+  let text = "";
+  let open = Promise.withResolvers<void>();
+  return {
+    get text() {
+      return text;
+    },
+    read: () => open.resolve(),
+    stall: () => open = Promise.withResolvers(),
+    async write(bytes: Uint8Array): Promise<number> {
+      await open.promise;
+      const taken = bytes.subarray(0, take);
+      text += new TextDecoder().decode(taken);
+      return taken.length;
+    },
+  };
+}
+
+Deno.test("what is written arrives whole and in order, however little the reader takes at once", async () => {
+  const stream = slowStream(3);
+  stream.read();
+  const output = createOutput(stream);
+  for (const word of ["one ", "two ", "", "three "]) output.write(word);
+  await settle();
+  output.write("four");
+  await output.flush();
+  assertEquals(stream.text, "one two three four");
+});
+
+Deno.test("a reader that does not read costs a bounded memory and holds nothing up", async () => {
+  const stream = slowStream();
+  const output = createOutput(stream);
+  const line = "x".repeat(999) + "\n";
+  for (let i = 0; i < 10_000; i++) output.write(line);
+  stream.read();
+  await output.flush();
+  assert(stream.text.length < 1.1 * 1024 * 1024, `${stream.text.length} bytes were kept`);
+  assertEquals(stream.text.length % line.length, 0, "a line was cut");
+  output.write("again");
+  await output.flush();
+  assert(stream.text.endsWith("again"));
+});
+
+Deno.test("a reader that has gone is no error, and the next write is tried again", async () => {
+  let writes = 0;
+  const output = createOutput({
+    write() {
+      writes++;
+      return Promise.reject(new Deno.errors.BrokenPipe());
+    },
+  });
+  for (let i = 1; i <= 3; i++) {
+    output.write("lost");
+    await output.flush();
+    assertEquals(writes, i);
+  }
+});
