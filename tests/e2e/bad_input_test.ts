@@ -6,7 +6,7 @@ import { occupyPort, startServer } from "./targets.ts";
 type Refusal = Start & { name: string; says: readonly string[] };
 
 const TARGET = "http://target.example/metadata";
-const NUMBER = "expected seconds, from 0.001 to 2592000, got ";
+const NUMBER = "expected seconds, from 0.001 to 2592000";
 const ids = Array.from({ length: 201 }, (_, i) => `id-${i}`).join(",");
 
 function variable(name: string, value: string, expected = "expected "): Refusal {
@@ -70,7 +70,7 @@ const REFUSALS: Refusal[] = [
   ]
     .map((value) => variable("OKDATA_API_URL", value, "URL")),
 
-  ...["a/b", "a b", ".", "..", "a?x", "a#x", "a%2Fb", "å", "a,,b", ",", "x".repeat(129)]
+  ...["a/b", "a b", ".", "..", "a?x", "a#x", "a%2Fb", "å", "a,,b", "a,", "x".repeat(129)]
     .map((value) => variable("DATASET_ID", value, "1 to 128 ")),
   variable("DATASET_ID", "a,a", "once"),
   variable("DATASET_ID", ids, "200"),

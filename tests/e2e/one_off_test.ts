@@ -1,0 +1,319 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { DATASET_ID, linesOf, Program, run, shell, shellCommand, test } from "./program.ts";
+import { eventually } from "./program.ts";
+import { answerDataset, occupyPort, startEmulator, startGate, startServer } from "./targets.ts";
+
+const TASK_KEYS = [
+  ...["seqno", "app_id", "dataset_id", "state", "created", "settled", "duration_seconds"],
+  ...["reason", "attempts", "phases", "trace_id", "body"],
+];
+const COLUMNS = ["State", "Created", "Succeeded", "Failed", "Duration", "Attempts", "Reason"];
+
+// deno-lint-ignore no-control-regex -- these are what must not be there
+const CONTROL = /[\x00-\x09\x0b-\x1f\x7f-\x9f]/;
+
+/** A server that answers every other request 404, the first one with the dataset. */
+function startFickleServer() {
+  return startServer((request, count) =>
+    count % 2 === 1 ? answerDataset(request) : Response.json({ message: "gone" }, { status: 404 })
+  );
+}
+
+test("--once probes each dataset once and says so in one line each", async () => {
+  await using emulator = startEmulator();
+  const { code, stdout, stderr } = await run({
+    args: ["--once"],
+    env: { DATASET_ID: "abc,def", OKDATA_API_URL: emulator.apiUrl, TASK_INTERVAL_SECONDS: "0.1" },
+  });
+
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  assertMatch(stdout, /^#1 abc SUCCEEDED in \d+\.\d{3} s\n#2 def SUCCEEDED in \d+\.\d{3} s\n$/);
+  assertEquals(emulator.counts().by_status, { "200": 2 });
+});
+
+test("--count N probes each dataset N times, one interval apart, the datasets between", async () => {
+  await using emulator = startEmulator();
+  const { code, stdout } = await run({
+    args: ["--count", "3", "--json"],
+    env: { DATASET_ID: "abc,def", OKDATA_API_URL: emulator.apiUrl, TASK_INTERVAL_SECONDS: "0.4" },
+  });
+
+  assertEquals(code, 0);
+  const { tasks } = JSON.parse(stdout);
+  assertEquals(
+    tasks.map((task: { dataset_id: string }) => task.dataset_id),
+    ["abc", "def", "abc", "def", "abc", "def"],
+  );
+  const createdMs = tasks.map((task: { created: string }) => Date.parse(task.created));
+  createdMs.forEach((ms: number, i: number) => {
+    // The clock that is shown may be off by a millisecond; a busy machine only makes slots late.
+    assert(ms - createdMs[0] >= i * 200 - 2, `task ${i + 1}: ${createdMs}`);
+  });
+  assertEquals(emulator.counts().requests, 6);
+});
+
+test("the request is the one that a user makes, and can be traced", async () => {
+  await using target = startServer(answerDataset);
+  const { stdout } = await run({
+    args: ["--once", "--json"],
+    env: { DATASET_ID, OKDATA_API_URL: `${target.url}/metadata/datasets` },
+  });
+
+  const [{ method, path, headers }] = target.requests;
+  assertEquals([method, path], ["GET", `/metadata/datasets/${DATASET_ID}`]);
+  assertEquals(headers.get("accept"), "application/json");
+  assertMatch(headers.get("user-agent") ?? "", /^dataplatform-probe\/\d+\.\d+\.\d+$/);
+  const { trace_id } = JSON.parse(stdout).tasks[0];
+  assertMatch(trace_id, /^[0-9a-f]{32}$/);
+  const pattern = new RegExp(`^00-${trace_id}-[0-9a-f]{16}-0[01]$`);
+  assertMatch(headers.get("traceparent") ?? "", pattern);
+});
+
+test("--json is one document, with exactly the promised keys", async () => {
+  await using target = startFickleServer();
+  const { code, stdout, stderr } = await run({
+    args: ["--count", "2", "--json"],
+    env: { DATASET_ID, OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.01", APP_ID: "me" },
+  });
+
+  assertEquals({ code, stderr }, { code: 1, stderr: "" });
+  const document = JSON.parse(stdout);
+  assertEquals(Object.keys(document), ["version", "tasks"]);
+  assertEquals(document.version, 1);
+  const [succeeded, failed] = document.tasks;
+  for (const task of [succeeded, failed]) {
+    assertEquals(Object.keys(task), TASK_KEYS);
+    assertEquals([task.app_id, task.dataset_id], ["me", DATASET_ID]);
+    assertEquals(new Date(task.created).toISOString(), task.created);
+    assertEquals(new Date(task.settled).toISOString(), task.settled);
+    assert(task.duration_seconds > 0);
+    assertEquals(task.attempts.length, 1);
+    assertEquals(Object.keys(task.attempts[0]), ["status", "reason", "duration_seconds"]);
+    assertEquals(Object.keys(task.phases), ["connect", "processing", "transfer"]);
+  }
+  const { seqno, state, reason, body, attempts } = failed;
+  assertEquals(
+    { seqno, state, reason, body, status: attempts[0].status, attempt: attempts[0].reason },
+    {
+      seqno: 2,
+      state: "FAILED",
+      reason: "not_found",
+      body: '{"message":"gone"}',
+      status: 404,
+      attempt: "not_found",
+    },
+  );
+  assertEquals(
+    [
+      succeeded.seqno,
+      succeeded.state,
+      succeeded.reason,
+      succeeded.body,
+      succeeded.attempts[0].reason,
+    ],
+    [1, "SUCCEEDED", null, null, null],
+  );
+});
+
+test("--table prints the table at the end, newest last", async () => {
+  await using target = startFickleServer();
+  const { code, stdout, stderr } = await run({
+    args: ["--count", "3", "--table", "--utc"],
+    env: { DATASET_ID, OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.01" },
+  });
+
+  assertEquals({ code, stderr }, { code: 1, stderr: "" });
+  const lines = linesOf(stdout);
+  const heading = lines.findIndex((line) => line.startsWith("# "));
+  assertEquals(lines[heading].trim().split(/\s+/), ["#", ...COLUMNS]);
+  const rows = lines.slice(heading + 1);
+  assertEquals(rows.length, 3);
+  const time = "\\d\\d:\\d\\d:\\d\\d";
+  assertMatch(rows[0], new RegExp(`^1  SUCCEEDED  ${time}  ${time} +\\d+\\.\\d{3} s +1$`));
+  assertMatch(
+    rows[1],
+    new RegExp(`^2  FAILED     ${time}  +${time}  +\\d+\\.\\d{3} s +1  not_found$`),
+  );
+  assertMatch(rows[2], /^3 /);
+});
+
+test("--table has a column for the dataset when there is more than one", async () => {
+  await using emulator = startEmulator();
+  const { stdout } = await run({
+    args: ["--once", "--table"],
+    env: { DATASET_ID: "abc,def", OKDATA_API_URL: emulator.apiUrl, TASK_INTERVAL_SECONDS: "0.01" },
+  });
+
+  const lines = linesOf(stdout);
+  const heading = lines.findIndex((line) => line.startsWith("# "));
+  assertEquals(lines[heading].trim().split(/\s+/), ["#", "Dataset", ...COLUMNS]);
+  assertMatch(lines[heading + 1], /^1  abc +SUCCEEDED /);
+  assertMatch(lines[heading + 2], /^2  def +SUCCEEDED /);
+});
+
+test("--rows bounds the table, and a line counts the rest", async () => {
+  await using emulator = startEmulator();
+  const { stdout } = await run({
+    args: ["--count", "5", "--table", "--rows", "2"],
+    env: { DATASET_ID, OKDATA_API_URL: emulator.apiUrl, TASK_INTERVAL_SECONDS: "0.01" },
+  });
+
+  const lines = linesOf(stdout);
+  const heading = lines.findIndex((line) => line.startsWith("# "));
+  const [fourth, fifth, rest, ...more] = lines.slice(heading + 1);
+  assertMatch(fourth, /^4 /);
+  assertMatch(fifth, /^5 /);
+  assertMatch(rest, /\b3\b/);
+  assertEquals(more, []);
+});
+
+test("a failure that passes is retried, and the line says so", async () => {
+  await using target = startServer((request, count) =>
+    count <= 2 ? new Response("busy", { status: 503 }) : answerDataset(request)
+  );
+  const { code, stdout } = await run({
+    args: ["--once"],
+    env: { DATASET_ID, OKDATA_API_URL: target.url },
+  });
+
+  assertEquals(code, 0);
+  assertMatch(stdout, /^#1 abc123 SUCCEEDED in \d+\.\d{3} s after 3 attempts\n$/);
+});
+
+test("RETRIES is how often it tries again", async () => {
+  await using target = startServer(() => new Response("busy", { status: 503 }));
+  const { code, stdout } = await run({
+    args: ["--once", "--json", "--retries", "1"],
+    env: { DATASET_ID, OKDATA_API_URL: target.url, RETRIES: "0" },
+  });
+
+  assertEquals(code, 1);
+  assertEquals(target.requests.length, 2);
+  assertEquals(JSON.parse(stdout).tasks[0].attempts.length, 2);
+});
+
+test("REQUEST_TIMEOUT_SECONDS ends one attempt, TASK_TIMEOUT_SECONDS the task", async () => {
+  await using gate = startGate();
+  const env = { DATASET_ID, OKDATA_API_URL: gate.url };
+  const [attempts, task] = await Promise.all([
+    run({
+      args: ["--once", "--json"],
+      env: { ...env, REQUEST_TIMEOUT_SECONDS: "0.1", RETRIES: "1" },
+    }),
+    run({
+      args: ["--once", "--json"],
+      env: { ...env, TASK_TIMEOUT_SECONDS: "0.3", RETRIES: "10" },
+    }),
+  ]);
+
+  const first = JSON.parse(attempts.stdout).tasks[0];
+  assertEquals([attempts.code, first.reason, first.attempts.length], [4, "timeout", 2]);
+  const second = JSON.parse(task.stdout).tasks[0];
+  assertEquals([task.code, second.reason, second.attempts.length], [4, "timeout", 1]);
+  assert(second.duration_seconds >= 0.3 && second.duration_seconds < 1, second.duration_seconds);
+});
+
+test("a one-off run opens no port", async () => {
+  await using emulator = startEmulator();
+  // The run would be refused if it wanted this port.
+  using taken = occupyPort();
+  for (const args of [["--once"], ["--count", "2", "--json"], ["--once", "--table"]]) {
+    const { code, stderr } = await run({
+      args,
+      env: {
+        DATASET_ID,
+        OKDATA_API_URL: emulator.apiUrl,
+        PORT: String(taken.port),
+        TASK_INTERVAL_SECONDS: "0.01",
+      },
+    });
+
+    assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  }
+});
+
+test("standard output carries results only, also in a local run with debug logs", async () => {
+  await using target = startFickleServer();
+  const env = {
+    DATASET_ID,
+    OKDATA_API_URL: target.url,
+    TASK_INTERVAL_SECONDS: "0.01",
+    LOCAL_RUN: "true",
+    LOG_LEVEL: "debug",
+  };
+  const lines = await run({ args: ["--count", "2"], env });
+  const document = await run({ args: ["--count", "2", "--json"], env });
+
+  for (const line of linesOf(lines.stdout)) {
+    assertMatch(
+      line,
+      /^#\d abc123 (SUCCEEDED|FAILED) in \d+\.\d{3} s(: not_found \(status 404\))?$/,
+    );
+  }
+  assertEquals(JSON.parse(document.stdout).tasks.length, 2);
+});
+
+test("what goes into a pipe has no control characters, whatever the terminal's name", async () => {
+  await using target = startFickleServer();
+  const env = { DATASET_ID, OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.01" };
+  for (const args of [["--count", "2"], ["--count", "2", "--table"], ["--count", "2", "--json"]]) {
+    const { stdout, stderr } = await run({
+      args,
+      env: { ...env, TERM: "xterm-256color", LOG_FORMAT: "text", LOG_LEVEL: "debug" },
+    });
+
+    assert(!CONTROL.test(stdout), JSON.stringify(stdout));
+    assert(!CONTROL.test(stderr), JSON.stringify(stderr));
+  }
+});
+
+test("an answer's control characters do not reach the output", async () => {
+  const evil = '{"Id":"\u001b[31m"}\u001b[2J\u0007';
+  await using target = startServer(() => new Response(evil));
+  const env = { DATASET_ID, OKDATA_API_URL: target.url };
+  for (const args of [["--once"], ["--once", "--json"], ["--once", "--table"]]) {
+    const { code, stdout, stderr } = await run({ args, env });
+
+    assertEquals(code, 6);
+    assert(!CONTROL.test(stdout + stderr), JSON.stringify([stdout, stderr]));
+  }
+});
+
+test("a reader that leaves early does not hold up a one-off run", async () => {
+  await using emulator = startEmulator();
+  const env = { DATASET_ID, OKDATA_API_URL: emulator.apiUrl, TASK_INTERVAL_SECONDS: "0.05" };
+  const command = shellCommand({ args: ["--count", "5"], env });
+  const { code, stdout, stderr } = await shell(`{ ${command}; echo "exit $?" >&2; } | head -n 1`);
+
+  assertEquals(code, 0);
+  assertMatch(stdout, /^#1 abc123 SUCCEEDED [^\n]*\n$/);
+  assertEquals(stderr, "exit 0\n");
+  assertEquals(emulator.counts().requests, 5);
+});
+
+for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  test(`a one-off run interrupted by ${signal} exits ${expected} with what it has`, async () => {
+    for (const args of [["--count", "3"], ["--count", "3", "--json"]]) {
+      await using gate = startGate();
+      await using probe = new Program({
+        args,
+        env: { DATASET_ID, OKDATA_API_URL: gate.url, TASK_INTERVAL_SECONDS: "0.2" },
+      });
+      await eventually("the first request", () => gate.waiting() === 1);
+      gate.release();
+      await eventually("the second request", () => gate.waiting() === 1);
+      const startMs = performance.now();
+      probe.kill(signal);
+      const { code, stdout } = await probe.ended();
+
+      assertEquals(code, expected);
+      assert(performance.now() - startMs < 2_000, "it waited for the answer");
+      if (args.includes("--json")) {
+        const states = JSON.parse(stdout).tasks.map(({ state }: { state: string }) => state);
+        assertEquals(states, ["SUCCEEDED"]);
+      } else {
+        assertMatch(stdout, /^#1 abc123 SUCCEEDED [^\n]*\n$/);
+      }
+    }
+  });
+}
