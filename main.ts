@@ -68,13 +68,25 @@ function refuse(problems: string[]): number {
   return EXIT.usage;
 }
 
+/**
+ * One Ctrl-C can arrive twice: from the terminal, and once more from `deno task` or npx, which pass
+ * it on.
+ */
+const SAME_SIGNAL_MS = 250;
+
 /** Aborts at the first SIGINT or SIGTERM, with its name; a second one ends the process at once. */
 function stopSignal(): AbortSignal {
   const stop = new AbortController();
+  let stoppedMs = 0;
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(name, () => {
-      if (stop.signal.aborted) Deno.exit(EXIT.interrupted);
-      stop.abort(name);
+      const nowMs = systemClock.monotonic();
+      if (!stop.signal.aborted) {
+        stoppedMs = nowMs;
+        stop.abort(name);
+      } else if (nowMs - stoppedMs > SAME_SIGNAL_MS) {
+        Deno.exit(EXIT.interrupted);
+      }
     });
   }
   return stop.signal;
