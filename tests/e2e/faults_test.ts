@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { startHttpServer } from "../../local/http_server/http_server.ts";
+import type { Faults } from "../../local/http_server/faults.ts";
 import { DATASET_ID, run, test } from "./program.ts";
 import {
   readHead,
@@ -20,14 +20,12 @@ type Fault = {
   env?: Record<string, string>;
 };
 
-type EmulatorFaults = NonNullable<Parameters<typeof startHttpServer>[0]>["faults"];
-
 /** Long enough for any answer that does come, short for one that does not. */
 const SHORT = { TASK_TIMEOUT_SECONDS: "0.4" };
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
 
-function emulator(faults: EmulatorFaults): () => Target {
+function emulator(faults: Partial<Faults>): () => Target {
   return () => {
     const started = startEmulator({ faults });
     return { ...started, url: started.apiUrl };
@@ -167,6 +165,7 @@ const FAULTS: Fault[] = [
     code: 5,
     reason: "reset",
     target: resetAfter(""),
+    env: SHORT,
   },
   {
     name: "a reset in the body: exit 5, reset",

@@ -1,6 +1,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { DATASET_ID, linesOf, Program, run, shell, shellCommand, test } from "./program.ts";
-import { eventually } from "./program.ts";
+import {
+  DATASET_ID,
+  eventually,
+  linesOf,
+  Program,
+  run,
+  shell,
+  shellCommand,
+  test,
+} from "./program.ts";
 import { answerDataset, occupyPort, startEmulator, startGate, startServer } from "./targets.ts";
 
 const TASK_KEYS = [
@@ -46,8 +54,8 @@ test("--count N probes each dataset N times, one interval apart, the datasets be
   );
   const createdMs = tasks.map((task: { created: string }) => Date.parse(task.created));
   createdMs.forEach((ms: number, i: number) => {
-    // The clock that is shown may be off by a millisecond; a busy machine only makes slots late.
-    assert(ms - createdMs[0] >= i * 200 - 2, `task ${i + 1}: ${createdMs}`);
+    // The slots are 200 ms apart; on a busy machine the first may run late, and others not.
+    assert(ms - createdMs[0] > i * 200 - 100, `task ${i + 1}: ${createdMs}`);
   });
   assertEquals(emulator.counts().requests, 6);
 });
@@ -147,8 +155,8 @@ test("--table has a column for the dataset when there is more than one", async (
   const lines = linesOf(stdout);
   const heading = lines.findIndex((line) => line.startsWith("# "));
   assertEquals(lines[heading].trim().split(/\s+/), ["#", "Dataset", ...COLUMNS]);
-  assertMatch(lines[heading + 1], /^1  abc +SUCCEEDED /);
-  assertMatch(lines[heading + 2], /^2  def +SUCCEEDED /);
+  assertMatch(lines[heading + 1], /^1 +abc +SUCCEEDED /);
+  assertMatch(lines[heading + 2], /^2 +def +SUCCEEDED /);
 });
 
 test("--rows bounds the table, and a line counts the rest", async () => {

@@ -41,10 +41,14 @@ export type Ended = {
 };
 
 /** A test, left out where the exception list names it for the runtime at hand. */
-export function test(name: string, body: () => Promise<void>): void {
+export function test(
+  name: string,
+  body: () => Promise<void>,
+  { ignore = false }: { ignore?: boolean } = {},
+): void {
   const excepted = Deno.env.get("PROBE_RUNTIME") === EXCEPTED_RUNTIME &&
     EXCEPTIONS.some((exception) => exception.name === name);
-  Deno.test({ name, ignore: excepted, fn: body });
+  Deno.test({ name, ignore: ignore || excepted, fn: body });
 }
 
 /** Runs the program to its end. */
@@ -220,6 +224,13 @@ export async function shell(script: string): Promise<Ended> {
   }).output();
   const decoder = new TextDecoder();
   return { code, signal, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** Whether a shell can run this; if not, a line says what is not tested here for want of it. */
+export async function isAvailable(command: string, tested: string): Promise<boolean> {
+  const { code } = await shell(command);
+  if (code !== 0) console.log(`Not tested here: ${tested}, because \`${command}\` fails.`);
+  return code === 0;
 }
 
 /** The lines of a text, without the empty ones. */

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+
+/** What the kernel counts CPU time in: sysconf(_SC_CLK_TCK) is 100 on every Linux. */
+const MS_PER_TICK = 10;
+
+export type ChildOptions = {
+  env?: Record<string, string>;
+  /** File for standard error; without one it goes where ours does. */
+  stderr?: string;
+};
+
+/** A process of its own, measured from outside. It is killed when its holder is done with it. */
+export class Child implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #lines: ReadableStreamDefaultReader<string>;
+
+  /** Starts Deno with these arguments. */
+  constructor(args: readonly string[], { env = {}, stderr }: ChildOptions = {}) {
+    // The shell gives the file and then becomes Deno: the process id stays the same.
+    const script = stderr === undefined ? 'exec "$@"' : `exec "$@" 2>"$LOG_FILE"`;
+    this.#child = new Deno.Command("sh", {
+      args: ["-c", script, "sh", Deno.execPath(), ...args],
+      cwd: ROOT,
+      env: { DENO_NO_UPDATE_CHECK: "1", ...stderr && { LOG_FILE: stderr }, ...env },
+      stdin: "null",
+      stdout: "piped",
+    }).spawn();
+    this.#lines = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /** What it writes to standard output next; throws when it has ended. */
+  async output(): Promise<string> {
+    const { value, done } = await this.#lines.read();
+    if (done) throw new Error("the process ended without a word");
+    return value.trim();
+  }
+
+  /** CPU time of all its threads since it began. */
+  async cpuMs(): Promise<number> {
+    const stat = await Deno.readTextFile(`/proc/${this.#child.pid}/stat`);
+    // The name before the last bracket may hold spaces; utime and stime are fields 14 and 15.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+  }
+
+  async residentBytes(): Promise<number> {
+    const status = await Deno.readTextFile(`/proc/${this.#child.pid}/status`);
+    return Number(status.match(/^VmRSS:\s+(\d+) kB$/m)?.[1]) * 1024;
+  }
+
+  /** Holds it still, until `resume`. */
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child.kill("SIGCONT");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+    await Promise.all([this.#lines.cancel(), this.#child.status]);
+  }
+}
+
+/** The path of a script that is run as a process of its own. */
+export function script(name: string): string {
+  return new URL(`processes/${name}`, import.meta.url).pathname;
+}
+
+/** The body of an answer; asks again until there is one. */
+export async function eventuallyFetch(url: string): Promise<string> {
+  for (let tries = 0;; tries++) {
+    try {
+      return await (await fetch(url)).text();
+    } catch (error) {
+      if (tries > 1000) throw error;
+      await sleep(10);
+    }
+  }
+}
+
+/** A port that nobody listens on. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}

@@ -1,0 +1,23 @@
+import { VERSION } from "../../src/version.ts";
+
+/** What the figures were measured on and with. */
+export async function machine() {
+  return {
+    cpu: (await match("/proc/cpuinfo", /^model name\s*: (.+)$/m)) ?? Deno.build.arch,
+    cores: navigator.hardwareConcurrency,
+    memoryBytes: Deno.systemMemoryInfo().total,
+    os: (await match("/etc/os-release", /^PRETTY_NAME="?([^"\n]+)/m)) ?? Deno.build.os,
+    kernel: Deno.osRelease(),
+    /** Of the minute before: figures from a busy machine are worth less. */
+    load: Deno.loadavg()[0],
+    versions: { probe: VERSION, ...Deno.version },
+  };
+}
+
+async function match(path: string, pattern: RegExp): Promise<string | undefined> {
+  try {
+    return (await Deno.readTextFile(path)).match(pattern)?.[1].trim();
+  } catch {
+    return undefined;
+  }
+}

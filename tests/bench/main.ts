@@ -1,0 +1,81 @@
+/** Measures the probe beside its peers. See `--help`. */
+import { parseArgs } from "@std/cli/parse-args";
+import { cpu } from "./cpu.ts";
+import { type Figure, type Line, tableOf } from "./figure.ts";
+import { lateness } from "./lateness.ts";
+import { machine } from "./machine.ts";
+import { memory } from "./memory.ts";
+import { prune } from "./prune.ts";
+import { scrape } from "./scrape.ts";
+import { start } from "./start.ts";
+
+const LINES: readonly Line[] = [cpu, memory, scrape, lateness, prune, start];
+
+const USAGE = `Usage: deno task bench [LINE ...] [--json FILE]
+
+Measures these lines, or those that are named, and prints one table:
+
+${LINES.map(({ name, help }) => `  ${name.padEnd(10)}${help}`).join("\n")}
+
+  --json FILE  keep the figures with machine and versions in a file too
+
+A ratio is the median of the repeats' ratios to the peer, measured in turn with it.
+All lines together take about four minutes, on a machine that does nothing else.
+`;
+
+async function run(args: string[]): Promise<number> {
+  const problems: string[] = [];
+  const given = parseArgs(args, {
+    boolean: ["help"],
+    string: ["json"],
+    alias: { h: "help" },
+    unknown(argument: string, name?: string) {
+      if (name !== undefined) problems.push(`${argument}: unknown flag`);
+    },
+  });
+  const names: string[] = given._.map(String);
+  const unknown = names.filter((name) => !LINES.some((line) => line.name === name));
+  problems.push(...unknown.map((name) => `${name}: no such line`));
+  if (given.json === "") problems.push("--json: expected a file, got nothing");
+  if (given.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  if (problems.length > 0) {
+    console.error(problems.map((problem) => `bench: ${problem}`).join("\n") + "\nSee --help.");
+    return 2;
+  }
+
+  const measuredOn = await machine();
+  const chosen = LINES.filter(({ name }) => names.length === 0 || names.includes(name));
+  const lines = await measureAll(chosen);
+  const { cpu: model, cores, os, load, versions } = measuredOn;
+  console.log(
+    `\n${model}, ${cores} cores, ${os}, Deno ${versions.deno}, load ${load.toFixed(2)} before\n\n` +
+      tableOf(lines),
+  );
+  if (given.json) {
+    const document = { measured: new Date().toISOString(), machine: measuredOn, lines };
+    await Deno.writeTextFile(given.json, JSON.stringify(document, null, 2) + "\n");
+  }
+  return 0;
+}
+
+async function measureAll(chosen: readonly Line[]): Promise<{ name: string; figures: Figure[] }[]> {
+  const lines = [];
+  for (const { name, measure } of chosen) {
+    const startMs = performance.now();
+    const figures = await measure((progress) => show(`${name}: ${progress}`));
+    const seconds = Math.round((performance.now() - startMs) / 1e3);
+    show(`${name}: done in ${seconds} s\n`);
+    lines.push({ name, figures });
+  }
+  return lines;
+}
+
+/** Progress for people: one line that is written over on a terminal, silence elsewhere. */
+function show(text: string): void {
+  if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+}
+
+if (import.meta.main) Deno.exit(await run(Deno.args));

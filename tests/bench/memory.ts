@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Child, script } from "./child.ts";
+import type { Figure, Line } from "./figure.ts";
+import { Probe } from "./probe.ts";
+import { Target } from "./target.ts";
+
+const TRACKED = 100_000;
+const FEW = 1_000;
+const REPEATS = 5;
+/** Each is a probe that tracks many and one that tracks few; all of them run at once. */
+const PAIRS = 2;
+const AIM = "150 B (issue 7: 100 B)";
+
+const DATASETS = Array.from({ length: 50 }, (_, i) => `dataset-${i}`).join(",");
+/** More than the machine can do: the tasks come as fast as they go. */
+const INTERVAL_SECONDS = "0.025";
+const LONGEST_MS = 400_000;
+/** The probe stands still before it is looked at, and needs a moment to give memory back. */
+const PAUSE_MS = 500;
+
+/** Memory of one tracked success: with 100,000 tracked, less that with 1,000 tracked. */
+export const memory: Line = {
+  name: "memory",
+  help: "memory of a tracked success: 100,000 tracked less 1,000 tracked, same number of tasks",
+  async measure(say) {
+    const alone: number[] = [];
+    for (let repeat = 1; repeat <= REPEATS; repeat++) {
+      say(`backlog alone, ${repeat} of ${REPEATS}`);
+      alone.push(perSuccess(await backlogBytes(TRACKED), await backlogBytes(FEW)));
+    }
+    say(`${TRACKED} real requests by each of ${2 * PAIRS} probes, which takes two minutes`);
+    const pairs = await residentBytes();
+    const inMegabytes = (what: string, bytesOf: (pair: Pair) => number): Figure => {
+      return { what, unit: "MB", values: pairs.map((pair) => bytesOf(pair) / 1e6) };
+    };
+    return [
+      { what: "a success, the backlog alone", unit: "B", values: alone, aim: AIM },
+      {
+        what: "a success, RSS of the probe",
+        unit: "B",
+        values: pairs.map(({ many, few }) => perSuccess(many.keptBytes, few.keptBytes)),
+        aim: AIM,
+      },
+      inMegabytes("RSS with 100,000 tracked", ({ many }) => many.keptBytes),
+      inMegabytes("RSS with 1,000 tracked", ({ few }) => few.keptBytes),
+      inMegabytes("… before garbage is collected", ({ few }) => few.atWorkBytes),
+    ];
+  },
+};
+
+function perSuccess(manyBytes: number, fewBytes: number): number {
+  return (manyBytes - fewBytes) / (TRACKED - FEW);
+}
+
+async function backlogBytes(capacity: number): Promise<number> {
+  const args = ["run", "--v8-flags=--expose-gc", script("full_backlog.ts")];
+  await using child = new Child([...args, String(TRACKED), String(capacity)]);
+  return Number(await child.output());
+}
+
+type Resident = { atWorkBytes: number; keptBytes: number };
+type Pair = { many: Resident; few: Resident };
+
+/** Lets each probe make as many real requests as the larger ones track. */
+async function residentBytes(): Promise<Pair[]> {
+  await using target = await Target.start();
+  await using probes = new AsyncDisposableStack();
+  const pairs = [];
+  for (let pair = 0; pair < PAIRS; pair++) {
+    pairs.push({
+      many: probes.use(await start(target, TRACKED)),
+      few: probes.use(await start(target, FEW)),
+    });
+  }
+  await Promise.all(pairs.flatMap(({ many, few }) => [untilFull(many), untilFull(few)]));
+  const measured = [];
+  for (const { many, few } of pairs) {
+    measured.push({ many: await resident(many), few: await resident(few) });
+  }
+  return measured;
+}
+
+function start(target: Target, tracked: number): Promise<Probe> {
+  return Probe.start(target.apiUrl, {
+    isInspected: true,
+    stderr: "/dev/null",
+    env: {
+      DATASET_ID: DATASETS,
+      TASK_INTERVAL_SECONDS: INTERVAL_SECONDS,
+      MAX_TRACKED_TASKS: String(tracked),
+      MAX_IN_FLIGHT_TASKS: "20",
+    },
+  });
+}
+
+async function untilFull(probe: Probe): Promise<void> {
+  const deadlineMs = performance.now() + LONGEST_MS;
+  while (await probe.metric("probe_tasks_succeeded_total") < TRACKED) {
+    if (performance.now() > deadlineMs) throw new Error(`no ${TRACKED} tasks in ${LONGEST_MS} ms`);
+    await sleep(500);
+  }
+}
+
+async function resident(probe: Probe): Promise<Resident> {
+  const atWorkBytes = await probe.residentBytes();
+  await probe.collectGarbage();
+  probe.pause();
+  await sleep(PAUSE_MS);
+  return { atWorkBytes, keptBytes: await probe.residentBytes() };
+}

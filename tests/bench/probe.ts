@@ -1,0 +1,95 @@
+import { Child, type ChildOptions, eventuallyFetch, freePort } from "./child.ts";
+import { collectGarbage } from "./inspector.ts";
+
+const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-env"];
+const ROOT = new URL("../..", import.meta.url).pathname;
+
+let bundled: Promise<string> | undefined;
+
+/** The program as users run it, in one file; made once a run. */
+function bundle(): Promise<string> {
+  return bundled ??= makeBundle();
+}
+
+async function makeBundle(): Promise<string> {
+  const path = `${await Deno.makeTempDir({ prefix: "probe-bench-" })}/probe.js`;
+  addEventListener(
+    "unload",
+    () => Deno.removeSync(path.replace(/\/[^/]+$/, ""), { recursive: true }),
+  );
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", "--minify", "--platform", "deno", "-o", path, "main.ts"],
+    cwd: ROOT,
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return path;
+}
+
+/** Arguments that start the bundle; `flags` are Deno's own. */
+export async function probeArguments(flags: readonly string[] = []): Promise<string[]> {
+  return ["run", ...flags, ...PERMISSIONS, await bundle()];
+}
+
+type ProbeOptions = ChildOptions & {
+  env: Record<string, string>;
+  /** Whether its garbage can be collected on demand. */
+  isInspected?: boolean;
+};
+
+/** The bundle as a process that probes. */
+export class Probe extends Child {
+  private constructor(
+    args: string[],
+    options: ChildOptions,
+    readonly url: string,
+    private readonly inspectorPort: number | null,
+  ) {
+    super(args, options);
+  }
+
+  /** Starts it against `apiUrl`; it listens when this returns. */
+  static async start(
+    apiUrl: string,
+    { env, stderr, isInspected }: ProbeOptions,
+  ): Promise<Probe> {
+    const port = freePort();
+    const inspectorPort = isInspected ? freePort() : null;
+    const flags = inspectorPort === null ? [] : [`--inspect=127.0.0.1:${inspectorPort}`];
+    const given = {
+      DATASET_ID: "abc123",
+      OKDATA_API_URL: apiUrl,
+      HOST: "127.0.0.1",
+      PORT: String(port),
+      LOG_LEVEL: "error",
+      LOG_FORMAT: "json",
+      ...env,
+    };
+    const url = `http://127.0.0.1:${port}`;
+    const args = await probeArguments(flags);
+    const probe = new Probe(args, { stderr, env: given }, url, inspectorPort);
+    await eventuallyFetch(`${url}/metrics`);
+    return probe;
+  }
+
+  /** Gives back all memory that it can do without. */
+  async collectGarbage(): Promise<void> {
+    if (this.inspectorPort === null) throw new Error("the probe is not inspected");
+    await collectGarbage(this.inspectorPort);
+  }
+
+  /** The sum of the samples of that name, at this moment. */
+  async metric(name: string): Promise<number> {
+    return metricIn(await this.scrape(), name);
+  }
+
+  async scrape(): Promise<string> {
+    return await (await fetch(`${this.url}/metrics`)).text();
+  }
+}
+
+/** The sum of the samples of that name, whatever their labels. */
+export function metricIn(exposition: string, name: string): number {
+  return exposition.split("\n")
+    .filter((line) => line.startsWith(name) && /^[{ ]/.test(line.slice(name.length)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+}

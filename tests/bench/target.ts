@@ -1,0 +1,29 @@
+import { Child, eventuallyFetch, freePort, script } from "./child.ts";
+
+/** The platform's stand-in, in a process of its own: it answers at once and notes when it was asked. */
+export class Target extends Child {
+  readonly #url: string;
+  readonly apiUrl: string;
+
+  private constructor(port: number) {
+    super(["run", "--allow-net", script("target.ts"), String(port)]);
+    this.#url = `http://127.0.0.1:${port}`;
+    this.apiUrl = `${this.#url}/metadata`;
+  }
+
+  static async start(): Promise<Target> {
+    const target = new Target(freePort());
+    await target.count();
+    return target;
+  }
+
+  /** How many datasets it has been asked for. */
+  async count(): Promise<number> {
+    return Number(await eventuallyFetch(`${this.#url}/count`));
+  }
+
+  /** When it was asked for this dataset since the last time this was called, monotonic. */
+  async arrivalsMs(datasetId: string): Promise<number[]> {
+    return JSON.parse(await eventuallyFetch(`${this.#url}/arrivals/${datasetId}`));
+  }
+}

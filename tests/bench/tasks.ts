@@ -1,0 +1,32 @@
+import type { Backlog } from "../../src/backlog.ts";
+import { fail, succeed } from "../../src/task.ts";
+
+/** One in so many tasks fails; 0: none does. */
+type Filling = { first: number; count: number; failEvery?: number };
+
+/** Lets tasks pass through the backlog, created a millisecond apart, as a run of a probe would. */
+export function fill(backlog: Backlog, { first, count, failEvery = 0 }: Filling): void {
+  for (let nth = first; nth < first + count; nth++) {
+    const task = backlog.open({
+      datasetId: "abc123",
+      traceId: nth.toString(16).padStart(32, "0"),
+      createdMs: 1_795_000_000_000 + nth,
+      createdMonotonicMs: nth,
+    });
+    const durationSeconds = 0.01 + (nth % 1000) / 1e6;
+    const endMs = nth + durationSeconds * 1e3;
+    const phases = { connect: 0.001, processing: durationSeconds - 0.002, transfer: 0.001 };
+    const isFailure = failEvery > 0 && nth % failEvery === 0;
+    backlog.settle(
+      isFailure
+        ? fail(task, endMs, {
+          attempts: [{ status: 503, reason: "server_error", durationSeconds }],
+          phases,
+        }, "server_error")
+        : succeed(task, endMs, {
+          attempts: [{ status: 200, reason: null, durationSeconds }],
+          phases,
+        }),
+    );
+  }
+}

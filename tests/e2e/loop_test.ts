@@ -1,0 +1,494 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { DATASET_ID, eventually, run, startLoop, test } from "./program.ts";
+import { scrape } from "./scrape.ts";
+import { answerDataset, startEmulator, startGate, startServer } from "./targets.ts";
+
+type Task = Record<string, unknown> & { seqno: number; state: string; dataset_id: string };
+type Tasks = { version: number; tasks: Task[]; next: number | null };
+
+/** What the probe promises to show from the start, as far as no token is needed. */
+const FAMILIES: Record<string, string> = {
+  probe_tasks_created_total: "counter",
+  probe_tasks_succeeded_total: "counter",
+  probe_tasks_failed_total: "counter",
+  probe_task_duration: "gauge",
+  probe_task_duration_seconds: "histogram",
+  probe_task_phase_duration_seconds: "histogram",
+  probe_task_failures_total: "counter",
+  probe_task_attempts_total: "counter",
+  probe_tasks_tracked: "gauge",
+  probe_tasks_in_flight: "gauge",
+  probe_oldest_pending_task_age_seconds: "gauge",
+  probe_tasks_dismissed_total: "counter",
+  probe_slots_skipped_total: "counter",
+  probe_schedule_lag_seconds: "histogram",
+  probe_last_success_timestamp_seconds: "gauge",
+  probe_build_info: "gauge",
+};
+
+const REASONS = [
+  ...["timeout", "dns", "connect", "tls", "reset", "auth", "unauthorized", "not_found"],
+  ...["rate_limited", "server_error", "http", "invalid_response", "internal"],
+];
+
+const PATHS = ["/metrics", "/", "/tasks", "/healthz", "/readyz"];
+
+/** So long that only the first task runs while a test looks. */
+const ONCE = "3600";
+
+async function getTasks(url: string, query = ""): Promise<Tasks> {
+  const response = await fetch(`${url}/tasks${query}`);
+  assertEquals(response.status, 200, query);
+  return await response.json();
+}
+
+/** Waits until so many tasks are settled. */
+function untilSettled(url: string, count: number) {
+  return eventually(`${count} settled tasks`, async () => {
+    const { value } = await scrape(url);
+    return value("probe_tasks_succeeded_total") + value("probe_tasks_failed_total") >= count;
+  });
+}
+
+test("the first task runs at once, the next an interval later", async () => {
+  await using target = startServer(answerDataset);
+  await using probe = await startLoop({
+    env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: ONCE },
+  });
+
+  await eventually("the first task", () => target.requests.length === 1, 1_000);
+  const { tasks } = await getTasks(probe.url);
+  assertEquals(tasks.length, 1);
+  assertEquals(target.requests.map(({ path }) => path), [`/${DATASET_ID}`]);
+});
+
+test("it says in its log what it probes, how often, and where it can be seen", async () => {
+  await using target = startServer(answerDataset);
+  await using probe = await startLoop({
+    args: ["--task-interval", "12.5"],
+    env: { OKDATA_API_URL: target.url, LOG_FORMAT: "text" },
+  });
+
+  assertStringIncludes(
+    probe.stderr,
+    ` probes ${target.url}/${DATASET_ID} every 12.5 s; see ${probe.url}\n`,
+  );
+});
+
+test("a slow task does not hold up the next slots", async () => {
+  await using gate = startGate();
+  await using probe = await startLoop({
+    env: { OKDATA_API_URL: gate.url, TASK_INTERVAL_SECONDS: "0.1" },
+  });
+
+  await eventually("five requests at once", () => gate.waiting() >= 5);
+  const { value } = await scrape(probe.url);
+  assert(value("probe_tasks_in_flight") >= 5);
+  assertEquals(value("probe_tasks_created_total"), value("probe_tasks_in_flight"));
+  assert(value("probe_oldest_pending_task_age_seconds") > 0.3);
+});
+
+test("several datasets are spread evenly over the interval", async () => {
+  await using target = startServer(answerDataset);
+  await using probe = await startLoop({
+    env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.6", DATASET_ID: "abc,def,ghi" },
+  });
+  await untilSettled(probe.url, 6);
+
+  const tasks = (await getTasks(probe.url, "?before=7")).tasks.reverse();
+  assertEquals(
+    tasks.map(({ dataset_id }) => dataset_id),
+    ["abc", "def", "ghi", "abc", "def", "ghi"],
+  );
+  const createdMs = tasks.map(({ created }) => Date.parse(String(created)));
+  createdMs.forEach((ms, i) => {
+    // The slots are 200 ms apart; on a busy machine the first may run late, and others not.
+    assert(ms - createdMs[0] > i * 200 - 100, `task ${i + 1}: ${createdMs}`);
+  });
+});
+
+test("every family has its type before anything has happened, every counter its 0", async () => {
+  await using gate = startGate();
+  await using probe = await startLoop({
+    env: { OKDATA_API_URL: gate.url, TASK_INTERVAL_SECONDS: ONCE, DATASET_ID: "abc,def" },
+  });
+
+  const { types, value } = await scrape(probe.url);
+  for (const [name, type] of Object.entries(FAMILIES)) assertEquals(types.get(name), type, name);
+  for (const dataset_id of ["abc", "def"]) {
+    assertEquals(value("probe_tasks_succeeded_total", { dataset_id }), 0);
+    assertEquals(value("probe_tasks_failed_total", { dataset_id }), 0);
+    for (const reason of REASONS) {
+      assertEquals(value("probe_task_failures_total", { dataset_id, reason }), 0, reason);
+    }
+    for (const result of ["ok", "failed"]) {
+      assertEquals(value("probe_task_attempts_total", { dataset_id, result }), 0, result);
+    }
+    assertEquals(value("probe_task_duration", { dataset_id }), NaN);
+  }
+  for (const cause of ["late", "in_flight"]) {
+    assertEquals(value("probe_slots_skipped_total", { cause }), 0, cause);
+  }
+  for (const state of ["PENDING", "SUCCEEDED", "FAILED"]) {
+    assert(value("probe_tasks_tracked", { state }) >= 0, state);
+  }
+  assertEquals(value("probe_tasks_dismissed_total"), 0);
+  assertEquals(value("probe_build_info"), 1);
+});
+
+test("the counters say what the target saw, and add up at every scrape", async () => {
+  await using emulator = startEmulator({ seed: 7, faults: { unauthorized_percent: 40 } });
+  await using probe = await startLoop({
+    env: {
+      OKDATA_API_URL: emulator.apiUrl,
+      TASK_INTERVAL_SECONDS: "0.02",
+      RETRIES: "0",
+      DATASET_ID: "abc,def",
+    },
+  });
+
+  const settled = await eventually("forty settled tasks", async () => {
+    const { value } = await scrape(probe.url);
+    const sum = value("probe_tasks_succeeded_total") + value("probe_tasks_failed_total");
+    assertEquals(value("probe_tasks_created_total"), sum + value("probe_tasks_in_flight"));
+    assertEquals(value("probe_task_duration_seconds_count"), sum);
+    return sum >= 40;
+  });
+  assert(settled);
+  probe.kill("SIGTERM");
+  await eventually("it drains", () => probe.stderr.includes("stopping with"));
+  const { stderr } = await probe.ended();
+  const counts = emulator.counts();
+  assertEquals(stderr.match(/task \d+ of/g)?.length, counts.requests);
+  assertEquals(stderr.match(/task \d+ of \S+ succeeded/g)?.length, counts.by_status["200"]);
+  assertEquals(stderr.match(/task \d+ of \S+ failed/g)?.length, counts.by_status["401"]);
+});
+
+test("/ answers a scraper as /metrics does, in both formats", async () => {
+  await using target = startServer(answerDataset);
+  await using probe = await startLoop({
+    env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: ONCE },
+  });
+  await untilSettled(probe.url, 1);
+
+  const openMetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+  const text = "text/plain; version=0.0.4; charset=utf-8";
+  for (
+    const [accept, type] of [
+      ["*/*", text],
+      ["text/plain;version=0.0.4;q=0.5,*/*;q=0.1", text],
+      // What Prometheus 3 and Prometheus 2 send.
+      [
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6," +
+        "text/plain;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.2",
+        openMetrics,
+      ],
+      [
+        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75," +
+        "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        openMetrics,
+      ],
+    ]
+  ) {
+    const shapes = [];
+    for (const path of ["/metrics", "/"]) {
+      const response = await fetch(probe.url + path, { headers: { accept } });
+      const body = await response.text();
+      assertEquals([response.status, response.headers.get("content-type")], [200, type], accept);
+      assertEquals(body.endsWith("# EOF\n"), type === openMetrics);
+      assertMatch(body, /^probe_tasks_created_total\{[^}]*\} 1$/m);
+      // Values of the process itself change from one scrape to the next.
+      shapes.push(body.split("\n").map((line) => line.replace(/ \S+$/, "")));
+    }
+    assertEquals(shapes[0], shapes[1]);
+  }
+});
+
+test("HEAD answers as GET does, without the body", async () => {
+  await using target = startServer(answerDataset);
+  await using probe = await startLoop({
+    env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: ONCE },
+  });
+
+  for (const path of [...PATHS, "/nothing", "/tasks?limit=0"]) {
+    const get = await fetch(probe.url + path);
+    await get.body?.cancel();
+    const head = await fetch(probe.url + path, { method: "HEAD" });
+
+    assertEquals(await head.text(), "", path);
+    assertEquals(head.status, get.status, path);
+    assertEquals(head.headers.get("content-type"), get.headers.get("content-type"), path);
+  }
+});
+
+test("/healthz and /readyz say that all is well", async () => {
+  await using target = startServer(() => new Response("no", { status: 500 }));
+  await using probe = await startLoop({ env: { OKDATA_API_URL: target.url, RETRIES: "0" } });
+  await untilSettled(probe.url, 1);
+
+  // The probe is well even where its target is not.
+  for (const path of ["/healthz", "/readyz"]) {
+    const response = await fetch(probe.url + path);
+    assertEquals(response.status, 200, path);
+    assertMatch(response.headers.get("content-type") ?? "", /^application\/json/);
+    await response.json();
+  }
+});
+
+test("anything else is 404 or 405 in JSON", async () => {
+  await using target = startServer(answerDataset);
+  await using probe = await startLoop({ env: { OKDATA_API_URL: target.url } });
+
+  const refusals: [method: string, path: string, status: number][] = [
+    ...["/nothing", "/metrics/", "/tasks/1", "//", "/%00", "/..%2f", "/favicon.ico"]
+      .map((path): [string, string, number] => ["GET", path, 404]),
+    ["POST", "/nothing", 404],
+    ...PATHS.flatMap((path) =>
+      ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
+        .map((method): [string, string, number] => [method, path, 405])
+    ),
+  ];
+  for (const [method, path, status] of refusals) {
+    const response = await fetch(probe.url + path, { method });
+    const { error } = await response.json();
+
+    assertEquals(response.status, status, `${method} ${path}`);
+    assertEquals(typeof error, "string");
+    if (status === 405) assertEquals(response.headers.get("allow"), "GET, HEAD");
+  }
+});
+
+test("/tasks lists what is tracked, newest first, with filters and pages", async () => {
+  await using target = startServer((request, count) =>
+    count % 3 === 0 ? new Response("no", { status: 404 }) : answerDataset(request)
+  );
+  await using probe = await startLoop({
+    env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.02", DATASET_ID: "abc,def" },
+  });
+  await untilSettled(probe.url, 12);
+
+  // From here on below a seqno whose tasks are all settled, since the probe goes on.
+  const below = "before=13";
+  const { version, tasks, next } = await getTasks(probe.url, `?${below}`);
+  assertEquals({ version, next }, { version: 1, next: null });
+  assertEquals(tasks.map(({ seqno }) => seqno), [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
+
+  const failed = tasks.filter(({ state }) => state === "FAILED");
+  assertEquals(failed.length, 4);
+  for (const state of ["failed", "FAILED", "Failed"]) {
+    assertEquals((await getTasks(probe.url, `?${below}&state=${state}`)).tasks, failed);
+  }
+  const abc = tasks.filter(({ dataset_id }) => dataset_id === "abc");
+  assertEquals((await getTasks(probe.url, `?${below}&dataset_id=abc`)).tasks, abc);
+  assertEquals((await getTasks(probe.url, `?${below}&dataset_id=other`)).tasks, []);
+  const both = `?${below}&dataset_id=abc&state=failed`;
+  assertEquals(
+    (await getTasks(probe.url, both)).tasks,
+    abc.filter((task) => failed.includes(task)),
+  );
+
+  const paged: Task[] = [];
+  let page = await getTasks(probe.url, `?${below}&limit=5`);
+  const lengths = [page.tasks.length];
+  paged.push(...page.tasks);
+  while (page.next !== null) {
+    page = await getTasks(probe.url, `?limit=5&before=${page.next}`);
+    lengths.push(page.tasks.length);
+    paged.push(...page.tasks);
+  }
+  assertEquals(lengths, [5, 5, 2]);
+  assertEquals(paged, tasks);
+});
+
+test("/tasks shows a task as --json does, and one in flight as pending", async () => {
+  await using gate = startGate();
+  await using probe = await startLoop({
+    env: { OKDATA_API_URL: gate.url, TASK_INTERVAL_SECONDS: ONCE, APP_ID: "me" },
+  });
+  await eventually("a request", () => gate.waiting() === 1);
+  const pending = (await getTasks(probe.url, "?state=pending")).tasks[0];
+  gate.release();
+  await untilSettled(probe.url, 1);
+  const settled = (await getTasks(probe.url)).tasks[0];
+  await using target = startServer(answerDataset);
+  const { stdout } = await run({
+    args: ["--once", "--json"],
+    env: { DATASET_ID, OKDATA_API_URL: target.url },
+  });
+
+  const [single] = JSON.parse(stdout).tasks;
+  assertEquals(Object.keys(settled), Object.keys(single));
+  assertEquals(Object.keys(pending), Object.keys(single));
+  const { created, trace_id, ...rest } = pending;
+  assertEquals({ created, trace_id }, { created: settled.created, trace_id: settled.trace_id });
+  assertEquals(rest, {
+    seqno: 1,
+    app_id: "me",
+    dataset_id: DATASET_ID,
+    state: "PENDING",
+    settled: null,
+    duration_seconds: null,
+    reason: null,
+    attempts: [],
+    phases: {},
+    body: null,
+  });
+});
+
+test("/tasks gives 100 tasks unless told otherwise", async () => {
+  await using target = startServer(answerDataset);
+  await using probe = await startLoop({
+    env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.005" },
+  });
+  await untilSettled(probe.url, 102);
+
+  const { tasks, next } = await getTasks(probe.url);
+  assertEquals([tasks.length, next], [100, tasks[99].seqno]);
+  assert((await getTasks(probe.url, "?limit=1000")).tasks.length > 100);
+});
+
+test("/tasks refuses a bad query with 400, in JSON that names it", async () => {
+  await using target = startServer(answerDataset);
+  await using probe = await startLoop({ env: { OKDATA_API_URL: target.url } });
+
+  for (
+    const [query, named] of [
+      ["state=weird", "state"],
+      ["state=", "state"],
+      ...["0", "1001", "-1", "1.5", "abc", "", "1e2"].map((value) => [`limit=${value}`, "limit"]),
+      ...["-1", "abc", "", "1.5"].map((value) => [`before=${value}`, "before"]),
+      ["stat=failed", "stat"],
+    ]
+  ) {
+    const response = await fetch(`${probe.url}/tasks?${query}`);
+    const { error } = await response.json();
+
+    assertEquals(response.status, 400, query);
+    assertStringIncludes(error, named);
+  }
+});
+
+test("old tasks are dismissed, which changes no counter", async () => {
+  await using target = startServer(answerDataset);
+  await using probe = await startLoop({
+    args: ["--dismiss-task", "0.3"],
+    env: {
+      OKDATA_API_URL: target.url,
+      TASK_INTERVAL_SECONDS: "0.05",
+      CLEAN_TASKS_INTERVAL_SECONDS: "0.1",
+    },
+  });
+
+  const { value } = await eventually("ten dismissed tasks", async () => {
+    const seen = await scrape(probe.url);
+    const tracked = seen.value("probe_tasks_tracked");
+    const dismissed = seen.value("probe_tasks_dismissed_total");
+    assertEquals(seen.value("probe_tasks_created_total"), tracked + dismissed);
+    return dismissed >= 10 && seen;
+  });
+  assert(value("probe_tasks_succeeded_total") >= 10);
+  const { tasks } = await getTasks(probe.url);
+  assert((tasks.at(-1)?.seqno ?? 0) > 10, "the oldest went first");
+});
+
+test("a task in flight is not dismissed", async () => {
+  await using gate = startGate();
+  await using probe = await startLoop({
+    env: {
+      OKDATA_API_URL: gate.url,
+      TASK_INTERVAL_SECONDS: ONCE,
+      DISMISS_TASK_SECONDS: "0.05",
+      CLEAN_TASKS_INTERVAL_SECONDS: "0.02",
+    },
+  });
+  await eventually("a request", () => gate.waiting() === 1);
+  await eventually("an old task", async () => {
+    const { value } = await scrape(probe.url);
+    assertEquals(value("probe_tasks_tracked", { state: "PENDING" }), 1);
+    return value("probe_oldest_pending_task_age_seconds") > 0.3;
+  });
+  gate.release();
+
+  await eventually("the settled task is dismissed", async () => {
+    const { value } = await scrape(probe.url);
+    return value("probe_tasks_dismissed_total") === 1 && value("probe_tasks_succeeded_total") === 1;
+  });
+});
+
+test("MAX_TRACKED_TASKS bounds the backlog, and failures outlive successes", async () => {
+  await using target = startServer((request, count) =>
+    count === 1 ? new Response("no", { status: 404 }) : answerDataset(request)
+  );
+  await using probe = await startLoop({
+    args: ["--max-tracked-tasks", "3"],
+    env: {
+      OKDATA_API_URL: target.url,
+      TASK_INTERVAL_SECONDS: "0.03",
+      MAX_TRACKED_TASKS: "1000",
+    },
+  });
+  await untilSettled(probe.url, 10);
+
+  const { value } = await scrape(probe.url);
+  assertEquals(value("probe_tasks_tracked"), 3);
+  assertEquals(value("probe_tasks_failed_total"), 1);
+  assertEquals(value("probe_tasks_dismissed_total"), value("probe_tasks_created_total") - 3);
+  const failed = (await getTasks(probe.url, "?state=failed")).tasks;
+  assertEquals(failed.map(({ seqno }) => seqno), [1]);
+});
+
+test("MAX_IN_FLIGHT_TASKS bounds what is in flight; refused slots are counted", async () => {
+  await using gate = startGate();
+  await using probe = await startLoop({
+    args: ["--max-in-flight-tasks", "2"],
+    env: { OKDATA_API_URL: gate.url, TASK_INTERVAL_SECONDS: "0.05" },
+  });
+
+  const { value } = await eventually("refused slots", async () => {
+    const seen = await scrape(probe.url);
+    return seen.value("probe_slots_skipped_total", { cause: "in_flight" }) >= 3 && seen;
+  });
+  assertEquals(value("probe_tasks_in_flight"), 2);
+  assertEquals(value("probe_tasks_created_total"), 2);
+  assertEquals(gate.waiting(), 2);
+  gate.release();
+  await eventually("the freed place is taken", () => gate.waiting() === 2);
+});
+
+test("standard output is empty without --table, and the table comes with the first task", async () => {
+  await using gate = startGate();
+  const env = { OKDATA_API_URL: gate.url, TASK_INTERVAL_SECONDS: ONCE };
+  await using plain = await startLoop({ env });
+  await using tabled = await startLoop({ args: ["--table"], env });
+  await using local = await startLoop({ env: { ...env, LOCAL_RUN: "true" } });
+  await eventually("three requests", () => gate.waiting() === 3);
+  assertEquals([plain.stdout, tabled.stdout, local.stdout], ["", "", ""]);
+
+  for (let i = 0; i < 3; i++) gate.release();
+
+  for (const probe of [tabled, local]) {
+    await eventually("the table", () => /^1 +SUCCEEDED .*\n/m.test(probe.stdout));
+    assertMatch(
+      probe.stdout,
+      /^# +State +Created +Succeeded +Failed +Duration +Attempts +Reason$/m,
+    );
+  }
+  await untilSettled(plain.url, 1);
+  assertEquals(plain.stdout, "");
+});
+
+test("the table comes again every TABLE_INTERVAL_SECONDS, with --rows rows", async () => {
+  await using target = startServer(answerDataset);
+  await using probe = await startLoop({
+    args: ["--table", "--table-interval", "0.1", "--rows", "2"],
+    env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.02" },
+  });
+
+  const tables = await eventually("four tables", () => {
+    const seen = probe.stdout.split("\n\n").filter((table) => table.includes("# "));
+    return seen.length >= 4 && seen;
+  });
+  for (const table of tables.slice(1, -1)) {
+    assertEquals(table.match(/^ *\d+ +(SUCCEEDED|PENDING)/gm)?.length, 2, table);
+  }
+});

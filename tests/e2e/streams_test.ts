@@ -1,0 +1,48 @@
+import { assertEquals } from "@std/assert";
+import { eventually, startLoop, test } from "./program.ts";
+import { scrape } from "./scrape.ts";
+import { answerDataset, startServer } from "./targets.ts";
+
+/** Writes much to both outputs. */
+const CHATTY = {
+  args: ["--table", "--table-interval", "0.05"],
+  env: { TASK_INTERVAL_SECONDS: "0.02", LOG_LEVEL: "debug" },
+};
+
+/** Waits until so many more tasks have succeeded than now. */
+async function untilMoreSucceed(url: string, more: number): Promise<void> {
+  const succeeded = async () => (await scrape(url)).value("probe_tasks_succeeded_total");
+  const before = await succeeded();
+  await eventually(`${more} more tasks`, async () => await succeeded() >= before + more);
+}
+
+for (const closed of [["stdout"], ["stderr"], ["stdout", "stderr"]]) {
+  test(`a reader that leaves ${closed.join(" and ")} does not end the main loop`, async () => {
+    await using target = startServer(answerDataset);
+    await using probe = await startLoop({
+      ...CHATTY,
+      env: { ...CHATTY.env, OKDATA_API_URL: target.url },
+    });
+    await eventually("a table", () => probe.stdout !== "");
+    if (closed.includes("stdout")) await probe.closeStdout();
+    if (closed.includes("stderr")) await probe.closeStderr();
+
+    await untilMoreSucceed(probe.url, 20);
+    probe.kill("SIGTERM");
+    assertEquals((await probe.ended()).code, 0);
+  });
+}
+
+test("a reader that does not read does not hold up the main loop, nor its end", async () => {
+  await using target = startServer(answerDataset);
+  await using probe = await startLoop({
+    args: ["--table", "--table-interval", "0.005", "--rows", "100"],
+    env: { TASK_INTERVAL_SECONDS: "0.02", OKDATA_API_URL: target.url },
+    stdoutUnread: true,
+  });
+
+  // A hundred tables of up to a hundred rows are more than a pipe of 64 kB holds.
+  await untilMoreSucceed(probe.url, 100);
+  probe.kill("SIGTERM");
+  assertEquals((await probe.ended(5_000)).code, 0);
+});

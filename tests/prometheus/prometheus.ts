@@ -1,0 +1,87 @@
+import { eventually } from "../e2e/program.ts";
+
+export type Job = { name: string; address: string; path: string };
+
+/** A series as Prometheus' query interface gives it: every stored sample, oldest first. */
+type Series = { metric: Record<string, string>; values: [seconds: number, value: string][] };
+
+const SCRAPE_INTERVAL = "500ms";
+
+/** A Prometheus of its own, with its data in a temporary folder, which scrapes these jobs. */
+export async function startPrometheus(jobs: readonly Job[]) {
+  const folder = await Deno.makeTempDir({ prefix: "prometheus-" });
+  await Deno.writeTextFile(`${folder}/prometheus.json`, configuration(jobs));
+  const child = new Deno.Command("prometheus", {
+    args: [
+      // JSON is YAML.
+      `--config.file=${folder}/prometheus.json`,
+      `--storage.tsdb.path=${folder}/data`,
+      "--web.listen-address=127.0.0.1:0",
+      "--enable-feature=exemplar-storage",
+      "--log.format=json",
+    ],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  let log = "";
+  const logging = (async () => {
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) log += text;
+  })();
+
+  async function stop(): Promise<void> {
+    child.kill("SIGKILL");
+    await Promise.all([child.status, logging]);
+    await Deno.remove(folder, { recursive: true });
+  }
+
+  try {
+    const url = await eventually("Prometheus says where it listens", () => addressIn(log));
+    return { ...client(url), [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw new Error(`Prometheus did not start: ${log}`, { cause: error });
+  }
+}
+
+function client(url: string) {
+  // deno-lint-ignore no-explicit-any -- the answer's shape depends on the path
+  async function get(path: string, parameters: Record<string, string>): Promise<any> {
+    const query = new URLSearchParams(parameters);
+    const { status, data, error } = await (await fetch(`${url}/api/v1/${path}?${query}`)).json();
+    if (status !== "success") throw new Error(`Prometheus: ${error}`);
+    return data;
+  }
+
+  return {
+    /** All that it has stored of the series that the selector names. */
+    async stored(selector: string): Promise<Series[]> {
+      return (await get("query", { query: `${selector}[1h]` })).result;
+    },
+    /** The trace ids of the exemplars that it has stored. */
+    async traceIds(selector: string): Promise<string[]> {
+      const now = Date.now() / 1e3;
+      const found: { exemplars: { labels: { trace_id: string } }[] }[] = await get(
+        "query_exemplars",
+        { query: selector, start: String(now - 3600), end: String(now + 60) },
+      );
+      return found.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id));
+    },
+  };
+}
+
+function configuration(jobs: readonly Job[]): string {
+  return JSON.stringify({
+    global: { scrape_interval: SCRAPE_INTERVAL, scrape_timeout: SCRAPE_INTERVAL },
+    scrape_configs: jobs.map(({ name, address, path }) => ({
+      job_name: name,
+      metrics_path: path,
+      static_configs: [{ targets: [address] }],
+    })),
+  });
+}
+
+function addressIn(log: string): string | undefined {
+  const line = log.split("\n").find((each) => each.includes('"msg":"Listening on"'));
+  return line && `http://${JSON.parse(line).address}`;
+}

@@ -1,0 +1,69 @@
+/** The tools outside of npm that judge what the probe says: whether they are here, and running them. */
+
+const PARSE_OPENMETRICS = `
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+families = text_string_to_metric_families(sys.stdin.read())
+print(sum(len(family.samples) for family in families))
+`;
+
+/** Debian's Python comes second: another one that is found first may lack Debian's packages. */
+const PYTHONS = ["python3", "/usr/bin/python3"];
+
+const onCi = Deno.env.get("CI") === "true";
+const python = await firstThatWorks(PYTHONS, ["-c", "import prometheus_client.openmetrics.parser"]);
+const promtool = await firstThatWorks(["promtool"], ["--version"]);
+const prometheus = await firstThatWorks(["prometheus"], ["--version"]);
+
+const missing = [
+  ...prometheus ? [] : ["prometheus"],
+  ...promtool ? [] : ["promtool"],
+  ...python ? [] : ["python3-prometheus-client"],
+];
+if (missing.length > 0 && !onCi) {
+  console.warn(
+    `Not installed, so that the tests which need it are left out: ${missing.join(", ")}`,
+  );
+}
+
+/** Whether a test is left out: a tool is missing, and this is not CI, where none may be. */
+export const WITHOUT_PROMETHEUS = !onCi && prometheus === null;
+export const WITHOUT_PARSERS = !onCi && (promtool === null || python === null);
+
+/** Throws what `promtool check metrics` complains about in the text format. */
+export async function checkText(exposition: string): Promise<void> {
+  await runOn(exposition, promtool ?? "promtool", ["check", "metrics"]);
+}
+
+/** Throws what the strict OpenMetrics parser complains about; returns the number of samples it saw. */
+export async function checkOpenMetrics(exposition: string): Promise<number> {
+  return Number(await runOn(exposition, python ?? PYTHONS[0], ["-c", PARSE_OPENMETRICS]));
+}
+
+/** Runs a command with this input and returns its output; throws unless it is content. */
+async function runOn(input: string, command: string, args: string[]): Promise<string> {
+  const child = new Deno.Command(command, {
+    args,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writing = new Blob([input]).stream().pipeTo(child.stdin);
+  const { code, stdout, stderr } = await child.output();
+  await writing.catch(() => {/* It stopped reading: its exit code says why. */});
+  const [out, complaint] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  if (code !== 0 || complaint) throw new Error(`${command} exited ${code}: ${complaint}${out}`);
+  return out;
+}
+
+async function firstThatWorks(commands: string[], args: string[]): Promise<string | null> {
+  for (const command of commands) {
+    try {
+      const options = { args, stdout: "null", stderr: "null" } as const;
+      if ((await new Deno.Command(command, options).output()).success) return command;
+    } catch {
+      // It is not on the path.
+    }
+  }
+  return null;
+}
