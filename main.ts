@@ -34,6 +34,7 @@ async function run(args: string[]): Promise<number> {
     random: systemRandom,
     exchange: createTransport(systemClock),
     listen,
+    readFile: (path) => Deno.readTextFile(path),
     log: await createLog({
       level: config.logLevel,
       format: config.logFormat ?? (watched || config.localRun ? "text" : "json"),

@@ -10,6 +10,7 @@ export type Ground = {
   random: Random;
   exchange: Exchange;
   listen: Listen;
+  readFile: (path: string) => Promise<string>;
   log: Log;
   stdout: Output;
   /** Where a one-off run shows how far it is; null when nobody watches. */

@@ -117,6 +117,30 @@ export const CATALOGUE = {
     help: "When the last succeeded task was settled, seconds since the epoch.",
     labels: ["dataset_id"],
   },
+  tokenRequests: {
+    type: "counter",
+    name: "probe_token_requests_total",
+    help: "Number of requests for a token to the identity provider.",
+    labels: ["result"],
+  },
+  tokenExpiry: {
+    type: "gauge",
+    name: "probe_token_expiry_timestamp_seconds",
+    help: "When the current token ends, seconds since the epoch.",
+    labels: [],
+  },
+  certificateExpiry: {
+    type: "gauge",
+    name: "probe_tls_certificate_expiry_timestamp_seconds",
+    help: "When the certificate that a host last showed ends, seconds since the epoch.",
+    labels: ["host"],
+  },
+  heartbeats: {
+    type: "counter",
+    name: "probe_heartbeats_total",
+    help: "Number of heartbeats sent.",
+    labels: ["result"],
+  },
   buildInfo: {
     type: "gauge",
     name: "probe_build_info",
@@ -152,6 +176,10 @@ export const CATALOGUE = {
 /** Why a slot got no task: the loop was held up, or too many tasks were in flight. */
 export const SKIP_CAUSES = ["late", "in_flight"] as const;
 export type SkipCause = typeof SKIP_CAUSES[number];
+
+/** How a request ended. */
+const RESULTS = ["ok", "failed"] as const;
+type Result = typeof RESULTS[number];
 
 const LOOPS = ["probe", "prune"] as const;
 
@@ -215,6 +243,23 @@ export class Metrics {
   /** Records everything about a settled task; `settledMs` is its wall-clock time. */
   settled(task: SettledTask, settledMs: number): void {
     this.#change((instruments) => recordSettled(instruments, task, settledMs));
+  }
+
+  tokenRequested(result: Result): void {
+    this.#change(({ tokenRequests }) => tokenRequests.inc({ result }));
+  }
+
+  /** `expiresMs` is on the wall clock, as everywhere here. */
+  tokenExpires(expiresMs: number): void {
+    this.#change(({ tokenExpiry }) => tokenExpiry.set(expiresMs / 1e3));
+  }
+
+  certificateExpires(host: string, expiresMs: number): void {
+    this.#change(({ certificateExpiry }) => certificateExpiry.set({ host }, expiresMs / 1e3));
+  }
+
+  heartbeat(result: Result): void {
+    this.#change(({ heartbeats }) => heartbeats.inc({ result }));
   }
 
   dismissed(count: number): void {
@@ -302,7 +347,7 @@ function startAtZero(instruments: Instruments, options: MetricsOptions): void {
     instruments.succeeded.inc({ dataset_id }, 0);
     instruments.failed.inc({ dataset_id }, 0);
     for (const reason of REASONS) instruments.failures.inc({ dataset_id, reason }, 0);
-    for (const result of ["ok", "failed"]) instruments.attempts.inc({ dataset_id, result }, 0);
+    for (const result of RESULTS) instruments.attempts.inc({ dataset_id, result }, 0);
     for (const outcome of ["succeeded", "failed"]) {
       instruments.duration.zero({ dataset_id, outcome });
     }
@@ -310,6 +355,12 @@ function startAtZero(instruments: Instruments, options: MetricsOptions): void {
   for (const phase of PHASES) instruments.phaseDuration.zero({ phase });
   for (const cause of SKIP_CAUSES) instruments.skipped.inc({ cause }, 0);
   for (const loop of LOOPS) instruments.lag.zero({ loop });
+  for (const result of RESULTS) {
+    instruments.tokenRequests.inc({ result }, 0);
+    instruments.heartbeats.inc({ result }, 0);
+  }
+  // No token is not a token that ended in 1970.
+  instruments.tokenExpiry.remove();
   instruments.buildInfo.set(options.build, 1);
   instruments.startTime.set(options.startTimeSeconds);
 }

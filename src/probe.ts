@@ -6,7 +6,7 @@ import { fail, type Journey, type PendingTask, type SettledTask, succeed } from 
 
 /** Requests a dataset once, the way a user does; throws when that fails. */
 type GetDataset = (
-  request: { datasetId: string; traceId: string; journey: Journey },
+  request: PendingTask & { journey: Journey },
   signal: AbortSignal,
 ) => Promise<void>;
 

@@ -2,13 +2,14 @@ import dns from "node:dns";
 import http from "node:http";
 import https from "node:https";
 import net from "node:net";
+import type tls from "node:tls";
 import type { Clock } from "../clock.ts";
 import { OkdataError } from "./errors.ts";
 import type { Marks } from "./phases.ts";
 
 export type Request = {
   url: URL;
-  method: "GET" | "POST";
+  method: "GET" | "HEAD" | "POST";
   headers: Record<string, string>;
   body?: string;
 };
@@ -103,12 +104,16 @@ class SecureMarkingAgent extends https.Agent {
     const { clock } = this;
     const lookup = markingLookup(clock, options.marks);
     // deno-lint-ignore no-explicit-any -- the types hide what node documents
-    const socket: net.Socket = (https.Agent.prototype as any).createConnection.call(this, {
+    const socket: tls.TLSSocket = (https.Agent.prototype as any).createConnection.call(this, {
       ...options,
       lookup,
     });
     socket.once("connect", () => options.marks.connectedMs = clock.monotonic());
-    socket.once("secureConnect", () => options.marks.securedMs = clock.monotonic());
+    socket.once("secureConnect", () => {
+      options.marks.securedMs = clock.monotonic();
+      const expiresMs = Date.parse(socket.getPeerCertificate().valid_to);
+      if (!Number.isNaN(expiresMs)) options.marks.certificateExpiresMs = expiresMs;
+    });
     return socket;
   }
 }
