@@ -13,6 +13,8 @@ const ALLOWED: Record<string, string[] | "all"> = {
   "backlog.ts": ["packed_successes", "task"],
   "cli.ts": ["config"],
   "exit_code.ts": ["task"],
+  "heartbeat.ts": ["task"],
+  "platform.ts": "all",
   "ground.ts": ["clock", "log", "okdata/transport", "output", "random"],
   "listen.ts": ["ground"],
   "log.ts": ["output", "times"],

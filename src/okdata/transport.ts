@@ -34,8 +34,11 @@ export type Exchange = (
 export const MOST_BODY_BYTES = 1024 * 1024;
 
 /** The exchange over real sockets, made with node:http: fetch shows no phases and no error codes. */
-export function createTransport(clock: Clock): Exchange {
-  const agents = { "http:": new MarkingAgent(clock), "https:": new SecureMarkingAgent(clock) };
+export function createTransport(clock: Clock, lookup: Lookup = dns.lookup): Exchange {
+  const agents = {
+    "http:": new MarkingAgent(clock, lookup),
+    "https:": new SecureMarkingAgent(clock, lookup),
+  };
 
   return ({ url, method, headers, body }, { signal, marks }) =>
     new Promise((resolve, reject) => {
@@ -81,28 +84,42 @@ export function tooLarge(): OkdataError {
   return new OkdataError("invalid_response", `the body is larger than ${MOST_BODY_BYTES} bytes`);
 }
 
+/** How names are resolved. */
+export type Lookup = (
+  hostname: string,
+  options: dns.LookupOptions,
+  callback: (
+    error: NodeJS.ErrnoException | null,
+    address: string | dns.LookupAddress[],
+    family: number,
+  ) => void,
+) => void;
+
 type ConnectOptions = net.TcpSocketConnectOpts & { marks: Marks };
 
 class MarkingAgent extends http.Agent {
-  constructor(private readonly clock: Clock) {
+  constructor(private readonly clock: Clock, private readonly lookup: Lookup) {
     super({ keepAlive: false });
   }
 
   override createConnection(options: ConnectOptions): net.Socket {
-    const socket = net.connect({ ...options, lookup: markingLookup(this.clock, options.marks) });
+    const socket = net.connect({
+      ...options,
+      lookup: marking(this.lookup, this.clock, options.marks),
+    });
     socket.once("connect", () => options.marks.connectedMs = this.clock.monotonic());
     return socket;
   }
 }
 
 class SecureMarkingAgent extends https.Agent {
-  constructor(private readonly clock: Clock) {
+  constructor(private readonly clock: Clock, private readonly lookup: Lookup) {
     super({ keepAlive: false, maxCachedSessions: 0 });
   }
 
   override createConnection(options: ConnectOptions): net.Socket {
     const { clock } = this;
-    const lookup = markingLookup(clock, options.marks);
+    const lookup = marking(this.lookup, clock, options.marks);
     // deno-lint-ignore no-explicit-any -- the types hide what node documents
     const socket: tls.TLSSocket = (https.Agent.prototype as any).createConnection.call(this, {
       ...options,
@@ -118,12 +135,12 @@ class SecureMarkingAgent extends https.Agent {
   }
 }
 
-function markingLookup(clock: Clock, marks: Marks): net.LookupFunction {
+/** A lookup that marks the moment at which it has succeeded. */
+function marking(lookup: Lookup, clock: Clock, marks: Marks): net.LookupFunction {
   return (hostname, options, callback) =>
-    dns.lookup(hostname, options, (error, address, family) => {
+    lookup(hostname, options, (error, address, family) => {
       if (!error) marks.resolvedMs = clock.monotonic();
-      // deno-lint-ignore no-explicit-any -- one overload of `lookup` per value of `options.all`
-      callback(error, address as any, family);
+      callback(error, address, family);
     });
 }
 

@@ -47,6 +47,7 @@ export function fakeGround() {
       handler = handle;
       return { url: `http://localhost:${port}`, close: () => Promise.resolve() };
     },
+    readFile: (path) => Promise.reject(new Error(`no file ${path}`)),
     log: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
     stdout,
     progress: null,
@@ -64,6 +65,7 @@ export function configOf(env: Record<string, string>) {
   const given: Record<string, string> = {
     DATASET_ID: "abc123",
     OKDATA_API_URL: "http://api",
+    LOCAL_SERVICES_ONLY: "true",
     ...env,
   };
   const configured = configure({ flags: {}, env: (name) => given[name] }, () => "00000000");
