@@ -243,7 +243,7 @@ export async function runOnce(
     stdout.write(tableFor(config, view, ground, backlog));
   }
   if (signal.aborted) return signal.reason === "SIGTERM" ? EXIT.terminated : EXIT.interrupted;
-  return exitCodeOf(settled);
+  return exitCodeOf(settled.flatMap((task) => task.state === "FAILED" ? [task.reason] : []));
 
   async function probeTimes(datasetId: string, i: number): Promise<void> {
     const intervalMs = config.taskIntervalSeconds * 1e3;

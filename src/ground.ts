@@ -11,6 +11,8 @@ export type Ground = {
   exchange: Exchange;
   listen: Listen;
   readFile: (path: string) => Promise<string>;
+  /** The addresses of a name; rejects when it has none. */
+  resolve: (hostname: string) => Promise<string[]>;
   log: Log;
   stdout: Output;
   /** Where a one-off run shows how far it is; null when nobody watches. */

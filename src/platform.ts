@@ -5,7 +5,7 @@ import { createClient, type GetDataset } from "./okdata/client.ts";
 import { createTokenFetcher } from "./okdata/oauth.ts";
 import type { Marks } from "./okdata/phases.ts";
 import { createRedactor } from "./okdata/redact.ts";
-import { createTokenSource, type TokenResult } from "./okdata/token.ts";
+import { createTokenSource, type TokenResult, type TokenSource } from "./okdata/token.ts";
 import type { Exchange } from "./okdata/transport.ts";
 import type { Attempt } from "./task.ts";
 import { VERSION } from "./version.ts";
@@ -19,6 +19,8 @@ export type PlatformListeners = {
 
 export type Platform = {
   getDataset: GetDataset;
+  /** Null in a run without credentials. */
+  tokens: TokenSource | null;
   /** Sends a HEAD to an address outside the platform; rejects unless it is answered with 2xx. */
   beat: (url: string, signal: AbortSignal) => Promise<void>;
 };
@@ -70,12 +72,14 @@ export function connect(
     });
   }
 
+  const tokens = config.credentials && connectTokens(config.credentials);
   return {
+    tokens,
     getDataset: createClient({
       exchange: watched,
       clock,
       random,
-      tokens: config.credentials && connectTokens(config.credentials),
+      tokens,
       redact,
       apiUrl: config.apiUrl,
       taskTimeoutMs: config.taskTimeoutSeconds * 1e3,

@@ -6,11 +6,13 @@ import { assertEquals } from "@std/assert";
  */
 const ALLOWED: Record<string, string[] | "all"> = {
   "main.ts": [
-    ..."app cli clock config exit_code ground listen log output random version".split(" "),
+    ..."app check cli clock config exit_code ground listen log output platform random version"
+      .split(" "),
     "okdata/transport",
   ],
   "app.ts": "all",
   "backlog.ts": ["packed_successes", "task"],
+  "check.ts": "all",
   "cli.ts": ["config"],
   "exit_code.ts": ["task"],
   "heartbeat.ts": ["task"],

@@ -79,6 +79,12 @@ export function createTransport(clock: Clock, lookup: Lookup = dns.lookup): Exch
     });
 }
 
+/** The addresses of a name, as a connection would find them; rejects when it has none. */
+export async function resolveName(hostname: string): Promise<string[]> {
+  const found = await dns.promises.lookup(hostname.replace(/^\[|\]$/g, ""), { all: true });
+  return found.map(({ address }) => address);
+}
+
 /** What an exchange is rejected with when the body exceeds the bound, packed or unpacked. */
 export function tooLarge(): OkdataError {
   return new OkdataError("invalid_response", `the body is larger than ${MOST_BODY_BYTES} bytes`);

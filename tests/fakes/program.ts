@@ -48,6 +48,7 @@ export function fakeGround() {
       return { url: `http://localhost:${port}`, close: () => Promise.resolve() };
     },
     readFile: (path) => Promise.reject(new Error(`no file ${path}`)),
+    resolve: () => Promise.resolve(["192.0.2.1"]),
     log: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
     stdout,
     progress: null,
