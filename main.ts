@@ -12,6 +12,7 @@ import { createTransport, resolveName } from "./src/okdata/transport.ts";
 import { createOutput } from "./src/output.ts";
 import { readSecretFile } from "./src/platform.ts";
 import { systemRandom } from "./src/random.ts";
+import { plainTrace, spanTrace } from "./src/tracing.ts";
 import { VERSION } from "./src/version.ts";
 
 const stdout = createOutput(Deno.stdout);
@@ -36,6 +37,9 @@ async function run(args: string[]): Promise<number> {
   const ground: Ground = {
     clock: systemClock,
     random: systemRandom,
+    trace: Deno.env.get("OTEL_DENO") === "true"
+      ? await spanTrace(systemRandom)
+      : plainTrace(systemRandom),
     exchange: createTransport(systemClock),
     listen,
     readFile: (path) => Deno.readTextFile(path),

@@ -26,7 +26,7 @@ export async function serve(
   ground: Ground,
   signal: AbortSignal,
 ): Promise<number> {
-  const { clock, random, log, stdout } = ground;
+  const { clock, trace, log, stdout } = ground;
   const slots = new AbortController();
   const tasks = new AbortController();
   const loops: Loop[] = [];
@@ -53,7 +53,7 @@ export async function serve(
   const logTask = createTaskLog(log);
   const beat = heartbeat();
   const probe = createProbe({
-    ...{ clock, random, backlog, getDataset: platform.getDataset },
+    ...{ clock, trace, backlog, getDataset: platform.getDataset },
     maxInFlight: config.maxInFlightTasks,
     onCreated: ({ datasetId }) => metrics.created(datasetId),
     onSettled(task, error) {
@@ -211,7 +211,7 @@ export async function runOnce(
   ground: Ground,
   signal: AbortSignal,
 ): Promise<number> {
-  const { clock, random, log, stdout } = ground;
+  const { clock, trace, log, stdout } = ground;
   const settled: SettledTask[] = [];
   const lines = lineWriter(ground, count * config.datasetIds.length);
   const backlog = new Backlog(config.maxTrackedTasks, () => {});
@@ -220,7 +220,7 @@ export async function runOnce(
     onAttempt: (task, attempt) => logAttempt(log, task, attempt),
   });
   const probe = createProbe({
-    ...{ clock, random, backlog, getDataset: platform.getDataset },
+    ...{ clock, trace, backlog, getDataset: platform.getDataset },
     maxInFlight: config.maxInFlightTasks,
     onCreated() {},
     onSettled(task, error) {

@@ -227,6 +227,15 @@ export const SETTINGS = {
   },
 } as const satisfies Record<string, Setting>;
 
+/** Every environment variable that the program reads. */
+export const VARIABLES: readonly string[] = [
+  ...Object.values(SETTINGS).flatMap(({ env, ...setting }) =>
+    "alias" in setting ? [env, setting.alias] : [env]
+  ),
+  // Deno's own switch for OpenTelemetry.
+  "OTEL_DENO",
+];
+
 type Key = keyof typeof SETTINGS;
 type Written<K extends Key> = z.output<typeof SETTINGS[K]["schema"]>;
 type Values = {

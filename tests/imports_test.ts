@@ -6,7 +6,7 @@ import { assertEquals } from "@std/assert";
  */
 const ALLOWED: Record<string, string[] | "all"> = {
   "main.ts": [
-    ..."app check cli clock config exit_code ground listen log output platform random version"
+    ..."app check cli clock config exit_code ground listen log output platform random tracing version"
       .split(" "),
     "okdata/transport",
   ],
@@ -17,16 +17,17 @@ const ALLOWED: Record<string, string[] | "all"> = {
   "exit_code.ts": ["task"],
   "heartbeat.ts": ["task"],
   "platform.ts": "all",
-  "ground.ts": ["clock", "log", "okdata/transport", "output", "random"],
+  "ground.ts": ["clock", "log", "okdata/transport", "output", "random", "tracing"],
   "listen.ts": ["ground"],
   "log.ts": ["output", "times"],
   "metrics.ts": ["task"],
   "packed_successes.ts": ["task"],
-  "probe.ts": ["backlog", "clock", "okdata/errors", "random", "task"],
+  "probe.ts": ["backlog", "clock", "okdata/errors", "task", "tracing"],
   "report.ts": ["backlog", "log", "table", "task", "times"],
   "schedule.ts": ["clock"],
   "server.ts": ["backlog", "metrics", "task"],
   "table.ts": ["task", "times"],
+  "tracing.ts": ["random"],
   "version.ts": ["../deno.json"],
 };
 

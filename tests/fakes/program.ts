@@ -2,6 +2,7 @@ import { serve } from "../../src/app.ts";
 import { configure } from "../../src/config.ts";
 import type { Ground } from "../../src/ground.ts";
 import type { Output } from "../../src/output.ts";
+import { plainTrace } from "../../src/tracing.ts";
 import { FakeClock, settle } from "./clock.ts";
 import { FakeTransport } from "./transport.ts";
 
@@ -39,9 +40,11 @@ export function fakeGround() {
   const line = (level: string) => (message: string, properties = {}) =>
     void logged.push({ level, message, properties });
   let handler: Parameters<Ground["listen"]>[2] = () => new Response(null, { status: 503 });
+  const random = seededRandom();
   const ground: Ground = {
     clock,
-    random: seededRandom(),
+    random,
+    trace: plainTrace(random),
     exchange: transport.exchange,
     listen(_host, port, handle) {
       handler = handle;
