@@ -35,6 +35,7 @@ export async function serve(
 
   const backlog = new Backlog(config.maxTrackedTasks, (count) => metrics.dismissed(count));
   const metrics = new Metrics({
+    clock,
     appId: config.appId,
     datasetIds: config.datasetIds,
     build: { version: VERSION, ...ground.build },

@@ -20,7 +20,7 @@ const ALLOWED: Record<string, string[] | "all"> = {
   "ground.ts": ["clock", "log", "okdata/transport", "output", "random", "tracing"],
   "listen.ts": ["ground"],
   "log.ts": ["output", "times"],
-  "metrics.ts": ["task"],
+  "metrics.ts": ["clock", "task"],
   "packed_successes.ts": ["task"],
   "probe.ts": ["backlog", "clock", "okdata/errors", "task", "tracing"],
   "report.ts": ["backlog", "log", "table", "task", "times"],
