@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { createClient } from "../../src/okdata/client.ts";
-import { OkdataError } from "../../src/okdata/errors.ts";
+import type { OkdataError } from "../../src/okdata/errors.ts";
 import { parseRetryAfterMs, retryDelayMs } from "../../src/okdata/retry.ts";
 import type { Journey } from "../../src/task.ts";
 import { FakeClock, settle } from "../fakes/clock.ts";
