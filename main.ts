@@ -1,15 +1,18 @@
 import { cpuUsage } from "node:process";
 import { runOnce, serve } from "./src/app.ts";
+import { check } from "./src/check.ts";
 import { parseCommandLine, usage } from "./src/cli.ts";
 import { systemClock } from "./src/clock.ts";
-import { configure, describe } from "./src/config.ts";
+import { type Config, configure, describe } from "./src/config.ts";
 import { EXIT } from "./src/exit_code.ts";
 import type { Ground } from "./src/ground.ts";
 import { listen, PortError } from "./src/listen.ts";
 import { createLog } from "./src/log.ts";
-import { createTransport } from "./src/okdata/transport.ts";
+import { createTransport, resolveName } from "./src/okdata/transport.ts";
 import { createOutput } from "./src/output.ts";
+import { readSecretFile } from "./src/platform.ts";
 import { systemRandom } from "./src/random.ts";
+import { plainTrace, spanTrace } from "./src/tracing.ts";
 import { VERSION } from "./src/version.ts";
 
 const stdout = createOutput(Deno.stdout);
@@ -28,12 +31,19 @@ async function run(args: string[]): Promise<number> {
   if (command.name === "print-config") return print(describe(input));
 
   const { config } = configured;
+  const secretProblem = await secretFileProblem(config);
+  if (secretProblem) return refuse([secretProblem]);
   const watched = Deno.stderr.isTerminal();
   const ground: Ground = {
     clock: systemClock,
     random: systemRandom,
+    trace: Deno.env.get("OTEL_DENO") === "true"
+      ? await spanTrace(systemRandom)
+      : plainTrace(systemRandom),
     exchange: createTransport(systemClock),
     listen,
+    readFile: (path) => Deno.readTextFile(path),
+    resolve: resolveName,
     log: await createLog({
       level: config.logLevel,
       format: config.logFormat ?? (watched || config.localRun ? "text" : "json"),
@@ -49,12 +59,23 @@ async function run(args: string[]): Promise<number> {
   };
   const signal = stopSignal();
   try {
-    return command.name === "run"
-      ? await runOnce(config, view, command, ground, signal)
-      : await serve(config, view, ground, signal);
+    if (command.name === "check") return await check(config, view, ground, signal);
+    if (command.name === "run") return await runOnce(config, view, command, ground, signal);
+    return await serve(config, view, ground, signal);
   } catch (error) {
     if (error instanceof PortError) return refuse([error.message]);
     throw error;
+  }
+}
+
+/** What is wrong with the file of the client secret: better known now than at the first task. */
+async function secretFileProblem({ credentials }: Config): Promise<string | undefined> {
+  if (!credentials || !("path" in credentials.secret)) return undefined;
+  try {
+    await readSecretFile(credentials.secret.path, (path) => Deno.readTextFile(path));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return `OKDATA_CLIENT_SECRET_FILE: expected a file with the secret: ${reason}`;
   }
 }
 

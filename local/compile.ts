@@ -6,7 +6,7 @@
  * `deno task compile [--target x86_64-unknown-linux-gnu] [--output dist/dataplatform-probe]`
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { SETTINGS } from "../src/config.ts";
+import { VARIABLES } from "../src/config.ts";
 import { VERSION } from "../src/version.ts";
 
 const { output, target } = parseArgs(Deno.args, {
@@ -25,7 +25,7 @@ const permissions = [
   "--no-code-cache",
   "--allow-net",
   "--allow-read",
-  `--allow-env=${Object.values(SETTINGS).map(({ env }) => env).join(",")}`,
+  `--allow-env=${VARIABLES.join(",")}`,
 ];
 
 async function run(command: string, args: string[]): Promise<void> {

@@ -1,15 +1,25 @@
 /**
  * Starts the emulator and the probe side by side, and stops both together: the whole system on one
- * machine, without a container engine. Flags are passed on to the probe.
+ * machine, without a container engine. The probe goes the whole way, with credentials; flags are
+ * passed on to it, and with `--local-services-only` it goes without.
  */
-const DEFAULTS = {
+const emulatorUrl = `http://localhost:${Deno.env.get("HTTP_SERVER_PORT") || "8081"}`;
+
+const DEFAULTS: Record<string, string> = {
   DATASET_ID: "abc123",
   TASK_INTERVAL_SECONDS: "1",
   TABLE_INTERVAL_SECONDS: "5",
 };
 
+/** What the emulator accepts. */
+const CREDENTIALS: Record<string, string> = {
+  OKDATA_API_URL: `${emulatorUrl}/metadata/datasets`,
+  OKDATA_TOKEN_URL: `${emulatorUrl}/auth/realms/api-catalog/protocol/openid-connect/token`,
+  OKDATA_CLIENT_ID: "local-client",
+  OKDATA_CLIENT_SECRET: "local-secret",
+};
+
 const root = new URL("..", import.meta.url);
-const port = (name: string, fallback: string) => Deno.env.get(name) || fallback;
 
 function start(args: string[], env: Record<string, string>): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
@@ -22,16 +32,16 @@ function start(args: string[], env: Record<string, string>): Deno.ChildProcess {
   }).spawn();
 }
 
+const environment = Deno.args.includes("--local-services-only")
+  ? DEFAULTS
+  : { ...DEFAULTS, ...CREDENTIALS };
 const given = Object.fromEntries(
-  Object.entries(DEFAULTS).map(([name, value]) => [name, Deno.env.get(name) || value]),
+  Object.entries(environment).map(([name, value]) => [name, Deno.env.get(name) || value]),
 );
-const emulator = start(
-  ["--allow-net", "--allow-env", "local/http_server/http_server.ts"],
-  {},
-);
+const emulator = start(["--allow-net", "--allow-env", "local/http_server/http_server.ts"], {});
 const probe = start(
   ["--no-prompt", "--allow-net", "--allow-read", "--allow-env", "main.ts", ...Deno.args],
-  { ...given, LOCAL_RUN: "true", LOCAL_SERVICES_ONLY: "true" },
+  { ...given, LOCAL_RUN: "true" },
 );
 const children = [probe, emulator];
 
@@ -49,11 +59,11 @@ function stop(): void {
 }
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, stop);
 
-console.error(
-  `\nMetrics and tasks: http://localhost:${port("PORT", "8000")}` +
-    `\nThe platform's stand-in: http://localhost:${port("HTTP_SERVER_PORT", "8081")}` +
-    "\nCtrl-C stops both.\n",
-);
+console.error(`
+Metrics and tasks of the probe: http://localhost:${Deno.env.get("PORT") || "8000"}
+The platform's stand-in:        ${emulatorUrl}
+Ctrl-C stops both.
+`);
 
 // Either one ending takes the other with it: half a demo would only mislead.
 const codes = await Promise.all(

@@ -5,9 +5,12 @@ import type { Config } from "./config.ts";
 import { EXIT, exitCodeOf } from "./exit_code.ts";
 import type { Ground } from "./ground.ts";
 import { Metrics } from "./metrics.ts";
-import { createClient } from "./okdata/client.ts";
-import { createProbe, type Probe, type ProbeOptions } from "./probe.ts";
-import { inspectError, lineOf, logTask, tableOf } from "./report.ts";
+import { createHeartbeat } from "./heartbeat.ts";
+import { messageOf } from "./okdata/redact.ts";
+import type { TokenResult } from "./okdata/token.ts";
+import { connect } from "./platform.ts";
+import { createProbe } from "./probe.ts";
+import { createTaskLog, inspectError, lineOf, logAttempt, logFailure, tableOf } from "./report.ts";
 import { every, isStalled, type Loop, type Tick } from "./schedule.ts";
 import { createServer } from "./server.ts";
 import { DOCUMENT_VERSION, settledMs, type SettledTask, taskToJson } from "./task.ts";
@@ -23,7 +26,7 @@ export async function serve(
   ground: Ground,
   signal: AbortSignal,
 ): Promise<number> {
-  const { clock, log, stdout } = ground;
+  const { clock, trace, log, stdout } = ground;
   const slots = new AbortController();
   const tasks = new AbortController();
   const loops: Loop[] = [];
@@ -32,6 +35,7 @@ export async function serve(
 
   const backlog = new Backlog(config.maxTrackedTasks, (count) => metrics.dismissed(count));
   const metrics = new Metrics({
+    clock,
     appId: config.appId,
     datasetIds: config.datasetIds,
     build: { version: VERSION, ...ground.build },
@@ -42,11 +46,21 @@ export async function serve(
       ...ground.usage(),
     }),
   });
-  const probe = probeOf(config, ground, backlog, {
+  const platform = connect(config, ground, tasks.signal, {
+    onAttempt: (task, attempt) => logAttempt(log, task, attempt),
+    onToken,
+    onCertificate: (host, expiresMs) => metrics.certificateExpires(host, expiresMs),
+  });
+  const logTask = createTaskLog(log);
+  const beat = heartbeat();
+  const probe = createProbe({
+    ...{ clock, trace, backlog, getDataset: platform.getDataset },
+    maxInFlight: config.maxInFlightTasks,
     onCreated: ({ datasetId }) => metrics.created(datasetId),
     onSettled(task, error) {
       metrics.settled(task, settledMs(task) ?? 0);
-      logTask(log, task, error);
+      logTask(task, error);
+      beat(task);
       startTable();
     },
   });
@@ -141,6 +155,28 @@ export async function serve(
     });
   }
 
+  function onToken({ token, error }: TokenResult): void {
+    metrics.tokenRequested(token ? "ok" : "failed");
+    if (token) metrics.tokenExpires(clock.now() + token.lifetimeMs);
+    if (error) log.warn("{error}", { error: error.message });
+    else log.debug("got a token for {seconds} s", { seconds: token.lifetimeMs / 1e3 });
+  }
+
+  function heartbeat(): (task: SettledTask) => void {
+    const { heartbeatUrl } = config;
+    if (!heartbeatUrl) return () => {};
+    return createHeartbeat({
+      send: () => platform.beat(heartbeatUrl, tasks.signal),
+      monotonic: () => clock.monotonic(),
+      intervalMs: config.taskIntervalSeconds * 1e3,
+      onResult: (result) => metrics.heartbeat(result),
+      onChange(error) {
+        if (error === null) log.info("heartbeats are received again");
+        else log.warn("heartbeats fail: {error}", { error: messageOf(error) });
+      },
+    });
+  }
+
   function isDraining(): boolean {
     return slots.signal.aborted;
   }
@@ -176,21 +212,28 @@ export async function runOnce(
   ground: Ground,
   signal: AbortSignal,
 ): Promise<number> {
-  const { clock, log, stdout } = ground;
+  const { clock, trace, log, stdout } = ground;
   const settled: SettledTask[] = [];
   const lines = lineWriter(ground, count * config.datasetIds.length);
   const backlog = new Backlog(config.maxTrackedTasks, () => {});
-  const probe = probeOf(config, ground, backlog, {
+  const ended = new AbortController();
+  const platform = connect(config, ground, ended.signal, {
+    onAttempt: (task, attempt) => logAttempt(log, task, attempt),
+  });
+  const probe = createProbe({
+    ...{ clock, trace, backlog, getDataset: platform.getDataset },
+    maxInFlight: config.maxInFlightTasks,
     onCreated() {},
     onSettled(task, error) {
       settled.push(task);
-      lines.write(json ? "" : lineOf(task) + "\n");
-      if (task.state === "FAILED" && task.reason === "internal") logTask(log, task, error);
+      lines.write(json ? "" : lineOf(task, error) + "\n");
+      if (task.state === "FAILED" && task.reason === "internal") logFailure(log, task, error);
     },
   });
 
   await Promise.all(config.datasetIds.map(probeTimes));
   await lines.end();
+  ended.abort();
 
   if (json) {
     const tasks = settled
@@ -201,7 +244,7 @@ export async function runOnce(
     stdout.write(tableFor(config, view, ground, backlog));
   }
   if (signal.aborted) return signal.reason === "SIGTERM" ? EXIT.terminated : EXIT.interrupted;
-  return exitCodeOf(settled);
+  return exitCodeOf(settled.flatMap((task) => task.state === "FAILED" ? [task.reason] : []));
 
   async function probeTimes(datasetId: string, i: number): Promise<void> {
     const intervalMs = config.taskIntervalSeconds * 1e3;
@@ -217,27 +260,6 @@ export async function runOnce(
     await untilAborted(end);
     await Promise.all(tasks);
   }
-}
-
-/** The probe as the main loop and the one-off runs have it in common. */
-function probeOf(
-  config: Config,
-  { clock, random, exchange }: Ground,
-  backlog: Backlog,
-  listeners: Pick<ProbeOptions, "onCreated" | "onSettled">,
-): Probe {
-  const getDataset = createClient({
-    exchange,
-    clock,
-    random,
-    apiUrl: config.apiUrl,
-    taskTimeoutMs: config.taskTimeoutSeconds * 1e3,
-    requestTimeoutMs: config.requestTimeoutSeconds * 1e3,
-    retries: config.retries,
-    userAgent: `dataplatform-probe/${VERSION}`,
-  });
-  const maxInFlight = config.maxInFlightTasks;
-  return createProbe({ getDataset, clock, random, backlog, maxInFlight, ...listeners });
 }
 
 function tableFor(config: Config, view: View, ground: Ground, backlog: Backlog): string {

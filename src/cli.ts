@@ -6,7 +6,7 @@ import { count, SETTINGS } from "./config.ts";
 export type Command =
   | { name: "serve" }
   | { name: "run"; count: number; json: boolean }
-  | { name: "print-config" | "help" | "version" };
+  | { name: "check" | "print-config" | "help" | "version" };
 
 /** How tasks are shown. */
 export type View = { table: boolean; rows: number; utc: boolean };
@@ -26,6 +26,7 @@ export const SWITCHES = {
   once: "one task of each dataset, then exit",
   json: "with --once, --count: one JSON document instead of lines",
   utc: "times in UTC",
+  check: "try configuration, names, token and each dataset, tell, then exit",
   "print-config": "print the settings and where each comes from, then exit",
   help: "print this text, then exit",
   version: "print the version, then exit",
@@ -99,6 +100,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     ? { name: "help" }
     : given.version
     ? { name: "version" }
+    : given.check
+    ? { name: "check" }
     : given["print-config"]
     ? { name: "print-config" }
     : oneOff

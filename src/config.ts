@@ -14,6 +14,10 @@ const url = z.string().refine(isHttpUrl, "an http:// or https:// URL without use
 type Setting = {
   /** Name of the environment variable. */
   env: string;
+  /** An older name of the variable, read where the first is not set. */
+  alias?: string;
+  /** Never shown, not even in an error. */
+  secret?: true;
   /** Name of the flag without its dashes; absent where only the environment is safe. */
   flag?: string;
   group: string;
@@ -41,14 +45,49 @@ export const SETTINGS = {
     flag: "api-url",
     group: "What is probed",
     help: "metadata API, what stands before /{id}",
-    defaultNote: "http://localhost:8081/metadata with local services",
+    defaultNote: "that of the environment",
     schema: url.transform((value) => value.replace(/\/+$/, "")),
+  },
+  tokenUrl: {
+    env: "OKDATA_TOKEN_URL",
+    flag: "token-url",
+    group: "What is probed",
+    help: "token endpoint of the identity provider",
+    defaultNote: "that of the environment",
+    schema: url,
+  },
+  environment: {
+    env: "OKDATA_ENVIRONMENT",
+    flag: "environment",
+    group: "What is probed",
+    help: "dev or prod; required unless both URLs are given",
+    schema: z.string().toLowerCase().pipe(z.enum(["dev", "prod"], "dev or prod")),
+  },
+  clientId: {
+    env: "OKDATA_CLIENT_ID",
+    flag: "client-id",
+    group: "What is probed",
+    help: "client ID; required unless only local services are used",
+    schema: z.string(),
+  },
+  clientSecret: {
+    env: "OKDATA_CLIENT_SECRET",
+    secret: true,
+    group: "What is probed",
+    help: "client secret; required like the client ID",
+    schema: z.string(),
+  },
+  clientSecretFile: {
+    env: "OKDATA_CLIENT_SECRET_FILE",
+    group: "What is probed",
+    help: "file with the client secret; read again for each token",
+    schema: z.string(),
   },
   localServicesOnly: {
     env: "LOCAL_SERVICES_ONLY",
     flag: "local-services-only",
     group: "What is probed",
-    help: "probe the emulator on http://localhost:8081",
+    help: "probe the emulator, without credentials",
     default: "false",
     schema: flag,
   },
@@ -132,6 +171,18 @@ export const SETTINGS = {
     default: "8000",
     schema: number("a port from 0 to 65535", 0, 65_535, 1),
   },
+  heartbeatUrl: {
+    env: "HEARTBEAT_URL",
+    alias: "BETTERUPTIME_HEARTBEAT_URL",
+    flag: "heartbeat-url",
+    secret: true,
+    group: "Output",
+    help: "gets a HEAD an interval while no dataset fails",
+    schema: z.string().refine(
+      (value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ""),
+      "an http:// or https:// URL",
+    ),
+  },
   appId: {
     env: "APP_ID",
     flag: "app-id",
@@ -176,6 +227,15 @@ export const SETTINGS = {
   },
 } as const satisfies Record<string, Setting>;
 
+/** Every environment variable that the program reads. */
+export const VARIABLES: readonly string[] = [
+  ...Object.values(SETTINGS).flatMap(({ env, ...setting }) =>
+    "alias" in setting ? [env, setting.alias] : [env]
+  ),
+  // Deno's own switch for OpenTelemetry.
+  "OTEL_DENO",
+];
+
 type Key = keyof typeof SETTINGS;
 type Written<K extends Key> = z.output<typeof SETTINGS[K]["schema"]>;
 type Values = {
@@ -188,10 +248,19 @@ export type Config = Readonly<
   & {
     datasetIds: readonly string[];
     apiUrl: string;
+    /** Null in a run without credentials. */
+    credentials: Credentials | null;
     appId: string;
     logLevel: NonNullable<Values["logLevel"]>;
   }
 >;
+
+/** What a token is asked for with: the secret itself, or the file that it is read from. */
+export type Credentials = {
+  tokenUrl: string;
+  clientId: string;
+  secret: { text: string } | { path: string };
+};
 
 /** Where a value comes from. */
 type Source = "flag" | "environment" | "default" | "unset";
@@ -213,6 +282,20 @@ export type Configured =
 /** What the emulator of a local run serves. */
 const LOCAL_API_URL = "http://localhost:8081/metadata";
 
+const TOKEN_PATH = "/realms/api-catalog/protocol/openid-connect/token";
+
+/** The addresses of the platform. */
+const PLATFORM = {
+  dev: {
+    apiUrl: "https://api.data-dev.oslo.systems/metadata/datasets",
+    tokenUrl: `https://login-test.oslo.kommune.no/auth${TOKEN_PATH}`,
+  },
+  prod: {
+    apiUrl: "https://api.data.oslo.systems/metadata/datasets",
+    tokenUrl: `https://login.oslo.kommune.no/auth${TOKEN_PATH}`,
+  },
+};
+
 /**
  * Reads the configuration: flags win over the environment, the environment over the defaults.
  * `newAppId` names a probe that was given no name.
@@ -225,33 +308,58 @@ export function configure(input: Input, newAppId: () => string): Configured {
       if (text === undefined) return [key, undefined];
       const { data, error } = setting.schema.safeParse(text);
       for (const { message } of error?.issues ?? []) {
-        problems.push(`${name}: expected ${message}, got ${quote(text)}`);
+        const shown = setting.secret ? "a value that is not shown" : quote(text);
+        problems.push(`${name}: expected ${message}, got ${shown}`);
       }
       return [key, data];
     }),
   ) as Values;
 
-  const apiUrl = values.apiUrl ?? (values.localServicesOnly ? LOCAL_API_URL : undefined);
-  if (apiUrl === undefined && given(SETTINGS.apiUrl, input).text === undefined) {
-    problems.push(
-      "OKDATA_API_URL: expected the URL of the metadata API, or LOCAL_SERVICES_ONLY=true, got nothing",
-    );
-  }
-  if (given(SETTINGS.datasetIds, input).text === undefined) {
-    problems.unshift("DATASET_ID: expected a dataset ID, got nothing");
-  }
+  const isGiven = (key: Key) => given(SETTINGS[key], input).text !== undefined;
+  problems.unshift(...missing(values.localServicesOnly, isGiven));
   if (problems.length > 0) return { ok: false, problems };
 
   const { datasetIds = [], appId = newAppId() } = values;
   const { logLevel = values.localRun ? "debug" : "info" } = values;
-  const config = { ...values, datasetIds, apiUrl: apiUrl ?? "", appId, logLevel };
+  const platform = values.environment && PLATFORM[values.environment];
+  const { apiUrl = values.localServicesOnly ? LOCAL_API_URL : platform?.apiUrl ?? "" } = values;
+  const { tokenUrl = platform?.tokenUrl ?? "", clientId = "" } = values;
+  const secret = values.clientSecretFile === undefined
+    ? { text: values.clientSecret ?? "" }
+    : { path: values.clientSecretFile };
+  const credentials = values.localServicesOnly ? null : { tokenUrl, clientId, secret };
+  const config = { ...values, datasetIds, apiUrl, credentials, appId, logLevel };
   return { ok: true, config: Object.freeze(config) };
+}
+
+/** A line for each setting that is required and not there, or there twice. */
+function missing(localServicesOnly: boolean, isGiven: (key: Key) => boolean): string[] {
+  const problems: string[] = [];
+  const nothing = (name: string, expected: string) =>
+    problems.push(`${name}: expected ${expected}, got nothing`);
+  if (!isGiven("datasetIds")) nothing("DATASET_ID", "a dataset ID");
+  if (localServicesOnly) return problems;
+  if (!isGiven("environment") && !(isGiven("apiUrl") && isGiven("tokenUrl"))) {
+    nothing("OKDATA_ENVIRONMENT", "dev or prod (or LOCAL_SERVICES_ONLY=true for the emulator)");
+  }
+  if (!isGiven("clientId")) nothing("OKDATA_CLIENT_ID", "the ID of a client of the platform");
+  if (!isGiven("clientSecret") && !isGiven("clientSecretFile")) {
+    nothing(
+      "OKDATA_CLIENT_SECRET",
+      "the client's secret, or its file in OKDATA_CLIENT_SECRET_FILE",
+    );
+  }
+  if (isGiven("clientSecret") && isGiven("clientSecretFile")) {
+    problems.push("OKDATA_CLIENT_SECRET: expected it or OKDATA_CLIENT_SECRET_FILE, got both");
+  }
+  return problems;
 }
 
 /** The settings as lines that a shell can read, each with where its value comes from. */
 export function describe(input: Input): string {
   const lines = Object.values(SETTINGS).map((setting: Setting) => {
     const { text, source } = given(setting, input);
+    if (setting.secret && text !== undefined) return [`# ${setting.env}=`, `${source}, not shown`];
     if (text === undefined) return [`# ${setting.env}=`, setting.defaultNote ?? "not set"];
     return [`${setting.env}=${shellQuote(text)}`, source];
   });
@@ -260,11 +368,14 @@ export function describe(input: Input): string {
     "\n";
 }
 
-function given({ env, flag, default: fallback }: Setting, input: Input): Given {
+function given({ env, alias, secret, flag, default: fallback }: Setting, input: Input): Given {
   const flagText = flag && input.flags[flag];
   if (flagText !== undefined) return { name: `--${flag}`, text: flagText, source: "flag" };
-  const envText = input.env(env)?.trim();
-  if (envText) return { name: env, text: envText, source: "environment" };
+  for (const name of [env, ...alias ? [alias] : []]) {
+    const envText = input.env(name);
+    const trimmed = envText?.trim();
+    if (trimmed) return { name, text: secret ? envText : trimmed, source: "environment" };
+  }
   return { name: env, text: fallback, source: fallback === undefined ? "unset" : "default" };
 }
 

@@ -1,4 +1,4 @@
-import type { Reason, SettledTask } from "./task.ts";
+import type { Reason } from "./task.ts";
 
 /** Exit codes, as the README lists them. */
 export const EXIT = {
@@ -22,6 +22,7 @@ export const EXIT_CODES: readonly (readonly [number, string])[] = [
     "`unauthorized`, `not_found`, `rate_limited`, `server_error`, `http`, `internal`; or failures that need different codes",
   ],
   [EXIT.usage, "wrong flags or configuration; the port cannot be had"],
+  [EXIT.auth, "`auth`"],
   [EXIT.timeout, "`timeout`"],
   [EXIT.unreachable, "`dns`, `connect`, `tls`, `reset`"],
   [EXIT.invalidResponse, "`invalid_response`"],
@@ -46,11 +47,9 @@ const CODE_BY_REASON: Record<Reason, number> = {
   invalid_response: EXIT.invalidResponse,
 };
 
-/** Exit code of a one-off run: 0 when every task succeeded, 1 when failures need different codes. */
-export function exitCodeOf(tasks: readonly SettledTask[]): number {
-  const codes = new Set(
-    tasks.flatMap((task) => task.state === "FAILED" ? [CODE_BY_REASON[task.reason]] : []),
-  );
+/** Exit code of a one-off run: 0 without failures, 1 when they need different codes. */
+export function exitCodeOf(failures: readonly Reason[]): number {
+  const codes = new Set(failures.map((reason) => CODE_BY_REASON[reason]));
   if (codes.size === 0) return EXIT.ok;
   return codes.size === 1 ? [...codes][0] : EXIT.failed;
 }

@@ -34,17 +34,28 @@ export function createOutput(stream: { write(bytes: Uint8Array): Promise<number>
     }
   }
 
+  function start(): void {
+    if (writing || !waiting) return;
+    writing = drain().finally(() => {
+      writing = null;
+      // What came in between the last look and now.
+      start();
+    });
+  }
+
   return {
     write(text) {
       if (waiting.length + text.length > MOST_WAITING_BYTES) return;
       waiting += text;
-      writing ??= drain().finally(() => writing = null);
+      start();
     },
     async flush() {
-      if (!writing) return;
+      let patient = true;
       let timer: ReturnType<typeof setTimeout> | undefined;
-      const patience = new Promise((resolve) => timer = setTimeout(resolve, LONGEST_FLUSH_MS));
-      await Promise.race([writing, patience]);
+      const patience = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, LONGEST_FLUSH_MS);
+      }).then(() => void (patient = false));
+      while (writing && patient) await Promise.race([writing, patience]);
       clearTimeout(timer);
     },
   };

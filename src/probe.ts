@@ -1,19 +1,19 @@
 import type { Backlog } from "./backlog.ts";
 import type { Clock } from "./clock.ts";
 import { OkdataError } from "./okdata/errors.ts";
-import type { Random } from "./random.ts";
 import { fail, type Journey, type PendingTask, type SettledTask, succeed } from "./task.ts";
+import type { Trace } from "./tracing.ts";
 
 /** Requests a dataset once, the way a user does; throws when that fails. */
 type GetDataset = (
-  request: { datasetId: string; traceId: string; journey: Journey },
+  request: PendingTask & { journey: Journey },
   signal: AbortSignal,
 ) => Promise<void>;
 
 export type ProbeOptions = {
   getDataset: GetDataset;
   clock: Clock;
-  random: Random;
+  trace: Trace;
   backlog: Backlog;
   /** How many tasks may be pending at once. */
   maxInFlight: number;
@@ -33,7 +33,7 @@ export type Probe = (
 ) => Promise<SettledTask | null> | null;
 
 export function createProbe(options: ProbeOptions): Probe {
-  const { getDataset, clock, random, backlog, maxInFlight, onCreated, onSettled } = options;
+  const { getDataset, clock, trace, backlog, maxInFlight, onCreated, onSettled } = options;
 
   async function follow(task: PendingTask, signal: AbortSignal): Promise<SettledTask | null> {
     const journey: Journey = { attempts: [], phases: {} };
@@ -57,13 +57,15 @@ export function createProbe(options: ProbeOptions): Probe {
 
   return (datasetId, signal) => {
     if (backlog.counts.PENDING >= maxInFlight) return null;
-    const task = backlog.open({
-      datasetId,
-      traceId: random.hex(16),
-      createdMs: clock.now(),
-      createdMonotonicMs: clock.monotonic(),
+    return trace((traceId) => {
+      const task = backlog.open({
+        datasetId,
+        traceId,
+        createdMs: clock.now(),
+        createdMonotonicMs: clock.monotonic(),
+      });
+      onCreated(task);
+      return follow(task, signal);
     });
-    onCreated(task);
-    return follow(task, signal);
   };
 }

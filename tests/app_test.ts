@@ -85,7 +85,7 @@ Deno.test("created = succeeded + failed + in flight in every scrape, whatever is
           if (stopsInBetween && i === steps.length >> 1) program.stop();
         }
         scrape();
-        await settle();
+        await clock.run(0);
         await Promise.all(scraping);
         program.stop();
         await clock.run(8_000);

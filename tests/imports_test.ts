@@ -6,23 +6,28 @@ import { assertEquals } from "@std/assert";
  */
 const ALLOWED: Record<string, string[] | "all"> = {
   "main.ts": [
-    ..."app cli clock config exit_code ground listen log output random version".split(" "),
+    ..."app check cli clock config exit_code ground listen log output platform random tracing version"
+      .split(" "),
     "okdata/transport",
   ],
   "app.ts": "all",
   "backlog.ts": ["packed_successes", "task"],
+  "check.ts": "all",
   "cli.ts": ["config"],
   "exit_code.ts": ["task"],
-  "ground.ts": ["clock", "log", "okdata/transport", "output", "random"],
+  "heartbeat.ts": ["task"],
+  "platform.ts": "all",
+  "ground.ts": ["clock", "log", "okdata/transport", "output", "random", "tracing"],
   "listen.ts": ["ground"],
   "log.ts": ["output", "times"],
-  "metrics.ts": ["task"],
+  "metrics.ts": ["clock", "task"],
   "packed_successes.ts": ["task"],
-  "probe.ts": ["backlog", "clock", "okdata/errors", "random", "task"],
+  "probe.ts": ["backlog", "clock", "okdata/errors", "task", "tracing"],
   "report.ts": ["backlog", "log", "table", "task", "times"],
   "schedule.ts": ["clock"],
   "server.ts": ["backlog", "metrics", "task"],
   "table.ts": ["task", "times"],
+  "tracing.ts": ["random"],
   "version.ts": ["../deno.json"],
 };
 

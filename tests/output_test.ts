@@ -32,6 +32,19 @@ Deno.test("what is written arrives whole and in order, however little the reader
   assertEquals(stream.text, "one two three four");
 });
 
+Deno.test("nothing is left behind, at whichever moment it is written", async () => {
+  for (let ticks = 0; ticks < 30; ticks++) {
+    const stream = slowStream();
+    stream.read();
+    const output = createOutput(stream);
+    output.write("one ");
+    for (let i = 0; i < ticks; i++) await Promise.resolve();
+    output.write("two");
+    await output.flush();
+    assertEquals(stream.text, "one two", `written after ${ticks} turns`);
+  }
+});
+
 Deno.test("a reader that does not read costs a bounded memory and holds nothing up", async () => {
   const stream = slowStream();
   const output = createOutput(stream);

@@ -1,13 +1,16 @@
 import { type Clock, sleep, within } from "../clock.ts";
 import type { Random } from "../random.ts";
-import { type Journey, secondsBetween } from "../task.ts";
+import { type Attempt, type Journey, secondsBetween } from "../task.ts";
 import { OkdataError, reasonOf, reasonOfStatus } from "./errors.ts";
 import { type Marks, phasesOf } from "./phases.ts";
+import { messageOf, type Redact } from "./redact.ts";
 import { checkDataset, decoded, excerpt } from "./reply.ts";
 import { isRetried, parseRetryAfterMs, retryDelayMs } from "./retry.ts";
-import type { Exchange, Reply } from "./transport.ts";
+import type { TokenSource } from "./token.ts";
+import type { Exchange, Reply, Request } from "./transport.ts";
 
 export type DatasetRequest = {
+  seqno: number;
   datasetId: string;
   traceId: string;
   /** Filled in while the request goes on: every attempt, and the phases of the last one. */
@@ -15,8 +18,8 @@ export type DatasetRequest = {
 };
 
 /**
- * Gets a dataset's metadata as a user does. Throws an `OkdataError` with the reason of the last
- * attempt, or the signal's reason.
+ * Gets a dataset's metadata as a user does: with a token, then the API. Throws an `OkdataError` with
+ * the reason of the last attempt, or the signal's reason.
  */
 export type GetDataset = (request: DatasetRequest, signal: AbortSignal) => Promise<void>;
 
@@ -24,14 +27,18 @@ export type ClientOptions = {
   exchange: Exchange;
   clock: Clock;
   random: Random;
+  /** Null when the platform is asked without credentials. */
+  tokens: TokenSource | null;
+  redact: Redact;
   /** What stands before `/{id}`. */
   apiUrl: string;
-  /** Deadline of all attempts together. */
+  /** Deadline of the token and all attempts together. */
   taskTimeoutMs: number;
   /** Deadline of one attempt. */
   requestTimeoutMs: number;
   retries: number;
   userAgent: string;
+  onAttempt: (request: DatasetRequest, attempt: Attempt) => void;
 };
 
 export function createClient(options: ClientOptions): GetDataset {
@@ -39,60 +46,111 @@ export function createClient(options: ClientOptions): GetDataset {
 
   return async (request, signal) => {
     const deadlineMs = clock.monotonic() + options.taskTimeoutMs;
-    for (let retry = 0;; retry++) {
-      const leftMs = deadlineMs - clock.monotonic();
-      const timeoutMs = Math.min(options.requestTimeoutMs, leftMs);
-      const failure = await attempt(options, request, timeoutMs, signal);
+    const leftMs = () => deadlineMs - clock.monotonic();
+    let renewed = false;
+    let retry = 0;
+    for (;;) {
+      const token = await tokenFor(options, request, leftMs(), signal);
+      const timeoutMs = Math.min(options.requestTimeoutMs, leftMs());
+      const failure = await attempt(options, request, token, timeoutMs, signal);
       if (failure === null) return;
 
       const status = failure.reply?.status ?? null;
+      if (status === 401 && token && !renewed) {
+        renewed = true;
+        if (options.tokens?.drop(token)) continue;
+      }
       if (retry >= retries || !isRetried(failure.reason, status)) throw failure;
       const retryAfterMs = failure.reply?.retryAfterMs ?? null;
-      const delayMs = retryDelayMs(retry, random.fraction(), retryAfterMs);
+      const delayMs = retryDelayMs(retry++, random.fraction(), retryAfterMs);
       // A wait past the deadline would only turn what is known into a timeout.
-      if (clock.monotonic() + delayMs >= deadlineMs) throw failure;
+      if (delayMs >= leftMs()) throw failure;
       await sleep(clock, delayMs, signal);
     }
   };
 }
 
+/** The token for the next attempt, and in the journey how long it was waited for; null without one. */
+async function tokenFor(
+  { tokens, clock }: ClientOptions,
+  { journey }: DatasetRequest,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<string | null> {
+  journey.phases = {};
+  if (tokens === null) return null;
+  const startMs = clock.monotonic();
+  try {
+    return await within(clock, timeoutMs, signal, () => tokens.get(), () => {
+      return new OkdataError("auth", "no token before the task's deadline");
+    });
+  } finally {
+    journey.phases = { token: secondsBetween(startMs, clock.monotonic()) };
+  }
+}
+
 /** Makes one attempt and adds it to the journey; returns what it failed with, or null. */
 async function attempt(
-  { exchange, clock, apiUrl, userAgent }: ClientOptions,
-  { datasetId, traceId, journey }: DatasetRequest,
+  options: ClientOptions,
+  request: DatasetRequest,
+  token: string | null,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<OkdataError | null> {
+  const { clock, exchange, redact, onAttempt } = options;
+  const { datasetId, journey } = request;
   const marks: Marks = { startMs: clock.monotonic(), named: false, secure: false };
-  let failure: OkdataError | null = null;
   let status: number | null = null;
+  let failure: OkdataError | null = null;
   try {
-    const reply = await within(clock, timeoutMs, signal, (attemptSignal) =>
-      exchange({
-        url: new URL(`${apiUrl}/${encodeURIComponent(datasetId)}`),
-        method: "GET",
-        headers: {
-          "accept": "application/json",
-          "accept-encoding": "gzip",
-          "user-agent": userAgent,
-          "traceparent": `00-${traceId}-${traceId.slice(0, 16)}-01`,
-        },
-      }, { signal: attemptSignal, marks }), () => timedOut(timeoutMs));
+    const reply = await within(
+      clock,
+      timeoutMs,
+      signal,
+      (attemptSignal) =>
+        exchange(httpRequest(options, request, token), { signal: attemptSignal, marks }),
+      () => new OkdataError("timeout", `no full answer within ${timeoutMs / 1e3} s`),
+    );
     status = reply.status;
-    failure = await judge(reply, datasetId, clock.now());
+    failure = await judge(reply, datasetId, clock.now(), redact);
   } catch (error) {
     if (signal.aborted) throw error;
     failure = asOkdataError(error);
   }
   const endMs = clock.monotonic();
-  const durationSeconds = secondsBetween(marks.startMs, endMs);
-  journey.phases = phasesOf(marks, endMs);
-  journey.attempts.push({ status, reason: failure && failure.reason, durationSeconds });
+  journey.phases = { ...journey.phases, ...phasesOf(marks, endMs) };
+  const made: Attempt = {
+    status,
+    reason: failure && failure.reason,
+    durationSeconds: secondsBetween(marks.startMs, endMs),
+  };
+  journey.attempts.push(made);
+  onAttempt(request, made);
   return failure;
 }
 
+function httpRequest(
+  { apiUrl, userAgent }: ClientOptions,
+  { datasetId, traceId }: DatasetRequest,
+  token: string | null,
+): Request {
+  const headers: Record<string, string> = {
+    "accept": "application/json",
+    "accept-encoding": "gzip",
+    "user-agent": userAgent,
+    "traceparent": `00-${traceId}-${traceId.slice(0, 16)}-01`,
+  };
+  if (token !== null) headers.authorization = `Bearer ${token}`;
+  return { url: new URL(`${apiUrl}/${encodeURIComponent(datasetId)}`), method: "GET", headers };
+}
+
 /** What is wrong with a reply, or null when it brings the dataset. */
-async function judge(reply: Reply, datasetId: string, nowMs: number): Promise<OkdataError | null> {
+async function judge(
+  reply: Reply,
+  datasetId: string,
+  nowMs: number,
+  redact: Redact,
+): Promise<OkdataError | null> {
   const { status, headers } = reply;
   let { body } = reply;
   try {
@@ -104,20 +162,17 @@ async function judge(reply: Reply, datasetId: string, nowMs: number): Promise<Ok
   } catch (error) {
     if (!(error instanceof OkdataError)) throw error;
     const retryAfterMs = parseRetryAfterMs(headers["retry-after"], nowMs);
-    return new OkdataError(error.reason, error.message, {
+    const kept = excerpt(body, redact);
+    return new OkdataError(error.reason, redact(error.message), {
       status,
-      body: excerpt(body),
+      body: kept,
       retryAfterMs,
     });
   }
 }
 
-function timedOut(timeoutMs: number): OkdataError {
-  return new OkdataError("timeout", `no full answer within ${timeoutMs / 1e3} s`);
-}
-
+/** Known socket errors with their reason; anything else is `internal`, as nobody foresaw it. */
 function asOkdataError(error: unknown): OkdataError {
   if (error instanceof OkdataError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new OkdataError(reasonOf(error), message, undefined, { cause: error });
+  return new OkdataError(reasonOf(error), messageOf(error), undefined, { cause: error });
 }

@@ -10,6 +10,8 @@ export type Marks = {
   connectedMs?: number;
   securedMs?: number;
   headersMs?: number;
+  /** When the server's certificate ends, on the wall clock, milliseconds since the epoch. */
+  certificateExpiresMs?: number;
 };
 
 /**

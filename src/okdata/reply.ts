@@ -1,9 +1,13 @@
 import { z } from "zod";
 import { OkdataError } from "./errors.ts";
+import type { Redact } from "./redact.ts";
 import { MOST_BODY_BYTES, type Reply, tooLarge } from "./transport.ts";
 
 /** How much of a failure's body is kept. */
 const KEPT_BYTES = 512;
+
+/** A secret that begins in the kept part and ends behind it is recognised up to this length. */
+const LONGEST_SECRET_BYTES = 4096;
 
 const dataset = z.object({ Id: z.string(), Type: z.literal("Dataset").optional() });
 
@@ -40,9 +44,13 @@ export function checkDataset(body: Uint8Array, datasetId: string): void {
   }
 }
 
-/** The start of a body as text. */
-export function excerpt(body: Uint8Array): string {
-  return new TextDecoder().decode(body.subarray(0, KEPT_BYTES));
+/** The start of a body as text, with what is secret taken out before it is cut. */
+export function excerpt(body: Uint8Array, redact: Redact): string {
+  const text = redact(
+    new TextDecoder().decode(body.subarray(0, KEPT_BYTES + LONGEST_SECRET_BYTES)),
+  );
+  const kept = new TextEncoder().encode(text).subarray(0, KEPT_BYTES);
+  return new TextDecoder().decode(kept, { stream: true });
 }
 
 async function decompress(body: Uint8Array, format: CompressionFormat): Promise<Uint8Array> {

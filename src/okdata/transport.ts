@@ -2,13 +2,14 @@ import dns from "node:dns";
 import http from "node:http";
 import https from "node:https";
 import net from "node:net";
+import type tls from "node:tls";
 import type { Clock } from "../clock.ts";
 import { OkdataError } from "./errors.ts";
 import type { Marks } from "./phases.ts";
 
 export type Request = {
   url: URL;
-  method: "GET" | "POST";
+  method: "GET" | "HEAD" | "POST";
   headers: Record<string, string>;
   body?: string;
 };
@@ -33,8 +34,11 @@ export type Exchange = (
 export const MOST_BODY_BYTES = 1024 * 1024;
 
 /** The exchange over real sockets, made with node:http: fetch shows no phases and no error codes. */
-export function createTransport(clock: Clock): Exchange {
-  const agents = { "http:": new MarkingAgent(clock), "https:": new SecureMarkingAgent(clock) };
+export function createTransport(clock: Clock, lookup: Lookup = dns.lookup): Exchange {
+  const agents = {
+    "http:": new MarkingAgent(clock, lookup),
+    "https:": new SecureMarkingAgent(clock, lookup),
+  };
 
   return ({ url, method, headers, body }, { signal, marks }) =>
     new Promise((resolve, reject) => {
@@ -75,50 +79,74 @@ export function createTransport(clock: Clock): Exchange {
     });
 }
 
+/** The addresses of a name, as a connection would find them; rejects when it has none. */
+export async function resolveName(hostname: string): Promise<string[]> {
+  const found = await dns.promises.lookup(hostname.replace(/^\[|\]$/g, ""), { all: true });
+  return found.map(({ address }) => address);
+}
+
 /** What an exchange is rejected with when the body exceeds the bound, packed or unpacked. */
 export function tooLarge(): OkdataError {
   return new OkdataError("invalid_response", `the body is larger than ${MOST_BODY_BYTES} bytes`);
 }
 
+/** How names are resolved. */
+export type Lookup = (
+  hostname: string,
+  options: dns.LookupOptions,
+  callback: (
+    error: NodeJS.ErrnoException | null,
+    address: string | dns.LookupAddress[],
+    family: number,
+  ) => void,
+) => void;
+
 type ConnectOptions = net.TcpSocketConnectOpts & { marks: Marks };
 
 class MarkingAgent extends http.Agent {
-  constructor(private readonly clock: Clock) {
+  constructor(private readonly clock: Clock, private readonly lookup: Lookup) {
     super({ keepAlive: false });
   }
 
   override createConnection(options: ConnectOptions): net.Socket {
-    const socket = net.connect({ ...options, lookup: markingLookup(this.clock, options.marks) });
+    const socket = net.connect({
+      ...options,
+      lookup: marking(this.lookup, this.clock, options.marks),
+    });
     socket.once("connect", () => options.marks.connectedMs = this.clock.monotonic());
     return socket;
   }
 }
 
 class SecureMarkingAgent extends https.Agent {
-  constructor(private readonly clock: Clock) {
+  constructor(private readonly clock: Clock, private readonly lookup: Lookup) {
     super({ keepAlive: false, maxCachedSessions: 0 });
   }
 
   override createConnection(options: ConnectOptions): net.Socket {
     const { clock } = this;
-    const lookup = markingLookup(clock, options.marks);
+    const lookup = marking(this.lookup, clock, options.marks);
     // deno-lint-ignore no-explicit-any -- the types hide what node documents
-    const socket: net.Socket = (https.Agent.prototype as any).createConnection.call(this, {
+    const socket: tls.TLSSocket = (https.Agent.prototype as any).createConnection.call(this, {
       ...options,
       lookup,
     });
     socket.once("connect", () => options.marks.connectedMs = clock.monotonic());
-    socket.once("secureConnect", () => options.marks.securedMs = clock.monotonic());
+    socket.once("secureConnect", () => {
+      options.marks.securedMs = clock.monotonic();
+      const expiresMs = Date.parse(socket.getPeerCertificate().valid_to);
+      if (!Number.isNaN(expiresMs)) options.marks.certificateExpiresMs = expiresMs;
+    });
     return socket;
   }
 }
 
-function markingLookup(clock: Clock, marks: Marks): net.LookupFunction {
+/** A lookup that marks the moment at which it has succeeded. */
+function marking(lookup: Lookup, clock: Clock, marks: Marks): net.LookupFunction {
   return (hostname, options, callback) =>
-    dns.lookup(hostname, options, (error, address, family) => {
+    lookup(hostname, options, (error, address, family) => {
       if (!error) marks.resolvedMs = clock.monotonic();
-      // deno-lint-ignore no-explicit-any -- one overload of `lookup` per value of `options.all`
-      callback(error, address as any, family);
+      callback(error, address, family);
     });
 }
 

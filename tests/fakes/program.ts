@@ -2,6 +2,7 @@ import { serve } from "../../src/app.ts";
 import { configure } from "../../src/config.ts";
 import type { Ground } from "../../src/ground.ts";
 import type { Output } from "../../src/output.ts";
+import { plainTrace } from "../../src/tracing.ts";
 import { FakeClock, settle } from "./clock.ts";
 import { FakeTransport } from "./transport.ts";
 
@@ -39,14 +40,18 @@ export function fakeGround() {
   const line = (level: string) => (message: string, properties = {}) =>
     void logged.push({ level, message, properties });
   let handler: Parameters<Ground["listen"]>[2] = () => new Response(null, { status: 503 });
+  const random = seededRandom();
   const ground: Ground = {
     clock,
-    random: seededRandom(),
+    random,
+    trace: plainTrace(random),
     exchange: transport.exchange,
     listen(_host, port, handle) {
       handler = handle;
       return { url: `http://localhost:${port}`, close: () => Promise.resolve() };
     },
+    readFile: (path) => Promise.reject(new Error(`no file ${path}`)),
+    resolve: () => Promise.resolve(["192.0.2.1"]),
     log: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
     stdout,
     progress: null,
@@ -64,6 +69,7 @@ export function configOf(env: Record<string, string>) {
   const given: Record<string, string> = {
     DATASET_ID: "abc123",
     OKDATA_API_URL: "http://api",
+    LOCAL_SERVICES_ONLY: "true",
     ...env,
   };
   const configured = configure({ flags: {}, env: (name) => given[name] }, () => "00000000");

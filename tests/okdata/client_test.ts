@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { createClient } from "../../src/okdata/client.ts";
-import { OkdataError } from "../../src/okdata/errors.ts";
+import type { OkdataError } from "../../src/okdata/errors.ts";
 import { parseRetryAfterMs, retryDelayMs } from "../../src/okdata/retry.ts";
 import type { Journey } from "../../src/task.ts";
 import { FakeClock, settle } from "../fakes/clock.ts";
@@ -15,6 +15,9 @@ async function ask(options = {}) {
     clock,
     // The longest that full jitter can wait.
     random: { fraction: () => 1, hex: () => "" },
+    tokens: null,
+    redact: (text) => text,
+    onAttempt: () => {},
     apiUrl: "http://api/metadata",
     taskTimeoutMs: 60_000,
     requestTimeoutMs: 10_000,
@@ -25,7 +28,7 @@ async function ask(options = {}) {
   const journey: Journey = { attempts: [], phases: {} };
   const stop = new AbortController();
   const result = getDataset(
-    { datasetId: "abc123", traceId: "0af7651916cd43dd8448eb211c80319c", journey },
+    { seqno: 1, datasetId: "abc123", traceId: "0af7651916cd43dd8448eb211c80319c", journey },
     stop.signal,
   );
   let error: unknown;

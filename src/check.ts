@@ -1,0 +1,145 @@
+import type { Config } from "./config.ts";
+import { exitCodeOf } from "./exit_code.ts";
+import type { Ground } from "./ground.ts";
+import { OkdataError, reasonOf } from "./okdata/errors.ts";
+import type { Token } from "./okdata/oauth.ts";
+import { connect } from "./platform.ts";
+import type { Journey, Reason } from "./task.ts";
+import { formatDateTime, formatSeconds, offsetOf } from "./times.ts";
+
+/** One thing that was looked at: what was found, or why it does not work and what to do then. */
+type Finding = { step: string; found: string } | { step: string; error: OkdataError };
+
+/**
+ * Tries everything that a task needs, step by step, tells what it finds, and returns the exit code
+ * of a one-off run. Requests each dataset once, without retries.
+ */
+export async function check(
+  config: Config,
+  { utc }: { utc: boolean },
+  ground: Ground,
+  signal: AbortSignal,
+): Promise<number> {
+  const { stdout, clock, random, resolve } = ground;
+  const reasons: Reason[] = [];
+  let token: Token | undefined;
+  const platform = connect({ ...config, retries: 0 }, ground, signal, {
+    onToken: (result) => token = result.token ?? token,
+  });
+
+  tell({ step: "configuration", found: describe(config) });
+  const { apiUrl, credentials, datasetIds } = config;
+  const hosts = [apiUrl, ...credentials ? [credentials.tokenUrl] : []]
+    .map((url) => new URL(url).hostname);
+  const steps: [string, () => Promise<string>][][] = [
+    [...new Set(hosts)].map((host) => [`name ${host}`, () => nameStep(host)]),
+    platform.tokens ? [["token", tokenStep]] : [],
+    datasetIds.map((id) => [`dataset ${id}`, () => datasetStep(id)]),
+  ];
+  for (const stage of steps) {
+    // What stands on something broken would only fail once more, with a worse message.
+    const broken = reasons.length > 0;
+    for (const [step, find] of stage) {
+      if (broken) stdout.write(`--      ${step}: not tried\n`);
+      else await look(step, find);
+    }
+  }
+  return exitCodeOf(reasons);
+
+  async function look(step: string, find: () => Promise<string>): Promise<void> {
+    try {
+      tell({ step, found: await find() });
+    } catch (error) {
+      const known = error instanceof OkdataError
+        ? error
+        : new OkdataError("internal", String(error), undefined, { cause: error });
+      reasons.push(known.reason);
+      tell({ step, error: known });
+    }
+  }
+
+  function tell(finding: Finding): void {
+    if ("found" in finding) return stdout.write(`ok      ${finding.step}: ${finding.found}\n`);
+    const { step, error } = finding;
+    stdout.write(
+      `FAILED  ${step}: ${error.reason}: ${error.message}\n        ${adviceFor(error, config)}\n`,
+    );
+  }
+
+  async function nameStep(host: string): Promise<string> {
+    try {
+      return (await resolve(host)).join(", ");
+    } catch (error) {
+      throw new OkdataError("dns", error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  async function tokenStep(): Promise<string> {
+    await platform.tokens?.get();
+    if (!token) throw new OkdataError("auth", "the provider has answered without a token");
+    const endsMs = clock.now() + token.lifetimeMs;
+    const issuer = issuerOf(token.value) ?? config.credentials?.tokenUrl;
+    return `issued by ${issuer}, good for ${formatSeconds(token.lifetimeMs / 1e3)}, until ` +
+      `${formatDateTime(endsMs, utc)} ${offsetOf(endsMs, utc)}`;
+  }
+
+  async function datasetStep(datasetId: string): Promise<string> {
+    const journey: Journey = { attempts: [], phases: {} };
+    await platform.getDataset({ seqno: 1, datasetId, traceId: random.hex(16), journey }, signal);
+    const { status, durationSeconds } = journey.attempts[journey.attempts.length - 1];
+    return `status ${status} in ${formatSeconds(durationSeconds)}`;
+  }
+}
+
+function describe({ datasetIds, environment, credentials, apiUrl, taskIntervalSeconds }: Config) {
+  const datasets = datasetIds.length === 1 ? "1 dataset" : `${datasetIds.length} datasets`;
+  const who = credentials ? `as client ${credentials.clientId}` : "without credentials";
+  const where = environment ? ` in ${environment}` : "";
+  return `${datasets} at ${apiUrl}${where}, ${who}, every ${taskIntervalSeconds} s`;
+}
+
+/** What a reader can do about a failure. */
+function adviceFor(error: OkdataError, { environment, datasetIds }: Config): string {
+  const here = environment ? `OKDATA_ENVIRONMENT=${environment}` : "this platform";
+  // A provider that was not reached at all says nothing about the credentials.
+  const network = reasonOf(error.cause);
+  switch (error.reason === "auth" && network !== "internal" ? network : error.reason) {
+    case "auth":
+      return `Are OKDATA_CLIENT_ID and OKDATA_CLIENT_SECRET right, and do they belong to ${here}?`;
+    case "unauthorized":
+      return `May this client read the dataset, and do its credentials belong to ${here}?`;
+    case "not_found":
+      return `Is DATASET_ID (${
+        datasetIds.join(", ").slice(0, 60)
+      }) right? It must exist in ${here}.`;
+    case "dns":
+      return "Is the name spelt right, and can this machine resolve names?";
+    case "connect":
+      return "Is the service up, and may this machine reach it (firewall, proxy)?";
+    case "tls":
+      return "Is the address https where it should be? A private authority goes into DENO_CERT.";
+    case "timeout":
+      return "Is the service slow or cut off? REQUEST_TIMEOUT_SECONDS sets how long it is waited for.";
+    case "invalid_response":
+      return "Is OKDATA_API_URL the metadata API, without the dataset's ID at its end?";
+    case "rate_limited":
+      return "The platform asks for fewer requests: is TASK_INTERVAL_SECONDS too short?";
+    case "reset":
+    case "server_error":
+    case "http":
+      return "The service itself seems to be at fault; its own status page or log knows more.";
+    case "internal":
+      return "This is a fault of the probe: please report it.";
+  }
+}
+
+/** The issuer that a JSON Web Token names. RFC 7519, section 4.1.1. Nothing of it is trusted. */
+function issuerOf(token: string): string | undefined {
+  try {
+    const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const { iss } = JSON.parse(atob(payload));
+    return typeof iss === "string" ? iss.slice(0, 200) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,46 @@
+import type { SettledTask } from "./task.ts";
+
+export type HeartbeatOptions = {
+  /** Sends one beat; resolves when it was received, rejects with the reason otherwise. */
+  send: () => Promise<void>;
+  monotonic: () => number;
+  /** At most one beat in this time. */
+  intervalMs: number;
+  onResult: (result: "ok" | "failed") => void;
+  /** Hears once that beats have begun to fail, and once that they have recovered (null). */
+  onChange: (error: unknown) => void;
+};
+
+/**
+ * Tells somebody outside that all is well: a beat after each settled task, at most one an interval,
+ * and only while no dataset's last task failed. Returns what hears of settled tasks; never throws.
+ */
+export function createHeartbeat(options: HeartbeatOptions): (task: SettledTask) => void {
+  const { send, monotonic, intervalMs, onResult, onChange } = options;
+  const failing = new Set<string>();
+  let sentIn = -Infinity;
+  let broken = false;
+
+  async function beat(): Promise<void> {
+    try {
+      await send();
+      onResult("ok");
+      if (broken) onChange(null);
+      broken = false;
+    } catch (error) {
+      onResult("failed");
+      if (!broken) onChange(error);
+      broken = true;
+    }
+  }
+
+  return ({ state, datasetId }) => {
+    if (state === "FAILED") failing.add(datasetId);
+    else failing.delete(datasetId);
+    // Intervals of a grid, since the time between two settlements is now and then a hair shorter.
+    const interval = Math.floor(monotonic() / intervalMs);
+    if (failing.size > 0 || interval === sentIn) return;
+    sentIn = interval;
+    void beat();
+  };
+}

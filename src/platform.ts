@@ -1,0 +1,115 @@
+import { within } from "./clock.ts";
+import type { Config } from "./config.ts";
+import type { Ground } from "./ground.ts";
+import { createClient, type GetDataset } from "./okdata/client.ts";
+import { createTokenFetcher } from "./okdata/oauth.ts";
+import type { Marks } from "./okdata/phases.ts";
+import { createRedactor } from "./okdata/redact.ts";
+import { createTokenSource, type TokenResult, type TokenSource } from "./okdata/token.ts";
+import type { Exchange } from "./okdata/transport.ts";
+import type { Attempt } from "./task.ts";
+import { VERSION } from "./version.ts";
+
+/** What the rest of the program hears of the platform besides the datasets. */
+export type PlatformListeners = {
+  onAttempt?: (task: { seqno: number; datasetId: string }, attempt: Attempt) => void;
+  onToken?: (result: TokenResult) => void;
+  onCertificate?: (host: string, expiresMs: number) => void;
+};
+
+export type Platform = {
+  getDataset: GetDataset;
+  /** Null in a run without credentials. */
+  tokens: TokenSource | null;
+  /** Sends a HEAD to an address outside the platform; rejects unless it is answered with 2xx. */
+  beat: (url: string, signal: AbortSignal) => Promise<void>;
+};
+
+const USER_AGENT = `dataplatform-probe/${VERSION}`;
+
+/** The platform as the configuration describes it. `signal` ends what goes on in the background. */
+export function connect(
+  config: Config,
+  { exchange, clock, random, readFile }: Pick<Ground, "exchange" | "clock" | "random" | "readFile">,
+  signal: AbortSignal,
+  { onAttempt = () => {}, onToken = () => {}, onCertificate = () => {} }: PlatformListeners = {},
+): Platform {
+  const { hide, redact } = createRedactor();
+  const requestTimeoutMs = config.requestTimeoutSeconds * 1e3;
+
+  const watched: Exchange = async (request, options) => {
+    try {
+      return await exchange(request, options);
+    } finally {
+      const { certificateExpiresMs } = options.marks;
+      if (certificateExpiresMs) onCertificate(request.url.host, certificateExpiresMs);
+    }
+  };
+
+  function connectTokens({ tokenUrl, clientId, secret }: NonNullable<Config["credentials"]>) {
+    const fetchToken = createTokenFetcher({
+      exchange: watched,
+      clock,
+      tokenUrl,
+      clientId,
+      timeoutMs: requestTimeoutMs,
+      userAgent: USER_AGENT,
+      redact,
+      async readSecret() {
+        const text = "text" in secret ? secret.text : await readSecretFile(secret.path, readFile);
+        hide(text);
+        return text;
+      },
+    });
+    return createTokenSource({
+      fetchToken,
+      clock,
+      signal,
+      onRequest(result) {
+        if (result.token) hide(result.token.value);
+        onToken(result);
+      },
+    });
+  }
+
+  const tokens = config.credentials && connectTokens(config.credentials);
+  return {
+    tokens,
+    getDataset: createClient({
+      exchange: watched,
+      clock,
+      random,
+      tokens,
+      redact,
+      apiUrl: config.apiUrl,
+      taskTimeoutMs: config.taskTimeoutSeconds * 1e3,
+      requestTimeoutMs,
+      retries: config.retries,
+      userAgent: USER_AGENT,
+      onAttempt,
+    }),
+    async beat(url, beatSignal) {
+      const marks: Marks = { startMs: clock.monotonic(), named: false, secure: false };
+      const headers = { "user-agent": USER_AGENT };
+      const { status } = await within(
+        clock,
+        requestTimeoutMs,
+        beatSignal,
+        (limited) =>
+          exchange({ url: new URL(url), method: "HEAD", headers }, { signal: limited, marks }),
+        () => new Error(`no answer within ${config.requestTimeoutSeconds} s`),
+      );
+      if (status < 200 || status > 299) throw new Error(`the answer has status ${status}`);
+    },
+  };
+}
+
+/** The secret in a file, without the line end that editors put there; throws when there is none. */
+export async function readSecretFile(
+  path: string,
+  readFile: Ground["readFile"],
+): Promise<string> {
+  const secret = (await readFile(path)).replace(/\r?\n$/, "");
+  if (secret === "") throw new Error(`${path} is empty`);
+  return secret;
+}

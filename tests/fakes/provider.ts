@@ -1,0 +1,59 @@
+import { createServer } from "node:http";
+import { Provider } from "oidc-provider";
+
+export const TOKEN_PATH = "/auth/realms/api-catalog/protocol/openid-connect/token";
+
+export type ProviderOptions = {
+  clientId: string;
+  clientSecret: string;
+  lifetimeSeconds?: number;
+  /** A port of its own choosing, when it comes back after an outage. */
+  port?: number;
+};
+
+/** A certified OpenID provider on this machine, with Keycloak's path. */
+export async function startProvider(options: ProviderOptions) {
+  const { clientId, clientSecret, lifetimeSeconds = 300, port = 0 } = options;
+  // It warns of what only matters in production.
+  const { warn, info } = console;
+  console.warn = console.info = () => {};
+  const provider = new Provider("http://127.0.0.1", {
+    clients: [{
+      client_id: clientId,
+      client_secret: clientSecret,
+      grant_types: ["client_credentials"],
+      redirect_uris: [],
+      response_types: [],
+      token_endpoint_auth_method: "client_secret_post",
+    }],
+    features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
+    routes: { token: TOKEN_PATH },
+    ttl: { ClientCredentials: () => lifetimeSeconds },
+  });
+  Object.assign(console, { warn, info });
+
+  let requests = 0;
+  const handle = provider.callback();
+  const server = createServer((request, response) => {
+    requests++;
+    handle(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const address = server.address() as { port: number };
+
+  return {
+    tokenUrl: `http://127.0.0.1:${address.port}${TOKEN_PATH}`,
+    port: address.port,
+    requests: () => requests,
+    /** Whether it has issued this token and the token has not ended. */
+    async knows(authorization: string | null): Promise<boolean> {
+      const token = authorization?.match(/^Bearer (.+)$/)?.[1];
+      const found = token && await provider.ClientCredentials.find(token);
+      return Boolean(found && !found.isExpired);
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
