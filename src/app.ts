@@ -70,29 +70,32 @@ export async function serve(
     page: (query) => backlog.page(query),
     stalledLoops: () => isDraining() ? [] : loops.filter(isStalled).map(({ name }) => name),
     isDraining,
-    onError: (error) => log.error("failed to answer: {error}", { error: inspectError(error) }),
+    onError: (error) => log.error(`failed to answer: ${inspectError(error)}`),
   });
 
   const listener = ground.listen(config.host, config.port, (request) => server.fetch(request));
-  log.info("dataplatform-probe {version} probes {target} every {interval} s; see {url}", {
-    version: VERSION,
-    target: `${config.apiUrl}/${config.datasetIds.join(",")}`,
-    interval: config.taskIntervalSeconds,
-    url: listener.url,
-  });
-  config.datasetIds.forEach((datasetId, i) => {
-    const phase = i / config.datasetIds.length;
-    loop("probe", config.taskIntervalSeconds, phase, (tick) => runSlot(datasetId, tick));
+  const { apiUrl, datasetIds, taskIntervalSeconds } = config;
+  const target = datasetIds.length === 1
+    ? `${apiUrl}/${datasetIds[0]}`
+    : `${datasetIds.length} datasets at ${apiUrl}`;
+  log.info(
+    `dataplatform-probe ${VERSION} probes ${target} every ${taskIntervalSeconds} s; ` +
+      `see ${listener.url}`,
+    { version: VERSION },
+  );
+  datasetIds.forEach((datasetId, i) => {
+    const phase = i / datasetIds.length;
+    loop("probe", taskIntervalSeconds, phase, (tick) => runSlot(datasetId, tick));
   });
   loop("prune", config.cleanTasksIntervalSeconds, 1, prune);
 
   const exitCode = await untilStoppedOrBroken();
   slots.abort();
-  log.info("stopping with {in_flight} tasks in flight", { in_flight: inFlight.size });
+  log.info(`stopping with ${inFlight.size} tasks in flight`);
   await Promise.race([Promise.all(inFlight), sleep(clock, GRACE_MS)]);
   const abandoned = backlog.counts.PENDING;
   tasks.abort(new Error("the probe has stopped"));
-  if (abandoned > 0) log.warn("abandoned {abandoned} tasks, still pending", { abandoned });
+  if (abandoned > 0) log.warn(`abandoned ${abandoned} tasks, still pending`, { abandoned });
   if (isTabled()) printTable();
   await listener.close();
   log.info("stopped");
@@ -119,17 +122,17 @@ export async function serve(
     metrics.lag("probe", lagMs);
     if (skipped > 0) {
       metrics.skipped("late", skipped);
-      log.warn("skipped {skipped} slots of {dataset_id}: the probe itself was held up", {
-        skipped,
+      log.warn(`skipped ${skipped} slots of ${datasetId}: the probe itself was held up`, {
         dataset_id: datasetId,
+        skipped,
       });
     }
     const task = probe(datasetId, tasks.signal);
     if (task) return follow(task);
     metrics.skipped("in_flight", 1);
-    log.warn("skipped a slot of {dataset_id}: {in_flight} tasks are in flight", {
+    log.warn(`skipped a slot of ${datasetId}: ${config.maxInFlightTasks} tasks are in flight`, {
       dataset_id: datasetId,
-      in_flight: config.maxInFlightTasks,
+      skipped: 1,
     });
   }
 
@@ -143,14 +146,12 @@ export async function serve(
   function prune({ lagMs }: Tick): void {
     metrics.lag("prune", lagMs);
     const dismissed = backlog.prune(clock.monotonic() - config.dismissTaskSeconds * 1e3);
-    log.debug("dismissed {dismissed} old tasks", { dismissed });
+    log.debug(`dismissed ${dismissed} old tasks`, { dismissed });
   }
 
   function untilStoppedOrBroken(): Promise<number> {
     return Promise.race([untilAborted(signal), broken.promise]).then(() => EXIT.ok, (error) => {
-      log.error("stopping, because what cannot be has happened: {error}", {
-        error: inspectError(error),
-      });
+      log.error(`stopping, because what cannot be has happened: ${inspectError(error)}`);
       return EXIT.brokenInvariant;
     });
   }
@@ -158,8 +159,8 @@ export async function serve(
   function onToken({ token, error }: TokenResult): void {
     metrics.tokenRequested(token ? "ok" : "failed");
     if (token) metrics.tokenExpires(clock.now() + token.lifetimeMs);
-    if (error) log.warn("{error}", { error: error.message });
-    else log.debug("got a token for {seconds} s", { seconds: token.lifetimeMs / 1e3 });
+    if (error) log.warn(error.message, { reason: error.reason });
+    else log.debug(`got a token for ${token.lifetimeMs / 1e3} s`);
   }
 
   function heartbeat(): (task: SettledTask) => void {
@@ -172,7 +173,7 @@ export async function serve(
       onResult: (result) => metrics.heartbeat(result),
       onChange(error) {
         if (error === null) log.info("heartbeats are received again");
-        else log.warn("heartbeats fail: {error}", { error: messageOf(error) });
+        else log.warn(`heartbeats fail: ${messageOf(error)}`);
       },
     });
   }

@@ -1,6 +1,6 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
-import { count, SETTINGS } from "./config.ts";
+import { count, quote, SETTINGS } from "./config.ts";
 
 /** What the program is asked to do. */
 export type Command =
@@ -24,17 +24,17 @@ export type CommandLine = {
 export const SWITCHES = {
   table: "print the tracked tasks, now and then",
   once: "one task of each dataset, then exit",
-  json: "with --once, --count: one JSON document instead of lines",
+  json: "one JSON document instead of lines",
   utc: "times in UTC",
-  check: "try configuration, names, token and each dataset, tell, then exit",
-  "print-config": "print the settings and where each comes from, then exit",
+  check: "tell what works and what does not, then exit",
+  "print-config": "print the settings and their sources, then exit",
   help: "print this text, then exit",
   version: "print the version, then exit",
 };
 
 /** Flags with a value that are no settings. */
 export const VALUES = {
-  count: { value: "N", help: "N tasks of each dataset, one interval apart, then exit" },
+  count: { value: "N", help: "N tasks of each dataset, an interval apart" },
   rows: { value: "N", help: "rows of a table (20)" },
 };
 
@@ -56,20 +56,22 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     boolean: Object.keys(SWITCHES),
     alias: { h: "help", V: "version" },
     unknown(argument: string, name?: string) {
-      problems.push(
-        name === undefined
-          ? `${argument}: expected only flags; a flag's value follows it as --flag value`
-          : `${argument.split("=")[0]}: unknown flag; did you mean --${
-            closestString(name, known)
-          }?`,
-      );
+      // What is no flag stays among the words, where it is looked at below.
+      if (name === undefined) return true;
+      const flag = legible(argument.split("=")[0]);
+      problems.push(`${flag}: unknown flag; did you mean --${closestString(name, known)}?`);
       return false;
     },
   });
+  for (const word of given._ as unknown[]) {
+    // An empty value of a flag ends up here too, and is reported with its flag.
+    if (word === "") continue;
+    problems.push(`${legible(String(word))}: expected only flags; a value follows its flag`);
+  }
   for (const name of Object.keys(SWITCHES)) {
     const argument = args.find((each) => each.startsWith(`--${name}=`));
     if (argument) {
-      problems.push(`--${name}: expected no value, got ${argument.slice(name.length + 3)}`);
+      problems.push(`--${name}: expected no value, got ${quote(argument.slice(name.length + 3))}`);
     }
   }
 
@@ -84,7 +86,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     if (given[flag] === undefined) return fallback;
     const { data, error } = count.safeParse(given[flag]);
     if (error) {
-      problems.push(`--${flag}: expected ${error.issues[0].message}, got "${given[flag]}"`);
+      problems.push(
+        `--${flag}: expected ${error.issues[0].message}, got ${quote(String(given[flag]))}`,
+      );
     }
     return data ?? fallback;
   };
@@ -146,6 +150,11 @@ export function usage(): string {
     "A flag wins over the variable under it, a variable over the default.",
     "",
   ].join("\n");
+}
+
+/** A word as it was typed, unless it would write to the terminal. */
+function legible(word: string): string {
+  return /^[\x21-\x7e]{1,80}$/.test(word) ? word : quote(word);
 }
 
 function row(left: string, right: string): string {

@@ -37,7 +37,8 @@ export const SETTINGS = {
     env: "DATASET_ID",
     flag: "dataset-id",
     group: "What is probed",
-    help: `dataset ID, or up to ${MOST_DATASETS} separated by commas; required`,
+    help: `up to ${MOST_DATASETS} dataset IDs, separated by commas`,
+    defaultNote: "none: required",
     schema: z.string().transform(parseDatasetIds),
   },
   apiUrl: {
@@ -333,12 +334,13 @@ export function configure(input: Input, newAppId: () => string): Configured {
 }
 
 /** A line for each setting that is required and not there, or there twice. */
-function missing(localServicesOnly: boolean, isGiven: (key: Key) => boolean): string[] {
+function missing(localServicesOnly: boolean | undefined, isGiven: (key: Key) => boolean): string[] {
   const problems: string[] = [];
   const nothing = (name: string, expected: string) =>
     problems.push(`${name}: expected ${expected}, got nothing`);
   if (!isGiven("datasetIds")) nothing("DATASET_ID", "a dataset ID");
-  if (localServicesOnly) return problems;
+  // Undefined where its value is wrong: then nobody knows what else is needed.
+  if (localServicesOnly !== false) return problems;
   if (!isGiven("environment") && !(isGiven("apiUrl") && isGiven("tokenUrl"))) {
     nothing("OKDATA_ENVIRONMENT", "dev or prod (or LOCAL_SERVICES_ONLY=true for the emulator)");
   }
@@ -410,7 +412,7 @@ function parseDatasetIds(value: string, context: z.RefinementCtx<string>): strin
 }
 
 /** A value as an error shows it: long ones cut, control characters escaped. */
-function quote(text: string): string {
+export function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? text.slice(0, 79) + "…" : text);
 }
 

@@ -1,6 +1,6 @@
 import type { Listen } from "./ground.ts";
 
-/** How long requests that are being answered get when the port is closed. */
+/** How long requests that are being answered get when the port is closed; then they are left. */
 const GRACE_MS = 1_000;
 
 /** The port could not be had; the message says which and why, in one line. */
@@ -10,17 +10,16 @@ export class PortError extends Error {
 
 /** Listens on a real port. Throws a `PortError` when it is in use or forbidden. */
 export const listen: Listen = (hostname, port, handler) => {
-  const connections = new AbortController();
   try {
-    const { signal } = connections;
-    const server = Deno.serve({ hostname, port, signal, onListen() {} }, handler);
+    const server = Deno.serve({ hostname, port, onListen() {} }, handler);
     const { port: bound } = server.addr;
     const shown = ["0.0.0.0", "::"].includes(hostname) ? "localhost" : hostname;
     return {
       url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${bound}`,
       async close() {
-        const timer = setTimeout(() => connections.abort(), GRACE_MS);
-        await server.shutdown();
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        const grace = new Promise<void>((resolve) => timer = setTimeout(resolve, GRACE_MS));
+        await Promise.race([server.shutdown(), grace]);
         clearTimeout(timer);
       },
     };

@@ -1,4 +1,4 @@
-import { configure, getJsonLinesFormatter, getLogger, type LogRecord } from "@logtape/logtape";
+import { configure, getLogger, type LogRecord } from "@logtape/logtape";
 import type { Output } from "./output.ts";
 import { formatDateTime } from "./times.ts";
 
@@ -23,25 +23,45 @@ const COLORS: Partial<Record<LogRecord["level"], string>> = {
 
 /** Sets up the program's log and returns it. The JSON lines carry the properties and `app_id`. */
 export async function createLog({ level, format, color, appId, output }: LogOptions): Promise<Log> {
-  const line = format === "json"
-    ? getJsonLinesFormatter({ categorySeparator: ".", properties: "flatten" })
+  const lineOf = format === "json"
+    ? (record: LogRecord) => jsonLine(record, appId)
     : (record: LogRecord) => textLine(record, color);
   await configure({
     reset: true,
-    sinks: { output: (record) => output.write(line(record)) },
+    sinks: { output: (record) => output.write(lineOf(record) + "\n") },
     loggers: [
       { category: "dataplatform-probe", lowestLevel: level, sinks: ["output"] },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["output"] },
     ],
   });
-  return getLogger("dataplatform-probe").with(format === "json" ? { app_id: appId } : {});
+  const logger = getLogger("dataplatform-probe");
+  return {
+    debug: (message, properties) => logger.debug(verbatim(message), properties),
+    info: (message, properties) => logger.info(verbatim(message), properties),
+    warn: (message, properties) => logger.warn(verbatim(message), properties),
+    error: (message, properties) => logger.error(verbatim(message), properties),
+  };
 }
 
-function textLine(record: LogRecord, color: boolean): string {
-  const paint = color ? COLORS[record.level] : undefined;
-  const time = formatDateTime(record.timestamp, false).slice(11) +
-    `.${String(record.timestamp % 1000).padStart(3, "0")}`;
-  const message = record.message.map((part) => typeof part === "string" ? part : String(part));
-  const text = `${time} ${record.level.padEnd(7)} ${message.join("")}`;
-  return (paint ? `${paint}${text}\x1b[0m` : text) + "\n";
+/** LogTape would take braces for the names of properties. */
+function verbatim(message: string): string {
+  return message.replace(/[{}]/g, "$&$&");
+}
+
+function textLine({ timestamp, level, message }: LogRecord, color: boolean): string {
+  const paint = color ? COLORS[level] : undefined;
+  const milliseconds = String(timestamp % 1000).padStart(3, "0");
+  const time = `${formatDateTime(timestamp, false).slice(11)}.${milliseconds}`;
+  const text = `${time} ${level.padEnd(7)} ${message.join("")}`;
+  return paint ? `${paint}${text}\x1b[0m` : text;
+}
+
+function jsonLine({ timestamp, level, message, properties }: LogRecord, appId: string): string {
+  return JSON.stringify({
+    time: new Date(timestamp).toISOString(),
+    level,
+    message: message.join(""),
+    app_id: appId,
+    ...properties,
+  });
 }

@@ -1,7 +1,7 @@
 import type { Backlog } from "./backlog.ts";
 import type { Log } from "./log.ts";
 import { renderTable, type TableOptions } from "./table.ts";
-import type { Attempt, SettledTask } from "./task.ts";
+import type { Attempt, FailedTask, SettledTask } from "./task.ts";
 import { formatDateTime, formatSeconds, offsetOf } from "./times.ts";
 
 /** A settled task in one line, for the output of a one-off run. */
@@ -13,20 +13,19 @@ export function lineOf(task: SettledTask, error: unknown): string {
   return line + afterAttempts(task) + why;
 }
 
-/** Logs an attempt that failed, for whoever follows a task closely. */
+/** Logs an attempt, for whoever follows a task closely. */
 export function logAttempt(
   log: Log,
   { seqno, datasetId }: { seqno: number; datasetId: string },
   { status, reason, durationSeconds }: Attempt,
 ): void {
-  log.debug("an attempt of task {seqno} ended in {in}: {result}", {
+  const result = [reason, status && `status ${status}`].filter(Boolean).join(", ");
+  log.debug(`an attempt of task ${seqno} ended in ${formatSeconds(durationSeconds)}: ${result}`, {
     seqno,
     dataset_id: datasetId,
     status,
     reason,
     duration_seconds: durationSeconds,
-    in: formatSeconds(durationSeconds),
-    result: [reason, status && `status ${status}`].filter(Boolean).join(", "),
   });
 }
 
@@ -39,58 +38,44 @@ export function createTaskLog(log: Log): (task: SettledTask, error: unknown) => 
   const failures = new Map<string, number>();
 
   return (task, error) => {
-    const before = failures.get(task.datasetId) ?? 0;
+    const { datasetId } = task;
+    const before = failures.get(datasetId) ?? 0;
     if (task.state === "FAILED") {
-      failures.set(task.datasetId, before + 1);
-      return logFailure(log, task, error, before === 0);
+      failures.set(datasetId, before + 1);
+      return logFailure(log, task, error, before === 0 ? "FAILING: " : "");
     }
-    failures.delete(task.datasetId);
-    const properties = { ...propertiesOf(task), failures: before };
-    if (before === 0) {
-      log.info("task {seqno} of {dataset_id} succeeded in {in}{after}", properties);
-    } else {
-      log.info(
-        "RECOVERED: {dataset_id} works again after {failures} failed tasks; " +
-          "task {seqno} succeeded in {in}{after}",
-        properties,
-      );
-    }
+    failures.delete(datasetId);
+    const news = before > 0
+      ? `RECOVERED: ${datasetId} works again after ${before} failed tasks; `
+      : "";
+    log.info(`${news}${outcomeOf(task, "succeeded")}`, propertiesOf(task));
   };
 }
 
 /** Logs a failed task; one that failed by the probe's own fault as an error, with the stack. */
-export function logFailure(log: Log, task: SettledTask, error: unknown, isFirst = false): void {
-  if (task.state !== "FAILED") return;
-  const properties = {
-    ...propertiesOf(task),
-    reason: task.reason,
-    first: isFirst ? "FAILING: " : "",
-  };
+export function logFailure(log: Log, task: FailedTask, error: unknown, news = ""): void {
+  const outcome = `${news}${outcomeOf(task, "failed")}: ${task.reason}`;
+  const properties = { ...propertiesOf(task), reason: task.reason };
   if (task.reason === "internal") {
-    log.error(
-      "{first}task {seqno} of {dataset_id} failed in {in} by the probe's own fault: {error}",
-      {
-        ...properties,
-        error: inspectError(error instanceof Error && error.cause ? error.cause : error),
-      },
-    );
+    const cause = error instanceof Error && error.cause ? error.cause : error;
+    log.error(`${outcome}, a fault of the probe's own: ${inspectError(cause)}`, properties);
   } else {
-    log.warn("{first}task {seqno} of {dataset_id} failed in {in}{after}: {reason}: {error}", {
-      ...properties,
-      error: messageOf(error),
-    });
+    log.warn(`${outcome}: ${messageOf(error)}`, properties);
   }
 }
 
-function propertiesOf(task: SettledTask) {
+function outcomeOf(task: SettledTask, how: string): string {
+  const duration = formatSeconds(task.durationSeconds);
+  return `task ${task.seqno} of ${task.datasetId} ${how} in ${duration}${afterAttempts(task)}`;
+}
+
+function propertiesOf({ seqno, datasetId, durationSeconds, attempts, traceId }: SettledTask) {
   return {
-    seqno: task.seqno,
-    dataset_id: task.datasetId,
-    duration_seconds: task.durationSeconds,
-    attempts: task.attempts.length,
-    trace_id: task.traceId,
-    after: afterAttempts(task),
-    in: formatSeconds(task.durationSeconds),
+    seqno,
+    dataset_id: datasetId,
+    duration_seconds: durationSeconds,
+    attempts: attempts.length,
+    trace_id: traceId,
   };
 }
 

@@ -17,7 +17,8 @@ const YELLOW = "\x1b[33m";
 const BOLD = "\x1b[1m";
 const RESET = "\x1b[0m";
 
-const SHORTEST_DATASET = 8;
+/** Columns that give way, in turn, and down to which width. */
+const SHRINKING = [["Dataset", 8], ["Reason", 12], ["Dataset", 4], ["Reason", 4]] as const;
 
 /**
  * Tasks as a table, in the order given, with the line `more` under it for those not shown. The
@@ -29,8 +30,9 @@ export function renderTable(
   { width, utc, color }: TableOptions,
 ): string {
   const time = timeFormat(nowMs, utc);
+  // A settled task's date is that of its creation, unless it shows its own.
   const at = (task: Task, state: Task["state"]) =>
-    task.state === state ? time(settledMs(task) ?? 0) : "";
+    task.state === state ? timeFormat(task.createdMs, utc)(settledMs(task) ?? 0) : "";
   const settled = (task: Task) => task.state === "PENDING" ? undefined : task;
 
   const columns: Column[] = [
@@ -78,17 +80,18 @@ function timeFormat(nowMs: number, utc: boolean): (ms: number) => string {
   };
 }
 
-/** Column widths that fit: narrower gaps first, then shorter dataset IDs. */
+/** Column widths that fit: narrower gaps first, then what can be cut without being lost. */
 function fit(columns: Column[], width: number): { gap: number; widths: number[] } {
   const widths = columns.map(({ title, cells }) =>
     Math.max(stringWidth(title), ...cells.map((cell) => stringWidth(cell)))
   );
   const total = (gap: number) => widths.reduce((sum, each) => sum + each + gap, -gap);
   const gap = total(2) <= width ? 2 : 1;
-  const dataset = columns.findIndex(({ title }) => title === "Dataset");
-  if (dataset >= 0 && total(gap) > width) {
-    const shortest = Math.min(widths[dataset], SHORTEST_DATASET);
-    widths[dataset] = Math.max(shortest, widths[dataset] - (total(gap) - width));
+  for (const [title, shortest] of SHRINKING) {
+    const column = columns.findIndex((each) => each.title === title);
+    const surplus = total(gap) - width;
+    if (column < 0 || surplus <= 0) continue;
+    widths[column] = Math.max(Math.min(widths[column], shortest), widths[column] - surplus);
   }
   return { gap, widths };
 }

@@ -73,12 +73,15 @@ Deno.test("a beat that fails changes no task, is counted, and is logged once unt
   await clock.run(10_000);
   assertEquals(beats(), [], "a beat that is never answered is given up at its own timeout");
   assertEquals(await counted(), { ok: 0, failed: 4, tasksFailed: 0 });
-  assertEquals(lines(), ["warn: heartbeats fail: {error}"]);
+  assertEquals(lines(), ["warn: heartbeats fail: the answer has status 500"]);
   tasks()[0].succeed();
   await settle();
   beats()[0].answer(204);
   await settle();
-  assertEquals(lines(), ["warn: heartbeats fail: {error}", "info: heartbeats are received again"]);
+  assertEquals(lines(), [
+    "warn: heartbeats fail: the answer has status 500",
+    "info: heartbeats are received again",
+  ]);
   assertEquals((await counted()).ok, 1);
 });
 

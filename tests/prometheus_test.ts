@@ -1,3 +1,4 @@
+import { systemClock } from "../src/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { CATALOGUE, Metrics } from "../src/metrics.ts";
 import { createServer } from "../src/server.ts";
@@ -343,6 +344,9 @@ const KNOWN_VALUES: Record<string, readonly string[]> = {
 /** Families whose first sample is not 0: it is 1, or comes with the first success. */
 const STARTS_OTHERWISE: readonly string[] = [
   "probe_build_info",
+  // Nothing is known of a token or a certificate before there is one.
+  "probe_token_expiry_timestamp_seconds",
+  "probe_tls_certificate_expiry_timestamp_seconds",
   "probe_task_duration",
   "probe_last_success_timestamp_seconds",
 ];
@@ -432,6 +436,7 @@ for (const [what, accept, expected] of ACCEPTS) {
 
 function newMetrics(): Metrics {
   return new Metrics({
+    clock: systemClock,
     appId: APP_ID,
     datasetIds: DATASETS,
     build: { version: "1.2.3", deno: "2.9.6", target: "x86_64-unknown-linux-gnu" },

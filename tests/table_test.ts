@@ -37,6 +37,10 @@ Deno.test("several datasets have a column, which gives way to the terminal's wid
   const narrow = render(tasks, { datasetIds: [long, "b"] });
   assert(narrow.includes("…"), narrow);
   for (const line of narrow.split("\n")) assert(stringWidth(line) <= 80, line);
+  const worst = failed(pending({ seqno: 123_456, datasetId: long }), "invalid_response", 31);
+  for (const line of render([worst, tasks[0]], { datasetIds: [long, "b"] }).split("\n")) {
+    assert(stringWidth(line) <= 80, line);
+  }
 });
 
 Deno.test("80 columns hold the longest reason", () => {
@@ -47,11 +51,18 @@ Deno.test("80 columns hold the longest reason", () => {
   for (const line of render(tasks).split("\n")) assert(stringWidth(line) <= 80, line);
 });
 
+Deno.test("a settlement on its creation's day needs no date of its own", () => {
+  const task = failed(pending({ createdMs: Date.UTC(2026, 10, 22, 10) }), "invalid_response");
+  const [, row] = render([task]).split("\n");
+  assert(row.includes("11-22 10:00:00") && row.includes(" 10:00:00 "), row);
+  assert(stringWidth(row) <= 80, row);
+});
+
 Deno.test("times of another day carry their date", () => {
   const task = succeeded(pending({ createdMs: Date.UTC(2026, 10, 22, 23, 59, 59) }), 2);
   const [, row] = render([task]).split("\n");
   assert(row.includes("11-22 23:59:59"), row);
-  assert(row.includes("00:00:01") && !row.includes("11-23"), row);
+  assert(row.includes("11-23 00:00:01"), row);
 });
 
 Deno.test("colour marks the state and nothing else changes", () => {

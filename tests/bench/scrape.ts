@@ -1,3 +1,4 @@
+import { systemClock } from "../../src/clock.ts";
 import { Backlog } from "../../src/backlog.ts";
 import { listen } from "../../src/listen.ts";
 import { Metrics } from "../../src/metrics.ts";
@@ -61,6 +62,7 @@ function serverWith(tracked: number): Server {
   const backlog = new Backlog(TRACKED, () => {});
   fill(backlog, { first: 0, count: tracked, failEvery: 50 });
   const metrics = new Metrics({
+    clock: systemClock,
     appId: "0a1b2c3d",
     datasetIds: ["abc123"],
     build: { version: "0.1.0", deno: Deno.version.deno, target: Deno.build.target },

@@ -27,9 +27,9 @@ const REFUSALS: Refusal[] = [
   { name: "no dataset", env: { DATASET_ID: "" }, says: ["DATASET_ID: expected ", "got nothing"] },
   { name: "a blank dataset", env: { DATASET_ID: " " }, says: ["DATASET_ID: expected ", "nothing"] },
   {
-    name: "no target",
-    env: { OKDATA_API_URL: "" },
-    says: ["OKDATA_API_URL: expected ", "LOCAL_SERVICES_ONLY", "got nothing"],
+    name: "no environment",
+    env: { OKDATA_API_URL: "", OKDATA_CLIENT_ID: "client", OKDATA_CLIENT_SECRET: "secret" },
+    says: ["OKDATA_ENVIRONMENT: expected dev or prod", "LOCAL_SERVICES_ONLY", "got nothing"],
   },
 
   ...["0", "-1", "abc", "NaN", "1e999", "0x10", "Infinity", "2592001", "0.0001", "1,5", "10s"]

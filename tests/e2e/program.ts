@@ -89,7 +89,7 @@ export class Program implements AsyncDisposable {
       args: words,
       cwd: ROOT,
       clearEnv: true,
-      env: { ...baseEnvironment(), ...env },
+      env: { ...baseEnvironment(), ...withoutCredentials(env), ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -153,6 +153,13 @@ export class Program implements AsyncDisposable {
   }
 }
 
+/** A test that names an API and no client probes without credentials. */
+function withoutCredentials(env: Record<string, string>): Record<string, string> {
+  const names = Object.keys(env);
+  const anonymous = names.includes("OKDATA_API_URL") && !names.includes("OKDATA_CLIENT_ID");
+  return anonymous ? { LOCAL_SERVICES_ONLY: "true" } : {};
+}
+
 /** One output of a process, read as it comes. */
 class Reading {
   text = "";
@@ -208,7 +215,9 @@ export function baseEnvironment(): Record<string, string> {
 
 /** The program's command for a shell, with the variables and arguments of `start`. */
 export function shellCommand({ args = [], env = {} }: Start): string {
-  const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const assignments = Object.entries({ ...withoutCredentials(env), ...env }).map(([name, value]) =>
+    `${name}=${value}`
+  );
   return ["env", ...assignments, ...COMMAND, ...args].map(shellQuote).join(" ");
 }
 

@@ -13,12 +13,25 @@ import {
 import { answerDataset, startServer } from "./targets.ts";
 
 type Key = keyof typeof SETTINGS;
-type Setting = { env: string; flag?: string; default?: string };
+type Setting = { env: string; flag?: string; default?: string; secret?: boolean };
+
+/** What must be given. */
+const REQUIRED: Record<string, string> = {
+  DATASET_ID,
+  OKDATA_ENVIRONMENT: "dev",
+  OKDATA_CLIENT_ID: "client",
+  OKDATA_CLIENT_SECRET: "s3cret",
+};
 
 /** Two values of each setting, neither the default: for its variable and for its flag. */
 const VALUES: Record<Key, [variable: string, flag: string]> = {
   datasetIds: ["from-variable", "from-flag,another"],
   apiUrl: ["http://variable.example/metadata", "https://flag.example:8443/a/b"],
+  tokenUrl: ["https://variable.example/token", "http://flag.example/token"],
+  environment: ["Dev", "prod"],
+  clientId: ["variable-client", "flag-client"],
+  clientSecret: ["s3cret", ""],
+  clientSecretFile: ["", ""],
   localServicesOnly: ["TRUE", "1"],
   taskIntervalSeconds: ["0.001", "2592000"],
   taskTimeoutSeconds: ["1e1", "2.5"],
@@ -30,6 +43,7 @@ const VALUES: Record<Key, [variable: string, flag: string]> = {
   maxTrackedTasks: ["1", "1000000"],
   host: ["127.0.0.1", "::1"],
   port: ["1", "65535"],
+  heartbeatUrl: ["https://variable.example/s3cret", "https://flag.example/s3cret"],
   appId: ["it's a probe", "north-1"],
   logLevel: ["DEBUG", "error"],
   logFormat: ["Text", "json"],
@@ -58,6 +72,12 @@ async function printedConfig(
   return new Map(lines.map((line) => [line.match(/^(?:# )?(\w+)=/)?.[1] ?? line, line]));
 }
 
+/** The line of a setting that was given. */
+function lineOf({ env, secret }: Setting, value: string, source: string): string {
+  if (secret) return `# ${env}= # ${source}, not shown`;
+  return value === "" ? `# ${env}= # not set` : `${env}=${shellQuoted(value)} # ${source}`;
+}
+
 function shellQuoted(value: string): string {
   return value.includes("'") ? `'${value.replaceAll("'", "'\\''")}'` : value;
 }
@@ -67,7 +87,7 @@ test("every setting is taken from its variable", async () => {
 
   assertEquals(
     [...printed],
-    settings.map(({ env, key }) => [env, `${env}=${shellQuoted(VALUES[key][0])} # environment`]),
+    settings.map((each) => [each.env, lineOf(each, VALUES[each.key][0], "environment")]),
   );
 });
 
@@ -80,23 +100,20 @@ test("every setting is taken from its flag, which wins over its variable", async
   ) {
     const printed = await printedConfig(args, allVariables);
 
-    for (const { env, key } of withFlag) {
-      assertEquals(printed.get(env), `${env}=${shellQuoted(VALUES[key][1])} # flag`, form);
+    for (const each of withFlag) {
+      assertEquals(printed.get(each.env), lineOf(each, VALUES[each.key][1], "flag"), form);
     }
   }
 });
 
 test("every setting without a value has its default, and an empty variable is no value", async () => {
-  const required = { DATASET_ID, OKDATA_API_URL: "http://target.example" };
-  const empty = Object.fromEntries(
-    settings.filter(({ env }) => !(env in required)).map(({ env }) => [env, ""]),
-  );
+  const empty = Object.fromEntries(settings.map(({ env }) => [env, ""]));
 
-  for (const env of [required, { ...empty, ...required }]) {
+  for (const env of [REQUIRED, { ...empty, ...REQUIRED }]) {
     const printed = await printedConfig([], env);
 
     for (const { env, default: fallback } of settings) {
-      if (env in required) continue;
+      if (env in REQUIRED) continue;
       const expected = fallback === undefined ? `# ${env}= # ` : `${env}=${fallback} # default`;
       assertStringIncludes(printed.get(env) ?? "nothing", expected);
     }
@@ -104,7 +121,7 @@ test("every setting without a value has its default, and an empty variable is no
 });
 
 test("the defaults are those that are promised", async () => {
-  const printed = await printedConfig([], { DATASET_ID, OKDATA_API_URL: "http://target.example" });
+  const printed = await printedConfig([], REQUIRED);
 
   const promised = {
     TASK_INTERVAL_SECONDS: "10",
@@ -257,7 +274,7 @@ test("LOG_LEVEL and LOG_FORMAT say what is logged, and how", async () => {
     assert(!isPruned.test(probe.stderr), probe.stderr);
   }
   const levels = new Set(linesOf(plain.stderr).map((line) => JSON.parse(line).level));
-  assertEquals([...levels].sort(), ["INFO", "WARN"]);
+  assertEquals([...levels].sort(), ["info", "warning"]);
   assertMatch(local.stderr, /^\d\d:\d\d:\d\d\.\d{3} info {4}dataplatform-probe/);
 });
 
@@ -278,7 +295,7 @@ test("LOG_LEVEL=warning leaves only what is wrong", async () => {
     const seen = linesOf(probe.stderr);
     return seen.length >= 2 && seen;
   });
-  assertMatch(lines.join("\n"), /^\S+ warning task 1 .*\n\S+ warning task 2 /);
+  assertMatch(lines.join("\n"), /^\S+ warning FAILING: task 1 .*\n\S+ warning task 2 /);
 });
 
 test("a line of the JSON log reads as the text log does", async () => {
@@ -292,4 +309,43 @@ test("a line of the JSON log reads as the text log does", async () => {
   const { message, seqno, dataset_id } = JSON.parse(line);
   assertEquals({ seqno, dataset_id }, { seqno: 1, dataset_id: DATASET_ID });
   assertMatch(message, new RegExp(`^task 1 of ${DATASET_ID} succeeded in \\d+\\.\\d+ s$`));
+});
+
+test("the older name of the heartbeat's variable is read too, where the newer is not set", async () => {
+  const older = { ...REQUIRED, BETTERUPTIME_HEARTBEAT_URL: "https://older.example/s3cret" };
+  const printed = await printedConfig([], older);
+  assertEquals(printed.get("HEARTBEAT_URL"), "# HEARTBEAT_URL= # environment, not shown");
+  const wrong = await run({
+    args: ["--once"],
+    env: { ...older, BETTERUPTIME_HEARTBEAT_URL: "s3cret" },
+  });
+  assertEquals([wrong.code, wrong.stderr.includes("s3cret")], [2, false]);
+  assertStringIncludes(
+    wrong.stderr,
+    "BETTERUPTIME_HEARTBEAT_URL: expected an http:// or https:// URL",
+  );
+  const both = { ...older, HEARTBEAT_URL: "wrong too" };
+  assertStringIncludes(
+    (await run({ args: ["--once"], env: both })).stderr,
+    " HEARTBEAT_URL: expected",
+  );
+});
+
+test("what is missing for the platform is named, and what is there twice", async () => {
+  const { DATASET_ID: _, ...credentials } = REQUIRED;
+  const nothing = await run({ args: ["--once"] });
+  assertEquals(nothing.code, 2);
+  assertEquals(
+    linesOf(nothing.stderr).map((line) => line.match(/probe: (\w+): expected/)?.[1]),
+    ["DATASET_ID", ...Object.keys(credentials)],
+  );
+  const twice = { ...REQUIRED, OKDATA_CLIENT_SECRET_FILE: "/dev/null" };
+  assertStringIncludes((await run({ args: ["--once"], env: twice })).stderr, "got both");
+  const { OKDATA_CLIENT_SECRET: __, ...others } = REQUIRED;
+  for (const file of ["/dev/null", "/no/such/file"]) {
+    const env = { ...others, OKDATA_CLIENT_SECRET_FILE: file };
+    const { code, stderr } = await run({ args: ["--once"], env });
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, "OKDATA_CLIENT_SECRET_FILE: expected a file with the secret");
+  }
 });

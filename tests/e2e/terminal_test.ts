@@ -143,10 +143,10 @@ test("the log on a terminal is coloured, and with NO_COLOR it is not", async () 
   }
 
   const warning = linesOf(await afterTheEnd(colorful, "colors"))
-    .find((line) => line.includes(" warning task 1 "));
+    .find((line) => line.includes(" warning FAILING: task 1 "));
   assertEquals(warning?.slice(0, 5), "\u001b[33m");
   const text = await afterTheEnd(plain, "colors");
-  assertMatch(text, / warning task 1 /);
+  assertMatch(text, / warning FAILING: task 1 /);
   assert(!text.includes("\u001b"), JSON.stringify(text));
 }, { ignore });
 
