@@ -68,20 +68,20 @@ export const SETTINGS = {
     env: "OKDATA_CLIENT_ID",
     flag: "client-id",
     group: "What is probed",
-    help: "client ID; required unless only local services are used",
+    help: "client ID; with local services not needed",
     schema: z.string(),
   },
   clientSecret: {
     env: "OKDATA_CLIENT_SECRET",
     secret: true,
     group: "What is probed",
-    help: "client secret; required like the client ID",
+    help: "client secret; needed with the client ID",
     schema: z.string(),
   },
   clientSecretFile: {
     env: "OKDATA_CLIENT_SECRET_FILE",
     group: "What is probed",
-    help: "file with the client secret; read again for each token",
+    help: "file with the client secret; read for each token",
     schema: z.string(),
   },
   localServicesOnly: {
@@ -207,7 +207,7 @@ export const SETTINGS = {
     flag: "log-format",
     group: "Output",
     help: "text or json",
-    defaultNote: "text on a terminal or in a local run",
+    defaultNote: "text on a terminal, else json",
     schema: z.string().toLowerCase().pipe(z.enum(["text", "json"], "text or json")),
   },
   tableIntervalSeconds: {

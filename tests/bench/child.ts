@@ -37,6 +37,14 @@ export class Child implements AsyncDisposable {
     return value.trim();
   }
 
+  /** What `promise` brings; throws when the process ends before that. */
+  async unlessItEnds<T>(promise: Promise<T>): Promise<T> {
+    const ended = this.#child.status.then(({ code }) => {
+      throw new Error(`the process ended with exit code ${code}`);
+    });
+    return await Promise.race([promise, ended]);
+  }
+
   /** CPU time of all its threads since it began. */
   async cpuMs(): Promise<number> {
     const stat = await Deno.readTextFile(`/proc/${this.#child.pid}/stat`);

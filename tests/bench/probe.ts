@@ -57,6 +57,7 @@ export class Probe extends Child {
     const flags = inspectorPort === null ? [] : [`--inspect=127.0.0.1:${inspectorPort}`];
     const given = {
       DATASET_ID: "abc123",
+      LOCAL_SERVICES_ONLY: "true",
       OKDATA_API_URL: apiUrl,
       HOST: "127.0.0.1",
       PORT: String(port),
@@ -67,7 +68,7 @@ export class Probe extends Child {
     const url = `http://127.0.0.1:${port}`;
     const args = await probeArguments(flags);
     const probe = new Probe(args, { stderr, env: given }, url, inspectorPort);
-    await eventuallyFetch(`${url}/metrics`);
+    await probe.unlessItEnds(eventuallyFetch(`${url}/metrics`));
     return probe;
   }
 
