@@ -1,10 +1,12 @@
 import { eventuallyFetch } from "./child.ts";
 
+type HeapUsage = { usedSize: number; backingStorageSize: number };
+
 /**
- * Makes the process whose inspector listens on this port collect all its garbage, and give back
- * what it can: what a run leaves behind takes far more memory, and varies more, than what is kept.
+ * Makes the process whose inspector listens on this port collect all its garbage and give back what
+ * it can, and returns what its JavaScript holds on to then: objects and the bytes of its buffers.
  */
-export async function collectGarbage(port: number): Promise<void> {
+export async function collectGarbage(port: number): Promise<number> {
   const [{ webSocketDebuggerUrl }] = JSON.parse(
     await eventuallyFetch(`http://127.0.0.1:${port}/json`),
   );
@@ -14,15 +16,19 @@ export async function collectGarbage(port: number): Promise<void> {
     socket.onerror = () => reject(new Error("the inspector cannot be reached"));
   });
   // Twice, since what the first round frees may hold on to more.
-  for (const id of [1, 2]) await command(socket, id, "HeapProfiler.collectGarbage");
+  await command(socket, 1, "HeapProfiler.collectGarbage");
+  await command(socket, 2, "HeapProfiler.collectGarbage");
+  const usage = await command(socket, 3, "Runtime.getHeapUsage") as HeapUsage;
   socket.close();
+  return usage.usedSize + usage.backingStorageSize;
 }
 
-/** Sends a command of Chrome's DevTools protocol and waits for its answer. */
-function command(socket: WebSocket, id: number, method: string): Promise<void> {
+/** Sends a command of Chrome's DevTools protocol and returns its result. */
+function command(socket: WebSocket, id: number, method: string): Promise<unknown> {
   return new Promise((resolve) => {
     socket.onmessage = ({ data }) => {
-      if (JSON.parse(data).id === id) resolve();
+      const message = JSON.parse(data);
+      if (message.id === id) resolve(message.result);
     };
     socket.send(JSON.stringify({ id, method }));
   });

@@ -18,7 +18,12 @@ const LONGEST_MS = 400_000;
 /** The probe stands still before it is looked at, and needs a moment to give memory back. */
 const PAUSE_MS = 500;
 
-/** Memory of one tracked success: with 100,000 tracked, less that with 1,000 tracked. */
+/**
+ * Memory of one tracked success: with 100,000 tracked, less that with 1,000 tracked. RSS is taken
+ * after all garbage is collected: at work, the young generation alone varies by more than all tasks
+ * take. Even so what the allocator keeps differs by megabytes from process to process; what
+ * JavaScript keeps does not.
+ */
 export const memory: Line = {
   name: "memory",
   help: "memory of a tracked success: 100,000 tracked less 1,000 tracked, same number of tasks",
@@ -29,21 +34,25 @@ export const memory: Line = {
       alone.push(perSuccess(await backlogBytes(TRACKED), await backlogBytes(FEW)));
     }
     say(`${TRACKED} real requests by each of ${2 * PAIRS} probes, which takes two minutes`);
-    const pairs = await residentBytes();
-    const inMegabytes = (what: string, bytesOf: (pair: Pair) => number): Figure => {
-      return { what, unit: "MB", values: pairs.map((pair) => bytesOf(pair) / 1e6) };
-    };
+    const pairs = await measurePairs();
+    const success = (what: string, key: keyof Memory): Figure => ({
+      what: `a success, ${what}`,
+      unit: "B",
+      values: pairs.map(({ many, few }) => perSuccess(many[key], few[key])),
+      aim: AIM,
+    });
+    const whole = (what: string, bytesOf: (pair: Pair) => number): Figure => ({
+      what,
+      unit: "MB",
+      values: pairs.map((pair) => bytesOf(pair) / 1e6),
+    });
     return [
-      { what: "a success, the backlog alone", unit: "B", values: alone, aim: AIM },
-      {
-        what: "a success, RSS of the probe",
-        unit: "B",
-        values: pairs.map(({ many, few }) => perSuccess(many.keptBytes, few.keptBytes)),
-        aim: AIM,
-      },
-      inMegabytes("RSS with 100,000 tracked", ({ many }) => many.keptBytes),
-      inMegabytes("RSS with 1,000 tracked", ({ few }) => few.keptBytes),
-      inMegabytes("… before garbage is collected", ({ few }) => few.atWorkBytes),
+      { what: "a success, RSS of the backlog alone", unit: "B", values: alone, aim: AIM },
+      success("what JavaScript keeps", "keptBytes"),
+      success("RSS of the probe", "residentBytes"),
+      whole("RSS with 100,000 tracked", ({ many }) => many.residentBytes),
+      whole("RSS with 1,000 tracked", ({ few }) => few.residentBytes),
+      whole("… before garbage is collected", ({ few }) => few.atWorkBytes),
     ];
   },
 };
@@ -58,11 +67,12 @@ async function backlogBytes(capacity: number): Promise<number> {
   return Number(await child.output());
 }
 
-type Resident = { atWorkBytes: number; keptBytes: number };
-type Pair = { many: Resident; few: Resident };
+/** Memory of one probe: RSS before and after garbage is collected, and what JavaScript keeps. */
+type Memory = { atWorkBytes: number; residentBytes: number; keptBytes: number };
+type Pair = { many: Memory; few: Memory };
 
 /** Lets each probe make as many real requests as the larger ones track. */
-async function residentBytes(): Promise<Pair[]> {
+async function measurePairs(): Promise<Pair[]> {
   await using target = await Target.start();
   await using probes = new AsyncDisposableStack();
   const pairs = [];
@@ -75,7 +85,7 @@ async function residentBytes(): Promise<Pair[]> {
   await Promise.all(pairs.flatMap(({ many, few }) => [untilFull(many), untilFull(few)]));
   const measured = [];
   for (const { many, few } of pairs) {
-    measured.push({ many: await resident(many), few: await resident(few) });
+    measured.push({ many: await memoryOf(many), few: await memoryOf(few) });
   }
   return measured;
 }
@@ -101,10 +111,10 @@ async function untilFull(probe: Probe): Promise<void> {
   }
 }
 
-async function resident(probe: Probe): Promise<Resident> {
+async function memoryOf(probe: Probe): Promise<Memory> {
   const atWorkBytes = await probe.residentBytes();
-  await probe.collectGarbage();
+  const keptBytes = await probe.collectGarbage();
   probe.pause();
   await sleep(PAUSE_MS);
-  return { atWorkBytes, keptBytes: await probe.residentBytes() };
+  return { atWorkBytes, residentBytes: await probe.residentBytes(), keptBytes };
 }

@@ -72,10 +72,10 @@ export class Probe extends Child {
     return probe;
   }
 
-  /** Gives back all memory that it can do without. */
-  async collectGarbage(): Promise<void> {
+  /** Gives back all memory that it can do without; returns how many bytes JavaScript keeps. */
+  async collectGarbage(): Promise<number> {
     if (this.inspectorPort === null) throw new Error("the probe is not inspected");
-    await collectGarbage(this.inspectorPort);
+    return await collectGarbage(this.inspectorPort);
   }
 
   /** The sum of the samples of that name, at this moment. */

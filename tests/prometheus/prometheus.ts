@@ -37,6 +37,12 @@ export async function startPrometheus(jobs: readonly Job[]) {
 
   try {
     const url = await eventually("Prometheus says where it listens", () => addressIn(log));
+    // It listens before it can answer.
+    await eventually("Prometheus is ready", async () => {
+      const response = await fetch(`${url}/-/ready`);
+      await response.body?.cancel();
+      return response.ok;
+    });
     return { ...client(url), [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
