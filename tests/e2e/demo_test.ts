@@ -1,0 +1,61 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { baseEnvironment, eventually, ROOT } from "./program.ts";
+
+/** A port that nobody listens on. */
+function freePort(): string {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return String(listener.addr.port);
+}
+
+async function isAnswering(port: string): Promise<boolean> {
+  try {
+    await (await fetch(`http://127.0.0.1:${port}/readyz`)).body?.cancel();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+for (const task of ["demo", "run"]) {
+  Deno.test(`deno task ${task} shows a platform and a probe, and one signal ends both`, async () => {
+    const ports = { PORT: freePort(), HTTP_SERVER_PORT: freePort() };
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["task", task],
+      cwd: ROOT,
+      clearEnv: true,
+      env: {
+        ...baseEnvironment(),
+        ...ports,
+        OKDATA_API_URL: apiUrl(ports.HTTP_SERVER_PORT),
+        // The first task is looked at, which chance must not fail.
+        ...{ DELAY_PERCENT: "0", UNAUTHORIZED_PERCENT: "0" },
+      },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    let text = "";
+    const reading = [child.stdout, child.stderr].map(async (stream) => {
+      for await (const part of stream.pipeThrough(new TextDecoderStream())) text += part;
+    });
+    try {
+      await eventually("the table of the first task", () => /^1 +SUCCEEDED/m.test(text));
+      assertMatch(text, /Metrics and tasks of the probe: http:\/\/localhost:\d+/);
+      assertMatch(text, /info +task 1 of abc123 succeeded/);
+      for (const port of Object.values(ports)) assert(await isAnswering(port), `port ${port}`);
+      child.kill("SIGINT");
+      assertEquals((await child.status).code, 0, text);
+      for (const port of Object.values(ports)) assert(!await isAnswering(port), `port ${port}`);
+    } catch (error) {
+      child.kill("SIGKILL");
+      throw new Error(text, { cause: error });
+    } finally {
+      await Promise.all(reading);
+    }
+  });
+}
+
+/** `run` goes to the emulator's fixed port unless told otherwise. */
+function apiUrl(port: string): string {
+  return `http://localhost:${port}/metadata/datasets`;
+}
