@@ -167,7 +167,8 @@ export async function serve(
     const { heartbeatUrl } = config;
     if (!heartbeatUrl) return () => {};
     return createHeartbeat({
-      send: () => platform.beat(heartbeatUrl, tasks.signal),
+      send: (beatSignal) => platform.beat(heartbeatUrl, beatSignal),
+      signal: tasks.signal,
       monotonic: () => clock.monotonic(),
       intervalMs: config.taskIntervalSeconds * 1e3,
       onResult: (result) => metrics.heartbeat(result),

@@ -72,6 +72,6 @@ export function within<T>(
     };
     outer.addEventListener("abort", onOuterAbort, { once: true });
     if (outer.aborted) return onOuterAbort();
-    work(inner.signal).finally(release).then(resolve, reject);
+    Promise.try(work, inner.signal).finally(release).then(resolve, reject);
   });
 }

@@ -2,7 +2,9 @@ import type { SettledTask } from "./task.ts";
 
 export type HeartbeatOptions = {
   /** Sends one beat; resolves when it was received, rejects with the reason otherwise. */
-  send: () => Promise<void>;
+  send: (signal: AbortSignal) => Promise<void>;
+  /** Ends a beat that is on its way; nothing is said of that one. */
+  signal: AbortSignal;
   monotonic: () => number;
   /** At most one beat in this time. */
   intervalMs: number;
@@ -16,18 +18,19 @@ export type HeartbeatOptions = {
  * and only while no dataset's last task failed. Returns what hears of settled tasks; never throws.
  */
 export function createHeartbeat(options: HeartbeatOptions): (task: SettledTask) => void {
-  const { send, monotonic, intervalMs, onResult, onChange } = options;
+  const { send, signal, monotonic, intervalMs, onResult, onChange } = options;
   const failing = new Set<string>();
   let sentIn = -Infinity;
   let broken = false;
 
   async function beat(): Promise<void> {
     try {
-      await send();
+      await send(signal);
       onResult("ok");
       if (broken) onChange(null);
       broken = false;
     } catch (error) {
+      if (signal.aborted) return;
       onResult("failed");
       if (!broken) onChange(error);
       broken = true;

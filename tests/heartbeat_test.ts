@@ -94,3 +94,14 @@ Deno.test("the address of a heartbeat, which is a secret, is in no log line", as
   assert(logged.some(({ message }) => message.startsWith("heartbeats fail")));
   assert(!JSON.stringify(logged).includes("secret-path"));
 });
+
+Deno.test("a beat that the end of the probe cuts off is not said to have failed", async () => {
+  const { clock, tasks, beats, stop, exitCode, counted, logged } = await start();
+  tasks()[0].succeed();
+  await settle();
+  assertEquals(beats().length, 1);
+  stop();
+  await clock.run(8_000);
+  assertEquals([await exitCode, beats().length, (await counted()).failed], [0, 0, 0]);
+  assert(!logged.some(({ message }) => message.startsWith("heartbeats fail")));
+});

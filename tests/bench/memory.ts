@@ -21,8 +21,8 @@ const PAUSE_MS = 500;
 /**
  * Memory of one tracked success: with 100,000 tracked, less that with 1,000 tracked. RSS is taken
  * after all garbage is collected: at work, the young generation alone varies by more than all tasks
- * take. Even so what the allocator keeps differs by megabytes from process to process; what
- * JavaScript keeps does not.
+ * take. Even so it differs by a megabyte or two from process to process, which is 20 B a success;
+ * what JavaScript keeps does not.
  */
 export const memory: Line = {
   name: "memory",
@@ -95,6 +95,8 @@ function start(target: Target, tracked: number): Promise<Probe> {
     isInspected: true,
     stderr: "/dev/null",
     env: {
+      // One arena for all threads: what malloc keeps in several differs by 20 MB from run to run.
+      MALLOC_ARENA_MAX: "1",
       DATASET_ID: DATASETS,
       TASK_INTERVAL_SECONDS: INTERVAL_SECONDS,
       MAX_TRACKED_TASKS: String(tracked),
