@@ -248,3 +248,19 @@ Deno.test("an error that nobody foresaw becomes `internal`, with its stack in th
   const [line] = logged.filter(({ level }) => level === "error");
   assert(line.message.includes("at "), "no stack");
 });
+
+Deno.test("200 datasets at a second: one request every 5 ms, each dataset once a second", async () => {
+  const ids = Array.from({ length: 200 }, (_, i) => `dataset-${i}`);
+  const { clock, transport } = await startProgram({
+    DATASET_ID: ids.join(","),
+    TASK_INTERVAL_SECONDS: "1",
+  });
+  const seen: string[] = [];
+  for (let slot = 0; slot < 400; slot++) {
+    assertEquals(transport.open.length, 1, `after ${slot * 5} ms`);
+    seen.push(transport.open[0].request.url.pathname.slice(1));
+    transport.open[0].succeed();
+    await clock.run(5);
+  }
+  assertEquals(seen, [...ids, ...ids]);
+});

@@ -39,6 +39,27 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
 }
 
+/** How late slots were, in milliseconds. */
+export type Lateness = {
+  p50: number;
+  p99: number;
+  max: number;
+  /** How much later the earliest slots of the last quarter were than those of the first one. */
+  drift: number;
+};
+
+/** Sums up the lateness of slots, given in their order. */
+export function latenessOf(lateMs: readonly number[]): Lateness {
+  const quarter = Math.floor(lateMs.length / 4);
+  return {
+    p50: median(lateMs),
+    p99: quantile(lateMs, 0.99),
+    max: Math.max(...lateMs),
+    // The earliest ones, since what holds a slot up can only make it later.
+    drift: quantile(lateMs.slice(-quarter), 0.1) - quantile(lateMs.slice(0, quarter), 0.1),
+  };
+}
+
 type Row = [line: string, what: string, median: string, spread: string, ratio: string, aim: string];
 
 const TITLES: Row = ["", "", "median", "min–max", "ratio (min–max)", "aim"];

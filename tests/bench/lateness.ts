@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Figure, type Line, median, quantile } from "./figure.ts";
+import { Child, script } from "./child.ts";
+import { compared, type Figure, type Lateness, latenessOf, type Line } from "./figure.ts";
 import { metricIn, Probe } from "./probe.ts";
 import { Target } from "./target.ts";
 
@@ -8,58 +9,74 @@ const WARM_UP_MS = 3_000;
 const REPEATS = 3;
 const WINDOW_MS = 12_000;
 
-type Lateness = { p50: number; p99: number; max: number; drift: number };
-
 /**
- * How late slots are, seen from the target: two probes at once, which together leave the machine
- * nearly idle. Of the way from the slot to the target only the part that varies is counted, see
- * `latenessMs`.
+ * How late slots are, seen from the target, beside a bare timer. All run at once: together they
+ * leave the machine nearly idle. Of the way from the slot to the target only the part that varies
+ * is counted, see `latenessMs`.
  */
 export const lateness: Line = {
   name: "lateness",
-  help: "how late slots are at 10 ms and 100 ms intervals, and whether they drift",
+  help: "how late slots are at 10 ms and 100 ms intervals, beside a bare timer, and their drift",
   async measure(say) {
     await using target = await Target.start();
-    const probes = await Promise.all(
-      INTERVALS_MS.map((intervalMs) =>
-        Probe.start(target.apiUrl, {
-          env: {
-            DATASET_ID: datasetOf(intervalMs),
-            TASK_INTERVAL_SECONDS: String(intervalMs / 1e3),
-          },
-        })
-      ),
-    );
-    await using _probes = disposeAll(probes);
+    await using children = new AsyncDisposableStack();
+    const pairs = [];
+    for (const intervalMs of INTERVALS_MS) {
+      const probe = children.use(await startProbe(target, intervalMs));
+      pairs.push({ intervalMs, probe, ofProbe: [] as Lateness[], ofTimer: [] as Lateness[] });
+    }
     await sleep(WARM_UP_MS);
+    const timers = INTERVALS_MS.map((intervalMs) => children.use(startTimer(intervalMs)));
 
-    const measured = INTERVALS_MS.map((): Lateness[] => []);
     for (let repeat = 1; repeat <= REPEATS; repeat++) {
       say(`${repeat} of ${REPEATS}`);
-      const windows = await Promise.all(
-        probes.map((probe, i) => watch(probe, target, INTERVALS_MS[i])),
-      );
-      windows.forEach((window, i) => measured[i].push(window));
+      await Promise.all(pairs.map(async ({ intervalMs, probe, ofProbe, ofTimer }, i) => {
+        ofProbe.push(await watch(probe, target, intervalMs));
+        ofTimer.push(JSON.parse(await timers[i].output()));
+      }));
     }
-    return INTERVALS_MS.flatMap((intervalMs, i) => figuresOf(intervalMs, measured[i]));
+    return pairs.flatMap(figuresOf);
   },
 };
 
-function figuresOf(intervalMs: number, measured: Lateness[]): Figure[] {
-  const figure = (what: string, key: keyof Lateness, aim?: string): Figure => ({
-    what: `${intervalMs} ms interval, ${what}`,
-    unit: "ms",
-    values: measured.map((window) => window[key]),
-    aim,
+function startProbe(target: Target, intervalMs: number): Promise<Probe> {
+  return Probe.start(target.apiUrl, {
+    env: {
+      DATASET_ID: datasetOf(intervalMs),
+      TASK_INTERVAL_SECONDS: String(intervalMs / 1e3),
+    },
   });
+}
+
+function startTimer(intervalMs: number): Child {
+  return new Child(["run", script("bare_timer.ts"), String(intervalMs), String(WINDOW_MS)]);
+}
+
+function figuresOf(
+  { intervalMs, ofProbe, ofTimer }: {
+    intervalMs: number;
+    ofProbe: Lateness[];
+    ofTimer: Lateness[];
+  },
+): Figure[] {
+  const figure = (of: Lateness[], what: string, key: keyof Lateness): Figure => ({
+    what: `every ${intervalMs} ms, ${what}`,
+    unit: "ms",
+    values: of.map((window) => window[key]),
+  });
+  const timer = figure(ofTimer, "bare timer, p99", "p99");
+  const peer = { ...timer, what: "bare timer" };
+  const aim = intervalMs === 10 ? "3 ms" : "(issue 7: 1.5 ms)";
   return [
-    figure("p50", "p50"),
-    figure("p99", "p99", intervalMs === 10 ? "3 ms" : "(issue 7: 1.5 ms)"),
-    figure("max", "max"),
-    figure(`drift in ${WINDOW_MS / 1e3} s`, "drift", "none"),
+    timer,
+    figure(ofProbe, "p50", "p50"),
+    compared(figure(ofProbe, "p99", "p99"), peer, aim),
+    figure(ofProbe, "max", "max"),
+    { ...figure(ofProbe, `drift in ${WINDOW_MS / 1e3} s`, "drift"), aim: "none" },
   ];
 }
 
+/** How late the slots of one window are. */
 async function watch(probe: Probe, target: Target, intervalMs: number): Promise<Lateness> {
   const datasetId = datasetOf(intervalMs);
   await target.arrivalsMs(datasetId);
@@ -67,16 +84,8 @@ async function watch(probe: Probe, target: Target, intervalMs: number): Promise<
   await sleep(WINDOW_MS);
   const arrivalsMs = await target.arrivalsMs(datasetId);
   const after = await lag(probe);
-
   const meanLagMs = 1e3 * (after.sum - before.sum) / (after.count - before.count);
-  const lateMs = latenessMs(arrivalsMs, intervalMs, meanLagMs);
-  const quarter = Math.floor(lateMs.length / 4);
-  return {
-    p50: median(lateMs),
-    p99: quantile(lateMs, 0.99),
-    max: Math.max(...lateMs),
-    drift: median(lateMs.slice(-quarter)) - median(lateMs.slice(0, quarter)),
-  };
+  return latenessOf(latenessMs(arrivalsMs, intervalMs, meanLagMs));
 }
 
 /** What the probe itself says of its lag: all slots together. */
@@ -117,12 +126,4 @@ function modulo(value: number, divisor: number): number {
 
 function datasetOf(intervalMs: number): string {
   return `every-${intervalMs}-ms`;
-}
-
-function disposeAll(probes: Probe[]): AsyncDisposable {
-  return {
-    async [Symbol.asyncDispose]() {
-      await Promise.all(probes.map((probe) => probe[Symbol.asyncDispose]()));
-    },
-  };
 }

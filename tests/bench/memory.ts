@@ -18,6 +18,9 @@ const LONGEST_MS = 400_000;
 /** The probe stands still before it is looked at, and needs a moment to give memory back. */
 const PAUSE_MS = 500;
 
+/** For all threads: what malloc keeps in several arenas differs by 20 MB from run to run. */
+const ONE_ARENA = { MALLOC_ARENA_MAX: "1" };
+
 /**
  * Memory of one tracked success: with 100,000 tracked, less that with 1,000 tracked. RSS is taken
  * after all garbage is collected: at work, the young generation alone varies by more than all tasks
@@ -63,7 +66,9 @@ function perSuccess(manyBytes: number, fewBytes: number): number {
 
 async function backlogBytes(capacity: number): Promise<number> {
   const args = ["run", "--v8-flags=--expose-gc", script("full_backlog.ts")];
-  await using child = new Child([...args, String(TRACKED), String(capacity)]);
+  await using child = new Child([...args, String(TRACKED), String(capacity)], {
+    env: ONE_ARENA,
+  });
   return Number(await child.output());
 }
 
@@ -95,8 +100,7 @@ function start(target: Target, tracked: number): Promise<Probe> {
     isInspected: true,
     stderr: "/dev/null",
     env: {
-      // One arena for all threads: what malloc keeps in several differs by 20 MB from run to run.
-      MALLOC_ARENA_MAX: "1",
+      ...ONE_ARENA,
       DATASET_ID: DATASETS,
       TASK_INTERVAL_SECONDS: INTERVAL_SECONDS,
       MAX_TRACKED_TASKS: String(tracked),

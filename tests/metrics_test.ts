@@ -1,0 +1,67 @@
+import { assert, assertEquals } from "@std/assert";
+import { Metrics } from "../src/metrics.ts";
+import { FakeClock, settle } from "./fakes/clock.ts";
+
+/** A clock on which every look costs time, as on a machine that is slow to render. */
+class CostlyClock extends FakeClock {
+  override monotonic(): number {
+    this.advance(0.1);
+    return super.monotonic();
+  }
+}
+
+function metricsOf(datasets: number, clock = new FakeClock()) {
+  return new Metrics({
+    clock,
+    appId: "00000000",
+    datasetIds: Array.from({ length: datasets }, (_, i) => `dataset-${i}`),
+    build: { version: "0", deno: "0", target: "test" },
+    startTimeSeconds: 0,
+    read: () => ({
+      tracked: { PENDING: 0, SUCCEEDED: 0, FAILED: 0 },
+      oldestPendingAgeSeconds: 0,
+      cpuSeconds: 0,
+      residentBytes: 0,
+      heapBytes: 0,
+    }),
+  });
+}
+
+Deno.test("rendering the metrics of many datasets lets others run in between", async () => {
+  const clock = new CostlyClock();
+  let pauses = 0;
+  const { after } = clock;
+  clock.after = function (delayMs, callback) {
+    pauses++;
+    return after.call(this, delayMs, callback);
+  };
+  let body = "";
+  metricsOf(200, clock).render("text").then((exposition) => body = exposition.body);
+  for (let turns = 0; body === "" && turns < 10_000; turns++) {
+    await settle();
+    clock.advance(0);
+  }
+  assert(pauses > 20, `${pauses} pauses`);
+  for (const dataset of [0, 199]) {
+    assert(
+      body.includes(
+        `probe_tasks_created_total{app_id="00000000",dataset_id="dataset-${dataset}"} 0`,
+      ),
+    );
+  }
+});
+
+Deno.test("what is one dataset's is rendered at once", async () => {
+  const clock = new FakeClock();
+  await metricsOf(1, clock).render("text");
+  assertEquals(clock.waiting, 0);
+});
+
+Deno.test("a flood of scrapes costs one exposition at a time", async () => {
+  const metrics = metricsOf(1);
+  const expositions = await Promise.all(Array.from({ length: 100 }, () => metrics.render("text")));
+  for (const { body } of expositions) assert(body === expositions[0].body);
+  metrics.created("dataset-0");
+  const { body } = await metrics.render("text");
+  assert(body !== expositions[0].body, "the next scrape is a new one");
+});
