@@ -15,8 +15,8 @@ import { systemRandom } from "./src/random.ts";
 import { plainTrace, spanTrace } from "./src/tracing.ts";
 import { VERSION } from "./src/version.ts";
 
-const stdout = createOutput(Deno.stdout);
 const stderr = createOutput(Deno.stderr);
+let stdout = createOutput(Deno.stdout, { keepsAll: true });
 
 /** Does what the command line says and returns the exit code. */
 async function run(args: string[]): Promise<number> {
@@ -31,6 +31,8 @@ async function run(args: string[]): Promise<number> {
   if (command.name === "print-config") return print(describe(input));
 
   const { config } = configured;
+  // The main loop must not wait for whoever reads its tables.
+  if (command.name === "serve") stdout = createOutput(Deno.stdout);
   const secretProblem = await secretFileProblem(config);
   if (secretProblem) return refuse([secretProblem]);
   const watched = Deno.stderr.isTerminal();
@@ -99,13 +101,15 @@ const SAME_SIGNAL_MS = 250;
 function stopSignal(): AbortSignal {
   const stop = new AbortController();
   let stoppedMs = 0;
+  let stoppedBy = "";
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(name, () => {
       const nowMs = systemClock.monotonic();
       if (!stop.signal.aborted) {
         stoppedMs = nowMs;
+        stoppedBy = name;
         stop.abort(name);
-      } else if (nowMs - stoppedMs > SAME_SIGNAL_MS) {
+      } else if (name !== stoppedBy || nowMs - stoppedMs > SAME_SIGNAL_MS) {
         Deno.exit(EXIT.interrupted);
       }
     });

@@ -33,17 +33,12 @@ function start(args: string[], env: Record<string, string>): Deno.ChildProcess {
 }
 
 const environment = Deno.args.includes("--local-services-only")
-  ? DEFAULTS
+  ? { ...DEFAULTS, OKDATA_API_URL: `${emulatorUrl}/metadata` }
   : { ...DEFAULTS, ...CREDENTIALS };
 const given = Object.fromEntries(
   Object.entries(environment).map(([name, value]) => [name, Deno.env.get(name) || value]),
 );
-const emulator = start(["--allow-net", "--allow-env", "local/http_server/http_server.ts"], {});
-const probe = start(
-  ["--no-prompt", "--allow-net", "--allow-read", "--allow-env", "main.ts", ...Deno.args],
-  { ...given, LOCAL_RUN: "true" },
-);
-const children = [probe, emulator];
+const children: Deno.ChildProcess[] = [];
 
 let stopping = false;
 function stop(): void {
@@ -59,18 +54,40 @@ function stop(): void {
 }
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, stop);
 
-console.error(`
+/** Either one ending takes the other with it: half a demo would only mislead. */
+async function follow(child: Deno.ChildProcess): Promise<number> {
+  children.push(child);
+  const { code } = await child.status;
+  stop();
+  return code;
+}
+
+/** Waits until the emulator answers, so that the first task does not fail for want of it. */
+async function untilReady(): Promise<void> {
+  while (!stopping) {
+    try {
+      await (await fetch(`${emulatorUrl}/heartbeat`)).body?.cancel();
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+const ended = [
+  follow(start(["--allow-net", "--allow-env", "local/http_server/http_server.ts"], {})),
+];
+await untilReady();
+if (!stopping) {
+  console.error(`
 Metrics and tasks of the probe: http://localhost:${Deno.env.get("PORT") || "8000"}
 The platform's stand-in:        ${emulatorUrl}
 Ctrl-C stops both.
 `);
-
-// Either one ending takes the other with it: half a demo would only mislead.
-const codes = await Promise.all(
-  children.map(async (child) => {
-    const { code } = await child.status;
-    stop();
-    return code;
-  }),
-);
-Deno.exit(Math.max(...codes));
+  const permissions = ["--no-prompt", "--allow-net", "--allow-read", "--allow-env"];
+  ended.push(follow(start([...permissions, "main.ts", ...Deno.args], {
+    ...given,
+    LOCAL_RUN: "true",
+  })));
+}
+Deno.exit(Math.max(...await Promise.all(ended)));

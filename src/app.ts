@@ -2,18 +2,18 @@ import { Backlog } from "./backlog.ts";
 import type { View } from "./cli.ts";
 import { sleep } from "./clock.ts";
 import type { Config } from "./config.ts";
-import { EXIT, exitCodeOf } from "./exit_code.ts";
+import { EXIT, exitCodeOf, exitCodeOfSignal } from "./exit_code.ts";
 import type { Ground } from "./ground.ts";
 import { Metrics } from "./metrics.ts";
 import { createHeartbeat } from "./heartbeat.ts";
-import { messageOf } from "./okdata/redact.ts";
+import { explain } from "./okdata/errors.ts";
 import type { TokenResult } from "./okdata/token.ts";
 import { connect } from "./platform.ts";
 import { createProbe } from "./probe.ts";
 import { createTaskLog, inspectError, lineOf, logAttempt, logFailure, tableOf } from "./report.ts";
 import { every, isStalled, type Loop, type Tick } from "./schedule.ts";
 import { createServer } from "./server.ts";
-import { DOCUMENT_VERSION, settledMs, type SettledTask, taskToJson } from "./task.ts";
+import { DOCUMENT_VERSION, type Reason, settledMs, type SettledTask, taskToJson } from "./task.ts";
 import { VERSION } from "./version.ts";
 
 /** How long tasks in flight get when the probe is told to stop. */
@@ -31,7 +31,8 @@ export async function serve(
   const tasks = new AbortController();
   const loops: Loop[] = [];
   const inFlight = new Set<Promise<void>>();
-  const broken = Promise.withResolvers<never>();
+  const broken = Promise.withResolvers<void>();
+  let exitCode: number = EXIT.ok;
 
   const backlog = new Backlog(config.maxTrackedTasks, (count) => metrics.dismissed(count));
   const metrics = new Metrics({
@@ -89,7 +90,7 @@ export async function serve(
   });
   loop("prune", config.cleanTasksIntervalSeconds, 1, prune);
 
-  const exitCode = await untilStoppedOrBroken();
+  await Promise.race([untilAborted(signal), broken.promise]);
   slots.abort();
   log.info(`stopping with ${inFlight.size} tasks in flight`);
   await Promise.race([Promise.all(inFlight), sleep(clock, GRACE_MS)]);
@@ -113,7 +114,7 @@ export async function serve(
       try {
         handler(tick);
       } catch (error) {
-        broken.reject(error);
+        breakDown(error);
       }
     }, options));
   }
@@ -138,7 +139,7 @@ export async function serve(
 
   function follow(task: Promise<unknown>): void {
     const followed: Promise<void> = task
-      .then(() => {}, broken.reject)
+      .then(() => {}, breakDown)
       .finally(() => inFlight.delete(followed));
     inFlight.add(followed);
   }
@@ -149,11 +150,11 @@ export async function serve(
     log.debug(`dismissed ${dismissed} old tasks`, { dismissed });
   }
 
-  function untilStoppedOrBroken(): Promise<number> {
-    return Promise.race([untilAborted(signal), broken.promise]).then(() => EXIT.ok, (error) => {
-      log.error(`stopping, because what cannot be has happened: ${inspectError(error)}`);
-      return EXIT.brokenInvariant;
-    });
+  /** Rather end than live on as a shell: something has happened that cannot be. */
+  function breakDown(error: unknown): void {
+    log.error(`stopping, because what cannot be has happened: ${inspectError(error)}`);
+    exitCode = EXIT.brokenInvariant;
+    broken.resolve();
   }
 
   function onToken({ token, error }: TokenResult): void {
@@ -174,7 +175,7 @@ export async function serve(
       onResult: (result) => metrics.heartbeat(result),
       onChange(error) {
         if (error === null) log.info("heartbeats are received again");
-        else log.warn(`heartbeats fail: ${messageOf(error)}`);
+        else log.warn(`heartbeats fail: ${explain(error)}`);
       },
     });
   }
@@ -215,7 +216,8 @@ export async function runOnce(
   signal: AbortSignal,
 ): Promise<number> {
   const { clock, trace, log, stdout } = ground;
-  const settled: SettledTask[] = [];
+  const documents: ReturnType<typeof taskToJson>[] = [];
+  const failures = new Set<Reason>();
   const lines = lineWriter(ground, count * config.datasetIds.length);
   const backlog = new Backlog(config.maxTrackedTasks, () => {});
   const ended = new AbortController();
@@ -227,9 +229,11 @@ export async function runOnce(
     maxInFlight: config.maxInFlightTasks,
     onCreated() {},
     onSettled(task, error) {
-      settled.push(task);
+      if (json) documents.push(taskToJson(task, config.appId));
       lines.write(json ? "" : lineOf(task, error) + "\n");
-      if (task.state === "FAILED" && task.reason === "internal") logFailure(log, task, error);
+      if (task.state !== "FAILED") return;
+      failures.add(task.reason);
+      if (task.reason === "internal") logFailure(log, task, error);
     },
   });
 
@@ -238,29 +242,30 @@ export async function runOnce(
   ended.abort();
 
   if (json) {
-    const tasks = settled
-      .sort((a, b) => a.seqno - b.seqno)
-      .map((task) => taskToJson(task, config.appId));
+    const tasks = documents.sort((a, b) => a.seqno - b.seqno);
     stdout.write(JSON.stringify({ version: DOCUMENT_VERSION, tasks }, null, 2) + "\n");
   } else if (view.table) {
     stdout.write(tableFor(config, view, ground, backlog));
   }
-  if (signal.aborted) return signal.reason === "SIGTERM" ? EXIT.terminated : EXIT.interrupted;
-  return exitCodeOf(settled.flatMap((task) => task.state === "FAILED" ? [task.reason] : []));
+  if (signal.aborted) return exitCodeOfSignal(signal);
+  return exitCodeOf([...failures]);
 
   async function probeTimes(datasetId: string, i: number): Promise<void> {
     const intervalMs = config.taskIntervalSeconds * 1e3;
     const phaseMs = i * intervalMs / config.datasetIds.length;
     const enough = new AbortController();
     const end = AbortSignal.any([enough.signal, signal]);
-    const tasks: Promise<unknown>[] = [];
+    const inFlight = new Set<Promise<unknown>>();
+    let created = 0;
     every("probe", intervalMs, () => {
       const task = probe(datasetId, signal);
-      if (task) tasks.push(task);
-      if (tasks.length === count) enough.abort();
+      if (!task) return log.warn(`${datasetId} has to wait: too many tasks are in flight`);
+      const followed: Promise<unknown> = task.finally(() => inFlight.delete(followed));
+      inFlight.add(followed);
+      if (++created === count) enough.abort();
     }, { clock, signal: end, phaseMs });
     await untilAborted(end);
-    await Promise.all(tasks);
+    await Promise.all(inFlight);
   }
 }
 

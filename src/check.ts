@@ -1,7 +1,7 @@
 import type { Config } from "./config.ts";
-import { exitCodeOf } from "./exit_code.ts";
+import { exitCodeOf, exitCodeOfSignal } from "./exit_code.ts";
 import type { Ground } from "./ground.ts";
-import { OkdataError, reasonOf } from "./okdata/errors.ts";
+import { OkdataError, oneLine, reasonOf } from "./okdata/errors.ts";
 import type { Token } from "./okdata/oauth.ts";
 import { connect } from "./platform.ts";
 import type { Journey, Reason } from "./task.ts";
@@ -36,20 +36,26 @@ export async function check(
     platform.tokens ? [["token", tokenStep]] : [],
     datasetIds.map((id) => [`dataset ${id}`, () => datasetStep(id)]),
   ];
+  const interrupted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  interrupted.catch(() => {});
   for (const stage of steps) {
     // What stands on something broken would only fail once more, with a worse message.
     const broken = reasons.length > 0;
     for (const [step, find] of stage) {
       if (broken) stdout.write(`--      ${step}: not tried\n`);
       else await look(step, find);
+      if (signal.aborted) return exitCodeOfSignal(signal);
     }
   }
   return exitCodeOf(reasons);
 
   async function look(step: string, find: () => Promise<string>): Promise<void> {
     try {
-      tell({ step, found: await find() });
+      tell({ step, found: await Promise.race([find(), interrupted]) });
     } catch (error) {
+      if (signal.aborted) return;
       const known = error instanceof OkdataError
         ? error
         : new OkdataError("internal", String(error), undefined, { cause: error });
@@ -100,6 +106,9 @@ function describe({ datasetIds, environment, credentials, apiUrl, taskIntervalSe
 
 /** What a reader can do about a failure. */
 function adviceFor(error: OkdataError, { environment, datasetIds }: Config): string {
+  if (error.reason === "auth" && ["not_found", "http"].includes(reasonOf(error.cause))) {
+    return "Is OKDATA_TOKEN_URL the token endpoint of the identity provider?";
+  }
   const here = environment ? `OKDATA_ENVIRONMENT=${environment}` : "this platform";
   // A provider that was not reached at all says nothing about the credentials.
   const network = reasonOf(error.cause);
@@ -138,7 +147,7 @@ function issuerOf(token: string): string | undefined {
   try {
     const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
     const { iss } = JSON.parse(atob(payload));
-    return typeof iss === "string" ? iss.slice(0, 200) : undefined;
+    return typeof iss === "string" ? oneLine(iss) : undefined;
   } catch {
     return undefined;
   }

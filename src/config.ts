@@ -309,7 +309,9 @@ export function configure(input: Input, newAppId: () => string): Configured {
       if (text === undefined) return [key, undefined];
       const { data, error } = setting.schema.safeParse(text);
       for (const { message } of error?.issues ?? []) {
-        const shown = setting.secret ? "a value that is not shown" : quote(text);
+        // An address may carry a password.
+        const isHidden = setting.secret || text.includes("@");
+        const shown = isHidden ? "a value that is not shown" : quote(text);
         problems.push(`${name}: expected ${message}, got ${shown}`);
       }
       return [key, data];
@@ -395,7 +397,7 @@ function number(expected: string, least: number, most: number, step?: number) {
 function isHttpUrl(value: string): boolean {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   return url !== undefined && ["http:", "https:"].includes(url.protocol) &&
-    !url.username && !url.password && !url.search && !url.hash;
+    !url.username && !url.password && !/[?#]/.test(value);
 }
 
 function parseDatasetIds(value: string, context: z.RefinementCtx<string>): string[] {

@@ -14,6 +14,11 @@ export const EXIT = {
   terminated: 143,
 } as const;
 
+/** Exit code of a one-off run that a signal has ended; the signal's name is the abort's reason. */
+export function exitCodeOfSignal({ reason }: AbortSignal): number {
+  return reason === "SIGTERM" ? EXIT.terminated : EXIT.interrupted;
+}
+
 /** What each exit code means, for the README. */
 export const EXIT_CODES: readonly (readonly [number, string])[] = [
   [EXIT.ok, "every task succeeded; the main loop was stopped"],

@@ -22,8 +22,10 @@ export function createHeartbeat(options: HeartbeatOptions): (task: SettledTask) 
   const failing = new Set<string>();
   let sentIn = -Infinity;
   let broken = false;
+  let isUnderWay = false;
 
   async function beat(): Promise<void> {
+    isUnderWay = true;
     try {
       await send(signal);
       onResult("ok");
@@ -34,6 +36,8 @@ export function createHeartbeat(options: HeartbeatOptions): (task: SettledTask) 
       onResult("failed");
       if (!broken) onChange(error);
       broken = true;
+    } finally {
+      isUnderWay = false;
     }
   }
 
@@ -42,7 +46,7 @@ export function createHeartbeat(options: HeartbeatOptions): (task: SettledTask) 
     else failing.delete(datasetId);
     // Intervals of a grid, since the time between two settlements is now and then a hair shorter.
     const interval = Math.floor(monotonic() / intervalMs);
-    if (failing.size > 0 || interval === sentIn) return;
+    if (failing.size > 0 || interval === sentIn || isUnderWay) return;
     sentIn = interval;
     void beat();
   };

@@ -52,8 +52,14 @@ function textLine({ timestamp, level, message }: LogRecord, color: boolean): str
   const paint = color ? COLORS[level] : undefined;
   const milliseconds = String(timestamp % 1000).padStart(3, "0");
   const time = `${formatDateTime(timestamp, false).slice(11)}.${milliseconds}`;
-  const text = `${time} ${level.padEnd(7)} ${message.join("")}`;
+  const text = `${time} ${level.padEnd(7)} ${harmless(message.join(""))}`;
   return paint ? `${paint}${text}\x1b[0m` : text;
+}
+
+/** A text without what a terminal would obey; the lines of a stack stay lines. */
+function harmless(text: string): string {
+  // deno-lint-ignore no-control-regex -- they are what is looked for
+  return text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, "\ufffd");
 }
 
 function jsonLine({ timestamp, level, message, properties }: LogRecord, appId: string): string {

@@ -318,12 +318,14 @@ export class Metrics {
    */
   async render(format: Format): Promise<Exposition> {
     while (this.#rendering && this.#rendering.format !== format) await this.#rendering.body;
-    this.#rendering ??= { format, body: this.#renderNow(this.#books[format]) };
+    if (!this.#rendering) {
+      this.#read();
+      this.#rendering = { format, body: this.#renderNow(this.#books[format]) };
+    }
     return { contentType: this.#books[format].contentType, body: await this.#rendering.body };
   }
 
   async #renderNow(book: Book): Promise<string> {
-    this.#read();
     try {
       return await write(book, this.#options.clock);
     } finally {

@@ -14,9 +14,13 @@ export type Output = {
 
 /**
  * An output that never holds up the program and never fails: a pipe that nobody reads would stop
- * the schedule if it were written to in place.
+ * the schedule if it were written to in place. With `keepsAll` nothing is dropped and `flush` waits
+ * for as long as it takes: for results, which are worth nothing by halves.
  */
-export function createOutput(stream: { write(bytes: Uint8Array): Promise<number> }): Output {
+export function createOutput(
+  stream: { write(bytes: Uint8Array): Promise<number> },
+  { keepsAll = false } = {},
+): Output {
   const encoder = new TextEncoder();
   let waiting = "";
   let writing: Promise<void> | null = null;
@@ -45,11 +49,12 @@ export function createOutput(stream: { write(bytes: Uint8Array): Promise<number>
 
   return {
     write(text) {
-      if (waiting.length + text.length > MOST_WAITING_BYTES) return;
+      if (!keepsAll && waiting.length > MOST_WAITING_BYTES) return;
       waiting += text;
       start();
     },
     async flush() {
+      while (keepsAll && writing) await writing;
       let patient = true;
       let timer: ReturnType<typeof setTimeout> | undefined;
       const patience = new Promise<void>((resolve) => {

@@ -34,7 +34,7 @@ export function connect(
   signal: AbortSignal,
   { onAttempt = () => {}, onToken = () => {}, onCertificate = () => {} }: PlatformListeners = {},
 ): Platform {
-  const { hide, redact } = createRedactor();
+  const { hide, hideToken, redact } = createRedactor();
   const requestTimeoutMs = config.requestTimeoutSeconds * 1e3;
 
   const watched: Exchange = async (request, options) => {
@@ -66,7 +66,7 @@ export function connect(
       clock,
       signal,
       onRequest(result) {
-        if (result.token) hide(result.token.value);
+        if (result.token) hideToken(result.token.value);
         onToken(result);
       },
     });

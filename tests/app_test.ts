@@ -264,3 +264,18 @@ Deno.test("200 datasets at a second: one request every 5 ms, each dataset once a
   }
   assertEquals(seen, [...ids, ...ids]);
 });
+
+Deno.test("what breaks while the probe stops is not passed over", async () => {
+  const { transport, stop, exitCode, logged, ground } = await startProgram();
+  stop();
+  await settle();
+  const { info } = ground.log;
+  ground.log.info = () => {
+    ground.log.info = info;
+    throw new Error("broken on purpose");
+  };
+  transport.open[0].succeed();
+  await settle();
+  assertEquals(await exitCode, 70);
+  assert(logged.some(({ level }) => level === "error"));
+});

@@ -105,3 +105,12 @@ Deno.test("a beat that the end of the probe cuts off is not said to have failed"
   assertEquals([await exitCode, beats().length, (await counted()).failed], [0, 0, 0]);
   assert(!logged.some(({ message }) => message.startsWith("heartbeats fail")));
 });
+
+Deno.test("an endpoint that hangs has one beat at a time", async () => {
+  const { clock, tasks, beats, sent } = await start({ TASK_INTERVAL_SECONDS: "1" });
+  for (let i = 0; i < 5; i++) {
+    tasks()[0].succeed();
+    await clock.run(1_000);
+  }
+  assertEquals([beats().length, sent()], [1, 1]);
+});

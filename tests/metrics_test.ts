@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Metrics } from "../src/metrics.ts";
 import { FakeClock, settle } from "./fakes/clock.ts";
 
@@ -10,14 +10,14 @@ class CostlyClock extends FakeClock {
   }
 }
 
-function metricsOf(datasets: number, clock = new FakeClock()) {
+function metricsOf(datasets: number, clock = new FakeClock(), check = () => {}) {
   return new Metrics({
     clock,
     appId: "00000000",
     datasetIds: Array.from({ length: datasets }, (_, i) => `dataset-${i}`),
     build: { version: "0", deno: "0", target: "test" },
     startTimeSeconds: 0,
-    read: () => ({
+    read: () => (check(), {
       tracked: { PENDING: 0, SUCCEEDED: 0, FAILED: 0 },
       oldestPendingAgeSeconds: 0,
       cpuSeconds: 0,
@@ -64,4 +64,16 @@ Deno.test("a flood of scrapes costs one exposition at a time", async () => {
   metrics.created("dataset-0");
   const { body } = await metrics.render("text");
   assert(body !== expositions[0].body, "the next scrape is a new one");
+});
+
+Deno.test("a reading that fails once fails one scrape, not all that follow", async () => {
+  let isBroken = true;
+  const metrics = metricsOf(1, new FakeClock(), () => {
+    if (isBroken) throw new Error("no reading");
+  });
+  await assertRejects(() => metrics.render("text"), Error, "no reading");
+  isBroken = false;
+  metrics.created("dataset-0");
+  const { body } = await metrics.render("text");
+  assert(body.includes('probe_tasks_created_total{app_id="00000000",dataset_id="dataset-0"} 1'));
 });

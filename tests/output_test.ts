@@ -73,3 +73,20 @@ Deno.test("a reader that has gone is no error, and the next write is tried again
     assertEquals(writes, i);
   }
 });
+
+Deno.test("a text above the bound is kept whole, and results are kept however much they are", async () => {
+  const large = "x".repeat(5e6);
+  const patient = slowStream(1e6);
+  patient.read();
+  const output = createOutput(patient);
+  output.write(large);
+  await output.flush();
+  assertEquals(patient.text.length, large.length);
+
+  const stream = slowStream(1e6);
+  const results = createOutput(stream, { keepsAll: true });
+  for (let i = 0; i < 5; i++) results.write(large);
+  stream.read();
+  await results.flush();
+  assertEquals(stream.text.length, 5 * large.length);
+});

@@ -1,9 +1,10 @@
 import { type Clock, sleep, within } from "../clock.ts";
 import type { Random } from "../random.ts";
 import { type Attempt, type Journey, secondsBetween } from "../task.ts";
-import { OkdataError, reasonOf, reasonOfStatus } from "./errors.ts";
+import { concat } from "@std/bytes/concat";
+import { explain, OkdataError, reasonOf, reasonOfStatus } from "./errors.ts";
 import { type Marks, phasesOf } from "./phases.ts";
-import { messageOf, type Redact } from "./redact.ts";
+import type { Redact } from "./redact.ts";
 import { checkDataset, decoded, excerpt } from "./reply.ts";
 import { isRetried, parseRetryAfterMs, retryDelayMs } from "./retry.ts";
 import type { TokenSource } from "./token.ts";
@@ -109,13 +110,14 @@ async function attempt(
       signal,
       (attemptSignal) =>
         exchange(httpRequest(options, request, token), { signal: attemptSignal, marks }),
-      () => new OkdataError("timeout", `no full answer within ${timeoutMs / 1e3} s`),
+      () => new OkdataError("timeout", `no full answer within ${Math.round(timeoutMs) / 1e3} s`),
     );
     status = reply.status;
     failure = await judge(reply, datasetId, clock.now(), redact);
   } catch (error) {
     if (signal.aborted) throw error;
-    failure = asOkdataError(error);
+    status = marks.answer?.status ?? null;
+    failure = brokenOff(error, marks, redact);
   }
   const endMs = clock.monotonic();
   journey.phases = { ...journey.phases, ...phasesOf(marks, endMs) };
@@ -153,26 +155,33 @@ async function judge(
 ): Promise<OkdataError | null> {
   const { status, headers } = reply;
   let { body } = reply;
+  const reason = reasonOfStatus(status);
+  let message = `the answer has status ${status}`;
   try {
     body = (await decoded(reply)).body;
-    const reason = reasonOfStatus(status);
-    if (reason) throw new OkdataError(reason, `the answer has status ${status}`);
-    checkDataset(body, datasetId);
-    return null;
+    if (!reason) {
+      checkDataset(body, datasetId);
+      return null;
+    }
   } catch (error) {
     if (!(error instanceof OkdataError)) throw error;
-    const retryAfterMs = parseRetryAfterMs(headers["retry-after"], nowMs);
-    const kept = excerpt(body, redact);
-    return new OkdataError(error.reason, redact(error.message), {
-      status,
-      body: kept,
-      retryAfterMs,
-    });
+    // A refusal says enough, even where its body cannot be read.
+    if (!reason) message = error.message;
   }
+  return new OkdataError(reason ?? "invalid_response", redact(message), {
+    status,
+    body: excerpt(body, redact),
+    retryAfterMs: parseRetryAfterMs(headers["retry-after"], nowMs),
+  });
 }
 
-/** Known socket errors with their reason; anything else is `internal`, as nobody foresaw it. */
-function asOkdataError(error: unknown): OkdataError {
-  if (error instanceof OkdataError) return error;
-  return new OkdataError(reasonOf(error), messageOf(error), undefined, { cause: error });
+/** What ended an exchange before its answer was whole; `internal` where nobody foresaw it. */
+function brokenOff(error: unknown, { answer }: Marks, redact: Redact): OkdataError {
+  const reply = answer && {
+    status: answer.status,
+    body: excerpt(concat(answer.chunks), redact),
+    retryAfterMs: null,
+  };
+  const message = error instanceof OkdataError ? error.message : explain(error);
+  return new OkdataError(reasonOf(error), redact(message), reply, { cause: error });
 }

@@ -1,6 +1,9 @@
 import type { Reason } from "../task.ts";
 
-/** A request for a dataset that failed, with its reason; `internal` keeps what it met as its cause. */
+/**
+ * A request for a dataset that failed, with its reason; `internal` keeps what it met as its cause.
+ * The message may hold words of the target's: it is one line, cut, without control characters.
+ */
 export class OkdataError extends Error {
   override name = "OkdataError";
 
@@ -11,7 +14,7 @@ export class OkdataError extends Error {
     readonly reply?: { status: number; body: string; retryAfterMs: number | null },
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(oneLine(message), options);
   }
 }
 
@@ -41,8 +44,27 @@ const REASON_BY_CODE: Record<string, Reason> = {
   EPROTO: "tls",
 };
 
+const LONGEST_MESSAGE = 400;
+
+/** A text that nobody can forge a line with, nor write to a terminal. */
+export function oneLine(text: string): string {
+  const escaped = text.replace(
+    // deno-lint-ignore no-control-regex -- they are what is looked for
+    /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return escaped.length > LONGEST_MESSAGE ? escaped.slice(0, LONGEST_MESSAGE - 1) + "…" : escaped;
+}
+
+/** An error's message with those of its causes, which say more. */
+export function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${explain(error.cause)}` : error.message;
+}
+
 /** The reason that fits an error thrown by a connection; `internal` for one that nobody foresaw. */
 export function reasonOf(error: unknown): Reason {
+  if (error instanceof OkdataError) return error.reason;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code in REASON_BY_CODE) return REASON_BY_CODE[code];
   if (/^HPE_/.test(code)) return "invalid_response";

@@ -1,7 +1,7 @@
 import * as oauth from "oauth4webapi";
 import { type Clock, within } from "../clock.ts";
-import { OkdataError } from "./errors.ts";
-import { messageOf, type Redact } from "./redact.ts";
+import { explain, OkdataError, reasonOfStatus } from "./errors.ts";
+import type { Redact } from "./redact.ts";
 import type { Exchange } from "./transport.ts";
 
 /** A token and how long it is good for. */
@@ -24,6 +24,9 @@ export type OauthOptions = {
 
 /** What a provider that names no lifetime is taken to mean. A 401 corrects it. RFC 6749, 5.1. */
 const DEFAULT_LIFETIME_SECONDS = 300;
+
+/** A longer life is cut: it would be a mistake, and timers and dates have their bounds. */
+const LONGEST_LIFETIME_SECONDS = 30 * 24 * 3600;
 
 /**
  * The client credentials grant, RFC 6749, section 4.4. The secret goes into the body: some providers
@@ -65,34 +68,50 @@ export function createTokenFetcher(options: OauthOptions): FetchToken {
       },
     );
     const answer = await oauth.processClientCredentialsResponse(provider, client, response);
+    const value = answer.access_token;
+    // What would not survive in a header. RFC 6750, section 2.1.
+    if (!/^[\x21-\x7e]+$/.test(value)) {
+      throw new Error("the token has characters that none may have");
+    }
     const lifetimeSeconds = answer.expires_in ?? DEFAULT_LIFETIME_SECONDS;
-    return { value: answer.access_token, lifetimeMs: lifetimeSeconds * 1e3 };
+    return { value, lifetimeMs: Math.min(lifetimeSeconds, LONGEST_LIFETIME_SECONDS) * 1e3 };
   }
 
   return async (signal) => {
     try {
       return await within(clock, timeoutMs, signal, fetchToken, () => {
-        return new Error(`no full answer within ${timeoutMs / 1e3} s`);
+        return new OkdataError("timeout", `no full answer within ${timeoutMs / 1e3} s`);
       });
     } catch (error) {
       if (signal.aborted) throw error;
-      const message = `no token from ${tokenUrl}: ${redact(describe(error))}`;
-      throw new OkdataError("auth", message, undefined, { cause: error });
+      const { message, cause } = describe(error);
+      const told = `no token from ${tokenUrl}: ${redact(message)}`;
+      throw new OkdataError("auth", told, undefined, { cause });
     }
   };
 }
 
 type TokenRequest = { headers: Record<string, string>; body: unknown };
 
-/** What the provider said, in words that help a reader who knows neither the library nor OAuth. */
-function describe(error: unknown): string {
+/**
+ * What the provider said, in words that help a reader who knows neither the library nor OAuth. The
+ * cause has a reason of its own where the credentials are not to blame.
+ */
+function describe(error: unknown): { message: string; cause: unknown } {
   if (error instanceof oauth.ResponseBodyError) {
     const { status, error: code, error_description: description } = error;
-    return `the provider refused with status ${status}, ${code}` +
+    const message = `the provider refused with status ${status}, ${code}` +
       (description ? ` (${description})` : "");
+    return { message, cause: status < 500 ? error : causeOf(status, message) };
   }
   if (error instanceof oauth.OperationProcessingError && error.cause instanceof Response) {
-    return `the provider answered with status ${error.cause.status} and no token`;
+    const { status } = error.cause;
+    const message = `the provider answered with status ${status} and no token`;
+    return { message, cause: status === 401 ? error : causeOf(status, message) };
   }
-  return messageOf(error);
+  return { message: explain(error), cause: error };
+}
+
+function causeOf(status: number, message: string): OkdataError {
+  return new OkdataError(reasonOfStatus(status) ?? "invalid_response", message);
 }

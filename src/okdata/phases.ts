@@ -10,6 +10,8 @@ export type Marks = {
   connectedMs?: number;
   securedMs?: number;
   headersMs?: number;
+  /** The answer as far as it has come. */
+  answer?: { status: number; chunks: Uint8Array[] };
   /** When the server's certificate ends, on the wall clock, milliseconds since the epoch. */
   certificateExpiresMs?: number;
 };

@@ -1,36 +1,64 @@
 /** Takes what is secret out of a text that somebody may read. */
 export type Redact = (text: string) => string;
 
+export type Redactor = {
+  redact: Redact;
+  /** Hides this secret for good. */
+  hide: (secret: string) => void;
+  /** Hides a token; the oldest of many are forgotten, since they have long ended. */
+  hideToken: (token: string) => void;
+};
+
 const HIDDEN = "[redacted]";
+const MOST_TOKENS = 20;
 
-/** What looks like a credential even when nobody has named it: a bearer header, a JSON Web Token. */
-const CREDENTIALS = [
-  /(?<=\bbearer\s+)[\w.~+/=-]{8,}/gi,
-  /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g,
-];
+/** Shorter ones would blank out ordinary words. */
+const SHORTEST_SECRET = 4;
 
-/** Redacts every secret that it has been told of, and what looks like a credential. */
-export function createRedactor(): { redact: Redact; hide: (secret: string) => void } {
-  // Old tokens are hidden too: a late answer may still show one.
-  const secrets: string[] = [];
-  const MOST_SECRETS = 20;
+/**
+ * What looks like a credential even when nobody has named it: a bearer header, a JSON Web Token. The
+ * lengths are bounded, so that no text can make the search slow.
+ */
+const BEARER = /\b(bearer\s{1,9})[\w.~+/=-]{8,8000}/gi;
+const WEB_TOKEN = /\beyJ[\w-]{1,8000}\.[\w-]{1,8000}\.[\w-]{0,8000}/g;
+
+/**
+ * Redacts every secret that it has been told of, as it is and in the forms that it takes in a URL, a
+ * posted form and JSON, and what looks like a credential.
+ */
+export function createRedactor(): Redactor {
+  const secrets = new Set<string>();
+  let tokens: string[] = [];
+  let forms: string[] = [];
+
+  function update(): void {
+    const all = [...secrets, ...tokens].filter(({ length }) => length >= SHORTEST_SECRET);
+    // Longest first: one may be the beginning of another.
+    forms = [...new Set(all.flatMap(formsOf))].sort((a, b) => b.length - a.length);
+  }
+
   return {
-    hide(secret) {
-      if (secret.length < 4 || secrets.includes(secret)) return;
-      secrets.unshift(secret);
-      secrets.splice(MOST_SECRETS);
-    },
     redact(text) {
-      const named = secrets.reduce((left, secret) => left.replaceAll(secret, HIDDEN), text);
-      return CREDENTIALS.reduce((left, pattern) => left.replace(pattern, HIDDEN), named);
+      const named = forms.reduce((left, form) => left.replaceAll(form, HIDDEN), text);
+      return named.replace(BEARER, `$1${HIDDEN}`).replace(WEB_TOKEN, HIDDEN);
+    },
+    hide(secret) {
+      if (secrets.has(secret)) return;
+      secrets.add(secret);
+      update();
+    },
+    hideToken(token) {
+      tokens = [token, ...tokens.filter((each) => each !== token)].slice(0, MOST_TOKENS);
+      update();
     },
   };
 }
 
-/** An error's message with that of its cause, where this says more. */
-export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error
-    ? `${error.message}: ${messageOf(error.cause)}`
-    : error.message;
+function formsOf(secret: string): string[] {
+  return [
+    secret,
+    encodeURIComponent(secret),
+    new URLSearchParams({ "": secret }).toString().slice(1),
+    JSON.stringify(secret).slice(1, -1),
+  ];
 }

@@ -6,8 +6,8 @@ import { MOST_BODY_BYTES, type Reply, tooLarge } from "./transport.ts";
 /** How much of a failure's body is kept. */
 const KEPT_BYTES = 512;
 
-/** A secret that begins in the kept part and ends behind it is recognised up to this length. */
-const LONGEST_SECRET_BYTES = 4096;
+/** How much is searched for secrets before: one that ends behind this is longer than any header. */
+const SEARCHED_BYTES = 16 * 1024;
 
 const dataset = z.object({ Id: z.string(), Type: z.literal("Dataset").optional() });
 
@@ -46,9 +46,7 @@ export function checkDataset(body: Uint8Array, datasetId: string): void {
 
 /** The start of a body as text, with what is secret taken out before it is cut. */
 export function excerpt(body: Uint8Array, redact: Redact): string {
-  const text = redact(
-    new TextDecoder().decode(body.subarray(0, KEPT_BYTES + LONGEST_SECRET_BYTES)),
-  );
+  const text = redact(new TextDecoder().decode(body.subarray(0, SEARCHED_BYTES)));
   const kept = new TextEncoder().encode(text).subarray(0, KEPT_BYTES);
   return new TextDecoder().decode(kept, { stream: true });
 }

@@ -8,7 +8,7 @@ const RETRIED_STATUSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504])
 
 /** Whether an attempt that ended so is worth another one; `status` is null when no answer came. */
 export function isRetried(reason: Reason, status: number | null): boolean {
-  return status === null ? RETRIED_REASONS.has(reason) : RETRIED_STATUSES.has(status);
+  return RETRIED_REASONS.has(reason) || (status !== null && RETRIED_STATUSES.has(status));
 }
 
 /**

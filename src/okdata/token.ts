@@ -95,6 +95,8 @@ export function createTokenSource(options: TokenOptions): TokenSource {
       if (clock.monotonic() - droppedMs < SHORTEST_DROP_MS) return false;
       droppedMs = clock.monotonic();
       current = null;
+      // An older failure says nothing of what the provider would answer now.
+      failure = null;
       return true;
     },
   };

@@ -2,7 +2,8 @@ import dns from "node:dns";
 import http from "node:http";
 import https from "node:https";
 import net from "node:net";
-import type tls from "node:tls";
+import tls from "node:tls";
+import { concat } from "@std/bytes/concat";
 import type { Clock } from "../clock.ts";
 import { OkdataError } from "./errors.ts";
 import type { Marks } from "./phases.ts";
@@ -61,19 +62,27 @@ export function createTransport(clock: Clock, lookup: Lookup = dns.lookup): Exch
       request.on("error", fail);
       request.on("response", (response) => {
         marks.headersMs = clock.monotonic();
+        const status = response.statusCode ?? 0;
         const chunks: Uint8Array[] = [];
+        marks.answer = { status, chunks };
         let length = 0;
         response.on("error", fail);
         response.on("data", (chunk: Uint8Array) => {
           length += chunk.length;
-          if (length > MOST_BODY_BYTES) return fail(tooLarge());
           chunks.push(chunk);
+          if (length > MOST_BODY_BYTES) fail(tooLarge());
         });
         response.on("end", () => {
           signal.removeEventListener("abort", onAbort);
-          const status = response.statusCode ?? 0;
-          resolve({ status, headers: response.headers, body: concat(chunks, length) });
+          resolve({ status, headers: response.headers, body: concat(chunks) });
         });
+      });
+      // A 101, which nobody has asked for.
+      request.on("upgrade", ({ statusCode = 101, headers }, socket) => {
+        marks.headersMs = clock.monotonic();
+        signal.removeEventListener("abort", onAbort);
+        socket.destroy();
+        resolve({ status: statusCode, headers, body: new Uint8Array() });
       });
       request.end(body);
     });
@@ -125,17 +134,19 @@ class SecureMarkingAgent extends https.Agent {
 
   override createConnection(options: ConnectOptions): net.Socket {
     const { clock } = this;
-    const lookup = marking(this.lookup, clock, options.marks);
-    // deno-lint-ignore no-explicit-any -- the types hide what node documents
-    const socket: tls.TLSSocket = (https.Agent.prototype as any).createConnection.call(this, {
+    const { host = "", marks } = options;
+    // Not by way of https.Agent, which reads NODE_EXTRA_CA_CERTS without being permitted to.
+    const socket = tls.connect({
       ...options,
-      lookup,
+      lookup: marking(this.lookup, clock, marks),
+      servername: net.isIP(host) ? "" : host,
+      ALPNProtocols: ["http/1.1"],
     });
-    socket.once("connect", () => options.marks.connectedMs = clock.monotonic());
+    socket.once("connect", () => marks.connectedMs = clock.monotonic());
     socket.once("secureConnect", () => {
-      options.marks.securedMs = clock.monotonic();
+      marks.securedMs = clock.monotonic();
       const expiresMs = Date.parse(socket.getPeerCertificate().valid_to);
-      if (!Number.isNaN(expiresMs)) options.marks.certificateExpiresMs = expiresMs;
+      if (!Number.isNaN(expiresMs)) marks.certificateExpiresMs = expiresMs;
     });
     return socket;
   }
@@ -148,15 +159,4 @@ function marking(lookup: Lookup, clock: Clock, marks: Marks): net.LookupFunction
       if (!error) marks.resolvedMs = clock.monotonic();
       callback(error, address, family);
     });
-}
-
-function concat(chunks: Uint8Array[], length: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0];
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return whole;
 }

@@ -1,9 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { baseEnvironment } from "../e2e/program.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
 /** What the kernel counts CPU time in: sysconf(_SC_CLK_TCK) is 100 on every Linux. */
 const MS_PER_TICK = 10;
+
+const running = new Set<Deno.ChildProcess>();
+
+/** Ends every process that was started here, even those that are held still. */
+export function killAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
 
 export type ChildOptions = {
   env?: Record<string, string>;
@@ -23,10 +31,13 @@ export class Child implements AsyncDisposable {
     this.#child = new Deno.Command("sh", {
       args: ["-c", script, "sh", Deno.execPath(), ...args],
       cwd: ROOT,
-      env: { DENO_NO_UPDATE_CHECK: "1", ...stderr && { LOG_FILE: stderr }, ...env },
+      clearEnv: true,
+      env: { ...baseEnvironment(), ...stderr && { LOG_FILE: stderr }, ...env },
       stdin: "null",
       stdout: "piped",
     }).spawn();
+    running.add(this.#child);
+    this.#child.status.then(() => running.delete(this.#child));
     this.#lines = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   }
 

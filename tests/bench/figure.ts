@@ -5,7 +5,7 @@ export type Figure = {
   values: readonly number[];
   /** The same repeats divided by those of a peer in the same run. */
   ratio?: { to: string; values: readonly number[] };
-  /** What issue and README ask for. */
+  /** What is to be reached, now and later. */
   aim?: string;
 };
 

@@ -1,5 +1,6 @@
 /** Measures the probe beside its peers. See `--help`. */
 import { parseArgs } from "@std/cli/parse-args";
+import { killAll } from "./child.ts";
 import { cpu } from "./cpu.ts";
 import { type Figure, type Line, tableOf } from "./figure.ts";
 import { lateness } from "./lateness.ts";
@@ -78,4 +79,18 @@ function show(text: string): void {
   if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
 }
 
-if (import.meta.main) Deno.exit(await run(Deno.args));
+if (import.meta.main) {
+  for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    Deno.addSignalListener(signal, () => {
+      killAll();
+      Deno.exit(exitCode);
+    });
+  }
+  try {
+    Deno.exit(await run(Deno.args));
+  } catch (error) {
+    console.error(error);
+    killAll();
+    Deno.exit(1);
+  }
+}

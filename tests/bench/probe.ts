@@ -1,5 +1,6 @@
 import { Child, type ChildOptions, eventuallyFetch, freePort } from "./child.ts";
 import { collectGarbage } from "./inspector.ts";
+import { temporaryPath } from "./temporary.ts";
 
 const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-env"];
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -12,11 +13,7 @@ function bundle(): Promise<string> {
 }
 
 async function makeBundle(): Promise<string> {
-  const path = `${await Deno.makeTempDir({ prefix: "probe-bench-" })}/probe.js`;
-  addEventListener(
-    "unload",
-    () => Deno.removeSync(path.replace(/\/[^/]+$/, ""), { recursive: true }),
-  );
+  const path = temporaryPath("probe.js");
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["bundle", "--quiet", "--minify", "--platform", "deno", "-o", path, "main.ts"],
     cwd: ROOT,

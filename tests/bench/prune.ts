@@ -20,7 +20,7 @@ export const prune: Line = {
     const [ofMany, ofFew] = await inTurn([() => many.pruneMs(), () => few.pruneMs()], TURNS);
     const peer: Figure = { what: "1,000 of 10,000", unit: "ms", values: ofFew };
     const figure: Figure = { what: "1,000 of 1,000,000", unit: "ms", values: ofMany };
-    return [peer, compared(figure, peer, "1.1 × (issue 7)")];
+    return [peer, compared(figure, peer, "1.1 ×")];
   },
 };
 

@@ -29,7 +29,7 @@ export const scrape: Line = {
       ], TURNS);
       const peer = { what: `${format}, 1 tracked`, unit: "ms", values: ofOne };
       const figure = { what: `${format}, 100,000 tracked`, unit: "ms", values: ofMany };
-      figures.push(peer, compared(figure, peer, "1 × (issue 7: 0.5 ms)"));
+      figures.push(peer, compared(figure, peer, "1 ×, later 0.5 ms"));
     }
     say("over HTTP");
     figures.push(...await overHttp(many, one));

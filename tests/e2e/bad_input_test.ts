@@ -230,3 +230,13 @@ test("a host that cannot be resolved to listen on: one line that names it, exit 
   assertEquals({ code, stdout }, { code: 2, stdout: "" });
   assertMatch(stderr, /^[^\n]*nothing\.invalid[^\n]*\n$/);
 });
+
+test("an API address that would swallow the dataset's ID, or shows a password, is refused", async () => {
+  for (
+    const url of ["http://host/x?", "http://host/x#", "http://host/?a=b", "http://u:hunter2@host/"]
+  ) {
+    const lines = await refused({ env: { OKDATA_API_URL: url } });
+    assertMatch(lines.join("\n"), /OKDATA_API_URL: expected an http:\/\/ or https:\/\/ URL/);
+    assert(!lines.join("\n").includes("hunter2"));
+  }
+});

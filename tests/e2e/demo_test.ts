@@ -26,7 +26,6 @@ for (const task of ["demo", "run"]) {
       env: {
         ...baseEnvironment(),
         ...ports,
-        OKDATA_API_URL: apiUrl(ports.HTTP_SERVER_PORT),
         // The first task is looked at, which chance must not fail.
         ...{ DELAY_PERCENT: "0", UNAUTHORIZED_PERCENT: "0" },
       },
@@ -47,15 +46,11 @@ for (const task of ["demo", "run"]) {
       assertEquals((await child.status).code, 0, text);
       for (const port of Object.values(ports)) assert(!await isAnswering(port), `port ${port}`);
     } catch (error) {
-      child.kill("SIGKILL");
+      // Killed outright it would leave the two that it has started.
+      child.kill("SIGTERM");
       throw new Error(text, { cause: error });
     } finally {
       await Promise.all(reading);
     }
   });
-}
-
-/** `run` goes to the emulator's fixed port unless told otherwise. */
-function apiUrl(port: string): string {
-  return `http://localhost:${port}/metadata/datasets`;
 }

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createAuthority } from "../fakes/certificates.ts";
 import { startProvider } from "../fakes/provider.ts";
-import { DATASET_ID, eventually, run, startLoop, test } from "./program.ts";
+import { DATASET_ID, eventually, Program, run, startLoop, test } from "./program.ts";
 import { answerDataset, startServer } from "./targets.ts";
 
 const CLIENT = { clientId: "probe-client", clientSecret: "s3cret-of-the-client" };
@@ -253,4 +253,29 @@ test("no secret and no token is shown anywhere, whatever fails", async () => {
       assert(!everything.includes(part), `${part} is shown`);
     }
   }
+});
+
+test("--check ends with the signal's own code", async () => {
+  await using api = startServer(() => new Promise<Response>(() => {}));
+  for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    const env = { DATASET_ID, OKDATA_API_URL: api.url };
+    const before = api.requests.length;
+    await using program = new Program({ args: ["--check"], env });
+    await eventually("the dataset is asked for", () => api.requests.length > before);
+    program.kill(signal);
+    const { code, stdout } = await program.ended();
+    assertEquals([code, stdout.includes("FAILED")], [expected, false]);
+  }
+});
+
+test("a variable that only Node knows does not break TLS under the granted permissions", async () => {
+  const { code, stdout } = await run({
+    args: ["--once", "--retries", "0"],
+    env: {
+      DATASET_ID,
+      OKDATA_API_URL: "https://127.0.0.1:9",
+      NODE_EXTRA_CA_CERTS: "/no/such/file",
+    },
+  });
+  assertEquals([code, stdout.includes("connect: ")], [5, true], stdout);
 });

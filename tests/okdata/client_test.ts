@@ -201,3 +201,23 @@ Deno.test("an answer in an encoding nobody knows, or a broken one, is an invalid
     assertEquals(error().reason, "invalid_response", encoding);
   }
 });
+
+Deno.test("a refusal is what its status says, even where its body cannot be read", async () => {
+  for (const [status, reason] of [[404, "not_found"], [503, "server_error"]] as const) {
+    for (const encoding of ["br-unknown", "gzip"]) {
+      const { transport, done, error } = await ask({ retries: 0 });
+      transport.open[0].answer(status, "no gzip", { "content-encoding": encoding });
+      await done;
+      assertEquals([error().reason, error().reply?.status], [reason, status]);
+    }
+  }
+});
+
+Deno.test("what a target says cannot forge a line of the log or write to a terminal", async () => {
+  const { transport, done, error } = await ask();
+  transport.open[0].answer(200, { Id: "a\n12:00 info forged\x1b[2J\x07\u202e".padEnd(500, "x") });
+  await done;
+  // deno-lint-ignore no-control-regex -- they are what is looked for
+  assert(!/[\x00-\x1f\x7f-\x9f\u202e]/.test(error().message), error().message);
+  assert(error().message.length <= 400);
+});

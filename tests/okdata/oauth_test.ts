@@ -69,6 +69,12 @@ for (
     ],
     ["an unknown token type", 200, { access_token: "a", token_type: "mac" }, "application/json"],
     ["no token", 200, { token_type: "Bearer" }, "application/json"],
+    [
+      "a token that is no header",
+      200,
+      { access_token: "a\nb", token_type: "Bearer" },
+      "application/json",
+    ],
     ["HTML", 200, "<html>log in</html>", "text/html"],
     ["broken JSON", 200, "{", "application/json"],
     ["nothing", 200, "", "application/json"],
@@ -113,4 +119,19 @@ Deno.test("a slow provider is given up at the timeout", async () => {
   await clock.run(10_000);
   const error = await assertRejects(() => token, OkdataError, "no full answer within 10 s");
   assertEquals([error.reason, transport.open.length, clock.waiting], ["auth", 0, 0]);
+});
+
+Deno.test("a life beyond all bounds is cut to 30 days", async () => {
+  const { call, token } = await ask();
+  call.answer(200, { access_token: "abc", token_type: "Bearer", expires_in: 1e15 }, JSON_TYPE);
+  assertEquals((await token).lifetimeMs, 30 * 86_400_000);
+});
+
+Deno.test("what the provider says cannot forge a line or write to a terminal", async () => {
+  const { call, token } = await ask();
+  const error_description = "bad\n12:00:00.000 info FORGED\x1b[2J\x1b]0;pwn\x07";
+  call.answer(401, { error: "invalid_client", error_description }, JSON_TYPE);
+  const { message } = await assertRejects(() => token, OkdataError);
+  // deno-lint-ignore no-control-regex -- they are what is looked for
+  assert(!/[\x00-\x1f\x7f-\x9f]/.test(message), message);
 });

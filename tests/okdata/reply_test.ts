@@ -3,7 +3,7 @@ import { createRedactor } from "../../src/okdata/redact.ts";
 import { excerpt } from "../../src/okdata/reply.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-const { hide, redact } = createRedactor();
+const { hide, hideToken, redact } = createRedactor();
 hide("s3cret-of-the-client");
 
 Deno.test("the first 512 bytes of a body are kept, and no half of a character", () => {
@@ -32,4 +32,35 @@ Deno.test("credentials are recognised by their form, even when nobody has named 
     assert(kept.includes("[redacted]"), kept);
     assert(!/abcdefgh|eyJ/.test(kept), kept);
   }
+});
+
+Deno.test("no form of a secret is shown: in a URL, a posted form, JSON, or as part of another", () => {
+  const redactor = createRedactor();
+  const secret = 's3cret+a/b="c d';
+  redactor.hide(secret);
+  redactor.hide("s3cret+a/b");
+  const forms = [
+    secret,
+    encodeURIComponent(secret),
+    new URLSearchParams({ client_secret: secret }).toString(),
+    JSON.stringify({ secret }),
+  ];
+  for (const form of forms) {
+    const shown = redactor.redact(form);
+    assert(shown.includes("[redacted]") && !/s3cret|c[ +%]/.test(shown), shown);
+  }
+});
+
+Deno.test("many tokens do not push the secret out, and the last tokens stay hidden", () => {
+  for (let i = 0; i < 100; i++) hideToken(`token-number-${i}`);
+  const shown = redact("s3cret-of-the-client token-number-99 token-number-85");
+  assertEquals(shown, "[redacted] [redacted] [redacted]");
+});
+
+Deno.test("no body can make the search for secrets slow", () => {
+  const startMs = performance.now();
+  for (const part of [" ", "bearer ", "-eyJ", "eyJa.", "bearer \t"]) {
+    excerpt(bytes(part.repeat(1e6 / part.length)), redact);
+  }
+  assert(performance.now() - startMs < 2_000, "quadratic in the body's length");
 });

@@ -130,3 +130,15 @@ Deno.test("stopping ends the refreshing", async () => {
   stop.abort();
   assertEquals(clock.waiting, 0);
 });
+
+Deno.test("an old failure does not stand in the way of a token in place of a refused one", async () => {
+  const { clock, tokens, refuse, give } = start();
+  tokens.get();
+  await give("one");
+  await clock.run(80_000);
+  await refuse();
+  assertEquals(tokens.drop("one"), true);
+  const next = tokens.get();
+  await give("two");
+  assertEquals(await next, "two");
+});

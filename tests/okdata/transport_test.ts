@@ -40,6 +40,8 @@ async function visit(apiUrl: string, options = {}) {
   return {
     error,
     reason: error?.reason,
+    status: journey.attempts[0].status,
+    body: error?.reply?.body,
     phases,
     durationSeconds,
     reached: Object.keys(phases),
@@ -352,4 +354,24 @@ Deno.test("self-signed, expired, wrong-host and unknown certificates are `tls`",
     );
     assertEquals([reason, reached], ["tls", ["resolve", "connect", "tls"]], what);
   }
+});
+
+Deno.test("a switch of protocols, which nobody asked for, is `http`", async () => {
+  const { reason, status } = await talking(
+    (connection) =>
+      say(
+        connection,
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+      ),
+    (url) => visit(url),
+  );
+  assertEquals([reason, status], ["http", 101]);
+});
+
+Deno.test("an answer that ends early keeps its status and what came of its body", async () => {
+  const { reason, status, body } = await talking(async (connection) => {
+    await say(connection, "HTTP/1.1 500 Oops\r\ncontent-length: 1000\r\n\r\nhalf of it");
+    connection.close();
+  }, (url) => visit(url));
+  assertEquals([reason, status, body], ["reset", 500, "half of it"]);
 });

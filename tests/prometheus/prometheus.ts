@@ -10,6 +10,22 @@ const SCRAPE_INTERVAL = "500ms";
 /** A Prometheus of its own, with its data in a temporary folder, which scrapes these jobs. */
 export async function startPrometheus(jobs: readonly Job[]) {
   const folder = await Deno.makeTempDir({ prefix: "prometheus-" });
+  try {
+    const prometheus = await startIn(folder, jobs);
+    return {
+      ...prometheus,
+      async [Symbol.asyncDispose]() {
+        await prometheus.stop();
+        await Deno.remove(folder, { recursive: true });
+      },
+    };
+  } catch (error) {
+    await Deno.remove(folder, { recursive: true });
+    throw error;
+  }
+}
+
+async function startIn(folder: string, jobs: readonly Job[]) {
   await Deno.writeTextFile(`${folder}/prometheus.json`, configuration(jobs));
   const child = new Deno.Command("prometheus", {
     args: [
@@ -32,7 +48,6 @@ export async function startPrometheus(jobs: readonly Job[]) {
   async function stop(): Promise<void> {
     child.kill("SIGKILL");
     await Promise.all([child.status, logging]);
-    await Deno.remove(folder, { recursive: true });
   }
 
   try {
@@ -43,7 +58,7 @@ export async function startPrometheus(jobs: readonly Job[]) {
       await response.body?.cancel();
       return response.ok;
     });
-    return { ...client(url), [Symbol.asyncDispose]: stop };
+    return { ...client(url), stop };
   } catch (error) {
     await stop();
     throw new Error(`Prometheus did not start: ${log}`, { cause: error });
