@@ -15,7 +15,12 @@ import { systemRandom } from "./src/random.ts";
 import { plainTrace, spanTrace } from "./src/tracing.ts";
 import { VERSION } from "./src/version.ts";
 
-const stderr = createOutput(Deno.stderr);
+/** How long a line of the log may wait for the next one where nobody watches. */
+const LOG_LINGER_MS = 50;
+
+const stderr = createOutput(Deno.stderr, {
+  lingerMs: Deno.stderr.isTerminal() ? 0 : LOG_LINGER_MS,
+});
 let stdout = createOutput(Deno.stdout, { keepsAll: true });
 
 /** Does what the command line says and returns the exit code. */
@@ -28,7 +33,7 @@ async function run(args: string[]): Promise<number> {
   const configured = configure(input, () => systemRandom.hex(4));
   if (!configured.ok) problems.push(...configured.problems);
   if (!configured.ok || problems.length > 0) return refuse(problems);
-  if (command.name === "print-config") return print(describe(input));
+  if (command.name === "print-config") return print(describe(input, configured.config));
 
   const { config } = configured;
   // The main loop must not wait for whoever reads its tables.
@@ -130,7 +135,13 @@ function resourceUsage() {
 }
 
 if (import.meta.main) {
-  const exitCode = await run(Deno.args);
-  await Promise.all([stdout.flush(), stderr.flush()]);
+  let exitCode = await run(Deno.args);
+  const lostTo = await stdout.flush();
+  // A reader that leaves early, as `head` does, has seen enough.
+  if (lostTo instanceof Error && !(lostTo instanceof Deno.errors.BrokenPipe)) {
+    stderr.write(`dataplatform-probe: standard output cannot be written: ${lostTo.message}\n`);
+    exitCode ||= EXIT.failed;
+  }
+  await stderr.flush();
   Deno.exit(exitCode);
 }

@@ -9,6 +9,7 @@ const DEFAULTS: Record<string, string> = {
   DATASET_ID: "abc123",
   TASK_INTERVAL_SECONDS: "1",
   TABLE_INTERVAL_SECONDS: "5",
+  LOG_LEVEL: "info",
 };
 
 /** What the emulator accepts. */
@@ -85,7 +86,7 @@ The platform's stand-in:        ${emulatorUrl}
 Ctrl-C stops both.
 `);
   const permissions = ["--no-prompt", "--allow-net", "--allow-read", "--allow-env"];
-  ended.push(follow(start([...permissions, "main.ts", ...Deno.args], {
+  ended.push(follow(start([...permissions, "main.ts", "--rows", "10", ...Deno.args], {
     ...given,
     LOCAL_RUN: "true",
   })));

@@ -3,13 +3,14 @@
  * and fails when they differ.
  */
 import { SWITCHES, VALUES } from "../src/cli.ts";
+import measured from "../tests/bench/figures.json" with { type: "json" };
 import { SETTINGS } from "../src/config.ts";
 import { EXIT_CODES } from "../src/exit_code.ts";
 import { CATALOGUE } from "../src/metrics.ts";
 
 const path = new URL("../README.md", import.meta.url);
 
-const TABLES: Record<string, () => string> = { settings, commands, metrics, exitCodes };
+const TABLES: Record<string, () => string> = { settings, commands, metrics, exitCodes, figures };
 
 function settings(): string {
   const rows = Object.values(SETTINGS).map((setting) => {
@@ -43,6 +44,44 @@ function metrics(): string {
 
 function exitCodes(): string {
   return table(["Code", "Means"], EXIT_CODES.map(([number, meaning]) => [String(number), meaning]));
+}
+
+/** The figures that `deno task bench --json tests/bench/figures.json` has left. */
+function figures(): string {
+  const { machine, lines } = measured as Measured;
+  const where = `Measured on ${machine.cores} shared cores (${machine.cpu}, ${machine.os}), ` +
+    `Deno ${machine.versions.deno}. The ratio counts, not the number.`;
+  const rows = lines.flatMap(({ name, figures }) =>
+    figures.map(({ what, unit, values, ratio, aim = "" }) => [
+      code(`deno task bench ${name}`),
+      what,
+      `${spread(values)} ${unit}`,
+      ratio ? `${spread(ratio.values)} × ${ratio.to}` : "",
+      aim.replace(/ \(issue.*/, ""),
+    ])
+  );
+  const head = ["Command", "Figure", "Median (least to most)", "Ratio", "Aim"];
+  return `${where}\n\n${table(head, rows)}`;
+}
+
+type Figure = {
+  what: string;
+  unit: string;
+  values: number[];
+  ratio?: { to: string; values: number[] };
+  aim?: string;
+};
+type Measured = {
+  machine: { cpu: string; cores: number; os: string; versions: { deno: string } };
+  lines: { name: string; figures: Figure[] }[];
+};
+
+function spread(values: number[]): string {
+  const sorted = values.toSorted((a, b) => a - b);
+  const [least, median, most] = [0, (sorted.length - 1) / 2, sorted.length - 1]
+    .map((index) => (sorted[Math.floor(index)] + sorted[Math.ceil(index)]) / 2)
+    .map((value) => String(Number(value.toPrecision(3))));
+  return values.length === 1 ? median : `${median} (${least} to ${most})`;
 }
 
 function table(head: string[], rows: string[][]): string {

@@ -8,7 +8,8 @@ import { Metrics } from "./metrics.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { explain } from "./okdata/errors.ts";
 import type { TokenResult } from "./okdata/token.ts";
-import { connect } from "./platform.ts";
+import type { Log } from "./log.ts";
+import { connect, type PlatformListeners } from "./platform.ts";
 import { createProbe } from "./probe.ts";
 import { createTaskLog, inspectError, lineOf, logAttempt, logFailure, tableOf } from "./report.ts";
 import { every, isStalled, type Loop, type Tick } from "./schedule.ts";
@@ -48,7 +49,7 @@ export async function serve(
     }),
   });
   const platform = connect(config, ground, tasks.signal, {
-    onAttempt: (task, attempt) => logAttempt(log, task, attempt),
+    onAttempt: attemptLog(config, log),
     onToken,
     onCertificate: (host, expiresMs) => metrics.certificateExpires(host, expiresMs),
   });
@@ -222,7 +223,7 @@ export async function runOnce(
   const backlog = new Backlog(config.maxTrackedTasks, () => {});
   const ended = new AbortController();
   const platform = connect(config, ground, ended.signal, {
-    onAttempt: (task, attempt) => logAttempt(log, task, attempt),
+    onAttempt: attemptLog(config, log),
   });
   const probe = createProbe({
     ...{ clock, trace, backlog, getDataset: platform.getDataset },
@@ -242,6 +243,9 @@ export async function runOnce(
   ended.abort();
 
   if (json) {
+    // A run that was ended has tasks that are pending for ever.
+    const pending = backlog.page({ state: "PENDING", limit: Infinity }).tasks;
+    documents.push(...pending.map((task) => taskToJson(task, config.appId)));
     const tasks = documents.sort((a, b) => a.seqno - b.seqno);
     stdout.write(JSON.stringify({ version: DOCUMENT_VERSION, tasks }, null, 2) + "\n");
   } else if (view.table) {
@@ -252,7 +256,8 @@ export async function runOnce(
 
   async function probeTimes(datasetId: string, i: number): Promise<void> {
     const intervalMs = config.taskIntervalSeconds * 1e3;
-    const phaseMs = i * intervalMs / config.datasetIds.length;
+    // A single round comes at once: there is nothing to spread it over.
+    const phaseMs = count === 1 ? 0 : i * intervalMs / config.datasetIds.length;
     const enough = new AbortController();
     const end = AbortSignal.any([enough.signal, signal]);
     const inFlight = new Set<Promise<unknown>>();
@@ -267,6 +272,11 @@ export async function runOnce(
     await untilAborted(end);
     await Promise.all(inFlight);
   }
+}
+
+/** Logs each attempt where somebody wants to know: nothing is paid for it otherwise. */
+function attemptLog({ logLevel }: Config, log: Log): PlatformListeners["onAttempt"] {
+  return logLevel === "debug" ? (task, attempt) => logAttempt(log, task, attempt) : undefined;
 }
 
 function tableFor(config: Config, view: View, ground: Ground, backlog: Backlog): string {

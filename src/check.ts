@@ -29,8 +29,8 @@ export async function check(
 
   tell({ step: "configuration", found: describe(config) });
   const { apiUrl, credentials, datasetIds } = config;
-  const hosts = [apiUrl, ...credentials ? [credentials.tokenUrl] : []]
-    .map((url) => new URL(url).hostname);
+  const apiHost = new URL(apiUrl).hostname;
+  const hosts = [apiHost, ...credentials ? [new URL(credentials.tokenUrl).hostname] : []];
   const steps: [string, () => Promise<string>][][] = [
     [...new Set(hosts)].map((host) => [`name ${host}`, () => nameStep(host)]),
     platform.tokens ? [["token", tokenStep]] : [],
@@ -76,7 +76,9 @@ export async function check(
     try {
       return (await resolve(host)).join(", ");
     } catch (error) {
-      throw new OkdataError("dns", error instanceof Error ? error.message : String(error));
+      const cause = new OkdataError("dns", error instanceof Error ? error.message : String(error));
+      // Without the provider there is no token, whatever the cause.
+      throw host === apiHost ? cause : new OkdataError("auth", cause.message, undefined, { cause });
     }
   }
 
@@ -109,6 +111,7 @@ function adviceFor(error: OkdataError, { environment, datasetIds }: Config): str
   if (error.reason === "auth" && ["not_found", "http"].includes(reasonOf(error.cause))) {
     return "Is OKDATA_TOKEN_URL the token endpoint of the identity provider?";
   }
+  const shownIds = datasetIds.join(", ").slice(0, 60);
   const here = environment ? `OKDATA_ENVIRONMENT=${environment}` : "this platform";
   // A provider that was not reached at all says nothing about the credentials.
   const network = reasonOf(error.cause);
@@ -118,9 +121,7 @@ function adviceFor(error: OkdataError, { environment, datasetIds }: Config): str
     case "unauthorized":
       return `May this client read the dataset, and do its credentials belong to ${here}?`;
     case "not_found":
-      return `Is DATASET_ID (${
-        datasetIds.join(", ").slice(0, 60)
-      }) right? It must exist in ${here}.`;
+      return `Is DATASET_ID (${shownIds}) right, and OKDATA_API_URL? It must exist in ${here}.`;
     case "dns":
       return "Is the name spelt right, and can this machine resolve names?";
     case "connect":

@@ -68,6 +68,10 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     if (word === "") continue;
     problems.push(`${legible(String(word))}: expected only flags; a value follows its flag`);
   }
+  for (const name of known) {
+    const isMeant = (arg: string) => arg === `--${name}` || arg.startsWith(`--${name}=`);
+    if (args.filter(isMeant).length > 1) problems.push(`--${name}: expected once, got it twice`);
+  }
   for (const name of Object.keys(SWITCHES)) {
     const argument = args.find((each) => each.startsWith(`--${name}=`));
     if (argument) {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const MOST_DATASETS = 200;
 
@@ -46,7 +46,7 @@ export const SETTINGS = {
     flag: "api-url",
     group: "What is probed",
     help: "metadata API, what stands before /{id}",
-    defaultNote: "that of the environment",
+    defaultNote: "by environment or emulator",
     schema: url.transform((value) => value.replace(/\/+$/, "")),
   },
   tokenUrl: {
@@ -207,7 +207,7 @@ export const SETTINGS = {
     flag: "log-format",
     group: "Output",
     help: "text or json",
-    defaultNote: "text on a terminal, else json",
+    defaultNote: "json; text if local or watched",
     schema: z.string().toLowerCase().pipe(z.enum(["text", "json"], "text or json")),
   },
   tableIntervalSeconds: {
@@ -359,13 +359,20 @@ function missing(localServicesOnly: boolean | undefined, isGiven: (key: Key) => 
   return problems;
 }
 
-/** The settings as lines that a shell can read, each with where its value comes from. */
-export function describe(input: Input): string {
+/** The settings in force, as lines that a shell can read, each with where its value comes from. */
+export function describe(input: Input, config: Config): string {
+  const derived: Record<string, string | undefined> = {
+    OKDATA_API_URL: config.apiUrl,
+    OKDATA_TOKEN_URL: config.credentials?.tokenUrl,
+    LOG_LEVEL: config.logLevel,
+  };
   const lines = Object.values(SETTINGS).map((setting: Setting) => {
     const { text, source } = given(setting, input);
-    if (setting.secret && text !== undefined) return [`# ${setting.env}=`, `${source}, not shown`];
-    if (text === undefined) return [`# ${setting.env}=`, setting.defaultNote ?? "not set"];
-    return [`${setting.env}=${shellQuote(text)}`, source];
+    const { env, secret, defaultNote = "not set" } = setting;
+    if (secret && text !== undefined) return [`# ${env}=`, `${source}, not shown`];
+    if (text !== undefined) return [`${env}=${shellQuote(text)}`, source];
+    if (derived[env] !== undefined) return [`${env}=${shellQuote(derived[env])}`, defaultNote];
+    return [`# ${env}=`, defaultNote];
   });
   const width = Math.max(...lines.map(([assignment]) => assignment.length));
   return lines.map(([assignment, note]) => `${assignment.padEnd(width)}  # ${note}`).join("\n") +
@@ -402,13 +409,17 @@ function isHttpUrl(value: string): boolean {
 
 function parseDatasetIds(value: string, context: z.RefinementCtx<string>): string[] {
   const ids = value.split(",").map((id) => id.trim());
+  const wrong = ids.find((id) => !/^[A-Za-z0-9._~-]{1,128}$/.test(id) || id === "." || id === "..");
   const refuse = (message: string) => context.addIssue({ code: "custom", message });
-  if (ids.some((id) => !/^[A-Za-z0-9._~-]{1,128}$/.test(id) || id === "." || id === "..")) {
-    refuse("dataset IDs of 1 to 128 letters, digits, '.', '_', '~' or '-', separated by commas");
+  if (wrong !== undefined) {
+    refuse(
+      "dataset IDs of 1 to 128 letters, digits, '.', '_', '~' or '-', separated by commas, " +
+        `which ${quote(wrong)} is not`,
+    );
   }
   if (new Set(ids).size < ids.length) refuse("each dataset ID once");
   if (ids.length > MOST_DATASETS) {
-    refuse(`at most ${MOST_DATASETS} dataset IDs (run a second probe for more)`);
+    refuse(`at most ${MOST_DATASETS} dataset IDs, not ${ids.length} (run a second probe for more)`);
   }
   return ids;
 }

@@ -8,22 +8,27 @@ const LONGEST_FLUSH_MS = 1_000;
 export type Output = {
   /** Takes the text and returns at once. What a reader does not take is dropped beyond a bound. */
   write(text: string): void;
-  /** Resolves when all is written, the reader is gone, or a second has passed. */
-  flush(): Promise<void>;
+  /**
+   * Resolves when all is written, the reader is gone, or a second has passed; with the error that
+   * text was lost to, or undefined when none was.
+   */
+  flush(): Promise<unknown>;
 };
 
 /**
  * An output that never holds up the program and never fails: a pipe that nobody reads would stop
  * the schedule if it were written to in place. With `keepsAll` nothing is dropped and `flush` waits
- * for as long as it takes: for results, which are worth nothing by halves.
+ * for as long as it takes: for results, which are worth nothing by halves. With `lingerMs` lines that
+ * come close together are written together: a write costs more than a line.
  */
 export function createOutput(
   stream: { write(bytes: Uint8Array): Promise<number> },
-  { keepsAll = false } = {},
+  { keepsAll = false, lingerMs = 0 } = {},
 ): Output {
   const encoder = new TextEncoder();
   let waiting = "";
   let writing: Promise<void> | null = null;
+  let lostTo: unknown;
 
   async function drain(): Promise<void> {
     try {
@@ -32,13 +37,22 @@ export function createOutput(
         waiting = "";
         while (bytes.length > 0) bytes = bytes.subarray(await stream.write(bytes));
       }
-    } catch {
-      // The reader has gone. Results are lost to it, the probe goes on.
+    } catch (error) {
+      // The reader has gone, or the disk is full. The probe goes on.
+      lostTo = error;
       waiting = "";
     }
   }
 
+  let lingering: ReturnType<typeof setTimeout> | undefined;
+  function soon(): void {
+    if (lingerMs === 0) return start();
+    lingering ??= setTimeout(start, lingerMs);
+  }
+
   function start(): void {
+    clearTimeout(lingering);
+    lingering = undefined;
     if (writing || !waiting) return;
     writing = drain().finally(() => {
       writing = null;
@@ -51,9 +65,10 @@ export function createOutput(
     write(text) {
       if (!keepsAll && waiting.length > MOST_WAITING_BYTES) return;
       waiting += text;
-      start();
+      soon();
     },
     async flush() {
+      start();
       while (keepsAll && writing) await writing;
       let patient = true;
       let timer: ReturnType<typeof setTimeout> | undefined;
@@ -62,6 +77,7 @@ export function createOutput(
       }).then(() => void (patient = false));
       while (writing && patient) await Promise.race([writing, patience]);
       clearTimeout(timer);
+      return lostTo;
     },
   };
 }

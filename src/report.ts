@@ -46,7 +46,9 @@ export function createTaskLog(log: Log): (task: SettledTask, error: unknown) => 
     }
     failures.delete(datasetId);
     const news = before > 0
-      ? `RECOVERED: ${datasetId} works again after ${before} failed tasks; `
+      ? `RECOVERED: ${datasetId} works again after ${before} failed ${
+        before > 1 ? "tasks" : "task"
+      }; `
       : "";
     log.info(`${news}${outcomeOf(task, "succeeded")}`, propertiesOf(task));
   };

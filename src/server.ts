@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { accepts } from "hono/accepts";
-import { z } from "zod";
+import * as z from "zod";
 import type { Page, Query } from "./backlog.ts";
 import type { Exposition } from "./metrics.ts";
 import { DOCUMENT_VERSION, STATES, taskToJson } from "./task.ts";

@@ -90,3 +90,28 @@ Deno.test("a text above the bound is kept whole, and results are kept however mu
   await results.flush();
   assertEquals(stream.text.length, 5 * large.length);
 });
+
+Deno.test("lines that come close together are written together, and a flush waits for none", async () => {
+  let writes = 0;
+  let text = "";
+  const output = createOutput({
+    write(bytes) {
+      writes++;
+      text += new TextDecoder().decode(bytes);
+      return Promise.resolve(bytes.length);
+    },
+  }, { lingerMs: 60_000 });
+  for (let i = 0; i < 10; i++) output.write(`${i} `);
+  await settle();
+  assertEquals(writes, 0);
+  await output.flush();
+  assertEquals([writes, text], [1, "0 1 2 3 4 5 6 7 8 9 "]);
+});
+
+Deno.test("a flush tells what text was lost to", async () => {
+  const full = new Error("no space left on device");
+  const output = createOutput({ write: () => Promise.reject(full) });
+  assertEquals(await output.flush(), undefined);
+  output.write("lost");
+  assertEquals(await output.flush(), full);
+});

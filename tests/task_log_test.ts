@@ -25,7 +25,7 @@ Deno.test("one line a task; the first failure and the first success after failur
 });
 
 Deno.test("attempts are logged for those who look closely, and a late success says how many", async () => {
-  const { clock, transport, logged } = await startProgram();
+  const { clock, transport, logged } = await startProgram({ LOG_LEVEL: "debug" });
   transport.open[0].answer(503);
   await clock.run(250);
   transport.open[0].succeed();

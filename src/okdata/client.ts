@@ -52,8 +52,7 @@ export function createClient(options: ClientOptions): GetDataset {
     let retry = 0;
     for (;;) {
       const token = await tokenFor(options, request, leftMs(), signal);
-      const timeoutMs = Math.min(options.requestTimeoutMs, leftMs());
-      const failure = await attempt(options, request, token, timeoutMs, signal);
+      const failure = await attempt(options, request, token, leftMs(), signal);
       if (failure === null) return;
 
       const status = failure.reply?.status ?? null;
@@ -95,10 +94,10 @@ async function attempt(
   options: ClientOptions,
   request: DatasetRequest,
   token: string | null,
-  timeoutMs: number,
+  leftMs: number,
   signal: AbortSignal,
 ): Promise<OkdataError | null> {
-  const { clock, exchange, redact, onAttempt } = options;
+  const { clock, exchange, redact, requestTimeoutMs, onAttempt } = options;
   const { datasetId, journey } = request;
   const marks: Marks = { startMs: clock.monotonic(), named: false, secure: false };
   let status: number | null = null;
@@ -106,11 +105,16 @@ async function attempt(
   try {
     const reply = await within(
       clock,
-      timeoutMs,
+      Math.min(requestTimeoutMs, leftMs),
       signal,
       (attemptSignal) =>
         exchange(httpRequest(options, request, token), { signal: attemptSignal, marks }),
-      () => new OkdataError("timeout", `no full answer within ${Math.round(timeoutMs) / 1e3} s`),
+      () => {
+        const limit = leftMs < requestTimeoutMs
+          ? "before the task's deadline"
+          : `within ${requestTimeoutMs / 1e3} s`;
+        return new OkdataError("timeout", `no full answer ${limit}`);
+      },
     );
     status = reply.status;
     failure = await judge(reply, datasetId, clock.now(), redact);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { OkdataError } from "./errors.ts";
 import type { Redact } from "./redact.ts";
 import { MOST_BODY_BYTES, type Reply, tooLarge } from "./transport.ts";

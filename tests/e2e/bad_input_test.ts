@@ -65,7 +65,6 @@ const REFUSALS: Refusal[] = [
     "ftp://target.example",
     "target.example",
     "http://",
-    "http://u:p@target.example",
     "http://a?b",
   ]
     .map((value) => variable("OKDATA_API_URL", value, "URL")),

@@ -40,7 +40,7 @@ for (const task of ["demo", "run"]) {
     try {
       await eventually("the table of the first task", () => /^1 +SUCCEEDED/m.test(text));
       assertMatch(text, /Metrics and tasks of the probe: http:\/\/localhost:\d+/);
-      assertMatch(text, /info +task 1 of abc123 succeeded/);
+      await eventually("its log line", () => /info +task 1 of abc123 succeeded/.test(text));
       for (const port of Object.values(ports)) assert(await isAnswering(port), `port ${port}`);
       child.kill("SIGINT");
       assertEquals((await child.status).code, 0, text);

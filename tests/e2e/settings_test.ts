@@ -23,6 +23,30 @@ const REQUIRED: Record<string, string> = {
   OKDATA_CLIENT_SECRET: "s3cret",
 };
 
+/** What no default is written down for, since it follows from other settings. */
+const DERIVED: Record<string, string> = {
+  OKDATA_API_URL: "https://api.data-dev.oslo.systems/metadata/datasets",
+  OKDATA_TOKEN_URL:
+    "https://login-test.oslo.kommune.no/auth/realms/api-catalog/protocol/openid-connect/token",
+  LOG_LEVEL: "info",
+};
+const LOCAL = { DATASET_ID, LOCAL_SERVICES_ONLY: "true", LOCAL_RUN: "true" };
+const PROD = { ...REQUIRED, OKDATA_ENVIRONMENT: "prod" };
+
+const DERIVATIONS: [given: Record<string, string>, expected: Record<string, string>][] = [
+  [REQUIRED, DERIVED],
+  [PROD, {
+    OKDATA_API_URL: "https://api.data.oslo.systems/metadata/datasets",
+    OKDATA_TOKEN_URL:
+      "https://login.oslo.kommune.no/auth/realms/api-catalog/protocol/openid-connect/token",
+  }],
+  [LOCAL, {
+    OKDATA_API_URL: "http://localhost:8081/metadata",
+    OKDATA_TOKEN_URL: "# OKDATA_TOKEN_URL=",
+    LOG_LEVEL: "debug",
+  }],
+];
+
 /** Two values of each setting, neither the default: for its variable and for its flag. */
 const VALUES: Record<Key, [variable: string, flag: string]> = {
   datasetIds: ["from-variable", "from-flag,another"],
@@ -113,9 +137,18 @@ test("every setting without a value has its default, and an empty variable is no
     const printed = await printedConfig([], env);
 
     for (const { env, default: fallback } of settings) {
-      if (env in REQUIRED) continue;
+      if (env in REQUIRED || env in DERIVED) continue;
       const expected = fallback === undefined ? `# ${env}= # ` : `${env}=${fallback} # default`;
       assertStringIncludes(printed.get(env) ?? "nothing", expected);
+    }
+  }
+});
+
+test("what follows from other settings is shown as it is in force", async () => {
+  for (const [given, expected] of DERIVATIONS) {
+    const printed = await printedConfig([], given);
+    for (const [name, value] of Object.entries(expected)) {
+      assertStringIncludes(printed.get(name) ?? "nothing", value);
     }
   }
 });

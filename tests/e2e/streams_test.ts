@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { eventually, startLoop, test } from "./program.ts";
+import { DATASET_ID, eventually, shell, shellCommand, startLoop, test } from "./program.ts";
 import { scrape } from "./scrape.ts";
 import { answerDataset, startServer } from "./targets.ts";
 
@@ -45,4 +45,15 @@ test("a reader that does not read does not hold up the main loop, nor its end", 
   await untilMoreSucceed(probe.url, 100);
   probe.kill("SIGTERM");
   assertEquals((await probe.ended(5_000)).code, 0);
+});
+
+test("results that cannot be written are not passed over", async () => {
+  await using target = startServer(answerDataset);
+  for (const args of ["--once", "--once --json", "--check", "--print-config", "--help"]) {
+    const env = { DATASET_ID, OKDATA_API_URL: target.url };
+    const { code, stderr } = await shell(
+      `${shellCommand({ args: args.split(" "), env })} >/dev/full`,
+    );
+    assertEquals([code, stderr.includes("standard output cannot be written")], [1, true], args);
+  }
 });

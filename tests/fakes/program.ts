@@ -12,8 +12,8 @@ export class Kept implements Output {
   write(text: string): void {
     this.text += text;
   }
-  flush(): Promise<void> {
-    return Promise.resolve();
+  flush(): Promise<unknown> {
+    return Promise.resolve(undefined);
   }
 }
 
