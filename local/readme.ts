@@ -57,7 +57,7 @@ function figures(): string {
       what,
       `${spread(values)} ${unit}`,
       ratio ? `${spread(ratio.values)} × ${ratio.to}` : "",
-      aim.replace(/ \(issue.*/, ""),
+      aim.replace(/,? ?later .*/, ""),
     ])
   );
   const head = ["Command", "Figure", "Median (least to most)", "Ratio", "Aim"];
