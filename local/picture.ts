@@ -20,7 +20,8 @@ async function tmux(...args: string[]): Promise<string> {
 
 /** What the terminal shows, with its colours, once the shell has its prompt back. */
 async function record(apiUrl: string): Promise<string> {
-  const environment = `DATASET_ID=abc123 OKDATA_API_URL=${apiUrl} RETRIES=1 PS1='$ '`;
+  const environment =
+    `DATASET_ID=abc123 LOCAL_SERVICES_ONLY=true OKDATA_API_URL=${apiUrl} RETRIES=1 PS1='$ '`;
   const shell = `cd ${root} && env -u NO_COLOR ${environment} bash --norc`;
   await tmux("new-session", "-d", "-x", String(COLUMNS), "-y", String(ROWS), shell);
   const probe = `${Deno.execPath()} run -q -A main.ts`;
