@@ -20,11 +20,14 @@ const CREDENTIALS: Record<string, string> = {
   OKDATA_CLIENT_SECRET: "local-secret",
 };
 
+/** A lock file without what only tests need, so that a first start downloads little. */
+const LOCK = ["--lock=local/run.lock", "--frozen"];
+
 const root = new URL("..", import.meta.url);
 
 function start(args: string[], env: Record<string, string>): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...args],
+    args: ["run", "--quiet", ...LOCK, ...args],
     cwd: root,
     env,
     // The terminal's Ctrl-C would reach the children on its own, beside what is sent from here.
@@ -42,23 +45,21 @@ const given = Object.fromEntries(
 const children: Deno.ChildProcess[] = [];
 
 let stopping = false;
+
+/** Ends the one that was started last; its end brings the next, so that the probe goes first. */
 function stop(): void {
-  if (stopping) return;
   stopping = true;
-  for (const child of children) {
-    try {
-      child.kill("SIGTERM");
-    } catch {
-      // It has ended on its own.
-    }
-  }
+  children.at(-1)?.kill("SIGTERM");
 }
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, stop);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.addSignalListener(signal, () => stopping || stop());
+}
 
 /** Either one ending takes the other with it: half a demo would only mislead. */
 async function follow(child: Deno.ChildProcess): Promise<number> {
   children.push(child);
   const { code } = await child.status;
+  children.splice(children.indexOf(child), 1);
   stop();
   return code;
 }

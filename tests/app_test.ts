@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@4.10.2";
 import { samplesOf, settle, startProgram, sumOf } from "./fakes/program.ts";
 
 const OPENMETRICS = { accept: "application/openmetrics-text; version=1.0.0" };

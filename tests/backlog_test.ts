@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@4.10.2";
 import { Backlog, type Page } from "../src/backlog.ts";
 import type { PendingTask, Task } from "../src/task.ts";
 import { failed, pending, succeeded } from "./fakes/tasks.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@4.10.2";
 import { every, isStalled, type Tick } from "../src/schedule.ts";
 import { FakeClock } from "./fakes/clock.ts";
 

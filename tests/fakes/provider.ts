@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import { Provider } from "oidc-provider";
+import { Provider } from "npm:oidc-provider@9.13.3";
 
 export const TOKEN_PATH = "/auth/realms/api-catalog/protocol/openid-connect/token";
 
