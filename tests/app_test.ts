@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
+import type { Log } from "../src/log.ts";
 import { samplesOf, settle, startProgram, sumOf } from "./fakes/program.ts";
 
 const OPENMETRICS = { accept: "application/openmetrics-text; version=1.0.0" };
@@ -29,6 +30,15 @@ function checkAccount(exposition: string): void {
   assertEquals(failures, failed, shown);
   assertEquals(durations, succeeded + failed, shown);
   assertEquals(tracked, created - dismissed, shown);
+}
+
+/** Makes the next line of information throw, in the middle of a task's settlement. */
+function breakNextLine(log: Log): void {
+  const { info } = log;
+  log.info = () => {
+    log.info = info;
+    throw new Error("broken on purpose");
+  };
 }
 
 const step = fc.oneof(
@@ -222,11 +232,7 @@ Deno.test("the table comes with the first settled task, then every interval, the
 
 Deno.test("a broken invariant ends the probe with 70 instead of letting it live on", async () => {
   const { transport, exitCode, logged, ground } = await startProgram();
-  const { info } = ground.log;
-  ground.log.info = () => {
-    ground.log.info = info;
-    throw new Error("broken on purpose");
-  };
+  breakNextLine(ground.log);
   transport.open[0].succeed();
   await settle();
   assertEquals(await exitCode, 70);
@@ -269,11 +275,7 @@ Deno.test("what breaks while the probe stops is not passed over", async () => {
   const { transport, stop, exitCode, logged, ground } = await startProgram();
   stop();
   await settle();
-  const { info } = ground.log;
-  ground.log.info = () => {
-    ground.log.info = info;
-    throw new Error("broken on purpose");
-  };
+  breakNextLine(ground.log);
   transport.open[0].succeed();
   await settle();
   assertEquals(await exitCode, 70);
