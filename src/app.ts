@@ -252,7 +252,7 @@ export async function runOnce(
     stdout.write(tableFor(config, view, ground, backlog));
   }
   if (signal.aborted) return exitCodeOfSignal(signal);
-  return exitCodeOf([...failures]);
+  return exitCodeOf(failures);
 
   async function probeTimes(datasetId: string, i: number): Promise<void> {
     const intervalMs = config.taskIntervalSeconds * 1e3;

@@ -1,7 +1,7 @@
 import type { Config } from "./config.ts";
 import { exitCodeOf, exitCodeOfSignal } from "./exit_code.ts";
 import type { Ground } from "./ground.ts";
-import { OkdataError, oneLine, reasonOf } from "./okdata/errors.ts";
+import { explain, OkdataError, oneLine, reasonOf } from "./okdata/errors.ts";
 import type { Token } from "./okdata/oauth.ts";
 import { connect } from "./platform.ts";
 import type { Journey, Reason } from "./task.ts";
@@ -76,7 +76,7 @@ export async function check(
     try {
       return (await resolve(host)).join(", ");
     } catch (error) {
-      const cause = new OkdataError("dns", error instanceof Error ? error.message : String(error));
+      const cause = new OkdataError("dns", explain(error));
       // Without the provider there is no token, whatever the cause.
       throw host === apiHost ? cause : new OkdataError("auth", cause.message, undefined, { cause });
     }

@@ -53,8 +53,8 @@ const CODE_BY_REASON: Record<Reason, number> = {
 };
 
 /** Exit code of a one-off run: 0 without failures, 1 when they need different codes. */
-export function exitCodeOf(failures: readonly Reason[]): number {
-  const codes = new Set(failures.map((reason) => CODE_BY_REASON[reason]));
+export function exitCodeOf(failures: Iterable<Reason>): number {
+  const codes = new Set(Array.from(failures, (reason) => CODE_BY_REASON[reason]));
   if (codes.size === 0) return EXIT.ok;
   return codes.size === 1 ? [...codes][0] : EXIT.failed;
 }

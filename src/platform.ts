@@ -3,7 +3,7 @@ import type { Config } from "./config.ts";
 import type { Ground } from "./ground.ts";
 import { createClient, type GetDataset } from "./okdata/client.ts";
 import { createTokenFetcher } from "./okdata/oauth.ts";
-import type { Marks } from "./okdata/phases.ts";
+import { newMarks } from "./okdata/phases.ts";
 import { createRedactor } from "./okdata/redact.ts";
 import { createTokenSource, type TokenResult, type TokenSource } from "./okdata/token.ts";
 import type { Exchange } from "./okdata/transport.ts";
@@ -89,7 +89,7 @@ export function connect(
       onAttempt,
     }),
     async beat(url, beatSignal) {
-      const marks: Marks = { startMs: clock.monotonic(), named: false, secure: false };
+      const marks = newMarks(clock.monotonic());
       const headers = { "user-agent": USER_AGENT };
       const { status } = await within(
         clock,

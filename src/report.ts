@@ -99,7 +99,7 @@ export function tableOf(
   return `\n${heading}\n${table}\n`;
 }
 
-/** An error with its stack, on one line of the log. */
+/** An error with its stack, for the log: several lines where that is text. */
 export function inspectError(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }

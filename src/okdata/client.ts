@@ -1,9 +1,9 @@
+import { concat } from "@std/bytes/concat";
 import { type Clock, sleep, within } from "../clock.ts";
 import type { Random } from "../random.ts";
 import { type Attempt, type Journey, secondsBetween } from "../task.ts";
-import { concat } from "@std/bytes/concat";
 import { explain, OkdataError, reasonOf, reasonOfStatus } from "./errors.ts";
-import { type Marks, phasesOf } from "./phases.ts";
+import { type Marks, newMarks, phasesOf } from "./phases.ts";
 import type { Redact } from "./redact.ts";
 import { checkDataset, decoded, excerpt } from "./reply.ts";
 import { isRetried, parseRetryAfterMs, retryDelayMs } from "./retry.ts";
@@ -99,8 +99,7 @@ async function attempt(
 ): Promise<OkdataError | null> {
   const { clock, exchange, redact, requestTimeoutMs, onAttempt } = options;
   const { datasetId, journey } = request;
-  const marks: Marks = { startMs: clock.monotonic(), named: false, secure: false };
-  let status: number | null = null;
+  const marks = newMarks(clock.monotonic());
   let failure: OkdataError | null = null;
   try {
     const reply = await within(
@@ -116,17 +115,15 @@ async function attempt(
         return new OkdataError("timeout", `no full answer ${limit}`);
       },
     );
-    status = reply.status;
     failure = await judge(reply, datasetId, clock.now(), redact);
   } catch (error) {
     if (signal.aborted) throw error;
-    status = marks.answer?.status ?? null;
     failure = brokenOff(error, marks, redact);
   }
   const endMs = clock.monotonic();
   journey.phases = { ...journey.phases, ...phasesOf(marks, endMs) };
   const made: Attempt = {
-    status,
+    status: failure === null ? 200 : failure.reply?.status ?? null,
     reason: failure && failure.reason,
     durationSeconds: secondsBetween(marks.startMs, endMs),
   };
@@ -186,6 +183,5 @@ function brokenOff(error: unknown, { answer }: Marks, redact: Redact): OkdataErr
     body: excerpt(concat(answer.chunks), redact),
     retryAfterMs: null,
   };
-  const message = error instanceof OkdataError ? error.message : explain(error);
-  return new OkdataError(reasonOf(error), redact(message), reply, { cause: error });
+  return new OkdataError(reasonOf(error), redact(explain(error)), reply, { cause: error });
 }

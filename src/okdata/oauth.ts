@@ -1,6 +1,7 @@
 import * as oauth from "oauth4webapi";
 import { type Clock, within } from "../clock.ts";
 import { explain, OkdataError, reasonOfStatus } from "./errors.ts";
+import { newMarks } from "./phases.ts";
 import type { Redact } from "./redact.ts";
 import type { Exchange } from "./transport.ts";
 
@@ -43,7 +44,7 @@ export function createTokenFetcher(options: OauthOptions): FetchToken {
       method: "POST",
       headers: { ...request.headers, "user-agent": userAgent },
       body: String(request.body),
-    }, { signal, marks: { startMs: clock.monotonic(), named: false, secure: false } });
+    }, { signal, marks: newMarks(clock.monotonic()) });
     const contentType = String(headers["content-type"] ?? "");
     // A `Response` cannot be made of a status outside this range.
     const shown = status >= 200 && status <= 599 ? status : 599;

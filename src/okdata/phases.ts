@@ -16,6 +16,11 @@ export type Marks = {
   certificateExpiresMs?: number;
 };
 
+/** The marks of an exchange that starts at this monotonic instant; the transport sets the others. */
+export function newMarks(startMs: number): Marks {
+  return { startMs, named: false, secure: false };
+}
+
 /**
  * Seconds spent in each phase up to `endMs`. The phase that the end fell into counts up to there, so
  * that the phases of a failure add up to its duration too; later ones are left out.

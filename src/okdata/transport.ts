@@ -44,7 +44,7 @@ export function createTransport(clock: Clock, lookup: Lookup = dns.lookup): Exch
   return ({ url, method, headers, body }, { signal, marks }) =>
     new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      marks.named = net.isIP(url.hostname.replace(/^\[|\]$/g, "")) === 0;
+      marks.named = net.isIP(withoutBrackets(url.hostname)) === 0;
       marks.secure = url.protocol === "https:";
       const { request: send } = marks.secure ? https : http;
       const agent = agents[marks.secure ? "https:" : "http:"];
@@ -90,8 +90,13 @@ export function createTransport(clock: Clock, lookup: Lookup = dns.lookup): Exch
 
 /** The addresses of a name, as a connection would find them; rejects when it has none. */
 export async function resolveName(hostname: string): Promise<string[]> {
-  const found = await dns.promises.lookup(hostname.replace(/^\[|\]$/g, ""), { all: true });
+  const found = await dns.promises.lookup(withoutBrackets(hostname), { all: true });
   return found.map(({ address }) => address);
+}
+
+/** An IPv6 address as resolvers and sockets write it, not as URLs do; other names as they are. */
+function withoutBrackets(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, "");
 }
 
 /** What an exchange is rejected with when the body exceeds the bound, packed or unpacked. */
