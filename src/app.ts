@@ -40,6 +40,7 @@ export async function serve(
     clock,
     appId: config.appId,
     datasetIds: config.datasetIds,
+    latencyObjectiveSeconds: config.sloLatencySeconds,
     build: { version: VERSION, ...ground.build },
     startTimeSeconds: clock.now() / 1e3,
     read: () => ({

@@ -184,6 +184,22 @@ export const SETTINGS = {
       "an http:// or https:// URL",
     ),
   },
+  sloAvailability: {
+    env: "SLO_AVAILABILITY",
+    flag: "slo-availability",
+    group: "Objectives",
+    help: "share of tasks that must succeed, and fast",
+    default: "0.999",
+    schema: number("a share between 0 and 1, such as 0.999", Number.MIN_VALUE, 1 - Number.EPSILON),
+  },
+  sloLatencySeconds: {
+    env: "SLO_LATENCY_SECONDS",
+    flag: "slo-latency",
+    group: "Objectives",
+    help: "seconds within which a success is fast",
+    default: "1",
+    schema: seconds,
+  },
   appId: {
     env: "APP_ID",
     flag: "app-id",
@@ -299,9 +315,14 @@ const PLATFORM = {
 
 /**
  * Reads the configuration: flags win over the environment, the environment over the defaults.
- * `newAppId` names a probe that was given no name.
+ * `newAppId` names a probe that was given no name. What only probing needs may be missing where
+ * `probes` is false.
  */
-export function configure(input: Input, newAppId: () => string): Configured {
+export function configure(
+  input: Input,
+  newAppId: () => string,
+  { probes = true }: { probes?: boolean } = {},
+): Configured {
   const problems: string[] = [];
   const values = Object.fromEntries(
     Object.entries(SETTINGS).map(([key, setting]: [string, Setting]) => {
@@ -319,7 +340,7 @@ export function configure(input: Input, newAppId: () => string): Configured {
   ) as Values;
 
   const isGiven = (key: Key) => given(SETTINGS[key], input).text !== undefined;
-  problems.unshift(...missing(values.localServicesOnly, isGiven));
+  if (probes) problems.unshift(...missing(values.localServicesOnly, isGiven));
   if (problems.length > 0) return { ok: false, problems };
 
   const { datasetIds = [], appId = newAppId() } = values;

@@ -10,11 +10,17 @@ class CostlyClock extends FakeClock {
   }
 }
 
-function metricsOf(datasets: number, clock = new FakeClock(), check = () => {}) {
+function metricsOf(
+  datasets: number,
+  clock = new FakeClock(),
+  check = () => {},
+  latencyObjectiveSeconds = 1,
+) {
   return new Metrics({
     clock,
     appId: "00000000",
     datasetIds: Array.from({ length: datasets }, (_, i) => `dataset-${i}`),
+    latencyObjectiveSeconds,
     build: { version: "0", deno: "0", target: "test" },
     startTimeSeconds: 0,
     read: () => (check(), {
@@ -76,4 +82,18 @@ Deno.test("a reading that fails once fails one scrape, not all that follow", asy
   metrics.created("dataset-0");
   const { body } = await metrics.render("text");
   assert(body.includes('probe_tasks_created_total{app_id="00000000",dataset_id="dataset-0"} 1'));
+});
+
+Deno.test("durations are told apart at the objective, wherever it lies", async () => {
+  const bounds = async (objectiveSeconds: number) => {
+    const metrics = metricsOf(1, new FakeClock(), () => {}, objectiveSeconds);
+    const { body } = await metrics.render("text");
+    const line = /^probe_task_duration_seconds_bucket\{le="([^"]+)".*outcome="succeeded"/gm;
+    return [...body.matchAll(line)].map(([, bound]) => Number(bound.replace("+Inf", "Infinity")));
+  };
+  const usual = await bounds(1);
+  for (const objectiveSeconds of [0.001, 0.8, 12, 3600]) {
+    const expected = [...usual, objectiveSeconds].sort((a, b) => a - b);
+    assertEquals(await bounds(objectiveSeconds), expected);
+  }
 });

@@ -1,6 +1,7 @@
 import { systemClock } from "../src/clock.ts";
 import { assert, assertEquals } from "@std/assert";
-import { CATALOGUE, Metrics } from "../src/metrics.ts";
+import { CATALOGUE } from "../src/catalogue.ts";
+import { Metrics } from "../src/metrics.ts";
 import { createServer } from "../src/server.ts";
 import { PHASES, REASONS, settledMs, type SettledTask } from "../src/task.ts";
 import { eventually, startLoop } from "./e2e/program.ts";
@@ -442,6 +443,7 @@ function newMetrics(): Metrics {
     clock: systemClock,
     appId: APP_ID,
     datasetIds: DATASETS,
+    latencyObjectiveSeconds: 1,
     build: { version: "1.2.3", deno: "2.9.6", target: "x86_64-unknown-linux-gnu" },
     startTimeSeconds: 1_795_000_000,
     read: () => ({

@@ -65,6 +65,7 @@ function serverWith(tracked: number): Server {
     clock: systemClock,
     appId: "0a1b2c3d",
     datasetIds: ["abc123"],
+    latencyObjectiveSeconds: 1,
     build: { version: "0.1.0", deno: Deno.version.deno, target: Deno.build.target },
     startTimeSeconds: Date.now() / 1e3,
     read: () => ({

@@ -68,6 +68,8 @@ const VALUES: Record<Key, [variable: string, flag: string]> = {
   host: ["127.0.0.1", "::1"],
   port: ["1", "65535"],
   heartbeatUrl: ["https://variable.example/s3cret", "https://flag.example/s3cret"],
+  sloAvailability: ["0.99", "0.99999"],
+  sloLatencySeconds: ["0.3", "12"],
   appId: ["it's a probe", "north-1"],
   logLevel: ["DEBUG", "error"],
   logFormat: ["Text", "json"],
