@@ -12,6 +12,7 @@ import { createTransport, resolveName } from "./src/okdata/transport.ts";
 import { createOutput } from "./src/output.ts";
 import { readSecretFile } from "./src/platform.ts";
 import { systemRandom } from "./src/random.ts";
+import { healthcheck, RemoteError } from "./src/remote.ts";
 import { plainTrace, spanTrace } from "./src/tracing.ts";
 import { VERSION } from "./src/version.ts";
 
@@ -30,15 +31,30 @@ async function run(args: string[]): Promise<number> {
   if (command.name === "version") return print(`dataplatform-probe ${VERSION}\n`);
 
   const input = { flags, env: (name: string) => Deno.env.get(name) };
-  const configured = configure(input, () => systemRandom.hex(4));
+  const probes = !["rules", "dashboard", "healthcheck"].includes(command.name);
+  const configured = configure(input, () => systemRandom.hex(4), { probes });
   if (!configured.ok) problems.push(...configured.problems);
   if (!configured.ok || problems.length > 0) return refuse(problems);
   if (command.name === "print-config") return print(describe(input, configured.config));
 
   const { config } = configured;
+  const objectives = {
+    taskIntervalSeconds: config.taskIntervalSeconds,
+    availability: config.sloAvailability,
+    latencySeconds: config.sloLatencySeconds,
+  };
+  // Loaded where they are asked for: the main loop starts sooner without them.
+  if (command.name === "rules") {
+    const { rulesAsYaml } = await import("./src/rules.ts");
+    return print(rulesAsYaml(objectives));
+  }
+  if (command.name === "dashboard") {
+    const { dashboard } = await import("./src/dashboard.ts");
+    return print(JSON.stringify(dashboard(objectives), null, 2) + "\n");
+  }
   // The main loop must not wait for whoever reads its tables.
   if (command.name === "serve") stdout = createOutput(Deno.stdout);
-  const secretProblem = await secretFileProblem(config);
+  const secretProblem = probes && await secretFileProblem(config);
   if (secretProblem) return refuse([secretProblem]);
   const watched = Deno.stderr.isTerminal();
   const ground: Ground = {
@@ -67,10 +83,12 @@ async function run(args: string[]): Promise<number> {
   const signal = stopSignal();
   try {
     if (command.name === "check") return await check(config, view, ground, signal);
+    if (command.name === "healthcheck") return await healthcheck(config, ground, signal);
     if (command.name === "run") return await runOnce(config, view, command, ground, signal);
     return await serve(config, view, ground, signal);
   } catch (error) {
     if (error instanceof PortError) return refuse([error.message]);
+    if (error instanceof RemoteError) return refuse([error.message], error.exitCode);
     throw error;
   }
 }
@@ -91,9 +109,9 @@ function print(text: string): number {
   return EXIT.ok;
 }
 
-function refuse(problems: string[]): number {
+function refuse(problems: string[], exitCode: number = EXIT.usage): number {
   stderr.write(problems.map((problem) => `dataplatform-probe: ${problem}\n`).join(""));
-  return EXIT.usage;
+  return exitCode;
 }
 
 /**

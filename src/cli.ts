@@ -6,7 +6,7 @@ import { count, quote, SETTINGS } from "./config.ts";
 export type Command =
   | { name: "serve" }
   | { name: "run"; count: number; json: boolean }
-  | { name: "check" | "print-config" | "help" | "version" };
+  | { name: "check" | "healthcheck" | "rules" | "dashboard" | "print-config" | "help" | "version" };
 
 /** How tasks are shown. */
 export type View = { table: boolean; rows: number; utc: boolean };
@@ -20,6 +20,12 @@ export type CommandLine = {
   problems: string[];
 };
 
+/** What the program does besides probing, asked for by a word. */
+export const COMMANDS = {
+  rules: "print Prometheus rules, in YAML",
+  dashboard: "print a Grafana dashboard, in JSON",
+};
+
 /** Flags without a value. */
 export const SWITCHES = {
   table: "print the tracked tasks, now and then",
@@ -27,6 +33,7 @@ export const SWITCHES = {
   json: "one JSON document instead of lines",
   utc: "times in UTC",
   check: "tell what works and what does not, then exit",
+  healthcheck: "ask the probe that runs here whether it is well",
   "print-config": "print the settings and their sources, then exit",
   help: "print this text, then exit",
   version: "print the version, then exit",
@@ -63,10 +70,13 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       return false;
     },
   });
-  for (const word of given._ as unknown[]) {
-    // An empty value of a flag ends up here too, and is reported with its flag.
-    if (word === "") continue;
-    problems.push(`${legible(String(word))}: expected only flags; a value follows its flag`);
+  // An empty value of a flag ends up among the words too, and is reported with its flag.
+  const words = (given._ as unknown[]).map(String).filter((word) => word !== "");
+  for (const word of words.filter((each) => !isCommand(each))) {
+    problems.push(
+      `${legible(word)}: expected ${Object.keys(COMMANDS).join(", ")} or a flag; ` +
+        "a value follows its flag",
+    );
   }
   for (const name of known) {
     const isMeant = (arg: string) => arg === `--${name}` || arg.startsWith(`--${name}=`);
@@ -99,8 +109,14 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const rows = counted("rows", 20);
   const number = counted("count", 1);
 
+  const asked = [
+    ...words.filter(isCommand),
+    ...["check", "healthcheck", "once", "count"].filter((name) => given[name]).map((name) =>
+      `--${name}`
+    ),
+  ];
+  for (const other of asked.slice(1)) problems.push(`${asked[0]}: not together with ${other}`);
   const oneOff = given.once || given.count !== undefined;
-  if (given.once && given.count !== undefined) problems.push("--once: not together with --count");
   if (given.json && given.table) problems.push("--json: not together with --table");
   if (given.json && !oneOff) problems.push("--json: only together with --once or --count");
 
@@ -108,10 +124,14 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     ? { name: "help" }
     : given.version
     ? { name: "version" }
-    : given.check
-    ? { name: "check" }
     : given["print-config"]
     ? { name: "print-config" }
+    : given.check
+    ? { name: "check" }
+    : given.healthcheck
+    ? { name: "healthcheck" }
+    : words.some(isCommand)
+    ? { name: words.find(isCommand)! }
     : oneOff
     ? { name: "run", count: number, json: given.json === true }
     : { name: "serve" };
@@ -146,6 +166,9 @@ export function usage(): string {
     row("dataplatform-probe", "probe until SIGINT or SIGTERM"),
     row("dataplatform-probe --once", "probe once: exit code 0 when all is well"),
     "",
+    "Commands:",
+    ...Object.entries(COMMANDS).map(([name, help]) => row(name, help)),
+    "",
     "Runs:",
     ...Object.entries(SWITCHES).map(([name, help]) => row(`--${name}`, help)),
     ...Object.entries(VALUES).map(([name, { value, help }]) => row(`--${name} ${value}`, help)),
@@ -159,6 +182,10 @@ export function usage(): string {
 /** A word as it was typed, unless it would write to the terminal. */
 function legible(word: string): string {
   return /^[\x21-\x7e]{1,80}$/.test(word) ? word : quote(word);
+}
+
+function isCommand(word: string): word is keyof typeof COMMANDS {
+  return Object.hasOwn(COMMANDS, word);
 }
 
 function row(left: string, right: string): string {

@@ -1,0 +1,52 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { run, startLoop, test } from "./program.ts";
+import { startServer } from "./targets.ts";
+
+/** Asks the probe at this address for its health, with nothing else configured. */
+function healthOf(url: string, env: Record<string, string> = {}) {
+  return run({ args: ["--healthcheck"], env: { PORT: new URL(url).port, ...env } });
+}
+
+test("--healthcheck says that a running probe is well, without its other settings", async () => {
+  await using program = await startLoop({ env: { OKDATA_API_URL: "http://127.0.0.1:9/none" } });
+  for (const host of ["", "0.0.0.0", "127.0.0.1", "localhost"]) {
+    assertEquals(await healthOf(program.url, { HOST: host }), {
+      ...{ code: 0, signal: null },
+      ...{ stdout: "ok\n", stderr: "" },
+    });
+  }
+});
+
+const ANSWERS: [what: string, answer: Response, code: number, says: string][] = [
+  [
+    "a probe whose loop stands still",
+    Response.json({ status: "stalled", loops: ["probe"] }, { status: 503 }),
+    1,
+    "stalled: probe",
+  ],
+  ["a probe that wants credentials", Response.json({}, { status: 401 }), 3, "refuses with 401"],
+  ["a page", new Response("<h1>Hello</h1>"), 6, "is not this probe"],
+  ["another service's JSON", Response.json({ status: "UP" }), 6, "is not this probe"],
+  ["a redirect", Response.redirect("http://other.example/"), 6, "(302) is not this probe"],
+];
+
+for (const [what, answer, code, says] of ANSWERS) {
+  test(`--healthcheck, where it meets ${what}, ends with ${code}`, async () => {
+    await using server = startServer(() => answer.clone());
+    const ended = await healthOf(server.url);
+    assertEquals(ended.code, code);
+    assertStringIncludes(ended.stdout + ended.stderr, says);
+  });
+}
+
+test("--healthcheck, where nobody listens, ends with 5", async () => {
+  const { port } = new URL(await closedUrl());
+  const { code, stderr } = await run({ args: ["--healthcheck"], env: { PORT: port } });
+  assertEquals(code, 5);
+  assertStringIncludes(stderr, `no probe answers at http://127.0.0.1:${port}`);
+});
+
+async function closedUrl(): Promise<string> {
+  await using server = startServer(() => new Response());
+  return server.url;
+}
