@@ -49,7 +49,8 @@ await run(Deno.env.get("DENO_242") ?? Deno.execPath(), [
 
 const { os, arch } = Deno.build;
 if (!target || (target.startsWith(arch) && target.includes(os))) {
-  const { code, stdout } = await new Deno.Command(`./${output}`, { args: ["--version"] }).output();
+  const executable = output.startsWith("/") ? output : `./${output}`;
+  const { code, stdout } = await new Deno.Command(executable, { args: ["--version"] }).output();
   const said = new TextDecoder().decode(stdout).trim();
   if (code !== 0 || said !== `dataplatform-probe ${VERSION}`) {
     console.error(`${output} --version failed with exit code ${code}: "${said}"`);

@@ -1,16 +1,22 @@
-/**
- * Writes the README's tables from the code, between their markers. With `--check` it writes nothing
- * and fails when they differ.
- */
-import { SWITCHES, VALUES } from "../src/cli.ts";
+/** The README's tables, which stand between markers and come from the code. */
+import { COMMANDS, SWITCHES, VALUES } from "../src/cli.ts";
 import measured from "../tests/bench/figures.json" with { type: "json" };
 import { SETTINGS } from "../src/config.ts";
 import { EXIT_CODES } from "../src/exit_code.ts";
-import { CATALOGUE } from "../src/metrics.ts";
+import type { Objectives } from "../src/objectives.ts";
+import { rules } from "../src/rules.ts";
+import { CATALOGUE } from "../src/catalogue.ts";
 
-const path = new URL("../README.md", import.meta.url);
+const TABLES: Record<string, () => string> = {
+  ...{ settings, commands, metrics, alerts, exitCodes, figures },
+};
 
-const TABLES: Record<string, () => string> = { settings, commands, metrics, exitCodes, figures };
+/** What the program's own defaults are. */
+export const OBJECTIVES: Objectives = {
+  taskIntervalSeconds: Number(SETTINGS.taskIntervalSeconds.default),
+  availability: Number(SETTINGS.sloAvailability.default),
+  latencySeconds: Number(SETTINGS.sloLatencySeconds.default),
+};
 
 function settings(): string {
   const rows = Object.values(SETTINGS).map((setting) => {
@@ -26,7 +32,8 @@ function settings(): string {
 }
 
 function commands(): string {
-  return table(["Flag", "Does"], [
+  return table(["Word or flag", "Does"], [
+    ...Object.entries(COMMANDS).map(([name, help]) => [code(name), help]),
     ...Object.entries(SWITCHES).map(([name, help]) => [code(`--${name}`), help]),
     ...Object.entries(VALUES).map(([name, { value, help }]) => [code(`--${name} ${value}`), help]),
   ]);
@@ -40,6 +47,16 @@ function metrics(): string {
     help,
   ]);
   return table(["Name", "Type", "Labels", "Description"], rows);
+}
+
+function alerts(): string {
+  const rows = rules(OBJECTIVES).groups
+    .flatMap((group) => group.rules)
+    .flatMap((rule) => "alert" in rule ? [rule] : [])
+    .map((
+      { alert, labels, annotations },
+    ) => [code(alert), labels.severity, annotations.description]);
+  return table(["Alert", "Severity", "Fires when"], rows);
 }
 
 function exitCodes(): string {
@@ -103,15 +120,4 @@ export function withTables(readme: string): string {
     if (from < 0 || to < from) throw new Error(`README.md: expected ${start} and ${end}`);
     return `${text.slice(0, from)}${start}\n\n${make()}\n\n${text.slice(to)}`;
   }, readme);
-}
-
-if (import.meta.main) {
-  const readme = await Deno.readTextFile(path);
-  const right = withTables(readme);
-  if (Deno.args.includes("--check")) {
-    if (right === readme) Deno.exit(0);
-    console.error("README.md: its tables differ from the code; run `deno task readme`");
-    Deno.exit(1);
-  }
-  await Deno.writeTextFile(path, right);
 }

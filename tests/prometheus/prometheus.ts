@@ -7,11 +7,18 @@ type Series = { metric: Record<string, string>; values: [seconds: number, value:
 
 const SCRAPE_INTERVAL = "500ms";
 
+export type PrometheusOptions = {
+  /** A file of rules, in YAML; they are evaluated as often as jobs are scraped. */
+  rules?: string;
+  /** Where alerts go, as `host:port`. */
+  alertmanager?: string;
+};
+
 /** A Prometheus of its own, with its data in a temporary folder, which scrapes these jobs. */
-export async function startPrometheus(jobs: readonly Job[]) {
+export async function startPrometheus(jobs: readonly Job[], options: PrometheusOptions = {}) {
   const folder = await Deno.makeTempDir({ prefix: "prometheus-" });
   try {
-    const prometheus = await startIn(folder, jobs);
+    const prometheus = await startIn(folder, jobs, options);
     return {
       ...prometheus,
       async [Symbol.asyncDispose]() {
@@ -25,17 +32,25 @@ export async function startPrometheus(jobs: readonly Job[]) {
   }
 }
 
-async function startIn(folder: string, jobs: readonly Job[]) {
-  await Deno.writeTextFile(`${folder}/prometheus.json`, configuration(jobs));
-  const child = new Deno.Command("prometheus", {
-    args: [
-      // JSON is YAML.
-      `--config.file=${folder}/prometheus.json`,
-      `--storage.tsdb.path=${folder}/data`,
-      "--web.listen-address=127.0.0.1:0",
-      "--enable-feature=exemplar-storage",
-      "--log.format=json",
-    ],
+async function startIn(folder: string, jobs: readonly Job[], options: PrometheusOptions) {
+  await Deno.writeTextFile(`${folder}/prometheus.json`, configuration(jobs, options));
+  await Deno.writeTextFile(`${folder}/rules.yaml`, options.rules ?? "");
+  const { url, stop } = await startServer("prometheus", [
+    // JSON is YAML.
+    `--config.file=${folder}/prometheus.json`,
+    `--storage.tsdb.path=${folder}/data`,
+    "--enable-feature=exemplar-storage",
+  ]);
+  return { ...client(url), stop };
+}
+
+/** A server of the Prometheus family on a free port, ready to answer. */
+export async function startServer(
+  command: string,
+  args: readonly string[],
+): Promise<{ url: string; stop: () => Promise<void> }> {
+  const child = new Deno.Command(command, {
+    args: [...args, "--web.listen-address=127.0.0.1:0", "--log.format=json"],
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -46,22 +61,26 @@ async function startIn(folder: string, jobs: readonly Job[]) {
   })();
 
   async function stop(): Promise<void> {
-    child.kill("SIGKILL");
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
     await Promise.all([child.status, logging]);
   }
 
   try {
-    const url = await eventually("Prometheus says where it listens", () => addressIn(log));
+    const url = await eventually(`${command} says where it listens`, () => addressIn(log));
     // It listens before it can answer.
-    await eventually("Prometheus is ready", async () => {
+    await eventually(`${command} is ready`, async () => {
       const response = await fetch(`${url}/-/ready`);
       await response.body?.cancel();
       return response.ok;
     });
-    return { ...client(url), stop };
+    return { url, stop };
   } catch (error) {
     await stop();
-    throw new Error(`Prometheus did not start: ${log}`, { cause: error });
+    throw new Error(`${command} did not start: ${log}`, { cause: error });
   }
 }
 
@@ -79,6 +98,10 @@ function client(url: string) {
     async stored(selector: string): Promise<Series[]> {
       return (await get("query", { query: `${selector}[1h]` })).result;
     },
+    /** What the expression gives now. */
+    async query(expression: string): Promise<{ metric: Record<string, string> }[]> {
+      return (await get("query", { query: expression })).result;
+    },
     /** The trace ids of the exemplars that it has stored. */
     async traceIds(selector: string): Promise<string[]> {
       const now = Date.now() / 1e3;
@@ -91,9 +114,19 @@ function client(url: string) {
   };
 }
 
-function configuration(jobs: readonly Job[]): string {
+function configuration(jobs: readonly Job[], { rules, alertmanager }: PrometheusOptions): string {
   return JSON.stringify({
-    global: { scrape_interval: SCRAPE_INTERVAL, scrape_timeout: SCRAPE_INTERVAL },
+    global: {
+      scrape_interval: SCRAPE_INTERVAL,
+      scrape_timeout: SCRAPE_INTERVAL,
+      evaluation_interval: SCRAPE_INTERVAL,
+    },
+    rule_files: rules === undefined ? [] : ["rules.yaml"],
+    alerting: {
+      alertmanagers: alertmanager === undefined
+        ? []
+        : [{ static_configs: [{ targets: [alertmanager] }] }],
+    },
     scrape_configs: jobs.map(({ name, address, path }) => ({
       job_name: name,
       metrics_path: path,

@@ -14,8 +14,10 @@ const onCi = Deno.env.get("CI") === "true";
 const python = await firstThatWorks(PYTHONS, ["-c", "import prometheus_client.openmetrics.parser"]);
 const promtool = await firstThatWorks(["promtool"], ["--version"]);
 const prometheus = await firstThatWorks(["prometheus"], ["--version"]);
+const alertmanager = await firstThatWorks(["prometheus-alertmanager"], ["--version"]);
 
 const missing = [
+  ...alertmanager ? [] : ["prometheus-alertmanager"],
   ...prometheus ? [] : ["prometheus"],
   ...promtool ? [] : ["promtool"],
   ...python ? [] : ["python3-prometheus-client"],
@@ -29,6 +31,8 @@ if (missing.length > 0 && !onCi) {
 /** Whether a test is left out: a tool is missing, and this is not CI, where none may be. */
 export const WITHOUT_PROMETHEUS = !onCi && prometheus === null;
 export const WITHOUT_PARSERS = !onCi && (promtool === null || python === null);
+export const WITHOUT_PROMTOOL = !onCi && promtool === null;
+export const WITHOUT_ALERTMANAGER = !onCi && (prometheus === null || alertmanager === null);
 
 /** Throws what `promtool check metrics` complains about in the text format. */
 export async function checkText(exposition: string): Promise<void> {
@@ -38,6 +42,42 @@ export async function checkText(exposition: string): Promise<void> {
 /** Throws what the strict OpenMetrics parser complains about; returns the number of samples it saw. */
 export async function checkOpenMetrics(exposition: string): Promise<number> {
   return Number(await runOn(exposition, python ?? PYTHONS[0], ["-c", PARSE_OPENMETRICS]));
+}
+
+/** Throws what `promtool check rules` complains about in a file of rules, its warnings included. */
+export async function checkRules(yaml: string): Promise<void> {
+  await inFolder({ "rules.yaml": yaml }, (folder) =>
+    runOn("", promtool ?? "promtool", [
+      ...["check", "rules", "--lint=all", "--lint-fatal"],
+      `${folder}/rules.yaml`,
+    ]));
+}
+
+/** Throws what is not as the unit tests of the rules say; both are YAML, of which JSON is a part. */
+export async function testRules(yaml: string, tests: object): Promise<void> {
+  const files = {
+    "rules.yaml": yaml,
+    "tests.json": JSON.stringify({ rule_files: ["rules.yaml"], ...tests }),
+  };
+  await inFolder(
+    files,
+    (folder) => runOn("", promtool ?? "promtool", ["test", "rules", `${folder}/tests.json`]),
+  );
+}
+
+async function inFolder(
+  files: Record<string, string>,
+  use: (folder: string) => Promise<unknown>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "rules-" });
+  try {
+    for (const [name, text] of Object.entries(files)) {
+      await Deno.writeTextFile(`${folder}/${name}`, text);
+    }
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
 /** Runs a command with this input and returns its output; throws unless it is content. */

@@ -1,0 +1,47 @@
+/**
+ * Writes every file that follows from the code: the README's tables, the Prometheus rules, the
+ * Grafana dashboard. With `--check` it writes nothing, names what differs, and fails.
+ */
+import { stringify } from "@std/yaml/stringify";
+import { dashboard } from "../src/dashboard.ts";
+import { rules, rulesAsYaml } from "../src/rules.ts";
+import { OBJECTIVES, withTables } from "./readme.ts";
+
+const root = new URL("..", import.meta.url);
+
+/** The files, and what each must hold given what it holds now. */
+const GENERATED: Record<string, (now: string) => string> = {
+  "README.md": withTables,
+  "local/prometheus/rules.yaml": () => rulesAsYaml(OBJECTIVES),
+  "local/grafana/dashboard.json": () => JSON.stringify(dashboard(OBJECTIVES), null, 2) + "\n",
+  "deploy/kubernetes/prometheus-rule.yaml": () =>
+    stringify({
+      apiVersion: "monitoring.coreos.com/v1",
+      kind: "PrometheusRule",
+      metadata: { name: "dataplatform-probe" },
+      spec: rules(OBJECTIVES),
+    }, { lineWidth: -1, useAnchors: false }),
+};
+
+/** The generated files that are not what the code says, with what they should be. */
+export async function stale(): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const [path, make] of Object.entries(GENERATED)) {
+    const now = await Deno.readTextFile(new URL(path, root)).catch(() => "");
+    const right = make(now);
+    if (right !== now) found.set(path, right);
+  }
+  return found;
+}
+
+if (import.meta.main) {
+  for (const [path, right] of await stale()) {
+    if (Deno.args.includes("--check")) {
+      console.error(`${path} differs from the code; run \`deno task generate\``);
+      Deno.exitCode = 1;
+    } else {
+      await Deno.writeTextFile(new URL(path, root), right);
+      console.log(`wrote ${path}`);
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { startServer } from "./prometheus.ts";
+
+/** An Alertmanager of its own, which tells the webhook of everything at once. */
+export async function startAlertmanager({ webhookUrl }: { webhookUrl: string }) {
+  const folder = await Deno.makeTempDir({ prefix: "alertmanager-" });
+  try {
+    // JSON is YAML.
+    await Deno.writeTextFile(`${folder}/alertmanager.json`, configuration(webhookUrl));
+    const { url, stop } = await startServer("prometheus-alertmanager", [
+      `--config.file=${folder}/alertmanager.json`,
+      `--storage.path=${folder}/data`,
+      // No peers, and no port for them.
+      "--cluster.listen-address=",
+    ]);
+    return {
+      /** As Prometheus wants it. */
+      address: new URL(url).host,
+      async [Symbol.asyncDispose]() {
+        await stop();
+        await Deno.remove(folder, { recursive: true });
+      },
+    };
+  } catch (error) {
+    await Deno.remove(folder, { recursive: true });
+    throw error;
+  }
+}
+
+function configuration(webhookUrl: string): string {
+  return JSON.stringify({
+    route: {
+      receiver: "webhook",
+      group_by: ["..."],
+      group_wait: "0s",
+      group_interval: "1s",
+      repeat_interval: "1h",
+    },
+    receivers: [{ name: "webhook", webhook_configs: [{ url: webhookUrl, send_resolved: true }] }],
+  });
+}
