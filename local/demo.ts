@@ -27,12 +27,17 @@ const children: Deno.ChildProcess[] = [];
 let stopping = false;
 
 /** Ends the one that was started last; its end brings the next, so that the probe goes first. */
-function stop(): void {
+function stop(signal: Deno.Signal = "SIGTERM"): void {
   stopping = true;
-  children.at(-1)?.kill("SIGTERM");
+  try {
+    children.at(-1)?.kill(signal);
+  } catch {
+    // It has just ended by itself, which brings the next.
+  }
 }
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  Deno.addSignalListener(signal, () => stopping || stop());
+  // The probe knows what a second signal means, and that one may come twice.
+  Deno.addSignalListener(signal, () => stop(signal === "SIGHUP" ? "SIGTERM" : signal));
 }
 
 /** Either one ending takes the other with it: half a demo would only mislead. */
@@ -47,7 +52,8 @@ async function follow(child: Deno.ChildProcess): Promise<number> {
 /** Whether there is an answer where the emulator answers. */
 async function isAnswering(): Promise<boolean> {
   try {
-    await (await fetch(`${emulatorUrl}/heartbeat`)).body?.cancel();
+    const signal = AbortSignal.timeout(1_000);
+    await (await fetch(`${emulatorUrl}/heartbeat`, { signal })).body?.cancel();
     return true;
   } catch {
     return false;
@@ -57,11 +63,12 @@ async function isAnswering(): Promise<boolean> {
 if (await isAnswering()) {
   console.error(
     `Something answers at ${emulatorUrl} already: \`deno task stop\` ends what \`deno task run\` ` +
-      "has started, and HTTP_SERVER_PORT names another port.",
+      "has started, and HTTP_SERVER_PORT and PORT name other ports.",
   );
   Deno.exit(2);
 }
 
+if (stopping) Deno.exit(130);
 const ended = [
   follow(startDeno(["--allow-net", "--allow-env", "local/http_server/http_server.ts"])),
 ];

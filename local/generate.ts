@@ -20,7 +20,7 @@ const GENERATED: Record<string, (now: string) => string> = {
       kind: "PrometheusRule",
       metadata: { name: "dataplatform-probe" },
       spec: rules(OBJECTIVES),
-    }, { lineWidth: -1, useAnchors: false }),
+    }, { lineWidth: -1 }),
 };
 
 /** The generated files that are not what the code says, with what they should be. */

@@ -28,6 +28,7 @@ export const SERVICES = {
 };
 
 const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 
 type Child = { env?: Record<string, string>; stdout?: "inherit" | "null" };
@@ -88,8 +89,7 @@ async function engineProblem(): Promise<string | undefined> {
   for (const args of [["info"], ["compose", "version"]]) {
     const problem = await problemOf("docker", args);
     if (problem === undefined) continue;
-    return `No Docker engine with Compose here (${problem}). ` +
-      "`deno task demo` needs none: the emulator and the probe alone.";
+    return `No Docker engine with Compose here (${problem}).`;
   }
 }
 
@@ -112,6 +112,10 @@ async function runBeside(
   env: Record<string, string>,
   flags: string[],
 ): Promise<number> {
+  const port = Deno.env.get("PORT") || "8000";
+  if (port !== "8000" || flags.some((flag) => /^--(port|host)\b/.test(flag))) {
+    console.error("Prometheus looks for the probe at port 8000 of this machine, and nowhere else.");
+  }
   const sequence = new Sequence();
   // What the probe would refuse is better known before the services are downloaded.
   const checked = await sequence.run(() =>
@@ -131,7 +135,7 @@ async function runBeside(
   }
   console.error(`
 ${services.map((service) => SERVICES[service]).join("\n")}
-Probe               http://localhost:${Deno.env.get("PORT") || "8000"}
+Probe               http://localhost:${port}
 Ctrl-C stops the probe, \`deno task stop\` the services; \`deno task down\` removes them.
 `);
   return await sequence.run(() => startProbe(flags, { env }));
@@ -140,7 +144,8 @@ Ctrl-C stops the probe, \`deno task stop\` the services; \`deno task down\` remo
 async function main([command, ...words]: string[]): Promise<number> {
   const problem = await engineProblem();
   if (problem) {
-    console.error(problem);
+    const offer = "`deno task demo` needs none: the emulator and the probe alone.";
+    console.error(/^run/.test(command ?? "") ? `${problem} ${offer}` : problem);
     return EXIT_FAILED;
   }
   const { emulator: _, ...others } = SERVICES;
@@ -161,7 +166,7 @@ async function main([command, ...words]: string[]): Promise<number> {
       );
     default:
       console.error("Expected run, run-dp, stop or down");
-      return 2;
+      return EXIT_USAGE;
   }
 }
 

@@ -52,6 +52,7 @@ export async function serve(
   const platform = connect(config, ground, tasks.signal, {
     onAttempt: attemptLog(config, log),
     onToken,
+    onTokenDropped: () => metrics.tokenExpires(clock.now()),
     onCertificate: (host, expiresMs) => metrics.certificateExpires(host, expiresMs),
   });
   const logTask = createTaskLog(log);

@@ -187,6 +187,7 @@ export type SkipCause = typeof SKIP_CAUSES[number];
 export const RESULTS = ["ok", "failed"] as const;
 export type Result = typeof RESULTS[number];
 
+/** What runs on a schedule. */
 export const LOOPS = ["probe", "prune"] as const;
 
 function ofDataset<C extends Catalogue>(catalogue: C): Record<keyof C, Definition> {

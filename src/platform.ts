@@ -14,6 +14,8 @@ import { VERSION } from "./version.ts";
 export type PlatformListeners = {
   onAttempt?: (task: { seqno: number; datasetId: string }, attempt: Attempt) => void;
   onToken?: (result: TokenResult) => void;
+  /** The platform has refused the token, so that it is given up before its end. */
+  onTokenDropped?: () => void;
   onCertificate?: (host: string, expiresMs: number) => void;
 };
 
@@ -32,7 +34,8 @@ export function connect(
   config: Config,
   { exchange, clock, random, readFile }: Pick<Ground, "exchange" | "clock" | "random" | "readFile">,
   signal: AbortSignal,
-  { onAttempt = () => {}, onToken = () => {}, onCertificate = () => {} }: PlatformListeners = {},
+  { onAttempt = () => {}, onToken = () => {}, onTokenDropped, onCertificate = () => {} }:
+    PlatformListeners = {},
 ): Platform {
   const { hide, hideToken, redact } = createRedactor();
   const requestTimeoutMs = config.requestTimeoutSeconds * 1e3;
@@ -69,6 +72,7 @@ export function connect(
         if (result.token) hideToken(result.token.value);
         onToken(result);
       },
+      onDrop: onTokenDropped,
     });
   }
 

@@ -6,8 +6,8 @@ import { explain } from "./okdata/errors.ts";
 import { newMarks } from "./okdata/phases.ts";
 import type { Reply } from "./okdata/transport.ts";
 
-/** How long a running probe is waited for: it answers from memory. */
-const PATIENCE_SECONDS = 5;
+/** How long a running probe is waited for: it answers from memory, and Docker waits for 5 s. */
+const PATIENCE_SECONDS = 3;
 
 /** A running probe could not be asked; the message says why, and the code is the program's. */
 export class RemoteError extends Error {
@@ -18,10 +18,19 @@ export class RemoteError extends Error {
   }
 }
 
-/** Where a probe that runs with this configuration is reached from the same machine. */
+/**
+ * Where a probe that runs with this configuration is reached from the same machine. Throws a
+ * `RemoteError` for an address that no URL can hold.
+ */
 export function ownUrl({ host, port }: { host: string; port: number }): URL {
-  const reached = { "0.0.0.0": "127.0.0.1", "::": "::1" }[host] ?? host;
-  return new URL(`http://${reached.includes(":") ? `[${reached}]` : reached}:${port}/`);
+  const written = `http://${host.includes(":") ? `[${host}]` : host}:${port}/`;
+  if (!URL.canParse(written)) {
+    throw new RemoteError(EXIT.usage, `HOST: expected an address without a zone, got "${host}"`);
+  }
+  const url = new URL(written);
+  // Who listens on every address is reached at the machine's own.
+  url.hostname = { "0.0.0.0": "127.0.0.1", "[::]": "[::1]" }[url.hostname] ?? url.hostname;
+  return url;
 }
 
 /**
@@ -30,10 +39,10 @@ export function ownUrl({ host, port }: { host: string; port: number }): URL {
  */
 export async function ask<T>(
   url: URL,
-  schema: z.ZodType<T>,
+  { schema, statuses }: { schema: z.ZodType<T>; statuses: readonly number[] },
   { exchange, clock }: Ground,
   signal: AbortSignal,
-): Promise<{ status: number; document: T }> {
+): Promise<T> {
   const marks = newMarks(clock.monotonic());
   const { origin } = url;
   let reply: Reply;
@@ -57,19 +66,19 @@ export async function ask<T>(
     );
   }
   const { data, success } = schema.safeParse(parsed(body));
-  if (!success) {
+  if (!success || !statuses.includes(status)) {
     throw new RemoteError(
       EXIT.invalidResponse,
       `what answers at ${origin} (${status}) is not this probe, or an older one`,
     );
   }
-  return { status, document: data };
+  return data;
 }
 
-const health = z.object({
-  status: z.enum(["ok", "stalled"]),
-  loops: z.string().array().optional(),
-});
+const health = z.discriminatedUnion("status", [
+  z.object({ status: z.literal("ok"), app_id: z.string() }),
+  z.object({ status: z.literal("stalled"), app_id: z.string(), loops: z.string().array() }),
+]);
 
 /** Asks the probe of this machine whether it is well; returns the exit code. */
 export async function healthcheck(
@@ -78,9 +87,10 @@ export async function healthcheck(
   signal: AbortSignal,
 ): Promise<number> {
   const url = new URL("healthz", ownUrl(config));
-  const { document: { status, loops } } = await ask(url, health, ground, signal);
-  ground.stdout.write(`${status}${loops ? `: ${loops.join(", ")}` : ""}\n`);
-  return status === "ok" ? EXIT.ok : EXIT.failed;
+  const document = await ask(url, { schema: health, statuses: [200, 503] }, ground, signal);
+  const isWell = document.status === "ok";
+  ground.stdout.write(isWell ? "ok\n" : `stalled: ${document.loops.join(", ")}\n`);
+  return isWell ? EXIT.ok : EXIT.failed;
 }
 
 function parsed(body: Uint8Array): unknown {

@@ -135,6 +135,7 @@ function timesFor(
     window: (count: number) => duration(count * shortestSeconds),
     /** So many minutes, which are shorter where the windows are. */
     minutes: (count: number) => duration(count * minuteSeconds),
+    hours: (count: number) => duration(count * 60 * minuteSeconds),
     /** So many seconds, which are shorter too. */
     seconds: (count: number) => count * minuteSeconds / 60,
     windowSeconds: (count: number) => count * shortestSeconds,
@@ -143,12 +144,15 @@ function timesFor(
   };
 }
 
-/** A duration as PromQL writes it, in the largest unit that needs no other. */
+/** A duration as PromQL writes it, such as `1h12m`. */
 function duration(seconds: number): string {
-  const milliseconds = Math.max(1, Math.round(seconds * 1e3));
   const units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1e3, ms: 1 };
-  const [unit, length] = Object.entries(units).find(([, each]) => milliseconds % each === 0)!;
-  return `${milliseconds / length}${unit}`;
+  let left = Math.max(1, Math.round(seconds * 1e3));
+  return Object.entries(units).map(([unit, length]) => {
+    const count = Math.floor(left / length);
+    left %= length;
+    return count > 0 ? `${count}${unit}` : "";
+  }).join("");
 }
 
 // -------------------------------------------------------------- objectives
@@ -263,12 +267,13 @@ and on (${DATASET}) (
       summary: `Every task of dataset {{ $labels.dataset_id }}${FROM} fails: {{ $labels.reason }}`,
       description: `all tasks of a dataset, at least three, have failed for ${outage}`,
       runbook: steps(
-        `First look at ${TASKS} of the probe: status, reason and the answer's body of each attempt.`,
+        `First look at ${TASKS} of the probe (\`up{job="${JOB}"}\` lists the addresses): status and ` +
+          "reason of each attempt, and the beginning of the last answer.",
         `Run ${CHECK}: it tries name, token and dataset in turn, and says what to do about the one ` +
           "that fails.",
         `\`sum by (dataset_id, reason) (increase(${failures.name}[${outage}]))\` shows whether ` +
-          "other datasets fail too: one alone is its own fault or its permissions', all of them " +
-          "are the platform's, or the token's when the reason is auth.",
+          "other datasets fail too. If only this one does, its ID or permissions are at fault; if " +
+          "all do: auth is the token, dns, connect and tls the network, anything else the platform.",
         "When only the platform can mend it, tell its team the reason and one `trace_id`.",
       ),
     },
@@ -293,8 +298,8 @@ function datasetFailsFromSeveralLocations(objectives: Objectives, times: Times):
         `more than half of a dataset's tasks in ${window}, at least three, have failed ` +
         "in two locations or more",
       runbook: steps(
-        "First look at the dashboard for this dataset: it is the platform that fails, not one " +
-          "probe or its network.",
+        "First look at the reason: auth and unauthorized are the client's secret or permissions, " +
+          "which all locations share; anything else is the platform, not one probe or its network.",
         `\`sum by (location, reason) (increase(${CATALOGUE.failures.name}` +
           `{dataset_id="{{ $labels.dataset_id }}"}[${window}]))\` shows whether all locations ` +
           "fail for the same reason.",
@@ -326,8 +331,10 @@ function burnAlert(
 )`;
   };
   const limits = burns.map((burn) =>
-    `${percent(thresholdOf(burn, objective))} in ${times.window(burn.long)} and in ` +
-    times.window(burn.short)
+    `${percent(thresholdOf(burn, objective))} in the last ${
+      times.window(burn.long)
+    } and still in ` +
+    `the last ${times.window(burn.short)}`
   );
   const speed = severity === "page" ? "Fast" : "Slowly";
   const { title, what } = objective;
@@ -338,8 +345,11 @@ function burnAlert(
     annotations: {
       summary:
         `The ${title.toLowerCase()} budget of dataset {{ $labels.dataset_id }}${FROM} burns ` +
-        `${speed.toLowerCase()}: {{ $value | humanizePercentage }} of its ${what}`,
-      description: `more than ${limits.join(", or ")}, at least three, of a dataset's ${what}`,
+        `${speed.toLowerCase()}: {{ $value | humanizePercentage }} of its ${what} in the last ` +
+        burns.map(({ long }) => times.window(long)).join(" or "),
+      description: `more than ${
+        limits.join(", or more than ")
+      }, at least three, of a dataset's ${what}`,
       runbook: title === "Availability"
         ? availabilityRunbook(times)
         : latencyRunbook(objectives, times),
@@ -360,7 +370,8 @@ function availabilityRunbook(times: Times): string {
     `{dataset_id="{{ $labels.dataset_id }}"}[${times.window(12)}]))`;
   return steps(
     `First look at the failures by reason: \`${reasons}\`, or the dashboard's panel of them.`,
-    `See ${TASKS} of the probe for what was answered, and whether failures come in bursts or evenly.`,
+    `See ${TASKS} of the probe for what was answered, and whether failures come in bursts or evenly; ` +
+      "when the last ones are old, it is over, and this ends by itself.",
     "unauthorized, not_found and auth are mended with credentials or permissions, rate_limited " +
       "with fewer requests; the other reasons are the platform's, or the network's between.",
     "Tell the platform's team the reason, since when, and one `trace_id`.",
@@ -445,22 +456,29 @@ function probeAlerts(times: Times): AlertingRule[] {
 function probeDown(times: Times): AlertingRule {
   return {
     alert: "ProbeDown",
-    expr: `up{job="${JOB}"} == 0\nor\nabsent(up{job="${JOB}"})`,
+    // A location whose probe is gone leaves no target behind that could be down.
+    expr: `up{job="${JOB}"} == 0
+or
+absent(up{job="${JOB}"})
+or
+group by (${LOCATION}) (max_over_time(up{job="${JOB}"}[${times.hours(24)}]))
+unless on (${LOCATION})
+group by (${LOCATION}) (up{job="${JOB}"})`,
     for: times.minutes(2),
     labels: { severity: "page" },
     annotations: {
       summary: "{{ if $labels.instance }}The probe at {{ $labels.instance }} cannot be scraped" +
-        `{{ else }}Prometheus knows of no probe: nothing is scraped as ${JOB}{{ end }}`,
-      description: `a probe could not be scraped, or there was none to scrape, for ${
-        times.minutes(2)
-      }`,
+        `{{ else }}Prometheus knows of no probe${FROM}: nothing is scraped as ${JOB}{{ end }}`,
+      description: "a probe could not be scraped, or there was none to scrape at all or in a " +
+        `location that had one in the last ${times.hours(24)}, for ${times.minutes(2)}`,
       runbook: steps(
         "First look at whether the probe runs: `systemctl status dataplatform-probe`, `kubectl get " +
           "pods` or `docker ps`, wherever it lives.",
-        "The end of its log says why it stopped; exit code 2 is a wrong setting, 70 a fault of its " +
-          "own.",
+        "The end of its log says why it stopped; exit code 2 is a wrong setting or a port in use, 70 " +
+          "a fault of its own.",
         "When it runs, ask `/healthz` from Prometheus' machine: address, port, firewall?",
-        `When no probe is known at all, look at Prometheus' page of targets for the job ${JOB}.`,
+        `When no probe is known, look at Prometheus' page of targets for the job ${JOB}; in a cluster ` +
+          "its pod may be pending. A location that was given up is forgotten within a day.",
       ),
     },
   };
@@ -563,8 +581,8 @@ function tokenRunbook(): string {
     "First look at the log of {{ $labels.instance }}: each failed request says what the identity " +
       "provider answered.",
     `Run ${CHECK} to see whether its name, its address or the credentials are at fault.`,
-    "A refused client (400, 401) has a wrong or expired secret: put the new one into " +
-      "OKDATA_CLIENT_SECRET_FILE, which needs no restart.",
+    "A refused client (400, 401) has a wrong or expired secret: put the new one where the old one " +
+      "is. The probe reads a secret's file anew; under systemd, or without a file, restart it.",
     "Anything else is the provider's; when the token has ended, all tasks fail with auth.",
   );
 }
@@ -582,9 +600,10 @@ function certificateNearExpiry(): AlertingRule {
         "{{ humanizeDuration $value }}{{ else }}has ended{{ end }}",
       description: `the certificate that a host shows ends within ${CERTIFICATE_DAYS} days`,
       runbook: steps(
-        `First look at the certificate: \`openssl s_client -connect {{ $labels.${host} }}:443 ` +
-          "</dev/null | openssl x509 -noout -dates -issuer\`.",
-        "Tell whoever runs that host; once it has ended, all tasks fail with tls.",
+        `First look at the certificate: \`openssl s_client -connect {{ $labels.${host} }} </dev/null ` +
+          "| openssl x509 -noout -dates -issuer\`, with `:443` where the host has no port.",
+        "Tell whoever runs that host; once it has ended, all tasks fail with tls, or with auth " +
+          "where it is the identity provider's.",
         "When that shows a newer one, some of its servers still show the old one.",
       ),
     },

@@ -59,8 +59,8 @@ export function createServer(options: ServerOptions): Hono {
   server.get("/healthz", (c) => {
     const stalled = stalledLoops();
     return stalled.length === 0
-      ? c.json({ status: "ok" })
-      : c.json({ status: "stalled", loops: stalled }, 503);
+      ? c.json({ status: "ok", app_id: appId })
+      : c.json({ status: "stalled", app_id: appId, loops: stalled }, 503);
   });
 
   server.get(

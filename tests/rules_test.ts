@@ -195,11 +195,11 @@ Deno.test("all times follow the shortest window, and the interval", () => {
   });
   assertEquals(windows({ ...OBJECTIVES, taskIntervalSeconds: 61 }).windows.split(" ")[0], "7m");
   assertEquals(windows({ ...OBJECTIVES, taskIntervalSeconds: 3600 }), {
-    windows: "6h 36h 3d 6d 18d 72d 216d 5m 2m",
+    windows: "6h 1d12h 3d 6d 18d 72d 216d 1d 5m 2m",
     waits: "2m 2m 30s",
   });
   assertEquals(windows({ ...OBJECTIVES, taskIntervalSeconds: 0.2 }, 5), {
-    windows: "5s 30s 1m 2m 6m 24m 72m 2s",
+    windows: "5s 30s 1m 2m 6m 24m 1h12m 2s",
     waits: "2s 2s 500ms",
   });
 });
@@ -381,8 +381,9 @@ const STORIES: Story[] = [
     const bad: Slot = title === "Latency" ? "slow" : "server_error";
     const what = title === "Latency" ? "successes took more than 1 s" : "tasks failed";
     const name = title.toLowerCase();
-    const summary = (speed: string, share: string) =>
-      `The ${name} budget of dataset a burns ${speed}: ${share} of its ${what}`;
+    const summary = (speed: string, share: string, windows: string) =>
+      `The ${name} budget of dataset a burns ${speed}: ${share} of its ${what} ` +
+      `in the last ${windows}`;
     const [burnsFast, burnsSlowly] = [fast({}, title), slowly({}, title)];
     return [
       {
@@ -395,8 +396,8 @@ const STORIES: Story[] = [
           one.now({ slot: oneIn(5, bad) });
           await world.pass(10);
           world.expect(
-            { ...burnsFast, summary: summary("fast", "3.333%") },
-            { ...burnsSlowly, summary: summary("slowly", "2.892%") },
+            { ...burnsFast, summary: summary("fast", "3.333%", "1h or 6h") },
+            { ...burnsSlowly, summary: summary("slowly", "2.892%", "1d or 3d") },
           );
           one.now("fast");
           await world.pass(25);
@@ -547,6 +548,26 @@ const STORIES: Story[] = [
       const summary = "Prometheus knows of no probe: nothing is scraped as dataplatform-probe";
       world.expect({ alert: "ProbeDown", labels: { job: JOB }, summary });
       world.start();
+      await world.pass(0.25);
+      world.expect();
+    },
+  },
+  {
+    name: "a location loses its probe, and others have theirs",
+    nearly: ["ProbeDown"],
+    async tell(world) {
+      const labels = { location: "bergen" };
+      const lost = world.start({ labels });
+      world.start({ labels: { location: "oslo" }, instance: "other:8000" });
+      await world.pass(5);
+      lost.vanish();
+      await world.pass(2);
+      world.expect();
+      await world.pass(0.5);
+      const summary = "Prometheus knows of no probe from bergen: " +
+        "nothing is scraped as dataplatform-probe";
+      world.expect({ alert: "ProbeDown", labels: { job: JOB, ...labels }, summary });
+      world.start({ labels });
       await world.pass(0.25);
       world.expect();
     },

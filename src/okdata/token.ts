@@ -26,6 +26,8 @@ export type TokenOptions = {
   signal: AbortSignal;
   /** Hears of each request to the provider. */
   onRequest: (result: TokenResult) => void;
+  /** Hears that the current token is given up, since the platform has refused it. */
+  onDrop?: () => void;
 };
 
 /** The part of its life after which a token is refreshed in the background. */
@@ -41,7 +43,7 @@ const SHORTEST_DROP_MS = 1_000;
  * unless the old token is still good.
  */
 export function createTokenSource(options: TokenOptions): TokenSource {
-  const { fetchToken, clock, signal, onRequest } = options;
+  const { fetchToken, clock, signal, onRequest, onDrop = () => {} } = options;
   let current: { value: string; endsMs: number } | null = null;
   let fetching: Promise<string> | null = null;
   let failure: OkdataError | null = null;
@@ -95,6 +97,7 @@ export function createTokenSource(options: TokenOptions): TokenSource {
       if (clock.monotonic() - droppedMs < SHORTEST_DROP_MS) return false;
       droppedMs = clock.monotonic();
       current = null;
+      onDrop();
       // An older failure says nothing of what the provider would answer now.
       failure = null;
       return true;

@@ -66,7 +66,7 @@ ENTRYPOINT ["docker-entrypoint.sh"]
     folder,
     deno,
   );
-  await images.build({ tag: "docker.io/denoland/deno:2.9.6", context: folder });
+  await images.build({ tag: `docker.io/denoland/deno:${Deno.version.deno}`, context: folder });
 }
 
 /** The packages of the program and the bundler, and what Deno 2.4.2 wants for its compilation. */

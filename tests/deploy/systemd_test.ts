@@ -88,7 +88,8 @@ Deno.test({
 
 Deno.test("the unit restarts what a restart can mend, and waits for tasks in flight", () => {
   assertEquals(valuesOf("Restart"), ["always"]);
-  assertEquals(valuesOf("RestartPreventExitStatus"), [String(EXIT.usage)]);
+  // A port that another process still has is refused with the code of a wrong configuration.
+  assertEquals(valuesOf("RestartPreventExitStatus"), []);
   assertGreater(parseInt(valuesOf("TimeoutStopSec")[0]), 8);
 });
 

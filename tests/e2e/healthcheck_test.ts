@@ -20,11 +20,19 @@ test("--healthcheck says that a running probe is well, without its other setting
 const ANSWERS: [what: string, answer: Response, code: number, says: string][] = [
   [
     "a probe whose loop stands still",
-    Response.json({ status: "stalled", loops: ["probe"] }, { status: 503 }),
+    Response.json({ status: "stalled", app_id: "0a1b2c3d", loops: ["probe"] }, { status: 503 }),
     1,
     "stalled: probe",
   ],
   ["a probe that wants credentials", Response.json({}, { status: 401 }), 3, "refuses with 401"],
+  ["a probe that forbids", Response.json({}, { status: 403 }), 3, "refuses with 403"],
+  ["another service that is well", Response.json({ status: "ok" }), 6, "is not this probe"],
+  [
+    "a failure that says ok",
+    Response.json({ status: "ok", app_id: "0a1b2c3d" }, { status: 500 }),
+    6,
+    "(500) is not this probe",
+  ],
   ["a page", new Response("<h1>Hello</h1>"), 6, "is not this probe"],
   ["another service's JSON", Response.json({ status: "UP" }), 6, "is not this probe"],
   ["a redirect", Response.redirect("http://other.example/"), 6, "(302) is not this probe"],
@@ -38,6 +46,41 @@ for (const [what, answer, code, says] of ANSWERS) {
     assertStringIncludes(ended.stdout + ended.stderr, says);
   });
 }
+
+test("--healthcheck, where nobody answers, ends with 5 after some seconds", async () => {
+  let answer = (_: Response) => {};
+  await using server = startServer(() => new Promise((resolve) => answer = resolve));
+  const { code, stderr } = await healthOf(server.url);
+  answer(new Response());
+  assertEquals(code, 5);
+  assertStringIncludes(stderr, "no answer within 3 s");
+});
+
+test("--healthcheck reaches a probe that listens on IPv6 alone", async () => {
+  for (const host of ["::1", "::", "::0"]) {
+    await using program = await startLoop({
+      env: { HOST: host, OKDATA_API_URL: "http://127.0.0.1:9/none" },
+    });
+    const { port } = new URL(program.url);
+    const { code, stdout } = await run({
+      args: ["--healthcheck"],
+      env: { HOST: host, PORT: port },
+    });
+    assertEquals({ code, stdout }, { code: 0, stdout: "ok\n" });
+  }
+});
+
+test("--healthcheck needs no secret, and refuses an address that no URL can hold", async () => {
+  await using program = await startLoop({ env: { OKDATA_API_URL: "http://127.0.0.1:9/none" } });
+  const well = await healthOf(program.url, { OKDATA_CLIENT_SECRET_FILE: "/nonexistent" });
+  assertEquals(well.code, 0, well.stderr);
+  const zoned = await run({ args: ["--healthcheck"], env: { HOST: "fe80::1%eth0" } });
+  assertEquals(zoned.code, 2);
+  assertStringIncludes(
+    zoned.stderr,
+    'HOST: expected an address without a zone, got "fe80::1%eth0"',
+  );
+});
 
 test("--healthcheck, where nobody listens, ends with 5", async () => {
   const { port } = new URL(await closedUrl());

@@ -178,9 +178,9 @@ Deno.test({
       const arrived = notifications().flatMap(({ alerts }) => alerts);
       return audible.every((labels) => arrived.some((alert) => isSame(alert.labels, labels)));
     });
-    // One group has one alert name, job and dataset.
+    // One page tells of all datasets that fail alike.
     for (const { groupLabels } of notifications()) {
-      assertEquals(Object.keys(groupLabels).sort(), ["alertname", "dataset_id", "job"]);
+      assertEquals(Object.keys(groupLabels).sort(), ["alertname", "job", "location"]);
     }
 
     await alertmanager.post([fails], new Date());

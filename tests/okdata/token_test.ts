@@ -14,6 +14,7 @@ function start() {
     clock,
     signal: stop.signal,
     onRequest: ({ token }) => results.push(token ? "ok" : "failed"),
+    onDrop: () => results.push("dropped"),
     fetchToken() {
       const answer = Promise.withResolvers<Token>();
       asked.push({ atMs: clock.monotonic(), answer });
@@ -98,7 +99,7 @@ Deno.test("the old token serves while the provider fails, until it ends", async 
 });
 
 Deno.test("a refused token is given up once a second at most", async () => {
-  const { clock, tokens, asked, give } = start();
+  const { clock, tokens, asked, results, give } = start();
   tokens.get();
   await give("one");
   assertEquals(tokens.drop("one"), true);
@@ -111,6 +112,7 @@ Deno.test("a refused token is given up once a second at most", async () => {
   assertEquals(await tokens.get(), "two");
   await clock.run(1);
   assertEquals(tokens.drop("two"), true);
+  assertEquals(results, ["ok", "dropped", "ok", "dropped"]);
 });
 
 Deno.test("a provider that gives tokens of no life is not asked in a burst", async () => {
