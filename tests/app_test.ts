@@ -191,7 +191,7 @@ Deno.test("health: 503 once the loop is overdue though HTTP still answers", asyn
   const response = await get("/healthz");
   assertEquals([response.status, await response.json()], [
     503,
-    { status: "stalled", loops: ["probe"] },
+    { status: "stalled", app_id: "00000000", loops: ["probe"] },
   ]);
 });
 

@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import { configure, VARIABLES } from "../../src/config.ts";
-import { EXIT } from "../../src/exit_code.ts";
 import {
   COMMAND,
   eventually,
