@@ -1,19 +1,31 @@
 import { Backlog } from "./backlog.ts";
+import type { SkipCause } from "./catalogue.ts";
 import type { View } from "./cli.ts";
 import { sleep } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { Events } from "./events.ts";
 import { EXIT, exitCodeOf, exitCodeOfSignal } from "./exit_code.ts";
 import type { Ground } from "./ground.ts";
 import { createHeartbeat } from "./heartbeat.ts";
+import { History } from "./history.ts";
 import type { Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { explain } from "./okdata/errors.ts";
 import type { TokenResult } from "./okdata/token.ts";
 import { connect, type PlatformListeners } from "./platform.ts";
 import { createProbe } from "./probe.ts";
-import { createTaskLog, inspectError, lineOf, logAttempt, logFailure, tableOf } from "./report.ts";
+import {
+  createTaskLog,
+  inspectError,
+  jsonText,
+  lineOf,
+  logAttempt,
+  logFailure,
+  tableOf,
+} from "./report.ts";
 import { every, isStalled, type Loop, type Tick } from "./schedule.ts";
 import { createServer } from "./server.ts";
+import { statusOf } from "./status.ts";
 import { DOCUMENT_VERSION, type Reason, settledMs, type SettledTask, taskToJson } from "./task.ts";
 import { VERSION } from "./version.ts";
 
@@ -33,6 +45,7 @@ export async function serve(
   const loops: Loop[] = [];
   const inFlight = new Set<Promise<void>>();
   const broken = Promise.withResolvers<void>();
+  const startedMs = clock.now();
   let exitCode: number = EXIT.ok;
 
   const backlog = new Backlog(config.maxTrackedTasks, (count) => metrics.dismissed(count));
@@ -42,13 +55,15 @@ export async function serve(
     datasetIds: config.datasetIds,
     latencyObjectiveSeconds: config.sloLatencySeconds,
     build: { version: VERSION, ...ground.build },
-    startTimeSeconds: clock.now() / 1e3,
+    startTimeSeconds: startedMs / 1e3,
     read: () => ({
       tracked: backlog.counts,
       oldestPendingAgeSeconds: oldestPendingAgeSeconds(),
       ...ground.usage(),
     }),
   });
+  const history = new History(config.datasetIds, startedMs, silenceMsFor(config));
+  const events = new Events(clock, { app_id: config.appId, version: VERSION });
   const platform = connect(config, ground, tasks.signal, {
     onAttempt: attemptLog(config, log),
     onToken,
@@ -63,6 +78,8 @@ export async function serve(
     onCreated: ({ datasetId }) => metrics.created(datasetId),
     onSettled(task, error) {
       metrics.settled(task, settledMs(task) ?? 0);
+      history.settled(task, clock.monotonic());
+      events.send("settled", () => taskToJson(task, config.appId));
       logTask(task, error);
       beat(task);
       startTable();
@@ -72,7 +89,14 @@ export async function serve(
     appId: config.appId,
     render: (format) => metrics.render(format),
     page: (query) => backlog.page(query),
-    stalledLoops: () => isDraining() ? [] : loops.filter(isStalled).map(({ name }) => name),
+    datasets: config.datasetIds.length,
+    tracked: () => backlog.counts,
+    status: (query) =>
+      statusOf(query, { config, clock, backlog, history, startedMs, isDraining, stalledLoops }),
+    listen: () => events.listen(),
+    flushes: () => events.flushes,
+    monotonic: () => clock.monotonic(),
+    stalledLoops,
     isDraining,
     onError: (error) => log.error(`failed to answer: ${inspectError(error)}`),
   });
@@ -101,6 +125,7 @@ export async function serve(
   tasks.abort(new Error("the probe has stopped"));
   if (abandoned > 0) log.warn(`abandoned ${abandoned} tasks, still pending`, { abandoned });
   if (isTabled()) printTable();
+  events.close();
   await listener.close();
   log.info("stopped");
   return exitCode;
@@ -124,8 +149,9 @@ export async function serve(
 
   function runSlot(datasetId: string, { skipped, lagMs }: Tick): void {
     metrics.lag("probe", lagMs);
+    history.slot(lagMs, clock.monotonic());
     if (skipped > 0) {
-      metrics.skipped("late", skipped);
+      noteSkipped("late", skipped);
       log.warn(`skipped ${skipped} slots of ${datasetId}: the probe itself was held up`, {
         dataset_id: datasetId,
         skipped,
@@ -133,11 +159,16 @@ export async function serve(
     }
     const task = probe(datasetId, tasks.signal);
     if (task) return follow(task);
-    metrics.skipped("in_flight", 1);
+    noteSkipped("in_flight", 1);
     log.warn(`skipped a slot of ${datasetId}: ${config.maxInFlightTasks} tasks are in flight`, {
       dataset_id: datasetId,
       skipped: 1,
     });
+  }
+
+  function noteSkipped(cause: SkipCause, count: number): void {
+    metrics.skipped(cause, count);
+    history.skipped(cause, count);
   }
 
   function follow(task: Promise<unknown>): void {
@@ -185,6 +216,10 @@ export async function serve(
 
   function isDraining(): boolean {
     return slots.signal.aborted;
+  }
+
+  function stalledLoops(): string[] {
+    return isDraining() ? [] : loops.filter(isStalled).map(({ name }) => name);
   }
 
   function isTabled(): boolean {
@@ -249,7 +284,7 @@ export async function runOnce(
     const pending = backlog.page({ state: "PENDING", limit: Infinity }).tasks;
     documents.push(...pending.map((task) => taskToJson(task, config.appId)));
     const tasks = documents.sort((a, b) => a.seqno - b.seqno);
-    stdout.write(JSON.stringify({ version: DOCUMENT_VERSION, tasks }, null, 2) + "\n");
+    stdout.write(jsonText({ version: DOCUMENT_VERSION, tasks }));
   } else if (view.table) {
     stdout.write(tableFor(config, view, ground, backlog));
   }
@@ -274,6 +309,11 @@ export async function runOnce(
     await untilAborted(end);
     await Promise.all(inFlight);
   }
+}
+
+/** After which nobody can say that a dataset is well: a few tasks are missing by then. */
+function silenceMsFor({ taskIntervalSeconds }: Config): number {
+  return Math.max(3 * taskIntervalSeconds, 10) * 1e3;
 }
 
 /** Logs each attempt where somebody wants to know: nothing is paid for it otherwise. */

@@ -1,10 +1,22 @@
 import { PackedSuccesses } from "./packed_successes.ts";
-import type { FailedTask, PendingTask, SettledTask, State, Task } from "./task.ts";
+import {
+  type FailedTask,
+  type PendingTask,
+  type Reason,
+  type SettledTask,
+  type State,
+  STATES,
+  type Task,
+} from "./task.ts";
 
 /** Which tasks a reader wants. */
 export type Query = {
   state?: State;
   datasetId?: string;
+  /** Only tasks that failed for it. */
+  reason?: Reason;
+  /** Whether pending tasks are left out. */
+  settled?: boolean;
   /** Only tasks with a smaller `seqno`. */
   before?: number;
   limit: number;
@@ -25,6 +37,8 @@ type Shelf = {
   readonly length: number;
   seqnoAt(index: number): number;
   datasetIdAt(index: number): string;
+  /** Absent where no task failed. */
+  reasonAt?(index: number): Reason;
   at(index: number): Task;
 };
 
@@ -86,9 +100,23 @@ export class Backlog {
     return dismissed;
   }
 
+  /** The task of this number, while it is tracked. */
+  find(seqno: number): Task | undefined {
+    const [task] = this.page({ before: seqno + 1, limit: 1 }).tasks;
+    return task?.seqno === seqno ? task : undefined;
+  }
+
+  /** How many tracked tasks failed for each reason, of one dataset or of all. */
+  failures(datasetId?: string): Map<Reason, number> {
+    return this.#failed.tally(datasetId);
+  }
+
   /** The newest tasks that fit the query, newest first. A page may be short and still have a next one. */
-  page({ state, datasetId, before = Infinity, limit }: Query): Page {
-    const shelves = this.#shelves(state);
+  page({ datasetId, reason, before = Infinity, limit, ...query }: Query): Page {
+    const shelves = this.#shelves({ reason, ...query });
+    const fits = (shelf: Shelf, index: number) =>
+      (datasetId === undefined || shelf.datasetIdAt(index) === datasetId) &&
+      (reason === undefined || shelf.reasonAt?.(index) === reason);
     const cursors = shelves.map((shelf) => firstNotBelow(shelf, before) - 1);
     const tasks: Task[] = [];
     let seqno = before;
@@ -98,20 +126,22 @@ export class Backlog {
       const shelf = shelves[newest];
       const index = cursors[newest]--;
       seqno = shelf.seqnoAt(index);
-      if (datasetId === undefined || shelf.datasetIdAt(index) === datasetId) {
-        tasks.push(shelf.at(index));
-      }
+      if (fits(shelf, index)) tasks.push(shelf.at(index));
     }
     return { tasks, next: indexOfNewest(shelves, cursors) === -1 ? null : seqno };
   }
 
-  #shelves(state: State | undefined): Shelf[] {
+  #shelves({ state, reason, settled }: Omit<Query, "limit">): Shelf[] {
     const shelves = {
       PENDING: () => pendingShelf([...this.#pending.values()]),
       SUCCEEDED: () => this.#succeeded,
       FAILED: () => this.#failed,
     };
-    return state ? [shelves[state]()] : Object.values(shelves).map((shelf) => shelf());
+    return STATES
+      .filter((each) => state === undefined || each === state)
+      .filter((each) => reason === undefined || each === "FAILED")
+      .filter((each) => !settled || each !== "PENDING")
+      .map((each) => shelves[each]());
   }
 
   #settledCount(): number {
@@ -136,6 +166,7 @@ class Failures {
   #tasks: FailedTask[] = [];
   /** How many places at the front of the array are empty. */
   #head = 0;
+  #tallies = new Map<string, Map<Reason, number>>();
 
   get length(): number {
     return this.#tasks.length - this.#head;
@@ -153,11 +184,27 @@ class Failures {
     return this.at(index).datasetId;
   }
 
+  reasonAt(index: number): Reason {
+    return this.at(index).reason;
+  }
+
   createdMonotonicMsAt(index: number): number {
     return this.at(index).createdMonotonicMs;
   }
 
+  tally(datasetId?: string): Map<Reason, number> {
+    const sum = new Map<Reason, number>();
+    const tallies = datasetId === undefined
+      ? this.#tallies.values()
+      : [this.#tallies.get(datasetId) ?? new Map<Reason, number>()];
+    for (const tally of tallies) {
+      for (const [reason, count] of tally) sum.set(reason, (sum.get(reason) ?? 0) + count);
+    }
+    return sum;
+  }
+
   insert(task: FailedTask): void {
+    this.#count(task, 1);
     let index = this.#tasks.push(task) - 1;
     for (; index > this.#head && this.#tasks[index - 1].seqno > task.seqno; index--) {
       this.#tasks[index] = this.#tasks[index - 1];
@@ -166,12 +213,21 @@ class Failures {
   }
 
   shift(): void {
+    this.#count(this.at(0), -1);
     this.#head++;
     // Half of the array is moved for each half that went: a constant cost a task.
     if (this.#head > 32 && this.#head * 2 > this.#tasks.length) {
       this.#tasks = this.#tasks.slice(this.#head);
       this.#head = 0;
     }
+  }
+
+  #count({ datasetId, reason }: FailedTask, change: 1 | -1): void {
+    const tally = this.#tallies.get(datasetId) ?? new Map<Reason, number>();
+    const count = (tally.get(reason) ?? 0) + change;
+    if (count === 0) tally.delete(reason);
+    else tally.set(reason, count);
+    this.#tallies.set(datasetId, tally);
   }
 }
 

@@ -3,13 +3,24 @@ import { accepts } from "hono/accepts";
 import * as z from "zod";
 import type { Page, Query } from "./backlog.ts";
 import type { Exposition } from "./metrics.ts";
-import { DOCUMENT_VERSION, STATES, taskToJson } from "./task.ts";
+import type { Status, StatusQuery } from "./status.ts";
+import { pagePolicy, statusPage } from "./status_page.tsx";
+import { DOCUMENT_VERSION, REASONS, type State, STATES, taskToJson } from "./task.ts";
 
 /** What the endpoints read; they change nothing. */
 export type ServerOptions = {
   appId: string;
   render: (format: "text" | "openmetrics") => Promise<Exposition>;
   page: (query: Query) => Page;
+  /** How many datasets are probed. */
+  datasets: number;
+  tracked: () => Record<State, number>;
+  status: (query: StatusQuery) => Status;
+  /** A stream of server-sent events; null when there are too many already. */
+  listen: () => ReadableStream<Uint8Array> | null;
+  /** Goes up when those who listen were told something. */
+  flushes: () => number;
+  monotonic: () => number;
   /** The loops that have stopped ticking; none in a healthy probe. */
   stalledLoops: () => string[];
   isDraining: () => boolean;
@@ -18,42 +29,85 @@ export type ServerOptions = {
 
 const TEXT = "text/plain";
 const OPENMETRICS = "application/openmetrics-text";
+const HTML = "text/html";
 
-const query = z.strictObject({
+const filters = {
   state: z.string().toUpperCase()
     .pipe(z.enum(STATES, `one of ${STATES.join(", ").toLowerCase()}`)).optional(),
   dataset_id: z.string().optional(),
-  limit: wholeNumber("a whole number from 1 to 1000", 1, 1000).default(100),
+  reason: z.enum(REASONS, `one of ${REASONS.join(", ")}`).optional(),
   before: wholeNumber("a seqno, a whole number", 0, Number.MAX_SAFE_INTEGER).optional(),
+};
+const tasksQuery = z.strictObject({
+  ...filters,
+  limit: wholeNumber("a whole number from 1 to 1000", 1, 1000).default(100),
+});
+const statusQuery = z.strictObject({
+  ...filters,
+  task: wholeNumber("a seqno, a whole number", 0, Number.MAX_SAFE_INTEGER).optional(),
+  page: wholeNumber("a whole number, at least 1", 1, 1e6).default(1),
 });
 
 /** The probe's HTTP endpoints. */
 export function createServer(options: ServerOptions): Hono {
-  const { appId, render, page, stalledLoops, isDraining, onError } = options;
+  const { appId, render, page, tracked, stalledLoops, isDraining, onError } = options;
   const server = new Hono();
+  const renderPage = createPages(options);
 
   for (const path of ["/metrics", "/"]) {
     server.get(path, async (c) => {
       const type = accepts(c, {
         header: "Accept",
-        supports: [TEXT, OPENMETRICS],
+        supports: path === "/" ? [TEXT, OPENMETRICS, HTML] : [TEXT, OPENMETRICS],
         default: TEXT,
       });
+      if (type === HTML) {
+        const { data, problem } = readQuery(statusQuery, c.req.queries(), { blanks: true });
+        if (problem !== undefined) {
+          return c.text(`${problem}\n`, 400, { "x-content-type-options": "nosniff" });
+        }
+        // The page asks so for its news: it has the script and the style already.
+        const minimal = c.req.header("prefer") === "return=minimal";
+        return c.html(renderPage(data, minimal), 200, {
+          "vary": "Accept, Prefer",
+          "cache-control": "no-store",
+          "content-security-policy": pagePolicy(),
+          "referrer-policy": "no-referrer",
+          "x-content-type-options": "nosniff",
+        });
+      }
       const { contentType, body } = await render(type === OPENMETRICS ? "openmetrics" : "text");
       return c.body(body, 200, { "content-type": contentType, "vary": "Accept" });
     });
   }
 
   server.get("/tasks", (c) => {
-    const { data, error } = query.safeParse(c.req.query());
-    if (error) return c.json({ error: error.issues.map(describeIssue).join("; ") }, 400);
-    const { state, dataset_id: datasetId, limit, before } = data;
-    const { tasks, next } = page({ state, datasetId, limit, before });
+    const { data, problem } = readQuery(tasksQuery, c.req.queries());
+    if (problem !== undefined) return c.json({ error: problem }, 400);
+    const { dataset_id: datasetId, ...asked } = data;
+    const { tasks, next } = page({ ...asked, datasetId });
     return c.json({
       version: DOCUMENT_VERSION,
+      app_id: appId,
+      datasets: options.datasets,
+      tracked: tracked(),
       tasks: tasks.map((task) => taskToJson(task, appId)),
       next,
     });
+  });
+
+  server.get("/events", (c) => {
+    const headers = {
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      // A proxy that gathers answers would hold the events back.
+      "x-accel-buffering": "no",
+    };
+    if (c.req.method === "HEAD") return c.body(null, 200, headers);
+    const events = options.listen();
+    return events
+      ? c.body(events, 200, headers)
+      : c.json({ error: "too many listen already" }, 503, { "retry-after": "10" });
   });
 
   server.get("/healthz", (c) => {
@@ -86,9 +140,57 @@ function wholeNumber(expected: string, least: number, most: number) {
     .refine((value) => value >= least && value <= most, expected);
 }
 
-function describeIssue({ path, message, code, ...issue }: z.core.$ZodIssue): string {
-  if (code === "unrecognized_keys" && "keys" in issue) {
-    return `${String(issue.keys)}: unknown; expected ${Object.keys(query.shape).join(", ")}`;
-  }
-  return `${path.join(".")}: expected ${message}`;
+/** How long a page may be given out again: it shows times to the second. */
+const LONGEST_KEPT_MS = 1_000;
+const MOST_KEPT = 100;
+
+/**
+ * Makes pages, and gives out one again until something was told to those who listen: all who then
+ * ask for the news at once cost no more than one.
+ */
+function createPages({ status, flushes, monotonic }: ServerOptions) {
+  const kept = new Map<string, { html: string; madeMs: number }>();
+  let keptFlushes = flushes();
+  return (
+    { dataset_id: datasetId, ...query }: z.output<typeof statusQuery>,
+    minimal: boolean,
+  ): string => {
+    const asked = { ...query, datasetId };
+    const key = JSON.stringify([asked, minimal]);
+    if (keptFlushes !== flushes() || kept.size >= MOST_KEPT) kept.clear();
+    keptFlushes = flushes();
+    const nowMs = monotonic();
+    const known = kept.get(key);
+    if (known && nowMs - known.madeMs < LONGEST_KEPT_MS) return known.html;
+    const html = statusPage(status(asked), { minimal });
+    kept.set(key, { html, madeMs: nowMs });
+    return html;
+  };
+}
+
+/** Reads a query. A form sends its empty fields too: with `blanks` they are none. */
+function readQuery<S extends z.ZodObject>(
+  schema: S,
+  queries: Record<string, string[]>,
+  { blanks = false } = {},
+): { data: z.output<S>; problem?: never } | { problem: string; data?: never } {
+  const given = Object.entries(queries).map(([name, values]) =>
+    [name, values.filter((value) => !blanks || value !== "")] as const
+  );
+  const twice = given.find(([, values]) => values.length > 1);
+  if (twice) return { problem: `${twice[0]}: expected it once` };
+  const { data, error } = schema.safeParse(
+    Object.fromEntries(
+      given.flatMap(([name, [value]]) => value === undefined ? [] : [[name, value]]),
+    ),
+  );
+  return data ? { data } : { problem: explainIssues(error!, schema) };
+}
+
+function explainIssues({ issues }: z.ZodError, { shape }: z.ZodObject): string {
+  return issues.map(({ path, message, code, ...issue }) =>
+    code === "unrecognized_keys" && "keys" in issue
+      ? `${String(issue.keys)}: unknown; expected ${Object.keys(shape).join(", ")}`
+      : `${path.join(".")}: expected ${message}`
+  ).join("; ");
 }

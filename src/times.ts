@@ -1,6 +1,15 @@
-/** Seconds with three digits that matter, for people. */
-export function formatSeconds(seconds: number | undefined): string {
-  if (seconds === undefined) return "";
+/** A duration in the unit that suits it, with as many digits as matter, for people. */
+export function formatDuration(seconds: number): string {
+  const ms = seconds * 1e3;
+  if (ms < 0.05) return "0 ms";
+  if (ms < 9.95) return `${ms.toFixed(1)} ms`;
+  if (ms < 999.5) return `${ms.toFixed(0)} ms`;
+  if (seconds < 9.995) return `${seconds.toFixed(2)} s`;
+  return `${seconds.toFixed(seconds < 99.95 ? 1 : 0)} s`;
+}
+
+/** A duration in seconds, where a line is to be compared with the next: in a log, or a check. */
+export function formatSeconds(seconds: number): string {
   return `${seconds.toFixed(seconds < 100 ? 3 : 1)} s`;
 }
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { Backlog, type Page } from "../src/backlog.ts";
-import type { PendingTask, Task } from "../src/task.ts";
+import { type PendingTask, REASONS, type Task } from "../src/task.ts";
 import { failed, pending, succeeded } from "./fakes/tasks.ts";
 
 function fieldsAt(createdMonotonicMs: number, datasetId = "abc123") {
@@ -32,6 +32,20 @@ class Model {
     );
     this.dismissed += this.tasks.length - kept.length;
     this.tasks = kept;
+  }
+}
+
+function assertSameFailures(backlog: Backlog, tasks: Task[]): void {
+  const reasons = (datasetId?: string) =>
+    tasks.flatMap((task) =>
+      task.state === "FAILED" && (datasetId ?? task.datasetId) === task.datasetId
+        ? [task.reason]
+        : []
+    );
+  for (const datasetId of [undefined, "a", "b", "neither"]) {
+    const counts = Map.groupBy(reasons(datasetId), (reason) => reason);
+    const expected = [...counts].map(([reason, alike]) => [reason, alike.length]);
+    assertEquals([...backlog.failures(datasetId)].sort(), expected.sort());
   }
 }
 
@@ -73,8 +87,8 @@ Deno.test("the backlog keeps, orders and removes tasks like its plain model", ()
             );
             if (open.length === 0) return;
             const task = open[each.which % open.length];
-            const settle = each.do === "succeed" ? succeeded : failed;
-            const settled = settle(task);
+            const reason = REASONS[each.which % REASONS.length];
+            const settled = each.do === "succeed" ? succeeded(task) : failed(task, reason);
             const attempts = Array.from({ length: each.attempts }, () => settled.attempts[0]);
             const withAttempts = { ...settled, attempts };
             backlog.settle(withAttempts);
@@ -83,6 +97,7 @@ Deno.test("the backlog keeps, orders and removes tasks like its plain model", ()
           }
           assertEquals(backlog.page({ limit: 1_000 }).tasks, model.tasks.toReversed());
           assertEquals(dismissed, model.dismissed);
+          assertSameFailures(backlog, model.tasks);
         });
       },
     ),
@@ -166,4 +181,35 @@ Deno.test("a page can be of one state", () => {
     const { tasks, next } = backlog.page({ state, limit: 10 });
     assertEquals([tasks.map((task) => task.seqno), next], [[seqno], null]);
   }
+});
+
+Deno.test("a page can be of one reason, and a task can be found while it is tracked", () => {
+  const backlog = new Backlog(3, () => {});
+  backlog.settle(failed(backlog.open(fieldsAt(0)), "dns"));
+  backlog.settle(failed(backlog.open(fieldsAt(0)), "timeout"));
+  backlog.settle(succeeded(backlog.open(fieldsAt(0))));
+  assertEquals(backlog.page({ reason: "dns", limit: 10 }).tasks.map(({ seqno }) => seqno), [1]);
+  assertEquals(backlog.page({ reason: "tls", limit: 10 }), { tasks: [], next: null });
+  assertEquals(backlog.page({ reason: "dns", state: "SUCCEEDED", limit: 10 }).tasks, []);
+  assertEquals([0, 1, 2, 3, 4].map((seqno) => backlog.find(seqno)?.state), [
+    ...[undefined, "FAILED", "FAILED", "SUCCEEDED", undefined],
+  ]);
+  backlog.open(fieldsAt(0));
+  assertEquals([backlog.find(3), backlog.find(4)?.state], [undefined, "PENDING"]);
+});
+
+Deno.test("a page of one reason is found however rare failures are", () => {
+  const backlog = new Backlog(100_000, () => {});
+  backlog.settle(failed(backlog.open(fieldsAt(0)), "timeout"));
+  for (let i = 0; i < 30_000; i++) backlog.settle(succeeded(backlog.open(fieldsAt(0))));
+  const { tasks } = backlog.page({ reason: "timeout", limit: 20 });
+  assertEquals(tasks.map(({ seqno }) => seqno), [1]);
+});
+
+Deno.test("pending tasks do not push out settled ones where only those are wanted", () => {
+  const backlog = new Backlog(100, () => {});
+  backlog.settle(succeeded(backlog.open(fieldsAt(0))));
+  for (let i = 0; i < 10; i++) backlog.open(fieldsAt(0));
+  const { tasks, next } = backlog.page({ settled: true, limit: 5 });
+  assertEquals([tasks.map(({ seqno }) => seqno), next], [[1], null]);
 });

@@ -2,9 +2,9 @@ import { systemClock } from "../src/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { CATALOGUE } from "../src/catalogue.ts";
 import { Metrics } from "../src/metrics.ts";
-import { createServer } from "../src/server.ts";
 import { PHASES, REASONS, settledMs, type SettledTask } from "../src/task.ts";
 import { eventually, startLoop } from "./e2e/program.ts";
+import { serverWith } from "./fakes/server.ts";
 import { failed, pending, succeeded } from "./fakes/tasks.ts";
 import { parse, select, valuesBySeries } from "./prometheus/exposition.ts";
 import { startPrometheus } from "./prometheus/prometheus.ts";
@@ -404,27 +404,13 @@ const ACCEPTS: [what: string, accept: string | undefined, expected: string][] = 
   ["a scraper that refuses OpenMetrics", "application/openmetrics-text;q=0,*/*", TEXT],
   ["a type that there is not", "application/xml", TEXT],
   ["no header that can be read", ";;;,q=,", TEXT],
-  [
-    "a browser",
-    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
-    TEXT,
-  ],
 ];
 
 for (const [what, accept, expected] of ACCEPTS) {
   for (const path of ["/metrics", "/"]) {
     Deno.test(`GET ${path} answers ${what} with ${expected.split(";")[0]}`, async () => {
       const metrics = newMetrics();
-      const server = createServer({
-        appId: APP_ID,
-        render: (format) => metrics.render(format),
-        page: () => ({ tasks: [], next: null }),
-        stalledLoops: () => [],
-        isDraining: () => false,
-        onError(error) {
-          throw error;
-        },
-      });
+      const server = serverWith({ render: (format) => metrics.render(format) });
       const response = await server.request(path, { headers: accept ? { accept } : {} });
       const body = await response.text();
 

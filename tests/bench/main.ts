@@ -9,8 +9,9 @@ import { memory } from "./memory.ts";
 import { prune } from "./prune.ts";
 import { scrape } from "./scrape.ts";
 import { start } from "./start.ts";
+import { viewers } from "./viewers.ts";
 
-const LINES: readonly Line[] = [cpu, memory, scrape, lateness, prune, start];
+const LINES: readonly Line[] = [cpu, memory, scrape, lateness, prune, start, viewers];
 
 const USAGE = `Usage: deno task bench [LINE ...] [--json FILE]
 
@@ -21,7 +22,7 @@ ${LINES.map(({ name, help }) => `  ${name.padEnd(10)}${help}`).join("\n")}
   --json FILE  keep the figures with machine and versions in a file too
 
 A ratio is the median of the repeats' ratios to the peer, measured in turn with it.
-All lines together take about four minutes, on a machine that does nothing else.
+All lines together take about six minutes, on a machine that does nothing else.
 `;
 
 async function run(args: string[]): Promise<number> {

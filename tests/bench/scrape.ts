@@ -2,7 +2,7 @@ import { systemClock } from "../../src/clock.ts";
 import { Backlog } from "../../src/backlog.ts";
 import { listen } from "../../src/listen.ts";
 import { Metrics } from "../../src/metrics.ts";
-import { createServer } from "../../src/server.ts";
+import { serverWith as serverOf } from "../fakes/server.ts";
 import { compared, type Figure, type Line } from "./figure.ts";
 import { fill } from "./tasks.ts";
 import { inTurn } from "./turns.ts";
@@ -37,7 +37,7 @@ export const scrape: Line = {
   },
 };
 
-type Server = ReturnType<typeof createServer>;
+type Server = ReturnType<typeof serverOf>;
 
 async function overHttp(many: Server, one: Server): Promise<Figure[]> {
   const ports = [many, one].map((server) =>
@@ -80,14 +80,8 @@ function serverWith(tracked: number): Server {
     metrics.created(task.datasetId);
     if (task.state !== "PENDING") metrics.settled(task, task.createdMs);
   }
-  return createServer({
-    appId: "0a1b2c3d",
+  return serverOf({
     render: (format) => metrics.render(format),
     page: (query) => backlog.page(query),
-    stalledLoops: () => [],
-    isDraining: () => false,
-    onError(error) {
-      throw error;
-    },
   });
 }

@@ -1,3 +1,4 @@
+import { serverWith } from "../fakes/server.ts";
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import {
   PodMonitor,
@@ -7,7 +8,6 @@ import type { IPodMonitor } from "npm:@kubernetes-models/prometheus-operator@6.0
 import { Deployment, type IDeployment } from "npm:kubernetes-models@5.1.0/apps/v1";
 import { ConfigMap } from "npm:kubernetes-models@5.1.0/v1";
 import { configure, VARIABLES } from "../../src/config.ts";
-import { createServer } from "../../src/server.ts";
 import { VERSION } from "../../src/version.ts";
 import { isAvailable, ROOT } from "../e2e/program.ts";
 import { environmentOf, type Manifest, offencesOf, ofKind, podOf, render } from "./manifests.ts";
@@ -130,14 +130,7 @@ for (const [index, shape] of ["one probe", "a probe in each zone"].entries()) {
     name: `${shape}: what the cluster asks for exists, and it waits for tasks in flight`,
     ignore,
     fn() {
-      const paths = createServer({
-        appId: "",
-        render: () => Promise.reject(),
-        page: () => ({ tasks: [], next: null }),
-        stalledLoops: () => [],
-        isDraining: () => false,
-        onError: () => {},
-      }).routes.map(({ path }) => path);
+      const paths = serverWith({}).routes.map(({ path }) => path);
       const [{ spec: monitor }] = ofKind<IPodMonitor>(manifests, "PodMonitor");
       const [endpoint] = monitor.podMetricsEndpoints ?? [];
       assertEquals([endpoint.path, endpoint.interval], ["/metrics", "15s"]);

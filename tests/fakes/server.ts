@@ -1,0 +1,53 @@
+import type { Hono } from "hono";
+import { createServer, type ServerOptions } from "../../src/server.ts";
+import type { Status } from "../../src/status.ts";
+
+/** What a probe shows that has just been started. */
+export const NOTHING_YET: Status = {
+  appId: "0a1b2c3d",
+  version: "1.2.3",
+  nowMs: Date.UTC(2026, 10, 23, 22, 1, 5),
+  startedMs: Date.UTC(2026, 10, 23, 22),
+  taskIntervalSeconds: 10,
+  apiUrl: "http://api",
+  draining: false,
+  stalledLoops: [],
+  tally: { starting: 1, ok: 0, silent: 0, failing: 0 },
+  worst: null,
+  tracked: { PENDING: 0, SUCCEEDED: 0, FAILED: 0 },
+  datasets: [],
+  pages: 1,
+  datasetIds: ["abc123"],
+  failures: [],
+  schedule: {
+    slots: 0,
+    skipped: { late: 0, in_flight: 0 },
+    lastLagMs: null,
+    worstLagMs: null,
+  },
+  durations: [],
+  tasks: [],
+  next: null,
+  query: { page: 1 },
+};
+
+/** The endpoints of a probe that has nothing to show but what is given here. */
+export function serverWith(options: Partial<ServerOptions>): Hono {
+  return createServer({
+    appId: NOTHING_YET.appId,
+    render: () => Promise.reject(new Error("no metrics here")),
+    page: () => ({ tasks: [], next: null }),
+    datasets: 1,
+    tracked: () => NOTHING_YET.tracked,
+    status: (query) => ({ ...NOTHING_YET, query }),
+    listen: () => null,
+    flushes: () => 0,
+    monotonic: () => 0,
+    stalledLoops: () => [],
+    isDraining: () => false,
+    onError(error) {
+      throw error;
+    },
+    ...options,
+  });
+}
