@@ -5,15 +5,18 @@
 import { stringify } from "@std/yaml/stringify";
 import { dashboard } from "../src/dashboard.ts";
 import { rules, rulesAsYaml } from "../src/rules.ts";
+import { pageScript, pageStyle } from "./page.ts";
 import { OBJECTIVES, withTables } from "./readme.ts";
 
 const root = new URL("..", import.meta.url);
 
 /** The files, and what each must hold given what it holds now. */
-const GENERATED: Record<string, (now: string) => string> = {
+const GENERATED: Record<string, (now: string) => string | Promise<string>> = {
   "README.md": withTables,
   "local/prometheus/rules.yaml": () => rulesAsYaml(OBJECTIVES),
   "local/grafana/dashboard.json": () => JSON.stringify(dashboard(OBJECTIVES), null, 2) + "\n",
+  "src/page/client.js": pageScript,
+  "src/page/page.min.css": pageStyle,
   "deploy/kubernetes/prometheus-rule.yaml": () =>
     stringify({
       apiVersion: "monitoring.coreos.com/v1",
@@ -28,7 +31,7 @@ export async function stale(): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const [path, make] of Object.entries(GENERATED)) {
     const now = await Deno.readTextFile(new URL(path, root)).catch(() => "");
-    const right = make(now);
+    const right = await make(now);
     if (right !== now) found.set(path, right);
   }
   return found;
