@@ -4,7 +4,7 @@ import { check } from "./src/check.ts";
 import { parseCommandLine, usage } from "./src/cli.ts";
 import { systemClock } from "./src/clock.ts";
 import { type Config, configure, describe } from "./src/config.ts";
-import { EXIT } from "./src/exit_code.ts";
+import { EXIT, exitCodeOfSignal } from "./src/exit_code.ts";
 import type { Ground } from "./src/ground.ts";
 import { listen, PortError } from "./src/listen.ts";
 import { createLog } from "./src/log.ts";
@@ -13,6 +13,7 @@ import { createOutput } from "./src/output.ts";
 import { readSecretFile } from "./src/platform.ts";
 import { systemRandom } from "./src/random.ts";
 import { healthcheck, RemoteError } from "./src/remote.ts";
+import { Screen } from "./src/screen.ts";
 import { plainTrace, spanTrace } from "./src/tracing.ts";
 import { VERSION } from "./src/version.ts";
 
@@ -31,7 +32,7 @@ async function run(args: string[]): Promise<number> {
   if (command.name === "version") return print(`dataplatform-probe ${VERSION}\n`);
 
   const input = { flags, env: (name: string) => Deno.env.get(name) };
-  const probes = !["rules", "dashboard", "healthcheck"].includes(command.name);
+  const probes = !["rules", "dashboard", "healthcheck", "tasks"].includes(command.name);
   const configured = configure(input, () => systemRandom.hex(4), { probes });
   if (!configured.ok) problems.push(...configured.problems);
   if (!configured.ok || problems.length > 0) return refuse(problems);
@@ -52,8 +53,11 @@ async function run(args: string[]): Promise<number> {
     const { dashboard } = await import("./src/dashboard.ts");
     return print(JSON.stringify(dashboard(objectives), null, 2) + "\n");
   }
-  // The main loop must not wait for whoever reads its tables.
-  if (command.name === "serve") stdout = createOutput(Deno.stdout);
+  // What goes on until it is stopped must not wait for whoever reads its tables; a terminal that is
+  // drawn on has to get all, since it must be given back.
+  const isDrawn = command.name === "tasks" && Deno.stdout.isTerminal();
+  const goesOn = command.name === "serve" || (command.name === "tasks" && command.watch);
+  if (goesOn && !isDrawn) stdout = createOutput(Deno.stdout);
   const secretProblem = probes && await secretFileProblem(config);
   if (secretProblem) return refuse([secretProblem]);
   const watched = Deno.stderr.isTerminal();
@@ -76,7 +80,7 @@ async function run(args: string[]): Promise<number> {
     }),
     stdout,
     progress: watched ? stderr : null,
-    terminal: () => ({ width: terminalWidth(), color: Deno.stdout.isTerminal() && !Deno.noColor }),
+    terminal: () => ({ width: terminalWidth(), color: isColorful() }),
     usage: resourceUsage,
     build: { deno: Deno.version.deno, target: Deno.build.target },
   };
@@ -84,11 +88,17 @@ async function run(args: string[]): Promise<number> {
   try {
     if (command.name === "check") return await check(config, view, ground, signal);
     if (command.name === "healthcheck") return await healthcheck(config, ground, signal);
+    if (command.name === "tasks") {
+      const { showTasks } = await import("./src/tasks.ts");
+      const screen = Deno.stdout.isTerminal() ? ownScreen() : null;
+      return await showTasks(command, view, config, ground, screen, signal);
+    }
     if (command.name === "run") return await runOnce(config, view, command, ground, signal);
     return await serve(config, view, ground, signal);
   } catch (error) {
     if (error instanceof PortError) return refuse([error.message]);
     if (error instanceof RemoteError) return refuse([error.message], error.exitCode);
+    if (signal.aborted && error === signal.reason) return exitCodeOfSignal(signal);
     throw error;
   }
 }
@@ -142,8 +152,28 @@ function stopSignal(): AbortSignal {
 
 /** Tables that do not go to a terminal are as wide as they need to be. */
 function terminalWidth(): number {
-  if (!Deno.stdout.isTerminal()) return Infinity;
-  return Deno.consoleSize().columns || 80;
+  return Deno.stdout.isTerminal() ? terminalSize().columns : Infinity;
+}
+
+/** The terminal's size; one that says 0 by 0 does not know it. */
+function terminalSize(): { columns: number; rows: number } {
+  const { columns, rows } = Deno.consoleSize();
+  return { columns: columns || 80, rows: rows || 24 };
+}
+
+function isColorful(): boolean {
+  return Deno.stdout.isTerminal() && !Deno.noColor;
+}
+
+function ownScreen(): Screen {
+  // Ctrl-Z would leave the shell on a screen that is not its own.
+  Deno.addSignalListener("SIGTSTP", () => {});
+  return new Screen({
+    stdout,
+    size: terminalSize,
+    color: isColorful(),
+    onResize: (callback) => Deno.addSignalListener("SIGWINCH", callback),
+  });
 }
 
 function resourceUsage() {

@@ -1,12 +1,27 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { count, quote, SETTINGS } from "./config.ts";
+import { type State, STATES } from "./task.ts";
 
 /** What the program is asked to do. */
 export type Command =
   | { name: "serve" }
   | { name: "run"; count: number; json: boolean }
+  | TasksCommand
   | { name: "check" | "healthcheck" | "rules" | "dashboard" | "print-config" | "help" | "version" };
+
+/** Which tasks of which running probe are shown, and how. */
+export type TasksCommand = {
+  name: "tasks";
+  /** Null for the probe of this machine. */
+  url: URL | null;
+  state?: State;
+  datasetId?: string;
+  watch: boolean;
+  json: boolean;
+  /** Null where nobody has said how many. */
+  rows: number | null;
+};
 
 /** How tasks are shown. */
 export type View = { table: boolean; rows: number; utc: boolean };
@@ -22,6 +37,7 @@ export type CommandLine = {
 
 /** What the program does besides probing, asked for by a word. */
 export const COMMANDS = {
+  tasks: "show the tasks of a running probe",
   rules: "print Prometheus rules, in YAML",
   dashboard: "print a Grafana dashboard, in JSON",
 };
@@ -32,6 +48,7 @@ export const SWITCHES = {
   once: "one task of each dataset, then exit",
   json: "one JSON document instead of lines",
   utc: "times in UTC",
+  watch: "with tasks: draw them again every second",
   check: "tell what works and what does not, then exit",
   healthcheck: "ask the probe that runs here whether it is well",
   "print-config": "print the settings and their sources, then exit",
@@ -43,6 +60,8 @@ export const SWITCHES = {
 export const VALUES = {
   count: { value: "N", help: "N tasks of each dataset, an interval apart" },
   rows: { value: "N", help: "rows of a table (20)" },
+  url: { value: "URL", help: "with tasks: the probe's (http://localhost:PORT)" },
+  state: { value: "STATE", help: "with tasks: only pending, succeeded or failed" },
 };
 
 /** `LOCAL_RUN` and its like may stand without a value. */
@@ -118,7 +137,15 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   for (const other of asked.slice(1)) problems.push(`${asked[0]}: not together with ${other}`);
   const oneOff = given.once || given.count !== undefined;
   if (given.json && given.table) problems.push("--json: not together with --table");
-  if (given.json && !oneOff) problems.push("--json: only together with --once or --count");
+  const showsTasks = words.includes("tasks");
+  if (given.json && !oneOff && !showsTasks) {
+    problems.push("--json: only together with --once, --count or tasks");
+  }
+  const tasks = tasksCommand(given, flags, rows);
+  if (showsTasks) problems.push(...tasks.problems);
+  for (const name of ["watch", "url", "state"].filter((each) => given[each] !== undefined)) {
+    if (!showsTasks && given[name] !== false) problems.push(`--${name}: only together with tasks`);
+  }
 
   const command: Command = given.help
     ? { name: "help" }
@@ -130,8 +157,10 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     ? { name: "check" }
     : given.healthcheck
     ? { name: "healthcheck" }
-    : words.some(isCommand)
-    ? { name: words.find(isCommand)! }
+    : showsTasks
+    ? tasks.command
+    : words.some(isDocument)
+    ? { name: words.find(isDocument)! }
     : oneOff
     ? { name: "run", count: number, json: given.json === true }
     : { name: "serve" };
@@ -141,6 +170,73 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     flags,
     problems,
   };
+}
+
+/** Settings that mean something to `tasks`. */
+const SETTINGS_OF_TASKS: readonly string[] = [
+  SETTINGS.datasetIds.flag,
+  SETTINGS.host.flag,
+  SETTINGS.port.flag,
+  SETTINGS.logLevel.flag,
+  SETTINGS.logFormat.flag,
+];
+
+/** The command `tasks` with its flags, and what is wrong with them. */
+function tasksCommand(
+  given: Record<string, unknown>,
+  flags: CommandLine["flags"],
+  rows: number,
+): { command: TasksCommand; problems: string[] } {
+  const problems: string[] = [];
+  const text = (flag: "url" | "state") => given[flag] === undefined ? null : String(given[flag]);
+
+  const urlText = text("url");
+  const url = urlText === null ? null : probeUrl(urlText);
+  if (url === undefined) {
+    // It may carry a password.
+    const shown = urlText?.includes("@") ? "a value that is not shown" : quote(urlText ?? "");
+    problems.push(`--url: expected an http:// or https:// URL without query or #, got ${shown}`);
+  }
+  const stateText = text("state");
+  const state = STATES.find((each) => each === stateText?.toUpperCase());
+  if (stateText !== null && !state) {
+    const expected = STATES.join(", ").toLowerCase();
+    problems.push(`--state: expected one of ${expected}, got ${quote(stateText)}`);
+  }
+  const datasetId = flags[SETTINGS.datasetIds.flag];
+  if (datasetId?.includes(",")) problems.push("--dataset-id: expected one ID together with tasks");
+  if (given.watch && given.json) problems.push("--watch: not together with --json");
+  for (const flag of Object.keys(flags)) {
+    if (!SETTINGS_OF_TASKS.includes(flag)) problems.push(`--${flag}: not together with tasks`);
+  }
+  for (const flag of [SETTINGS.host.flag, SETTINGS.port.flag]) {
+    if (url && flags[flag] !== undefined) problems.push(`--${flag}: not together with --url`);
+  }
+  return {
+    problems,
+    command: {
+      name: "tasks",
+      url: url ?? null,
+      state,
+      datasetId: datasetId?.trim(),
+      watch: given.watch === true,
+      json: given.json === true,
+      rows: given.rows === undefined ? null : rows,
+    },
+  };
+}
+
+/** Where a probe may be asked; undefined for what is no such address. */
+function probeUrl(text: string): URL | undefined {
+  if (!/^https?:\/\//i.test(text) || /[?#]/.test(text) || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  try {
+    // They are sent decoded.
+    decodeURIComponent(url.username + url.password);
+    return url;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The text of `--help`, at most 80 columns wide. */
@@ -165,6 +261,7 @@ export function usage(): string {
     "Usage:",
     row("dataplatform-probe", "probe until SIGINT or SIGTERM"),
     row("dataplatform-probe --once", "probe once: exit code 0 when all is well"),
+    row("dataplatform-probe tasks", "look at the tasks of a probe that runs here"),
     "",
     "Commands:",
     ...Object.entries(COMMANDS).map(([name, help]) => row(name, help)),
@@ -179,13 +276,19 @@ export function usage(): string {
   ].join("\n");
 }
 
-/** A word as it was typed, unless it would write to the terminal. */
+/** A word as it was typed, unless it would write to the terminal or may carry a password. */
 function legible(word: string): string {
+  if (word.includes("@")) return "a word that is not shown";
   return /^[\x21-\x7e]{1,80}$/.test(word) ? word : quote(word);
 }
 
-function isCommand(word: string): word is keyof typeof COMMANDS {
+function isCommand(word: string): boolean {
   return Object.hasOwn(COMMANDS, word);
+}
+
+/** Whether the word asks for a document that follows from the settings alone. */
+function isDocument(word: string): word is Exclude<keyof typeof COMMANDS, "tasks"> {
+  return isCommand(word) && word !== "tasks";
 }
 
 function row(left: string, right: string): string {

@@ -21,7 +21,7 @@ export function exitCodeOfSignal({ reason }: AbortSignal): number {
 
 /** What each exit code means, for the README. */
 export const EXIT_CODES: readonly (readonly [number, string])[] = [
-  [EXIT.ok, "every task succeeded; the main loop was stopped"],
+  [EXIT.ok, "every task succeeded; the main loop or a watch was stopped"],
   [
     EXIT.failed,
     "`unauthorized`, `not_found`, `rate_limited`, `server_error`, `http`, `internal`; or failures that need different codes; `--healthcheck` of a probe that is not well",

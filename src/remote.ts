@@ -2,18 +2,28 @@ import * as z from "zod";
 import { within } from "./clock.ts";
 import { EXIT } from "./exit_code.ts";
 import type { Ground } from "./ground.ts";
-import { explain } from "./okdata/errors.ts";
+import { explain, oneLine, reasonOf } from "./okdata/errors.ts";
 import { newMarks } from "./okdata/phases.ts";
+import { createRedactor, type Redact } from "./okdata/redact.ts";
 import type { Reply } from "./okdata/transport.ts";
+import { VERSION } from "./version.ts";
 
 /** How long a running probe is waited for: it answers from memory, and Docker waits for 5 s. */
 const PATIENCE_SECONDS = 3;
+
+/** How much is shown of an answer that is none of a probe's. */
+const SHOWN_CHARACTERS = 80;
 
 /** A running probe could not be asked; the message says why, and the code is the program's. */
 export class RemoteError extends Error {
   override name = "RemoteError";
 
-  constructor(readonly exitCode: number, message: string) {
+  constructor(
+    readonly exitCode: number,
+    message: string,
+    /** The same for somebody who knows which probe is meant. */
+    readonly brief = message,
+  ) {
     super(message);
   }
 }
@@ -34,45 +44,56 @@ export function ownUrl({ host, port }: { host: string; port: number }): URL {
 }
 
 /**
- * Asks a running probe for a document and gives it the schema's type. Throws a `RemoteError` when
- * nobody answers there (5), when it refuses (3), and when what answers is no such probe (6).
+ * Asks a running probe for a document and gives it the schema's type. A user and password in the
+ * URL are sent as basic auth, and shown nowhere. Throws a `RemoteError` when nobody answers there
+ * (5), when it refuses (3), and when what answers is no such probe (6).
  */
 export async function ask<T>(
   url: URL,
-  { schema, statuses }: { schema: z.ZodType<T>; statuses: readonly number[] },
-  { exchange, clock }: Ground,
+  { schema, statuses = [200] }: { schema: z.ZodType<T>; statuses?: readonly number[] },
+  { exchange, clock }: Pick<Ground, "exchange" | "clock">,
   signal: AbortSignal,
 ): Promise<T> {
   const marks = newMarks(clock.monotonic());
-  const { origin } = url;
+  const { address, authorization, redact } = credentialsApart(url);
+  const headers: Record<string, string> = {
+    "user-agent": `dataplatform-probe/${VERSION}`,
+    "accept": "application/json",
+    ...authorization ? { authorization } : {},
+  };
+  const where = `${address.origin}${address.pathname}`;
   let reply: Reply;
   try {
     reply = await within(
       clock,
       PATIENCE_SECONDS * 1e3,
       signal,
-      (limited) => exchange({ url, method: "GET", headers: {} }, { signal: limited, marks }),
+      (limited) => exchange({ url: address, method: "GET", headers }, { signal: limited, marks }),
       () => new Error(`no answer within ${PATIENCE_SECONDS} s`),
     );
   } catch (error) {
     signal.throwIfAborted();
-    throw new RemoteError(EXIT.unreachable, `no probe answers at ${origin}: ${explain(error)}`);
+    const why = oneLine(redact(explain(error)));
+    throw reasonOf(error) === "invalid_response"
+      ? new RemoteError(EXIT.invalidResponse, `what answers at ${where} is not this probe: ${why}`)
+      : new RemoteError(EXIT.unreachable, `no probe answers at ${where}: ${why}`, why);
   }
-  const { status, body } = reply;
+  const { status } = reply;
   if (status === 401 || status === 403) {
     throw new RemoteError(
       EXIT.auth,
-      `${origin} refuses with ${status}: it wants other credentials`,
+      `${where} refuses with ${status}: it wants other credentials`,
+      `it refuses with ${status}`,
     );
   }
-  const { data, success } = schema.safeParse(parsed(body));
-  if (!success || !statuses.includes(status)) {
-    throw new RemoteError(
-      EXIT.invalidResponse,
-      `what answers at ${origin} (${status}) is not this probe, or an older one`,
-    );
-  }
-  return data;
+  const { data, success } = schema.safeParse(parsed(reply.body));
+  if (success && statuses.includes(status)) return data;
+  const found = whatIs(reply, redact);
+  throw new RemoteError(
+    EXIT.invalidResponse,
+    `what answers at ${where} (${status}) is not this probe, or an older one: it sent ${found}`,
+    `what answers (${status}) is not this probe: it sent ${found}`,
+  );
 }
 
 const health = z.discriminatedUnion("status", [
@@ -91,6 +112,40 @@ export async function healthcheck(
   const isWell = document.status === "ok";
   ground.stdout.write(isWell ? "ok\n" : `stalled: ${document.loops.join(", ")}\n`);
   return isWell ? EXIT.ok : EXIT.failed;
+}
+
+/** The URL without user and password, what they are sent as, and what hides them. */
+function credentialsApart(url: URL) {
+  const { redact, hide } = createRedactor();
+  const address = new URL(url);
+  const { username, password } = address;
+  if (!username && !password) return { address, authorization: null, redact };
+  address.username = address.password = "";
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const bytes = new TextEncoder().encode(pair);
+  const encoded = btoa(String.fromCharCode(...bytes));
+  for (const secret of [encoded, pair, decodeURIComponent(password)]) hide(secret);
+  return { address, authorization: `Basic ${encoded}`, redact };
+}
+
+/** What came in place of what was asked for, in a few words. */
+function whatIs({ headers, body }: Reply, redact: Redact): string {
+  const text = redact(new TextDecoder().decode(body.subarray(0, 16 * 1024)));
+  const words = oneLine(text.trim().replaceAll(/\s+/g, " ").slice(0, SHOWN_CHARACTERS));
+  if (headers.location) return `a redirect to ${oneLine(redact(String(headers.location)))}`;
+  if (words === "") return "nothing";
+  const { data } = otherVersion.safeParse(parsed(body));
+  if (data) return `a document of version ${data.version}, which this program does not know`;
+  if (/^<(!doctype|html)/i.test(words)) return `a web page${titleOf(text)}`;
+  if (/^# (HELP|TYPE) /.test(words)) return "metrics";
+  return `\`${words}${words.length < SHOWN_CHARACTERS ? "" : "…"}\``;
+}
+
+const otherVersion = z.object({ version: z.int(), tasks: z.unknown().array() });
+
+function titleOf(page: string): string {
+  const title = page.match(/<title>([^<]{1,80})/i)?.[1].trim();
+  return title ? `, "${oneLine(title)}"` : "";
 }
 
 function parsed(body: Uint8Array): unknown {

@@ -6,39 +6,64 @@ import { assertEquals } from "@std/assert";
  */
 const ALLOWED: Record<string, string[] | "all"> = {
   "main.ts": [
-    ..."app check cli clock config dashboard exit_code ground listen log output platform random"
-      .split(" "),
-    ..."remote rules tracing version"
-      .split(" "),
+    ..."app check cli clock config dashboard exit_code ground listen log output".split(" "),
+    ..."platform random remote rules screen tasks tracing version".split(" "),
     "okdata/transport",
   ],
   "app.ts": "all",
   "backlog.ts": ["packed_successes", "task"],
   "check.ts": "all",
-  "cli.ts": ["config"],
+  "cli.ts": ["config", "task"],
+  "events.ts": ["clock"],
   "exit_code.ts": ["task"],
   "heartbeat.ts": ["task"],
+  "history.ts": ["catalogue", "task"],
   "platform.ts": "all",
+  "frame.ts": ["listing", "report", "table", "times"],
   "ground.ts": ["clock", "log", "okdata/transport", "output", "random", "tracing"],
   "listen.ts": ["ground"],
+  "listing.ts": ["exit_code", "ground", "legible", "okdata/errors", "remote", "table", "task"],
+  "legible.ts": ["okdata/errors"],
   "log.ts": ["output", "times"],
   "catalogue.ts": [],
   "metrics.ts": ["catalogue", "clock", "task"],
-  "dashboard.ts": ["catalogue", "objectives", "task"],
+  "dashboard.ts": ["catalogue", "objectives"],
   "objectives.ts": ["catalogue"],
   "remote.ts": [
-    ...["clock", "exit_code", "ground"],
-    ...["okdata/errors", "okdata/phases", "okdata/transport"],
+    ...["clock", "exit_code", "ground", "version"],
+    ...["okdata/errors", "okdata/phases", "okdata/redact", "okdata/transport"],
   ],
   "rules.ts": ["catalogue", "objectives"],
   "packed_successes.ts": ["task"],
   "probe.ts": ["backlog", "clock", "okdata/errors", "task", "tracing"],
   "report.ts": ["backlog", "log", "table", "task", "times"],
   "schedule.ts": ["clock"],
-  "server.ts": ["backlog", "metrics", "task"],
+  "screen.ts": ["output"],
+  "server.ts": ["backlog", "metrics", "status", "status_page.tsx", "task"],
+  "status.ts": ["backlog", "clock", "history", "task", "version"],
+  "status_page.tsx": [
+    ...["history", "page/client.js", "page/page.min.css", "page/words", "status", "task"],
+    ...["datasets", "figures", "parts", "tasks"].map((part) => `status_page/${part}.tsx`),
+  ],
+  "status_page/datasets.tsx": ["history", "page/words", "status", "task", "status_page/parts.tsx"],
+  "status_page/figures.tsx": ["page/words", "status", "task", "status_page/parts.tsx"],
+  "status_page/parts.tsx": ["history", "legible", "page/words", "status", "task"],
+  "status_page/tasks.tsx": [
+    "history",
+    "legible",
+    "page/words",
+    "status",
+    "task",
+    "status_page/parts.tsx",
+  ],
   "table.ts": ["task", "times"],
+  "tasks.ts": [
+    ...["cli", "exit_code", "ground", "listing", "remote", "report", "screen", "table", "task"],
+    "watch",
+  ],
   "tracing.ts": ["random"],
   "version.ts": ["../deno.json"],
+  "watch.ts": ["clock", "exit_code", "frame", "ground", "listing", "remote", "screen"],
 };
 
 /** The one external system may know the clock, chance, the words for tasks, and itself. */
@@ -56,7 +81,7 @@ async function ownImportsOf(path: string): Promise<string[]> {
 
 async function sources(): Promise<string[]> {
   const found = ["main.ts"];
-  for (const folder of ["src", "src/okdata"]) {
+  for (const folder of ["src", "src/okdata", "src/status_page"]) {
     for await (const { name, isFile } of Deno.readDir(new URL(folder, root))) {
       if (isFile) found.push(`${folder}/${name}`);
     }

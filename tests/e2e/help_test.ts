@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { COMMANDS } from "../../src/cli.ts";
 import { SETTINGS } from "../../src/config.ts";
 import { linesOf, run, test } from "./program.ts";
 import project from "../../deno.json" with { type: "json" };
 
 const SWITCHES = [
   ...["--table", "--once", "--count", "--json", "--rows", "--utc"],
+  ...["--watch", "--url", "--state", "--check", "--healthcheck"],
   ...["--print-config", "--help", "--version"],
 ];
 
@@ -46,6 +48,13 @@ test("--help names every flag, every variable and every default", async () => {
       1,
       name,
     );
+  }
+});
+
+test("--help names every command", async () => {
+  const lines = linesOf(await printed("--help"));
+  for (const [name, help] of Object.entries(COMMANDS)) {
+    assertEquals(lines.filter((line) => line.trim() === `${name.padEnd(26)} ${help}`).length, 1);
   }
 });
 

@@ -1,25 +1,32 @@
-/** A terminal of 80 columns and 24 rows, as tmux gives it to a program. */
+/** A terminal as tmux gives it to a program. */
 import { baseEnvironment, ROOT, shellCommand, type Start } from "./program.ts";
 
-const COLUMNS = 80;
-const ROWS = 24;
+export type TerminalOptions = {
+  /** Goes behind the program's command, for example `>file`. */
+  redirect?: string;
+  /** What the terminal shows before the program starts. */
+  history?: string;
+  columns?: number;
+  rows?: number;
+};
 
 /** The program in a terminal of its own, which stays when the program has ended. */
 export class Terminal implements AsyncDisposable {
   private constructor(private readonly folder: string) {}
 
-  /**
-   * Starts the program. `redirect` goes behind its command, for example `>file`; its exit code comes
-   * on a line of its own, `exit N`.
-   */
-  static async start(start: Start, redirect = ""): Promise<Terminal> {
+  /** Starts the program; its exit code comes on a line of its own, `exit N`. */
+  static async start(
+    start: Start,
+    { redirect = "", history = "", columns = 80, rows = 24 }: TerminalOptions = {},
+  ): Promise<Terminal> {
     // The folder holds tmux's socket, so that nobody else's tmux is touched.
     const terminal = new Terminal(await Deno.makeTempDir({ prefix: "probe-terminal-" }));
-    const script = `${shellCommand(start)} ${redirect}; echo "exit $?"; read _`;
+    const before = history && `echo '${history}'; `;
+    const script = `${before}${shellCommand(start)} ${redirect}; echo "exit $?"; read _`;
     try {
       await terminal.#tmux(
         ...["-f", "/dev/null", "-u", "new-session", "-d", "-c", ROOT],
-        ...["-x", `${COLUMNS}`, "-y", `${ROWS}`, script],
+        ...["-x", `${columns}`, "-y", `${rows}`, script],
       );
     } catch (error) {
       await terminal[Symbol.asyncDispose]();
@@ -46,6 +53,19 @@ export class Terminal implements AsyncDisposable {
   /** Presses keys, by tmux's names: `C-c`. */
   async press(...keys: string[]): Promise<void> {
     await this.#tmux("send-keys", ...keys);
+  }
+
+  /** Gives the terminal another size. */
+  async resize(columns: number, rows: number): Promise<void> {
+    await this.#tmux("resize-window", "-x", `${columns}`, "-y", `${rows}`);
+  }
+
+  /** What the program has made of the terminal, and has to undo. */
+  async modes(): Promise<{ cursor: boolean; secondScreen: boolean; wrap: boolean }> {
+    const format = "#{cursor_flag} #{alternate_on} #{wrap_flag}";
+    const flags = (await this.#tmux("display-message", "-p", format)).trim().split(" ");
+    const [cursor, secondScreen, wrap] = flags.map((flag) => flag === "1");
+    return { cursor, secondScreen, wrap };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,137 @@
+import * as z from "zod";
+import { EXIT } from "./exit_code.ts";
+import type { Ground } from "./ground.ts";
+import { legible } from "./legible.ts";
+import { ask, RemoteError } from "./remote.ts";
+import type { Row } from "./table.ts";
+import { DOCUMENT_VERSION, type State, STATES } from "./task.ts";
+
+/** Which tasks of a running probe are asked for. */
+export type ListingQuery = { state?: State; datasetId?: string };
+
+/** What a running probe tells of its tasks at one moment. */
+export type Listing = {
+  /** Newest last. */
+  rows: Row[];
+  /** How many tasks are older than these; null when there are some, and nobody knows how many. */
+  older: number | null;
+  /** Null where a probe does not tell. */
+  tracked: Record<State, number> | null;
+  severalDatasets: boolean;
+  appId: string;
+};
+
+/**
+ * Tasks in one answer: even with the longest bodies, every character of them escaped, they stay
+ * below what the transport takes.
+ */
+export const PAGE = 200;
+
+const count = z.int().min(0);
+const moment = z.iso.datetime({ offset: true });
+
+/** A task as a probe gives it; fields that this program does not know are kept. */
+const task = z.looseObject({
+  seqno: count,
+  app_id: z.string().optional(),
+  dataset_id: z.string(),
+  state: z.enum(STATES),
+  created: moment,
+  settled: moment.nullable(),
+  duration_seconds: z.number().min(0).max(1e9).nullable(),
+  reason: z.string().nullable(),
+  attempts: z.looseObject({}).array(),
+});
+
+const page = z.looseObject({
+  version: z.literal(DOCUMENT_VERSION),
+  // An older probe gives none of these three.
+  app_id: z.string().optional(),
+  tracked: z.object({ PENDING: count, SUCCEEDED: count, FAILED: count }).optional(),
+  datasets: count.optional(),
+  tasks: task.array(),
+  next: count.nullable(),
+});
+
+/** The document that `/tasks` answers with. */
+export type TasksDocument = z.infer<typeof page>;
+
+/**
+ * The newest `rows` tasks of the probe at `url`, as one document like those of `/tasks`; read page
+ * by page. Throws a `RemoteError`.
+ */
+export async function newestTasks(
+  url: URL,
+  query: ListingQuery,
+  rows: number,
+  ground: Ground,
+  signal: AbortSignal,
+): Promise<TasksDocument> {
+  const asked = new URL(url);
+  asked.pathname = `${url.pathname.replace(/\/*$/, "")}/tasks`;
+  if (query.state) asked.searchParams.set("state", query.state.toLowerCase());
+  if (query.datasetId !== undefined) asked.searchParams.set("dataset_id", query.datasetId);
+
+  const tasks: TasksDocument["tasks"] = [];
+  let first: TasksDocument | null = null;
+  let before = Infinity;
+  for (;;) {
+    asked.searchParams.set("limit", String(Math.min(PAGE, rows - tasks.length)));
+    const document = await ask(asked, { schema: page }, ground, signal);
+    first ??= document;
+    if (document.app_id !== first.app_id || !goesOn(document, before)) {
+      const brief = "its pages of tasks do not fit together: is there more than one probe?";
+      const where = `${asked.origin}${asked.pathname}`;
+      throw new RemoteError(EXIT.invalidResponse, `${where} answers, but ${brief}`, brief);
+    }
+    tasks.push(...document.tasks);
+    const { next } = document;
+    if (next === null || tasks.length >= rows) return { ...first, tasks, next };
+    before = next;
+    asked.searchParams.set("before", String(before));
+  }
+}
+
+/** Whether a page begins below `before`, and each number in it is smaller than the one above. */
+function goesOn({ tasks, next }: TasksDocument, before: number): boolean {
+  let last = before;
+  for (const { seqno } of tasks) {
+    if (seqno >= last) return false;
+    last = seqno;
+  }
+  return next === null || (next < before && next <= last);
+}
+
+/** What a document tells, its texts made harmless. */
+export function listingOf(
+  { tracked, datasets, tasks, next, ...document }: TasksDocument,
+  { state, datasetId }: ListingQuery,
+): Listing {
+  const rows = tasks.map(rowOf).reverse();
+  const ids = new Set(rows.map((row) => row.datasetId));
+  // The totals are those of all datasets.
+  const total = tracked && datasetId === undefined ? totalOf(tracked, state) : null;
+  return {
+    rows,
+    older: next === null ? 0 : total === null ? null : Math.max(1, total - rows.length),
+    tracked: tracked ?? null,
+    severalDatasets: datasetId === undefined && (datasets ?? ids.size) > 1,
+    appId: legible(document.app_id ?? tasks[0]?.app_id ?? ""),
+  };
+}
+
+function rowOf({ seqno, state, ...task }: TasksDocument["tasks"][number]): Row {
+  return {
+    ...{ seqno, state },
+    datasetId: legible(task.dataset_id),
+    createdMs: Date.parse(task.created),
+    settledMs: task.settled === null ? null : Date.parse(task.settled),
+    durationSeconds: task.duration_seconds,
+    attempts: state === "PENDING" ? null : task.attempts.length,
+    reason: task.reason === null ? null : legible(task.reason),
+  };
+}
+
+function totalOf(tracked: Record<State, number>, state: State | undefined): number {
+  return state ? tracked[state] : tracked.PENDING + tracked.SUCCEEDED + tracked.FAILED;
+}
