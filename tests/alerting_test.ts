@@ -2,7 +2,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { receiver } from "../local/alert_receiver.ts";
 import { CATALOGUE } from "../src/catalogue.ts";
 import { rulesAsYaml } from "../src/rules.ts";
-import { DATASET_ID, eventually, ROOT, startLoop } from "./e2e/program.ts";
+import { DATASET_ID, eventually, startLoop } from "./e2e/program.ts";
+import { startEmulator } from "./e2e/targets.ts";
 import { startAlertmanager } from "./prometheus/alertmanager.ts";
 import { startPrometheus } from "./prometheus/prometheus.ts";
 import { WITHOUT_ALERTMANAGER } from "./prometheus/tools.ts";
@@ -19,7 +20,7 @@ Deno.test({
   ignore: WITHOUT_ALERTMANAGER,
   async fn() {
     await using webhook = startReceiver();
-    await using platform = await startPlatform();
+    await using platform = startEmulator();
     await using probe = await startLoop({
       env: {
         OKDATA_API_URL: `${platform.url}/metadata`,
@@ -54,7 +55,7 @@ Deno.test({
     assertEquals(webhook.pages(), []);
 
     const brokenAt = Date.now();
-    await platform.setFaults("PUT", { status: 503 });
+    platform.setFaults({ status: 503 });
     const page = await eventually(
       "the page arrives",
       () => webhook.pages().find(({ labels }) => labels.alertname === "DatasetFails"),
@@ -78,7 +79,7 @@ Deno.test({
     );
     assert(Date.parse(page.startsAt) > brokenAt, "it fired before the fault");
 
-    await platform.setFaults("DELETE");
+    platform.setFaults({});
     const over = await eventually(
       "the page is resolved",
       () =>
@@ -103,45 +104,4 @@ function startReceiver() {
         .filter(({ labels }) => labels.severity === "page"),
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
-}
-
-/** The emulator as a program of its own, without faults. */
-async function startPlatform() {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", "local/http_server/http_server.ts"],
-    cwd: ROOT,
-    env: { HTTP_SERVER_PORT: "0", DELAY_PERCENT: "0", UNAUTHORIZED_PERCENT: "0" },
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  let log = "";
-  const logging = (async () => {
-    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) log += text;
-  })();
-
-  async function stop(): Promise<void> {
-    child.kill("SIGKILL");
-    await Promise.all([child.status, logging]);
-  }
-
-  try {
-    const url = await eventually(
-      "the emulator says where it listens",
-      () => log.match(/Listening on (\S+),/)?.[1],
-    );
-    return {
-      url,
-      async setFaults(method: "PUT" | "DELETE", faults?: object): Promise<void> {
-        const body = faults && JSON.stringify(faults);
-        const response = await fetch(`${url}/faults`, { method, body });
-        await response.body?.cancel();
-        assertEquals(response.status, 200);
-      },
-      [Symbol.asyncDispose]: stop,
-    };
-  } catch (error) {
-    await stop();
-    throw new Error(`the emulator did not start: ${log}`, { cause: error });
-  }
 }

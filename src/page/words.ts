@@ -1,7 +1,7 @@
-import { formatDuration } from "../times.ts";
 /** Figures and times as the page says them. */
 import type { Ratio } from "../history.ts";
 import type { Reason } from "../task.ts";
+import { formatDuration } from "../times.ts";
 
 /** What a reason means, for somebody who meets it on the page. */
 export const MEANINGS: Record<Reason, string> = {

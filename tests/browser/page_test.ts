@@ -111,13 +111,13 @@ browserTest(
     assert(made >= 1 && made <= seconds + 2, `${made} requests in ${seconds} s`);
 
     await setHidden(page, true);
-    // What was asked for before may still be under way.
-    await settled(10);
     const whenHidden = requests.length;
-    await settled(120);
-    assertEquals(requests.length, whenHidden);
+    await settled(250);
+    // Five seconds; what had been asked for before may still have been under way.
+    assert(requests.length <= whenHidden + 1, `${requests.length - whenHidden} requests unseen`);
+    const unseen = requests.length;
     await setHidden(page, false);
-    await eventually("the page is asked for", () => requests.length > whenHidden);
+    await eventually("the page is asked for", () => requests.length > unseen);
   },
 );
 
