@@ -307,9 +307,9 @@ for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
         args,
         env: { DATASET_ID, OKDATA_API_URL: gate.url, TASK_INTERVAL_SECONDS: "0.2" },
       });
-      await eventually("the first request", () => gate.waiting() === 1);
+      await eventually("the first request", () => gate.waiting() > 0);
       gate.release();
-      await eventually("the second request", () => gate.waiting() === 1);
+      await eventually("another request", () => gate.waiting() > 0);
       const startMs = performance.now();
       probe.kill(signal);
       const { code, stdout } = await probe.ended();
@@ -318,7 +318,8 @@ for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       assert(performance.now() - startMs < 2_000, "it waited for the answer");
       if (args.includes("--json")) {
         const states = JSON.parse(stdout).tasks.map(({ state }: { state: string }) => state);
-        assertEquals(states, ["SUCCEEDED", "PENDING"]);
+        // A busy machine may have come to the third task by then.
+        assertEquals([...new Set(states)], ["SUCCEEDED", "PENDING"]);
       } else {
         assertMatch(stdout, /^#1 abc123 SUCCEEDED [^\n]*\n$/);
       }
