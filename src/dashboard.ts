@@ -531,9 +531,8 @@ function shareOf(part: Definition, time: string, by?: string): string {
 }
 
 function fastShare(objectives: Objectives, time: string): string {
-  const fast = fastSuccesses(objectives).replace(/\}$/, `, ${FILTERS}, ${OF_DATASET}}`);
   return ratio(
-    sum(`increase(${fast}[${time}])`),
+    sum(`increase(${fastSuccesses(objectives, FILTERS, OF_DATASET)}[${time}])`),
     sum(`increase(${successes("_count")}[${time}])`),
   );
 }

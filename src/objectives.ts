@@ -10,9 +10,10 @@ export type Objectives = {
   latencySeconds: number;
 };
 
-/** A selector of the successes that were fast enough. */
-export function fastSuccesses({ latencySeconds }: Objectives): string {
-  return `${CATALOGUE.duration.name}_bucket{outcome="succeeded", le=~"${bound(latencySeconds)}"}`;
+/** A selector of the successes that were fast enough, and that fit the other matchers. */
+export function fastSuccesses({ latencySeconds }: Objectives, ...others: string[]): string {
+  const matchers = ['outcome="succeeded"', `le=~"${bound(latencySeconds)}"`, ...others];
+  return `${CATALOGUE.duration.name}_bucket{${matchers.join(", ")}}`;
 }
 
 /** A bucket's bound as Prometheus 2 keeps it, which is as written, or as Prometheus 3 writes it. */
