@@ -1,3 +1,4 @@
+import { Accounts } from "./accounts.ts";
 import { Backlog } from "./backlog.ts";
 import type { SkipCause } from "./catalogue.ts";
 import type { View } from "./cli.ts";
@@ -48,7 +49,11 @@ export async function serve(
   const startedMs = clock.now();
   let exitCode: number = EXIT.ok;
 
-  const backlog = new Backlog(config.maxTrackedTasks, (count) => metrics.dismissed(count));
+  const accounts = new Accounts();
+  const backlog = new Backlog(config.maxTrackedTasks, (count) => {
+    accounts.dismissed += count;
+    metrics.dismissed(count);
+  });
   const metrics = new Metrics({
     clock,
     appId: config.appId,
@@ -75,8 +80,15 @@ export async function serve(
   const probe = createProbe({
     ...{ clock, trace, backlog, getDataset: platform.getDataset },
     maxInFlight: config.maxInFlightTasks,
-    onCreated: ({ datasetId }) => metrics.created(datasetId),
+    onCreated({ datasetId }) {
+      accounts.created++;
+      accounts.check(backlog.counts);
+      metrics.created(datasetId);
+    },
     onSettled(task, error) {
+      if (task.state === "SUCCEEDED") accounts.succeeded++;
+      else accounts.failed++;
+      accounts.check(backlog.counts);
       metrics.settled(task, settledMs(task) ?? 0);
       history.settled(task, clock.monotonic());
       events.send("settled", () => taskToJson(task, config.appId));
@@ -101,7 +113,15 @@ export async function serve(
     onError: (error) => log.error(`failed to answer: ${inspectError(error)}`),
   });
 
-  const listener = ground.listen(config.host, config.port, (request) => server.fetch(request));
+  const listener = ground.listen(
+    { host: config.host, port: config.port, tls: null },
+    (request) => server.fetch(request),
+    (error) => {
+      if (error === null) log.info("connections are taken again");
+      else log.error(`no connections are taken, trying again: ${explain(error)}`);
+    },
+  );
+  ground.witness?.({ accounts, backlog, stalledLoops });
   const { apiUrl, datasetIds, taskIntervalSeconds } = config;
   const target = datasetIds.length === 1
     ? `${apiUrl}/${datasetIds[0]}`
@@ -167,6 +187,7 @@ export async function serve(
   }
 
   function noteSkipped(cause: SkipCause, count: number): void {
+    accounts.skipped[cause] += count;
     metrics.skipped(cause, count);
     history.skipped(cause, count);
   }
@@ -181,6 +202,7 @@ export async function serve(
   function prune({ lagMs }: Tick): void {
     metrics.lag("prune", lagMs);
     const dismissed = backlog.prune(clock.monotonic() - config.dismissTaskSeconds * 1e3);
+    accounts.check(backlog.counts);
     log.debug(`dismissed ${dismissed} old tasks`, { dismissed });
   }
 

@@ -1,3 +1,5 @@
+import type { Accounts } from "./accounts.ts";
+import type { Backlog } from "./backlog.ts";
 import type { Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
 import type { Exchange } from "./okdata/transport.ts";
@@ -24,11 +26,24 @@ export type Ground = {
   /** What the process has used up to now. */
   usage: () => { cpuSeconds: number; residentBytes: number; heapBytes: number };
   build: { deno: string; target: string };
+  /** Lets a simulation look inside the main loop after each of its steps; absent otherwise. */
+  witness?: (inside: Inside) => void;
 };
 
-/** Opens a port and answers the requests there; throws when it cannot be had. */
+/** What can be read of the main loop at any moment, at no cost. */
+export type Inside = {
+  accounts: Readonly<Accounts>;
+  backlog: Pick<Backlog, "counts" | "oldestPending" | "page">;
+  stalledLoops: () => string[];
+};
+
+/**
+ * Opens a port and answers the requests there; throws when it cannot be had. When the system later
+ * takes the port away it is opened again: `onChange` hears of that with the error, and with null
+ * when it is back.
+ */
 export type Listen = (
-  host: string,
-  port: number,
+  address: { host: string; port: number; tls: { cert: string; key: string } | null },
   handler: (request: Request) => Response | Promise<Response>,
+  onChange: (error: unknown) => void,
 ) => { url: string; close: () => Promise<void> };

@@ -9,7 +9,7 @@ export class PortError extends Error {
 }
 
 /** Listens on a real port. Throws a `PortError` when it is in use or forbidden. */
-export const listen: Listen = (hostname, port, handler) => {
+export const listen: Listen = ({ host: hostname, port }, handler) => {
   try {
     const server = Deno.serve({ hostname, port, onListen() {} }, handler);
     const { port: bound } = server.addr;

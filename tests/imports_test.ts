@@ -10,6 +10,7 @@ const ALLOWED: Record<string, string[] | "all"> = {
     ..."platform random remote rules screen tasks tracing version".split(" "),
     "okdata/transport",
   ],
+  "accounts.ts": ["catalogue", "task"],
   "app.ts": "all",
   "backlog.ts": ["packed_successes", "task"],
   "check.ts": "all",
@@ -20,7 +21,9 @@ const ALLOWED: Record<string, string[] | "all"> = {
   "history.ts": ["catalogue", "task"],
   "platform.ts": "all",
   "frame.ts": ["listing", "report", "table", "times"],
-  "ground.ts": ["clock", "log", "okdata/transport", "output", "random", "tracing"],
+  "ground.ts": [
+    ...["accounts", "backlog", "clock", "log", "okdata/transport", "output", "random", "tracing"],
+  ],
   "listen.ts": ["ground"],
   "listing.ts": ["exit_code", "ground", "legible", "okdata/errors", "remote", "table", "task"],
   "legible.ts": ["okdata/errors"],

@@ -46,7 +46,7 @@ export function fakeGround() {
     random,
     trace: plainTrace(random),
     exchange: transport.exchange,
-    listen(_host, port, handle) {
+    listen({ port }, handle) {
       handler = handle;
       return { url: `http://localhost:${port}`, close: () => Promise.resolve() };
     },
