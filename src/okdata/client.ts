@@ -50,11 +50,15 @@ export function createClient(options: ClientOptions): GetDataset {
     const leftMs = () => deadlineMs - clock.monotonic();
     let renewed = false;
     let retry = 0;
+    let last: OkdataError | null = null;
     for (;;) {
       const token = await tokenFor(options, request, leftMs(), signal);
+      // Who was held up may find that no time is left: an attempt would be given up as it begins.
+      if (leftMs() <= 0) throw last ?? new OkdataError("timeout", "no time was left for an attempt");
       const failure = await attempt(options, request, token, leftMs(), signal);
       if (failure === null) return;
 
+      last = failure;
       const status = failure.reply?.status ?? null;
       if (status === 401 && token && !renewed) {
         renewed = true;

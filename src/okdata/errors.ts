@@ -59,7 +59,11 @@ export function oneLine(text: string): string {
 /** An error's message with those of its causes, which say more. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${explain(error.cause)}` : error.message;
+  // A host with several addresses fails with an error of each, and no word of its own.
+  const message = error.message === "" && error instanceof AggregateError
+    ? error.errors.map(explain).join("; ")
+    : error.message;
+  return error.cause instanceof Error ? `${message}: ${explain(error.cause)}` : message;
 }
 
 /** The reason that fits an error thrown by a connection; `internal` for one that nobody foresaw. */

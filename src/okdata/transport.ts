@@ -4,8 +4,10 @@ import https from "node:https";
 import net from "node:net";
 import tls from "node:tls";
 import { concat } from "@std/bytes/concat";
+import { equals } from "@std/bytes/equals";
 import type { Clock } from "../clock.ts";
 import { OkdataError } from "./errors.ts";
+import { type Lookup, shareLookups } from "./lookup.ts";
 import type { Marks } from "./phases.ts";
 
 export type Request = {
@@ -13,6 +15,8 @@ export type Request = {
   method: "GET" | "HEAD" | "POST";
   headers: Record<string, string>;
   body?: string;
+  /** The certificate that the server must show, in place of one that is trusted. */
+  certificate?: Uint8Array | null;
 };
 
 export type Reply = {
@@ -34,14 +38,18 @@ export type Exchange = (
 /** A dataset's metadata is a few kilobytes. */
 export const MOST_BODY_BYTES = 1024 * 1024;
 
+/** How many answers of status 1xx may come before the one that counts. */
+const MOST_INTERIM_ANSWERS = 20;
+
 /** The exchange over real sockets, made with node:http: fetch shows no phases and no error codes. */
-export function createTransport(clock: Clock, lookup: Lookup = dns.lookup): Exchange {
+export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup): Exchange {
+  const lookup = shareLookups(systemLookup);
   const agents = {
     "http:": new MarkingAgent(clock, lookup),
     "https:": new SecureMarkingAgent(clock, lookup),
   };
 
-  return ({ url, method, headers, body }, { signal, marks }) =>
+  return ({ url, method, headers, body, certificate }, { signal, marks }) =>
     new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       marks.named = net.isIP(withoutBrackets(url.hostname)) === 0;
@@ -49,7 +57,8 @@ export function createTransport(clock: Clock, lookup: Lookup = dns.lookup): Exch
       const { request: send } = marks.secure ? https : http;
       const agent = agents[marks.secure ? "https:" : "http:"];
       // The agent finds the marks of the exchange among the options of its connection.
-      const request = send(url, { method, headers, agent, marks } as http.RequestOptions);
+      const options = { method, headers, agent, marks, certificate, ended: signal };
+      const request = send(url, options as http.RequestOptions);
 
       const onAbort = () => request.destroy(signal.reason);
       signal.addEventListener("abort", onAbort, { once: true });
@@ -59,8 +68,19 @@ export function createTransport(clock: Clock, lookup: Lookup = dns.lookup): Exch
         reject(signal.aborted ? signal.reason : error);
       };
 
-      request.on("error", fail);
+      let isWhole = () => false;
+      // What follows a whole answer is not part of it. RFC 9112, section 6.3.
+      request.on("error", (error) => isWhole() || fail(error));
+      let interimAnswers = 0;
+      request.on("information", () => {
+        // Those that were read together with the one too many come all the same.
+        if (++interimAnswers !== MOST_INTERIM_ANSWERS + 1) return;
+        fail(
+          new OkdataError("invalid_response", `more than ${MOST_INTERIM_ANSWERS} interim answers`),
+        );
+      });
       request.on("response", (response) => {
+        isWhole = () => response.complete && !signal.aborted;
         marks.headersMs = clock.monotonic();
         const status = response.statusCode ?? 0;
         const chunks: Uint8Array[] = [];
@@ -104,18 +124,14 @@ export function tooLarge(): OkdataError {
   return new OkdataError("invalid_response", `the body is larger than ${MOST_BODY_BYTES} bytes`);
 }
 
-/** How names are resolved. */
-export type Lookup = (
-  hostname: string,
-  options: dns.LookupOptions,
-  callback: (
-    error: NodeJS.ErrnoException | null,
-    address: string | dns.LookupAddress[],
-    family: number,
-  ) => void,
-) => void;
+type ConnectOptions = net.TcpSocketConnectOpts & {
+  marks: Marks;
+  certificate: Request["certificate"];
+  /** Aborts when the exchange is given up. */
+  ended: AbortSignal;
+};
 
-type ConnectOptions = net.TcpSocketConnectOpts & { marks: Marks };
+type OnConnection = (error: Error | null, socket: net.Socket) => void;
 
 class MarkingAgent extends http.Agent {
   constructor(private readonly clock: Clock, private readonly lookup: Lookup) {
@@ -137,15 +153,19 @@ class SecureMarkingAgent extends https.Agent {
     super({ keepAlive: false, maxCachedSessions: 0 });
   }
 
-  override createConnection(options: ConnectOptions): net.Socket {
+  override createConnection(
+    options: ConnectOptions,
+    onConnection: OnConnection = () => {},
+  ): net.Socket {
     const { clock } = this;
-    const { host = "", marks } = options;
+    const { host = "", marks, certificate } = options;
     // Not by way of https.Agent, which reads NODE_EXTRA_CA_CERTS without being permitted to.
     const socket = tls.connect({
       ...options,
       lookup: marking(this.lookup, clock, marks),
       servername: net.isIP(host) ? "" : host,
       ALPNProtocols: ["http/1.1"],
+      rejectUnauthorized: !certificate,
     });
     socket.once("connect", () => marks.connectedMs = clock.monotonic());
     socket.once("secureConnect", () => {
@@ -153,7 +173,22 @@ class SecureMarkingAgent extends https.Agent {
       const expiresMs = Date.parse(socket.getPeerCertificate().valid_to);
       if (!Number.isNaN(expiresMs)) marks.certificateExpiresMs = expiresMs;
     });
-    return socket;
+    if (!certificate) return socket;
+    // The request is written when the connection is handed over, and not to a stranger.
+    const onError = (error: Error) => onConnection(error, socket);
+    socket.once("error", onError);
+    options.ended.addEventListener("abort", () => socket.destroy(options.ended.reason), {
+      once: true,
+    });
+    socket.once("secureConnect", () => {
+      socket.off("error", onError);
+      const shown = socket.getPeerCertificate().raw;
+      if (shown && equals(shown, certificate)) return onConnection(null, socket);
+      socket.destroy();
+      onError(new OkdataError("tls", "it does not show the certificate that it should"));
+    });
+    // Node.js takes no value here for a connection that is handed over later; its types do not.
+    return undefined as unknown as net.Socket;
   }
 }
 

@@ -11,6 +11,18 @@ const NO_CERTIFICATE = "its node:https shows no certificate, and no error codes 
 const COMPILED =
   "any executable takes OpenTelemetry's switch when it is compiled, not when it runs";
 
+const INTERIM = "interim answers without end keep it busy until the attempt's deadline";
+const KEPT_SOCKETS =
+  "its node:net keeps the socket of a connection that was given up before it was made";
+const NO_HTTPS = "its node:https makes no connection by way of an agent: `Bad resource ID`";
+const SLOW =
+  "it reads slowly: a body without end takes it past the attempt's deadline, and slots run late";
+
+/** The same reason for several tests. */
+function excepted(reason: string, ...names: string[]): { name: string; reason: string }[] {
+  return names.map((name) => ({ name, reason }));
+}
+
 /** The only list of tests that are not run on that runtime. The code is never bent to it. */
 export const EXCEPTIONS: readonly { name: string; reason: string }[] = [
   { name: "a reset before the headers: exit 5, reset", reason: HANGS },
@@ -30,6 +42,10 @@ export const EXCEPTIONS: readonly { name: string; reason: string }[] = [
   { name: "--healthcheck reaches a probe that listens on IPv6 alone", reason: NO_IPV6 },
   { name: "tasks over https wants a certificate that is trusted", reason: NO_CERTIFICATE },
   {
+    name: "tasks and --healthcheck reach a probe with HTTPS and credentials on the same machine",
+    reason: NO_CERTIFICATE,
+  },
+  {
     name: "tasks, where something answers that does not speak HTTP, ends with 6",
     reason: NO_CODES,
   },
@@ -37,4 +53,60 @@ export const EXCEPTIONS: readonly { name: string; reason: string }[] = [
     name: "with Deno's OpenTelemetry each task is one root trace, of the id that the task shows",
     reason: COMPILED,
   },
+  // tests/e2e/fault_matrix_test.ts
+  ...excepted(
+    UNCAUGHT,
+    "a target that sends headers and no body: timeout, and well again",
+    "a body that drips: timeout, and well again",
+    "more bytes promised than sent, without an end: timeout, and well again",
+    "resets in the body: reset, and well again",
+    "more bytes promised than sent: reset, and well again",
+    "chunks that end early: reset, and well again",
+    "a length and chunks: invalid_response, and well again",
+    "a chunk longer than any memory: invalid_response, and well again",
+    "trailers without end: invalid_response, and well again",
+    "answers that are never whole, as many as may be: bounded memory, slots counted",
+    "thousands of failures of all kinds in a small heap: no memory is left behind",
+  ),
+  ...excepted(
+    HANGS,
+    "a storm of resets before the headers: reset, and well again",
+    "resets in the headers: reset, and well again",
+    "an end before the headers: reset, and well again",
+    "an end after an interim answer: reset, and well again",
+  ),
+  ...excepted(
+    NO_CODES,
+    "what is not HTTP: invalid_response, and well again",
+    "HTTP/2 to who has not asked for it: invalid_response, and well again",
+    "two lengths: invalid_response, and well again",
+    "a header of a megabyte: invalid_response, and well again",
+    "a flood of headers: invalid_response, and well again",
+    "headers without end: invalid_response, and well again",
+  ),
+  ...excepted(INTERIM, "interim answers without end: invalid_response, and well again"),
+  ...excepted(
+    KEPT_SOCKETS,
+    "a target that takes no more connections: timeout, and well again",
+    "a black hole for SYNs: timeout, and well again",
+    "an address that dies while the name moves: the very next task uses the new one",
+    "IPv4 that is dead, beside IPv6: no failure, though each task takes longer",
+  ),
+  ...excepted(
+    SLOW,
+    "a body without end: invalid_response, and well again",
+    "through all of these, 99 slots of 100 ran within 100 ms of their time",
+  ),
+  ...excepted(
+    NO_HTTPS,
+    "a certificate that has ended: tls, and well again",
+    "a certificate for another name: tls, and well again",
+    "a certificate that vouches for itself: tls, and well again",
+    "a certificate of an authority that nobody knows: tls, and well again",
+    "a port that speaks no TLS: tls, and well again",
+    "a handshake that stalls: timeout, and well again",
+    "a handshake that stalls half-way: timeout, and well again",
+    "a connection that is cut before the handshake: reset, and well again",
+    "a connection that is cut in the handshake: reset, and well again",
+  ),
 ];

@@ -1,6 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { gzipSync } from "node:zlib";
+import { OkdataError } from "../../src/okdata/errors.ts";
 import { createRedactor } from "../../src/okdata/redact.ts";
-import { excerpt } from "../../src/okdata/reply.ts";
+import { decoded, excerpt } from "../../src/okdata/reply.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const { hide, hideToken, redact } = createRedactor();
@@ -63,4 +65,13 @@ Deno.test("no body can make the search for secrets slow", () => {
     excerpt(bytes(part.repeat(1e6 / part.length)), redact);
   }
   assert(performance.now() - startMs < 2_000, "quadratic in the body's length");
+});
+
+Deno.test("a bomb of gzip is given up after its first megabytes", async () => {
+  const bomb = { status: 200, headers: { "content-encoding": "gzip" } };
+  const body = gzipSync(new Uint8Array(500e6));
+  const startMs = performance.now();
+  await assertRejects(() => decoded({ ...bomb, body }), OkdataError, "larger");
+  // To unpack all of it takes seconds.
+  assert(performance.now() - startMs < 500, "it was unpacked");
 });

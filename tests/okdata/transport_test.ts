@@ -1,9 +1,10 @@
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { systemClock } from "../../src/clock.ts";
 import { createClient } from "../../src/okdata/client.ts";
 import { OkdataError } from "../../src/okdata/errors.ts";
-import { createTransport, type Lookup } from "../../src/okdata/transport.ts";
+import type { Lookup } from "../../src/okdata/lookup.ts";
+import { createTransport } from "../../src/okdata/transport.ts";
 import { systemRandom } from "../../src/random.ts";
 import type { Journey } from "../../src/task.ts";
 import { createAuthority, createSelfSigned } from "../fakes/certificates.ts";
@@ -147,6 +148,17 @@ for (const reachable of ["127.0.0.1", "::1"]) {
     assertEquals([error, reached], [undefined, ["resolve", "connect", "processing", "transfer"]]);
   });
 }
+
+Deno.test("a name none of whose addresses can be connected to says so for each", async () => {
+  const both = [{ address: "127.0.0.1", family: 4 }, { address: "::1", family: 6 }];
+  const lookup: Lookup = (_hostname, _options, callback) => callback(null, both, 0);
+  // Nobody listens on port 1, and no ephemeral port is that low.
+  const { error } = await visit("http://both.test:1", {
+    exchange: createTransport(systemClock, lookup),
+  });
+  assertEquals(error?.reason, "connect");
+  assertMatch(error?.message ?? "", /127\.0\.0\.1:1.*; .*::1:1/);
+});
 
 Deno.test("a fresh connection for every attempt", async () => {
   const ports = new Set<number>();
@@ -366,6 +378,32 @@ Deno.test("a switch of protocols, which nobody asked for, is `http`", async () =
     (url) => visit(url),
   );
   assertEquals([reason, status], ["http", 101]);
+});
+
+Deno.test("what follows a whole answer is not looked at", async () => {
+  for (const [head, body, reason] of [["200 OK", DATASET, undefined], ["204 No", "", "http"]]) {
+    const whole = `HTTP/1.1 ${head}\r\ncontent-length: ${body?.length}\r\n\r\n${body}`;
+    const visited = await talking(
+      (connection) => say(connection, `${whole}and more`),
+      (url) => visit(url),
+    );
+    assertEquals(visited.reason, reason, head);
+  }
+});
+
+Deno.test("interim answers are passed over, but not without end", async () => {
+  const hint = "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n";
+  const whole = `HTTP/1.1 200 OK\r\ncontent-length: ${DATASET.length}\r\n\r\n${DATASET}`;
+  const { error } = await talking((connection) => say(connection, hint + whole), (url) => {
+    return visit(url);
+  });
+  assertEquals(error, undefined);
+
+  const { reason, elapsedMs } = await talking(async (connection) => {
+    for (;;) await say(connection, hint.repeat(100));
+  }, (url) => visit(url));
+  assertEquals(reason, "invalid_response");
+  assert(elapsedMs < 1_000, `ended after ${elapsedMs} ms`);
 });
 
 Deno.test("an answer that ends early keeps its status and what came of its body", async () => {

@@ -1,0 +1,88 @@
+import { output } from "../container/buildah.ts";
+
+const RESOLVER = "timeout:1 attempts:1";
+
+/** Rules of iptables for what the program inside sends or gets. */
+export type Rule = readonly string[];
+
+/**
+ * A network of its own, with one cable to this machine: what is broken there is broken for nobody
+ * else. Wants root, and the commands `ip` and `iptables`.
+ */
+export class Network implements AsyncDisposable {
+  /** Addresses of this machine as seen from inside; `first` is that of the nameserver too. */
+  readonly first: string;
+  readonly second: string;
+  readonly sixth: string;
+  /** The address inside. */
+  readonly inside: string;
+  readonly #name: string;
+
+  private constructor(number: number) {
+    this.#name = `probe${number}`;
+    // Addresses for tests of devices and for examples, RFC 2544 and RFC 3849.
+    const net = `198.18.${number % 250}`;
+    this.first = `${net}.1`;
+    this.second = `${net}.2`;
+    this.inside = `${net}.9`;
+    this.sixth = `2001:db8:${(number % 65_536).toString(16)}::1`;
+  }
+
+  static async create(): Promise<Network> {
+    const network = new Network(Deno.pid);
+    await network.#connect();
+    return network;
+  }
+
+  /** Words before those of a command that runs inside. */
+  get wrapper(): string[] {
+    return ["ip", "netns", "exec", this.#name];
+  }
+
+  /** Breaks the network so, until the rules are lifted. */
+  async impose(...rules: Rule[]): Promise<void> {
+    for (const rule of rules) await this.#inside("iptables", "-w", "-A", ...rule);
+  }
+
+  async imposeOnIPv6(rule: Rule): Promise<void> {
+    await this.#inside("ip6tables", "-w", "-A", ...rule);
+  }
+
+  async lift(): Promise<void> {
+    await this.#inside("iptables", "-w", "-F");
+    await this.#inside("ip6tables", "-w", "-F");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await output("ip", ["netns", "delete", this.#name]);
+    await Deno.remove(`/etc/netns/${this.#name}`, { recursive: true });
+  }
+
+  async #connect(): Promise<void> {
+    const name = this.#name;
+    const peer = `${name}i`;
+    await output("ip", ["netns", "add", name]);
+    await output("ip", ["link", "add", name, "type", "veth", "peer", "name", peer, "netns", name]);
+    const mine = (...args: string[]) => output("ip", args);
+    const theirs = (...args: string[]) => output("ip", ["-n", name, ...args]);
+    await mine("address", "add", `${this.first}/24`, "dev", name);
+    await mine("address", "add", `${this.second}/24`, "dev", name);
+    await mine("address", "add", `${this.sixth}/64`, "dev", name, "nodad");
+    await mine("link", "set", name, "up");
+    await theirs("address", "add", `${this.inside}/24`, "dev", peer);
+    await theirs("address", "add", this.sixth.replace(/1$/, "9/64"), "dev", peer, "nodad");
+    await theirs("link", "set", peer, "up");
+    await theirs("link", "set", "lo", "up");
+
+    const etc = `/etc/netns/${name}`;
+    await Deno.mkdir(etc, { recursive: true });
+    const resolver = `nameserver ${this.first}\noptions ${RESOLVER}\n`;
+    await Deno.writeTextFile(`${etc}/resolv.conf`, resolver);
+    await Deno.writeTextFile(`${etc}/nsswitch.conf`, "hosts: files dns\n");
+  }
+
+  #inside(...words: string[]): Promise<string> {
+    const [command, ...args] = [...this.wrapper, ...words];
+    return output(command, args);
+  }
+}
