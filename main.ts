@@ -1,4 +1,5 @@
 import { cpuUsage } from "node:process";
+import { FileError, readSecretFile } from "./src/access.ts";
 import { runOnce, serve } from "./src/app.ts";
 import { check } from "./src/check.ts";
 import { parseCommandLine, usage } from "./src/cli.ts";
@@ -7,12 +8,12 @@ import { type Config, configure, describe } from "./src/config.ts";
 import { EXIT, exitCodeOfSignal } from "./src/exit_code.ts";
 import type { Ground } from "./src/ground.ts";
 import { listen, PortError } from "./src/listen.ts";
-import { createLog } from "./src/log.ts";
+import { createLog, type Log } from "./src/log.ts";
 import { createTransport, resolveName } from "./src/okdata/transport.ts";
 import { createOutput } from "./src/output.ts";
-import { readSecretFile } from "./src/platform.ts";
 import { systemRandom } from "./src/random.ts";
 import { healthcheck, RemoteError } from "./src/remote.ts";
+import { inspectError } from "./src/report.ts";
 import { Screen } from "./src/screen.ts";
 import { plainTrace, spanTrace } from "./src/tracing.ts";
 import { VERSION } from "./src/version.ts";
@@ -24,6 +25,8 @@ const stderr = createOutput(Deno.stderr, {
   lingerMs: Deno.stderr.isTerminal() ? 0 : LOG_LINGER_MS,
 });
 let stdout = createOutput(Deno.stdout, { keepsAll: true });
+/** Whether it runs until it is stopped; then standard output shows what goes on, and is no result. */
+let goesOn = false;
 
 /** Does what the command line says and returns the exit code. */
 async function run(args: string[]): Promise<number> {
@@ -56,7 +59,7 @@ async function run(args: string[]): Promise<number> {
   // What goes on until it is stopped must not wait for whoever reads its tables; a terminal that is
   // drawn on has to get all, since it must be given back.
   const isDrawn = command.name === "tasks" && Deno.stdout.isTerminal();
-  const goesOn = command.name === "serve" || (command.name === "tasks" && command.watch);
+  goesOn = command.name === "serve" || (command.name === "tasks" && command.watch);
   if (goesOn && !isDrawn) stdout = createOutput(Deno.stdout);
   const secretProblem = probes && await secretFileProblem(config);
   if (secretProblem) return refuse([secretProblem]);
@@ -94,9 +97,10 @@ async function run(args: string[]): Promise<number> {
       return await showTasks(command, view, config, ground, screen, signal);
     }
     if (command.name === "run") return await runOnce(config, view, command, ground, signal);
+    endWhenUncaught(ground.log);
     return await serve(config, view, ground, signal);
   } catch (error) {
-    if (error instanceof PortError) return refuse([error.message]);
+    if (error instanceof PortError || error instanceof FileError) return refuse([error.message]);
     if (error instanceof RemoteError) return refuse([error.message], error.exitCode);
     if (signal.aborted && error === signal.reason) return exitCodeOfSignal(signal);
     throw error;
@@ -112,6 +116,17 @@ async function secretFileProblem({ credentials }: Config): Promise<string | unde
     const reason = error instanceof Error ? error.message : String(error);
     return `OKDATA_CLIENT_SECRET_FILE: expected a file with the secret: ${reason}`;
   }
+}
+
+/** Rather end with an error than live on as a shell: nobody has foreseen what comes here. */
+function endWhenUncaught(log: Log): void {
+  const end = (event: Event, error: unknown) => {
+    event.preventDefault();
+    log.error(`stopping, because nobody has caught this: ${inspectError(error)}`);
+    void stderr.flush().finally(() => Deno.exit(EXIT.brokenInvariant));
+  };
+  addEventListener("error", (event) => end(event, event.error));
+  addEventListener("unhandledrejection", (event) => end(event, event.reason));
 }
 
 function print(text: string): number {
@@ -188,7 +203,7 @@ if (import.meta.main) {
   // A reader that leaves early, as `head` does, has seen enough.
   if (lostTo instanceof Error && !(lostTo instanceof Deno.errors.BrokenPipe)) {
     stderr.write(`dataplatform-probe: standard output cannot be written: ${lostTo.message}\n`);
-    exitCode ||= EXIT.failed;
+    if (!goesOn) exitCode ||= EXIT.failed;
   }
   await stderr.flush();
   Deno.exit(exitCode);

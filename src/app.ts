@@ -1,3 +1,4 @@
+import { readAccess, readTls } from "./access.ts";
 import { Accounts } from "./accounts.ts";
 import { Backlog } from "./backlog.ts";
 import type { SkipCause } from "./catalogue.ts";
@@ -33,14 +34,19 @@ import { VERSION } from "./version.ts";
 /** How long tasks in flight get when the probe is told to stop. */
 const GRACE_MS = 8_000;
 
-/** Probes until `signal` aborts; returns the exit code. Throws when the port cannot be had. */
+/**
+ * Probes until `signal` aborts; returns the exit code. Throws when the port cannot be had, and a
+ * `FileError` when a file of the configuration does not hold what it should.
+ */
 export async function serve(
   config: Config,
   view: View,
   ground: Ground,
   signal: AbortSignal,
 ): Promise<number> {
-  const { clock, trace, log, stdout } = ground;
+  const { clock, trace, log, stdout, readFile } = ground;
+  const access = await readAccess(config, readFile);
+  const tls = await readTls(config, readFile);
   const slots = new AbortController();
   const tasks = new AbortController();
   const loops: Loop[] = [];
@@ -99,6 +105,7 @@ export async function serve(
   });
   const server = createServer({
     appId: config.appId,
+    access,
     render: (format) => metrics.render(format),
     page: (query) => backlog.page(query),
     datasets: config.datasetIds.length,
@@ -114,7 +121,7 @@ export async function serve(
   });
 
   const listener = ground.listen(
-    { host: config.host, port: config.port, tls: null },
+    { host: config.host, port: config.port, tls },
     (request) => server.fetch(request),
     (error) => {
       if (error === null) log.info("connections are taken again");
@@ -140,7 +147,7 @@ export async function serve(
   await Promise.race([untilAborted(signal), broken.promise]);
   slots.abort();
   log.info(`stopping with ${inFlight.size} tasks in flight`);
-  await Promise.race([Promise.all(inFlight), sleep(clock, GRACE_MS)]);
+  await Promise.race([Promise.all(inFlight), sleep(clock, GRACE_MS, tasks.signal)]);
   const abandoned = backlog.counts.PENDING;
   tasks.abort(new Error("the probe has stopped"));
   if (abandoned > 0) log.warn(`abandoned ${abandoned} tasks, still pending`, { abandoned });

@@ -172,6 +172,46 @@ export const SETTINGS = {
     default: "8000",
     schema: number("a port from 0 to 65535", 0, 65_535, 1),
   },
+  bearerToken: {
+    env: "HTTP_BEARER_TOKEN",
+    secret: true,
+    group: "Access",
+    help: "token that may read the endpoints",
+    defaultNote: "none: anybody may",
+    schema: z.string().regex(/^[\w.~+/-]+=*$/, "a token of letters, digits and -._~+/"),
+  },
+  bearerTokenFile: {
+    env: "HTTP_BEARER_TOKEN_FILE",
+    group: "Access",
+    help: "file with that token",
+    schema: z.string(),
+  },
+  basicAuth: {
+    env: "HTTP_BASIC_AUTH",
+    secret: true,
+    group: "Access",
+    help: "user:password that may read the endpoints",
+    defaultNote: "none: anybody may",
+    schema: z.string().regex(/^[^:\p{Cc}]+:\P{Cc}+$/u, "user:password"),
+  },
+  basicAuthFile: {
+    env: "HTTP_BASIC_AUTH_FILE",
+    group: "Access",
+    help: "file with user:password",
+    schema: z.string(),
+  },
+  tlsCertFile: {
+    env: "TLS_CERT_FILE",
+    group: "Access",
+    help: "certificate and its chain, PEM: HTTPS only",
+    schema: z.string(),
+  },
+  tlsKeyFile: {
+    env: "TLS_KEY_FILE",
+    group: "Access",
+    help: "the certificate's private key, PEM",
+    schema: z.string(),
+  },
   heartbeatUrl: {
     env: "HEARTBEAT_URL",
     alias: "BETTERUPTIME_HEARTBEAT_URL",
@@ -261,23 +301,27 @@ type Values = {
 
 /** The whole configuration, checked and complete. */
 export type Config = Readonly<
-  & Omit<Values, "datasetIds" | "apiUrl" | "appId" | "logLevel">
+  & Omit<Values, "datasetIds" | "apiUrl" | "appId" | "logLevel" | "basicAuth">
   & {
     datasetIds: readonly string[];
     apiUrl: string;
     /** Null in a run without credentials. */
     credentials: Credentials | null;
+    /** Who may read the endpoints; anybody where there is neither. */
+    bearerAuth: Secret | null;
+    basicAuth: Secret | null;
+    /** The files that HTTPS needs; null for plain HTTP. */
+    tls: { certPath: string; keyPath: string } | null;
     appId: string;
     logLevel: NonNullable<Values["logLevel"]>;
   }
 >;
 
-/** What a token is asked for with: the secret itself, or the file that it is read from. */
-export type Credentials = {
-  tokenUrl: string;
-  clientId: string;
-  secret: { text: string } | { path: string };
-};
+/** A secret itself, or the file that it is read from. */
+export type Secret = { text: string } | { path: string };
+
+/** What a token of the platform is asked for with. */
+export type Credentials = { tokenUrl: string; clientId: string; secret: Secret };
 
 /** Where a value comes from. */
 type Source = "flag" | "environment" | "default" | "unset";
@@ -340,6 +384,7 @@ export function configure(
   ) as Values;
 
   const isGiven = (key: Key) => given(SETTINGS[key], input).text !== undefined;
+  problems.unshift(...unfit(isGiven));
   if (probes) problems.unshift(...missing(values.localServicesOnly, isGiven));
   if (problems.length > 0) return { ok: false, problems };
 
@@ -348,11 +393,14 @@ export function configure(
   const platform = values.environment && PLATFORM[values.environment];
   const { apiUrl = values.localServicesOnly ? LOCAL_API_URL : platform?.apiUrl ?? "" } = values;
   const { tokenUrl = platform?.tokenUrl ?? "", clientId = "" } = values;
-  const secret = values.clientSecretFile === undefined
-    ? { text: values.clientSecret ?? "" }
-    : { path: values.clientSecretFile };
+  const secret = secretOf(values.clientSecret, values.clientSecretFile) ?? { text: "" };
   const credentials = values.localServicesOnly ? null : { tokenUrl, clientId, secret };
-  const config = { ...values, datasetIds, apiUrl, credentials, appId, logLevel };
+  const bearerAuth = secretOf(values.bearerToken, values.bearerTokenFile);
+  const basicAuth = secretOf(values.basicAuth, values.basicAuthFile);
+  const { tlsCertFile: certPath, tlsKeyFile: keyPath } = values;
+  const tls = certPath && keyPath ? { certPath, keyPath } : null;
+  const access = { bearerAuth, basicAuth, tls };
+  const config = { ...values, datasetIds, apiUrl, credentials, ...access, appId, logLevel };
   return { ok: true, config: Object.freeze(config) };
 }
 
@@ -374,10 +422,33 @@ function missing(localServicesOnly: boolean | undefined, isGiven: (key: Key) => 
       "the client's secret, or its file in OKDATA_CLIENT_SECRET_FILE",
     );
   }
-  if (isGiven("clientSecret") && isGiven("clientSecretFile")) {
-    problems.push("OKDATA_CLIENT_SECRET: expected it or OKDATA_CLIENT_SECRET_FILE, got both");
+  return [...problems, ...bothGiven("clientSecret", "clientSecretFile", isGiven)];
+}
+
+/** A line for each pair of settings of the endpoints that do not go together, or only together. */
+function unfit(isGiven: (key: Key) => boolean): string[] {
+  const problems = [
+    ...bothGiven("bearerToken", "bearerTokenFile", isGiven),
+    ...bothGiven("basicAuth", "basicAuthFile", isGiven),
+  ];
+  for (const [absent, given] of [TLS_FILES, TLS_FILES.toReversed()]) {
+    if (isGiven(absent) || !isGiven(given)) continue;
+    const { env } = SETTINGS[absent];
+    problems.push(`${env}: expected a file beside ${SETTINGS[given].env}, got nothing`);
   }
   return problems;
+}
+
+const TLS_FILES: readonly Key[] = ["tlsCertFile", "tlsKeyFile"];
+
+function bothGiven(text: Key, file: Key, isGiven: (key: Key) => boolean): string[] {
+  if (!isGiven(text) || !isGiven(file)) return [];
+  return [`${SETTINGS[text].env}: expected it or ${SETTINGS[file].env}, got both`];
+}
+
+function secretOf(text: string | undefined, path: string | undefined): Secret | null {
+  if (path !== undefined) return { path };
+  return text === undefined ? null : { text };
 }
 
 /** The settings in force, as lines that a shell can read, each with where its value comes from. */

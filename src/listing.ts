@@ -2,7 +2,7 @@ import * as z from "zod";
 import { EXIT } from "./exit_code.ts";
 import type { Ground } from "./ground.ts";
 import { legible } from "./legible.ts";
-import { ask, RemoteError } from "./remote.ts";
+import { ask, type Remote, RemoteError } from "./remote.ts";
 import type { Row } from "./table.ts";
 import { DOCUMENT_VERSION, type State, STATES } from "./task.ts";
 
@@ -57,18 +57,18 @@ const page = z.looseObject({
 export type TasksDocument = z.infer<typeof page>;
 
 /**
- * The newest `rows` tasks of the probe at `url`, as one document like those of `/tasks`; read page
+ * The newest `rows` tasks of a probe, as one document like those of `/tasks`; read page
  * by page. Throws a `RemoteError`.
  */
 export async function newestTasks(
-  url: URL,
+  remote: Remote,
   query: ListingQuery,
   rows: number,
   ground: Ground,
   signal: AbortSignal,
 ): Promise<TasksDocument> {
-  const asked = new URL(url);
-  asked.pathname = `${url.pathname.replace(/\/*$/, "")}/tasks`;
+  const asked = new URL(remote.url);
+  asked.pathname = `${asked.pathname.replace(/\/*$/, "")}/tasks`;
   if (query.state) asked.searchParams.set("state", query.state.toLowerCase());
   if (query.datasetId !== undefined) asked.searchParams.set("dataset_id", query.datasetId);
 
@@ -77,7 +77,7 @@ export async function newestTasks(
   let before = Infinity;
   for (;;) {
     asked.searchParams.set("limit", String(Math.min(PAGE, rows - tasks.length)));
-    const document = await ask(asked, { schema: page }, ground, signal);
+    const document = await ask(remote, asked, { schema: page }, ground, signal);
     first ??= document;
     if (document.app_id !== first.app_id || !goesOn(document, before)) {
       const brief = "its pages of tasks do not fit together: is there more than one probe?";

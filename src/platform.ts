@@ -1,3 +1,4 @@
+import { readSecretFile } from "./access.ts";
 import { within } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { Ground } from "./ground.ts";
@@ -106,14 +107,4 @@ export function connect(
       if (status < 200 || status > 299) throw new Error(`the answer has status ${status}`);
     },
   };
-}
-
-/** The secret in a file, without the line end that editors put there; throws when there is none. */
-export async function readSecretFile(
-  path: string,
-  readFile: Ground["readFile"],
-): Promise<string> {
-  const secret = (await readFile(path)).replace(/\r?\n$/, "");
-  if (secret === "") throw new Error(`${path} is empty`);
-  return secret;
 }

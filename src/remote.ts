@@ -1,5 +1,7 @@
 import * as z from "zod";
+import { type Access, ANYBODY, readCertificate } from "./access.ts";
 import { within } from "./clock.ts";
+import type { Config } from "./config.ts";
 import { EXIT } from "./exit_code.ts";
 import type { Ground } from "./ground.ts";
 import { explain, oneLine, reasonOf } from "./okdata/errors.ts";
@@ -32,8 +34,8 @@ export class RemoteError extends Error {
  * Where a probe that runs with this configuration is reached from the same machine. Throws a
  * `RemoteError` for an address that no URL can hold.
  */
-export function ownUrl({ host, port }: { host: string; port: number }): URL {
-  const written = `http://${host.includes(":") ? `[${host}]` : host}:${port}/`;
+function ownUrl({ host, port, tls }: Pick<Config, "host" | "port" | "tls">): URL {
+  const written = `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}/`;
   if (!URL.canParse(written)) {
     throw new RemoteError(EXIT.usage, `HOST: expected an address without a zone, got "${host}"`);
   }
@@ -43,32 +45,89 @@ export function ownUrl({ host, port }: { host: string; port: number }): URL {
   return url;
 }
 
+/** A running probe, and what it takes to be let in there. */
+export type Remote = {
+  /** Without user and password. */
+  url: URL;
+  authorization: string | null;
+  /** Hides what is sent to be let in. */
+  redact: Redact;
+  /** The certificate that it must show, in place of one that is trusted. */
+  certificate: Uint8Array | null;
+};
+
 /**
- * Asks a running probe for a document and gives it the schema's type. A user and password in the
- * URL are sent as basic auth, and shown nowhere. Throws a `RemoteError` when nobody answers there
- * (5), when it refuses (3), and when what answers is no such probe (6).
+ * The probe at `url`, asked with the user and password that stand there, or else with what gives
+ * `access`.
+ */
+export function remoteAt(url: URL, access = ANYBODY, certificate: Remote["certificate"] = null) {
+  const { redact, hide } = createRedactor();
+  const address = new URL(url);
+  const { username, password } = address;
+  address.username = address.password = "";
+  const basic = username || password
+    ? { user: decodeURIComponent(username), password: decodeURIComponent(password) }
+    : access.basic;
+  let authorization: string | null = null;
+  if (access.bearer !== null && !(username || password)) {
+    authorization = `Bearer ${access.bearer}`;
+    hide(access.bearer);
+  } else if (basic) {
+    const pair = `${basic.user}:${basic.password}`;
+    const encoded = btoa(String.fromCharCode(...new TextEncoder().encode(pair)));
+    authorization = `Basic ${encoded}`;
+    for (const secret of [encoded, pair, basic.password]) hide(secret);
+  }
+  return { url: address, authorization, redact, certificate } satisfies Remote;
+}
+
+/**
+ * The probe that runs with this configuration on the same machine. There its certificate hardly
+ * ever names the address that it is asked at, so that it must be the very one in the file. Throws a
+ * `FileError`, and a `RemoteError` for an address that no URL can hold.
+ */
+export async function ownRemote(
+  config: Pick<Config, "host" | "port" | "tls">,
+  access: Access,
+  readFile: Ground["readFile"],
+): Promise<Remote> {
+  const certificate = config.tls && firstCertificate(await readCertificate(config.tls, readFile));
+  return remoteAt(ownUrl(config), access, certificate);
+}
+
+/** The bytes of the first certificate in a text that has one. RFC 7468, section 5. */
+function firstCertificate(pem: string): Uint8Array {
+  const [, base64] = pem.match(/-----BEGIN CERTIFICATE-----([^-]*)/) ?? [];
+  return Uint8Array.from(atob(base64.replaceAll(/\s/g, "")), (character) => character.charCodeAt(0));
+}
+
+/**
+ * Asks a running probe for a document and gives it the schema's type; `url` is one of the remote's.
+ * Throws a `RemoteError` when nobody answers there (5), when it refuses (3), and when what answers
+ * is no such probe (6).
  */
 export async function ask<T>(
+  { authorization, redact, certificate }: Remote,
   url: URL,
   { schema, statuses = [200] }: { schema: z.ZodType<T>; statuses?: readonly number[] },
   { exchange, clock }: Pick<Ground, "exchange" | "clock">,
   signal: AbortSignal,
 ): Promise<T> {
   const marks = newMarks(clock.monotonic());
-  const { address, authorization, redact } = credentialsApart(url);
   const headers: Record<string, string> = {
     "user-agent": `dataplatform-probe/${VERSION}`,
     "accept": "application/json",
     ...authorization ? { authorization } : {},
   };
-  const where = `${address.origin}${address.pathname}`;
+  const where = `${url.origin}${url.pathname}`;
   let reply: Reply;
   try {
     reply = await within(
       clock,
       PATIENCE_SECONDS * 1e3,
       signal,
-      (limited) => exchange({ url: address, method: "GET", headers }, { signal: limited, marks }),
+      (limited) =>
+        exchange({ url, method: "GET", headers, certificate }, { signal: limited, marks }),
       () => new Error(`no answer within ${PATIENCE_SECONDS} s`),
     );
   } catch (error) {
@@ -80,9 +139,11 @@ export async function ask<T>(
   }
   const { status } = reply;
   if (status === 401 || status === 403) {
+    const wanted = authorization ? "other credentials" : "credentials";
     throw new RemoteError(
       EXIT.auth,
-      `${where} refuses with ${status}: it wants other credentials`,
+      `${where} refuses with ${status}: it wants ${wanted} ` +
+        "(HTTP_BEARER_TOKEN, HTTP_BASIC_AUTH, or a user and password in --url)",
       `it refuses with ${status}`,
     );
   }
@@ -103,29 +164,17 @@ const health = z.discriminatedUnion("status", [
 
 /** Asks the probe of this machine whether it is well; returns the exit code. */
 export async function healthcheck(
-  config: { host: string; port: number },
+  config: Pick<Config, "host" | "port" | "tls">,
   ground: Ground,
   signal: AbortSignal,
 ): Promise<number> {
-  const url = new URL("healthz", ownUrl(config));
-  const document = await ask(url, { schema: health, statuses: [200, 503] }, ground, signal);
+  // Everybody may ask this.
+  const remote = await ownRemote(config, ANYBODY, ground.readFile);
+  const url = new URL("healthz", remote.url);
+  const document = await ask(remote, url, { schema: health, statuses: [200, 503] }, ground, signal);
   const isWell = document.status === "ok";
   ground.stdout.write(isWell ? "ok\n" : `stalled: ${document.loops.join(", ")}\n`);
   return isWell ? EXIT.ok : EXIT.failed;
-}
-
-/** The URL without user and password, what they are sent as, and what hides them. */
-function credentialsApart(url: URL) {
-  const { redact, hide } = createRedactor();
-  const address = new URL(url);
-  const { username, password } = address;
-  if (!username && !password) return { address, authorization: null, redact };
-  address.username = address.password = "";
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const bytes = new TextEncoder().encode(pair);
-  const encoded = btoa(String.fromCharCode(...bytes));
-  for (const secret of [encoded, pair, decodeURIComponent(password)]) hide(secret);
-  return { address, authorization: `Basic ${encoded}`, redact };
 }
 
 /** What came in place of what was asked for, in a few words. */

@@ -1,6 +1,13 @@
-import { Hono } from "hono";
+import { createHash } from "node:crypto";
+import { Hono, type MiddlewareHandler } from "hono";
 import { accepts } from "hono/accepts";
+import { basicAuth } from "hono/basic-auth";
+import { bearerAuth } from "hono/bearer-auth";
+import { except, some } from "hono/combine";
+import { HTTPException } from "hono/http-exception";
+import { secureHeaders } from "hono/secure-headers";
 import * as z from "zod";
+import type { Access } from "./access.ts";
 import type { Page, Query } from "./backlog.ts";
 import type { Exposition } from "./metrics.ts";
 import type { Status, StatusQuery } from "./status.ts";
@@ -10,6 +17,7 @@ import { DOCUMENT_VERSION, REASONS, type State, STATES, taskToJson } from "./tas
 /** What the endpoints read; they change nothing. */
 export type ServerOptions = {
   appId: string;
+  access: Access;
   render: (format: "text" | "openmetrics") => Promise<Exposition>;
   page: (query: Query) => Page;
   /** How many datasets are probed. */
@@ -53,6 +61,10 @@ export function createServer(options: ServerOptions): Hono {
   const { appId, render, page, tracked, stalledLoops, isDraining, onError } = options;
   const server = new Hono();
   const renderPage = createPages(options);
+  const guards = guardsFor(options.access);
+
+  server.use(secureHeaders(SECURITY_HEADERS));
+  if (guards.length > 0) server.use(except(OPEN_PATHS, some(...guards)));
 
   for (const path of ["/metrics", "/"]) {
     server.get(path, async (c) => {
@@ -64,7 +76,7 @@ export function createServer(options: ServerOptions): Hono {
       if (type === HTML) {
         const { data, problem } = readQuery(statusQuery, c.req.queries(), { blanks: true });
         if (problem !== undefined) {
-          return c.text(`${problem}\n`, 400, { "x-content-type-options": "nosniff" });
+          return c.text(`${problem}\n`, 400);
         }
         // The page asks so for its news: it has the script and the style already.
         const minimal = c.req.header("prefer") === "return=minimal";
@@ -72,8 +84,6 @@ export function createServer(options: ServerOptions): Hono {
           "vary": "Accept, Prefer",
           "cache-control": "no-store",
           "content-security-policy": pagePolicy(),
-          "referrer-policy": "no-referrer",
-          "x-content-type-options": "nosniff",
         });
       }
       const { contentType, body } = await render(type === OPENMETRICS ? "openmetrics" : "text");
@@ -122,17 +132,64 @@ export function createServer(options: ServerOptions): Hono {
     (c) => isDraining() ? c.json({ status: "draining" }, 503) : c.json({ status: "ready" }),
   );
 
-  const paths = new Set(server.routes.map(({ path }) => path));
+  const paths = new Set(server.routes.map(({ path }) => path).filter((path) => path !== "/*"));
   server.notFound((c) =>
     paths.has(c.req.path)
       ? c.json({ error: `expected GET or HEAD, got ${c.req.method}` }, 405, { allow: "GET, HEAD" })
       : c.json({ error: `nothing here; look at ${[...paths].join(", ")}` }, 404)
   );
   server.onError((error, c) => {
+    if (error instanceof HTTPException) {
+      const challenge = challengeOf(options.access);
+      return c.json({ error: "expected credentials" }, 401, { "www-authenticate": challenge });
+    }
     onError(error);
     return c.json({ error: "the probe failed to answer; its log says why" }, 500);
   });
   return server;
+}
+
+/** What an orchestrator asks, which carries no credentials. */
+const OPEN_PATHS = ["/healthz", "/readyz"];
+
+/**
+ * For every answer. Without Strict-Transport-Security, which would bind all other ports of the host
+ * to HTTPS too.
+ */
+const SECURITY_HEADERS: Parameters<typeof secureHeaders>[0] = {
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  xFrameOptions: "DENY",
+  strictTransportSecurity: false,
+  // These speak of other origins, of downloads and of plug-ins, or need a secure context.
+  crossOriginOpenerPolicy: false,
+  originAgentCluster: false,
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
+  // The page has a policy of its own.
+  overwrite: false,
+};
+
+/** One of them has to let a request pass; none where anybody may. */
+function guardsFor({ bearer, basic }: Access): MiddlewareHandler[] {
+  // In place, since `crypto.subtle` waits for a thread, which others may hold.
+  const hashFunction = (text: string) => createHash("sha256").update(text).digest("hex");
+  const guards: MiddlewareHandler[] = [];
+  if (bearer !== null) guards.push(bearerAuth({ token: bearer, hashFunction }));
+  if (basic) {
+    const { user: username, password } = basic;
+    guards.push(basicAuth({ username, password, hashFunction }));
+  }
+  return guards;
+}
+
+/** What a client may be let in with. RFC 9110, section 11.6.1. */
+function challengeOf({ bearer, basic }: Access): string {
+  const challenges = [];
+  if (bearer !== null) challenges.push('Bearer realm="dataplatform-probe"');
+  if (basic) challenges.push('Basic realm="dataplatform-probe", charset="UTF-8"');
+  return challenges.join(", ");
 }
 
 function wholeNumber(expected: string, least: number, most: number) {

@@ -1,8 +1,10 @@
+import { readAccess } from "./access.ts";
 import type { TasksCommand } from "./cli.ts";
+import type { Config } from "./config.ts";
 import { EXIT } from "./exit_code.ts";
 import type { Ground } from "./ground.ts";
 import { type Listing, listingOf, type ListingQuery, newestTasks, PAGE } from "./listing.ts";
-import { ownUrl } from "./remote.ts";
+import { ownRemote, remoteAt } from "./remote.ts";
 import { headingOf, jsonText, NONE_FITS, olderLine, tallyOf } from "./report.ts";
 import type { Screen } from "./screen.ts";
 import { renderTable, type TableOptions } from "./table.ts";
@@ -21,19 +23,22 @@ const MOST_FOR_DURATIONS = 3 * PAGE;
 export async function showTasks(
   command: TasksCommand,
   { utc }: { utc: boolean },
-  config: { host: string; port: number },
+  config: Pick<Config, "host" | "port" | "tls" | "bearerAuth" | "basicAuth">,
   ground: Ground,
   screen: Screen | null,
   signal: AbortSignal,
 ): Promise<number> {
   const { stdout, clock, terminal } = ground;
   const { json, state, datasetId } = command;
-  const url = command.url ?? ownUrl(config);
+  const access = await readAccess(config, ground.readFile);
+  const remote = command.url
+    ? remoteAt(command.url, access)
+    : await ownRemote(config, access, ground.readFile);
   const rows = command.rows ?? DEFAULT_ROWS;
   const filter = filterOf(command);
 
   const newest = (query: ListingQuery, most: number) =>
-    newestTasks(url, query, most, ground, signal);
+    newestTasks(remote, query, most, ground, signal);
   const look = async () => listingOf(await newest(command, rows), command);
 
   if (json) {
@@ -51,9 +56,7 @@ export async function showTasks(
       linesOf(listing, filter, nowMs, { ...terminal(), utc });
     return await watchPlainly({ look, table }, ground, signal);
   }
-  const address = new URL(url);
-  address.username = address.password = "";
-  const shown = { url: address.href.replace(/\/$/, ""), filter, utc, mostRows: command.rows };
+  const shown = { url: remote.url.href.replace(/\/$/, ""), filter, utc, mostRows: command.rows };
   // Pending tasks have no duration yet and are read besides: as many as the last look has seen.
   let pending = MOST_FOR_DURATIONS;
   return await watchOnScreen(

@@ -6,10 +6,11 @@ import { assertEquals } from "@std/assert";
  */
 const ALLOWED: Record<string, string[] | "all"> = {
   "main.ts": [
-    ..."app check cli clock config dashboard exit_code ground listen log output".split(" "),
-    ..."platform random remote rules screen tasks tracing version".split(" "),
+    ..."access app check cli clock config dashboard exit_code ground listen log output".split(" "),
+    ..."random remote report rules screen tasks tracing version".split(" "),
     "okdata/transport",
   ],
+  "access.ts": ["config", "ground"],
   "accounts.ts": ["catalogue", "task"],
   "app.ts": "all",
   "backlog.ts": ["packed_successes", "task"],
@@ -24,7 +25,8 @@ const ALLOWED: Record<string, string[] | "all"> = {
   "ground.ts": [
     ...["accounts", "backlog", "clock", "log", "okdata/transport", "output", "random", "tracing"],
   ],
-  "listen.ts": ["ground"],
+  "gate.ts": ["clock"],
+  "listen.ts": ["clock", "gate", "ground"],
   "listing.ts": ["exit_code", "ground", "legible", "okdata/errors", "remote", "table", "task"],
   "legible.ts": ["okdata/errors"],
   "log.ts": ["output", "times"],
@@ -33,7 +35,7 @@ const ALLOWED: Record<string, string[] | "all"> = {
   "dashboard.ts": ["catalogue", "objectives"],
   "objectives.ts": ["catalogue"],
   "remote.ts": [
-    ...["clock", "exit_code", "ground", "version"],
+    ...["access", "clock", "config", "exit_code", "ground", "version"],
     ...["okdata/errors", "okdata/phases", "okdata/redact", "okdata/transport"],
   ],
   "rules.ts": ["catalogue", "objectives"],
@@ -42,7 +44,7 @@ const ALLOWED: Record<string, string[] | "all"> = {
   "report.ts": ["backlog", "log", "table", "task", "times"],
   "schedule.ts": ["clock"],
   "screen.ts": ["output"],
-  "server.ts": ["backlog", "metrics", "status", "status_page.tsx", "task"],
+  "server.ts": ["access", "backlog", "metrics", "status", "status_page.tsx", "task"],
   "status.ts": ["backlog", "clock", "history", "task", "version"],
   "status_page.tsx": [
     ...["history", "page/client.js", "page/page.min.css", "page/words", "status", "task"],
@@ -61,7 +63,19 @@ const ALLOWED: Record<string, string[] | "all"> = {
   ],
   "table.ts": ["task", "times"],
   "tasks.ts": [
-    ...["cli", "exit_code", "ground", "listing", "remote", "report", "screen", "table", "task"],
+    ...[
+      "access",
+      "cli",
+      "config",
+      "exit_code",
+      "ground",
+      "listing",
+      "remote",
+      "report",
+      "screen",
+      "table",
+      "task",
+    ],
     "watch",
   ],
   "tracing.ts": ["random"],

@@ -4,7 +4,7 @@ import { Backlog } from "../src/backlog.ts";
 import type { TasksCommand } from "../src/cli.ts";
 import { newestTasks, PAGE } from "../src/listing.ts";
 import { type Exchange, MOST_BODY_BYTES } from "../src/okdata/transport.ts";
-import { RemoteError } from "../src/remote.ts";
+import { remoteAt, RemoteError } from "../src/remote.ts";
 import { Screen } from "../src/screen.ts";
 import type { FailedTask, Task } from "../src/task.ts";
 import { taskToJson } from "../src/task.ts";
@@ -14,6 +14,8 @@ import { serverWith } from "./fakes/server.ts";
 import { failed, pending, succeeded } from "./fakes/tasks.ts";
 
 const URL_OF_PROBE = new URL("http://probe.example/");
+
+const LOCAL = { host: "0.0.0.0", port: 8000, tls: null, bearerAuth: null, basicAuth: null };
 const COMMAND: TasksCommand = {
   ...{ name: "tasks", url: URL_OF_PROBE, watch: false, json: false, rows: null },
 };
@@ -63,10 +65,9 @@ function backlogOf(size: number): Backlog {
 
 async function printed(command: Partial<TasksCommand>, fakes: ReturnType<typeof groundOf>) {
   const { ground, stdout } = fakes;
-  const local = { host: "0.0.0.0", port: 8000 };
   const signal = new AbortController().signal;
   const all = { ...COMMAND, ...command };
-  assertEquals(await showTasks(all, { utc: true }, local, ground, null, signal), 0);
+  assertEquals(await showTasks(all, { utc: true }, LOCAL, ground, null, signal), 0);
   return stdout.text;
 }
 
@@ -107,10 +108,9 @@ async function durationsWatched(backlog: Backlog, command: Partial<TasksCommand>
   const { ground, stdout, clock } = groundOf(backlog, (_count, path) => void requests.push(path));
   const size = { columns: 80, rows: 24 };
   const screen = new Screen({ stdout, size: () => size, color: false, onResize() {} });
-  const local = { host: "0.0.0.0", port: 8000 };
   const stop = new AbortController();
   const all = { ...COMMAND, ...command, watch: true };
-  const ended = showTasks(all, { utc: true }, local, ground, screen, stop.signal);
+  const ended = showTasks(all, { utc: true }, LOCAL, ground, screen, stop.signal);
   const perLook: string[][] = [];
   for (let look = 0; look < 3; look++) {
     await clock.run(look === 0 ? 0 : 1_000);
@@ -177,7 +177,7 @@ Deno.test("paging neither repeats nor loses a task while new ones arrive and oth
           if (oldestPending) backlog.settle(succeeded(oldestPending));
         });
         const signal = new AbortController().signal;
-        const { tasks } = await newestTasks(URL_OF_PROBE, {}, rows, fakes.ground, signal);
+        const { tasks } = await newestTasks(remoteAt(URL_OF_PROBE), {}, rows, fakes.ground, signal);
         const expected = Array.from({ length: Math.min(size, rows) }, (_, i) => size - i);
         assertEquals(tasks.map(({ seqno }) => seqno), expected);
       },
@@ -235,7 +235,8 @@ for (const [what, pages] of PAGES) {
   Deno.test(`pages with ${what} are refused rather than shown`, async () => {
     const fakes = groundWith((_path, count) => Response.json(pages[count - 1]));
     const error = await assertRejects(
-      () => newestTasks(URL_OF_PROBE, {}, 1_000, fakes.ground, new AbortController().signal),
+      () =>
+        newestTasks(remoteAt(URL_OF_PROBE), {}, 1_000, fakes.ground, new AbortController().signal),
       RemoteError,
       "do not fit together",
     );

@@ -41,7 +41,11 @@ type Server = ReturnType<typeof serverOf>;
 
 async function overHttp(many: Server, one: Server): Promise<Figure[]> {
   const ports = [many, one].map((server) =>
-    listen("127.0.0.1", 0, (request) => server.fetch(request))
+    listen(
+      { host: "127.0.0.1", port: 0, tls: null },
+      (request) => server.fetch(request),
+      () => {},
+    )
   );
   const [ofMany, ofOne] = await inTurn([
     () => timeMs(() => fetch(`${ports[0].url}/metrics`)),

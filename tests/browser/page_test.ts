@@ -641,3 +641,24 @@ function startProxy(prefix: string, url: string): AsyncDisposable & { url: strin
     },
   };
 }
+
+browserTest(
+  "with a user and password the page opens, follows its probe, and is refused without",
+  async () => {
+    await using emulator = startEmulator();
+    await using probe = await startQuick(emulator.apiUrl, { HTTP_BASIC_AUTH: "on-call:pässw0rd" });
+    const httpCredentials = { username: "on-call", password: "pässw0rd" };
+    await using opened = await open(probe.url, { httpCredentials });
+    const { page, complaints } = opened;
+    await isLive(page);
+    const seqno = await newestSeqno(page);
+    await eventually("a newer task", async () => await newestSeqno(page) > seqno);
+    // The browser tries without them first, as it does for everybody.
+    assertEquals(complaints.filter((each) => !each.includes("401")), []);
+
+    await using refused = await open(probe.url, {
+      httpCredentials: { ...httpCredentials, password: "wrong" },
+    });
+    assertMatch(await refused.page.locator("body").innerText(), /expected credentials/);
+  },
+);

@@ -9,6 +9,9 @@ export const ROOT = new URL("../..", import.meta.url).pathname;
 
 const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-env"];
 
+/** Whether it is not Deno that runs the program. */
+export const IS_EXECUTABLE = Boolean(Deno.env.get("PROBE_COMMAND")?.trim());
+
 /** The command that starts the program, word by word. */
 export const COMMAND: readonly string[] = commandWords();
 
@@ -27,6 +30,8 @@ export type Start = {
   env?: Record<string, string>;
   /** Words before the program's own, such as those of `unshare`. */
   wrapper?: readonly string[];
+  /** Flags of `deno run`; an executable takes none. */
+  denoFlags?: readonly string[];
   /** Leaves standard output alone: what is written piles up in the pipe. */
   stdoutUnread?: boolean;
 };
@@ -83,8 +88,11 @@ export class Program implements AsyncDisposable {
   #stdout: Reading;
   #stderr: Reading;
 
-  constructor({ args = [], env = {}, wrapper = [], stdoutUnread = false }: Start) {
-    const [command, ...words] = [...wrapper, ...COMMAND, ...args];
+  constructor(
+    { args = [], env = {}, wrapper = [], denoFlags = [], stdoutUnread = false }: Start,
+  ) {
+    const own = COMMAND.toSpliced(IS_EXECUTABLE ? COMMAND.length : 2, 0, ...denoFlags);
+    const [command, ...words] = [...wrapper, ...own, ...args];
     this.#child = new Deno.Command(command, {
       args: words,
       cwd: ROOT,

@@ -1,4 +1,5 @@
 import type { Hono } from "hono";
+import { ANYBODY } from "../../src/access.ts";
 import { createServer, type ServerOptions } from "../../src/server.ts";
 import type { Status } from "../../src/status.ts";
 
@@ -35,6 +36,7 @@ export const NOTHING_YET: Status = {
 export function serverWith(options: Partial<ServerOptions>): Hono {
   return createServer({
     appId: NOTHING_YET.appId,
+    access: ANYBODY,
     render: () => Promise.reject(new Error("no metrics here")),
     page: () => ({ tasks: [], next: null }),
     datasets: 1,

@@ -1,6 +1,12 @@
 import { eventually } from "../e2e/program.ts";
 
-export type Job = { name: string; address: string; path: string };
+export type Job = {
+  name: string;
+  address: string;
+  path: string;
+  /** More of the scrape configuration. */
+  more?: Record<string, unknown>;
+};
 
 /** A series as Prometheus' query interface gives it: every stored sample, oldest first. */
 type Series = { metric: Record<string, string>; values: [seconds: number, value: string][] };
@@ -127,10 +133,11 @@ function configuration(jobs: readonly Job[], { rules, alertmanager }: Prometheus
         ? []
         : [{ static_configs: [{ targets: [alertmanager] }] }],
     },
-    scrape_configs: jobs.map(({ name, address, path }) => ({
+    scrape_configs: jobs.map(({ name, address, path, more }) => ({
       job_name: name,
       metrics_path: path,
       static_configs: [{ targets: [address] }],
+      ...more,
     })),
   });
 }

@@ -1,0 +1,96 @@
+import { type Config, type Secret, SETTINGS } from "./config.ts";
+import type { Ground } from "./ground.ts";
+
+/** Who may read the endpoints; anybody where there is neither. */
+export type Access = {
+  bearer: string | null;
+  basic: { user: string; password: string } | null;
+};
+
+export const ANYBODY: Access = { bearer: null, basic: null };
+
+/** A certificate with its chain and its key, as PEM. */
+export type Tls = { cert: string; key: string };
+
+/** A file that the configuration names does not hold what it should; the message says which. */
+export class FileError extends Error {
+  override name = "FileError";
+}
+
+type ReadFile = Ground["readFile"];
+
+/** Who may read the endpoints, the secrets read from their files. Throws a `FileError`. */
+export async function readAccess(
+  { bearerAuth, basicAuth }: Pick<Config, "bearerAuth" | "basicAuth">,
+  readFile: ReadFile,
+): Promise<Access> {
+  const pair = basicAuth && await read(basicAuth, "basicAuth", readFile);
+  return {
+    bearer: bearerAuth && await read(bearerAuth, "bearerToken", readFile),
+    basic: pair === null ? null : splitPair(pair),
+  };
+}
+
+function splitPair(pair: string): { user: string; password: string } {
+  const colon = pair.indexOf(":");
+  return { user: pair.slice(0, colon), password: pair.slice(colon + 1) };
+}
+
+/** The files that HTTPS needs; null for plain HTTP. Throws a `FileError`. */
+export async function readTls(
+  { tls }: Pick<Config, "tls">,
+  readFile: ReadFile,
+): Promise<Tls | null> {
+  if (!tls) return null;
+  const cert = await readCertificate(tls, readFile);
+  const name = SETTINGS.tlsKeyFile.env;
+  const key = await readNamed(name, tls.keyPath, readFile);
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key)) {
+    throw new FileError(`${name}: expected a private key in PEM, got ${tls.keyPath} without one`);
+  }
+  return { cert, key };
+}
+
+/** The certificate that the probe shows, with its chain. Throws a `FileError`. */
+export async function readCertificate(
+  { certPath }: { certPath: string },
+  readFile: ReadFile,
+): Promise<string> {
+  const name = SETTINGS.tlsCertFile.env;
+  const cert = await readNamed(name, certPath, readFile);
+  if (!/-----BEGIN CERTIFICATE-----/.test(cert)) {
+    throw new FileError(`${name}: expected a certificate in PEM, got ${certPath} without one`);
+  }
+  return cert;
+}
+
+/** The secret in a file, without the line end that editors put there; throws when there is none. */
+export async function readSecretFile(path: string, readFile: ReadFile): Promise<string> {
+  const secret = (await readFile(path)).replace(/\r?\n$/, "");
+  if (secret === "") throw new Error(`${path} is empty`);
+  return secret;
+}
+
+/** The secret, which a file may hold in the wrong form; a given text has been checked before. */
+async function read(
+  secret: Secret,
+  setting: "bearerToken" | "basicAuth",
+  readFile: ReadFile,
+): Promise<string> {
+  if ("text" in secret) return secret.text;
+  const { env } = SETTINGS[`${setting}File`];
+  const text = await readNamed(env, secret.path, readFile);
+  const { error } = SETTINGS[setting].schema.safeParse(text);
+  if (!error) return text;
+  const [{ message }] = error.issues;
+  throw new FileError(`${env}: expected ${message}, got something else in ${secret.path}`);
+}
+
+async function readNamed(name: string, path: string, readFile: ReadFile): Promise<string> {
+  try {
+    return await readSecretFile(path, readFile);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FileError(`${name}: expected a file that can be read: ${reason}`);
+  }
+}
