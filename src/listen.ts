@@ -1,32 +1,142 @@
+import { type Clock, systemClock } from "./clock.ts";
+import { gate } from "./gate.ts";
 import type { Listen } from "./ground.ts";
 
 /** How long requests that are being answered get when the port is closed; then they are left. */
 const GRACE_MS = 1_000;
 
-/** The port could not be had; the message says which and why, in one line. */
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 5_000;
+
+/** A port that has stayed open for so long is back. */
+const PROVEN_MS = 1_000;
+
+/**
+ * Descriptors that are held back while connections are taken, so that the probe's own requests have
+ * some when strangers have used up all others.
+ */
+const HELD_BACK = 16;
+
+/** The port or the certificate could not be had; the message says which and why, in one line. */
 export class PortError extends Error {
   override name = "PortError";
 }
 
-/** Listens on a real port. Throws a `PortError` when it is in use or forbidden. */
-export const listen: Listen = ({ host: hostname, port }, handler) => {
-  try {
-    const server = Deno.serve({ hostname, port, onListen() {} }, handler);
+/** The part of Deno that is listened with; a test puts another in its place. */
+export type System = {
+  clock: Clock;
+  serve: (
+    options: Deno.ServeTcpOptions | (Deno.ServeTcpOptions & Deno.TlsCertifiedKeyPem),
+    handler: (request: Request) => Response | Promise<Response>,
+  ) => { addr: Deno.NetAddr; finished: Promise<void>; shutdown: () => Promise<void> };
+  /** Takes a descriptor until it is closed; throws when there is none. */
+  openDescriptor: () => { close: () => void };
+};
+
+/**
+ * Listens on a real port. Throws a `PortError` when it is in use or forbidden, and when the
+ * certificate or its key is none.
+ *
+ * `Deno.serve` gives a port up for good when descriptors run out. It is opened again as soon as there
+ * are enough of them, while those that were held back serve the probe's own requests.
+ */
+export const listen: Listen = listenWith({
+  clock: systemClock,
+  serve: Deno.serve,
+  openDescriptor: () => Deno.openSync("/dev/null"),
+});
+
+/** Listens with another system than Deno's own. */
+export function listenWith({ clock, serve, openDescriptor }: System): Listen {
+  return ({ host: hostname, port, tls }, handler, onChange) => {
+    if (tls) checkPair(tls);
+    const guarded = gate(handler, clock);
+    let descriptors: { close: () => void }[] = [];
+    let backoffMs = FIRST_BACKOFF_MS;
+    let isDown = false;
+    let isClosed = false;
+    let cancel = () => {};
+
+    let server = openFirst();
     const { port: bound } = server.addr;
+    watch();
+
     const shown = ["0.0.0.0", "::"].includes(hostname) ? "localhost" : hostname;
     return {
-      url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${bound}`,
+      url: `${tls ? "https" : "http"}://${shown.includes(":") ? `[${shown}]` : shown}:${bound}`,
       async close() {
-        let timer: ReturnType<typeof setTimeout> | undefined;
-        const grace = new Promise<void>((resolve) => timer = setTimeout(resolve, GRACE_MS));
-        await Promise.race([server.shutdown(), grace]);
-        clearTimeout(timer);
+        isClosed = true;
+        cancel();
+        letGo();
+        const grace = Promise.withResolvers<void>();
+        const cancelGrace = clock.after(GRACE_MS, grace.resolve);
+        await Promise.race([server.shutdown().catch(() => {}), grace.promise]);
+        cancelGrace();
       },
     };
+
+    function openFirst() {
+      try {
+        return open(port);
+      } catch (error) {
+        throw new PortError(`port ${port} on ${hostname} cannot be had: ${reasonOf(error)}`);
+      }
+    }
+
+    function open(wanted: number) {
+      try {
+        while (descriptors.length < HELD_BACK) descriptors.push(openDescriptor());
+        return serve({ hostname, port: wanted, ...tls, onListen() {} }, guarded);
+      } catch (error) {
+        letGo();
+        throw error;
+      }
+    }
+
+    function letGo(): void {
+      for (const descriptor of descriptors) descriptor.close();
+      descriptors = [];
+    }
+
+    function watch(): void {
+      cancel = clock.after(PROVEN_MS, () => {
+        backoffMs = FIRST_BACKOFF_MS;
+        if (isDown) onChange(null);
+        isDown = false;
+      });
+      server.finished.catch((error) => {
+        letGo();
+        if (!isClosed) comeBack(error);
+      });
+    }
+
+    function comeBack(error: unknown): void {
+      cancel();
+      if (!isDown) onChange(error);
+      isDown = true;
+      cancel = clock.after(backoffMs, () => {
+        try {
+          server = open(bound);
+        } catch (stillError) {
+          return comeBack(stillError);
+        }
+        watch();
+      });
+      backoffMs = Math.min(LONGEST_BACKOFF_MS, backoffMs * 2);
+    }
+  };
+}
+
+/** Refuses what is no pair on a port that everybody has, so that nothing else can be the cause. */
+function checkPair(pair: { cert: string; key: string }): void {
+  try {
+    Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...pair }).close();
   } catch (error) {
-    throw new PortError(`port ${port} on ${hostname} cannot be had: ${reasonOf(error)}`);
+    throw new PortError(
+      `TLS_CERT_FILE, TLS_KEY_FILE: expected a certificate and its key as PEM: ${reasonOf(error)}`,
+    );
   }
-};
+}
 
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.AddrInUse) return "it is in use";

@@ -98,7 +98,10 @@ export async function ownRemote(
 /** The bytes of the first certificate in a text that has one. RFC 7468, section 5. */
 function firstCertificate(pem: string): Uint8Array {
   const [, base64] = pem.match(/-----BEGIN CERTIFICATE-----([^-]*)/) ?? [];
-  return Uint8Array.from(atob(base64.replaceAll(/\s/g, "")), (character) => character.charCodeAt(0));
+  return Uint8Array.from(
+    atob(base64.replaceAll(/\s/g, "")),
+    (character) => character.charCodeAt(0),
+  );
 }
 
 /**

@@ -54,7 +54,9 @@ export function createClient(options: ClientOptions): GetDataset {
     for (;;) {
       const token = await tokenFor(options, request, leftMs(), signal);
       // Who was held up may find that no time is left: an attempt would be given up as it begins.
-      if (leftMs() <= 0) throw last ?? new OkdataError("timeout", "no time was left for an attempt");
+      if (leftMs() <= 0) {
+        throw last ?? new OkdataError("timeout", "no time was left for an attempt");
+      }
       const failure = await attempt(options, request, token, leftMs(), signal);
       if (failure === null) return;
 

@@ -1,0 +1,150 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { listenWith, PortError, type System } from "../src/listen.ts";
+import { FakeClock } from "./fakes/clock.ts";
+
+/** A system whose descriptors and ports are told what to do. */
+function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } = {}) {
+  const clock = new FakeClock();
+  const world = {
+    ...{ clock, descriptors, opened: [] as number[], heard: [] as string[] },
+    ...{ handler: (_: Request): Response | Promise<Response> => new Response(), hangs: false },
+    fail: (_error: Error) => {},
+    ...given,
+  };
+  const take = () => {
+    if (world.descriptors === 0) throw new Error("too many open files");
+    world.descriptors--;
+    return { close: () => void world.descriptors++ };
+  };
+  const system: System = {
+    clock,
+    serve({ port = 0 }, handler) {
+      const own = take();
+      world.opened.push(port);
+      world.handler = handler;
+      const { promise: finished, resolve, reject } = Promise.withResolvers<void>();
+      world.fail = (error) => {
+        own.close();
+        reject(error);
+      };
+      return {
+        addr: { transport: "tcp", hostname: "127.0.0.1", port: port || 4321 },
+        finished,
+        shutdown: () =>
+          world.hangs ? new Promise(() => {}) : Promise.resolve(own.close()).then(resolve),
+      };
+    },
+    openDescriptor: take,
+  };
+  const open = (port = 0) =>
+    listenWith(system)(
+      { host: "127.0.0.1", port, tls: null },
+      () => new Response("answer"),
+      (error) => world.heard.push(error instanceof Error ? error.message : "back"),
+    );
+  return { world, clock, open };
+}
+
+Deno.test("a port that is lost is opened again, and both are told once", async () => {
+  const { world, clock, open } = fakeSystem();
+  const listener = open();
+  assertEquals(listener.url, "http://127.0.0.1:4321");
+  assertEquals(world.descriptors, 1_000 - 16 - 1);
+  world.fail(new Error("too many open files"));
+  await clock.run(0);
+  assertEquals([world.heard, world.descriptors], [["too many open files"], 1_000]);
+  await clock.run(99);
+  assertEquals(world.opened, [0]);
+  await clock.run(1);
+  assertEquals([world.opened, world.heard], [[0, 4321], ["too many open files"]]);
+  await clock.run(999);
+  assertEquals(world.heard, ["too many open files"]);
+  await clock.run(1);
+  assertEquals(world.heard, ["too many open files", "back"]);
+  const answer = await world.handler(new Request("http://x/healthz"));
+  assertEquals(await answer.text(), "answer");
+  await listener.close();
+  assertEquals([world.descriptors, clock.waiting], [1_000, 0]);
+});
+
+Deno.test("while there are too few descriptors the probe has all of them, and the port waits", async () => {
+  const { world, clock, open } = fakeSystem();
+  const listener = open();
+  world.fail(new Error("too many open files"));
+  await clock.run(0);
+  // Strangers hold all but these, which are too few to hold some back and to listen.
+  world.descriptors = 16;
+  const left: number[] = [];
+  for (let second = 0; second < 60; second++) {
+    await clock.run(1_000);
+    left.push(world.descriptors);
+  }
+  assertEquals(new Set(left), new Set([16]));
+  assertEquals([world.opened, world.heard], [[0], ["too many open files"]]);
+  world.descriptors = 17;
+  await clock.run(5_000);
+  assertEquals([world.opened, world.descriptors], [[0, 4321], 0]);
+  await listener.close();
+});
+
+Deno.test("a port that is lost again and again is opened ever more seldom, at 5 s at most", async () => {
+  const { world, clock, open } = fakeSystem();
+  const listener = open();
+  const gaps: number[] = [];
+  for (let nth = 0; nth < 8; nth++) {
+    const sinceMs = clock.monotonic();
+    const opened = world.opened.length;
+    world.fail(new Error("too many open files"));
+    while (world.opened.length === opened) await clock.run(100);
+    gaps.push(clock.monotonic() - sinceMs);
+  }
+  assertEquals(gaps, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+  assertEquals(world.heard, ["too many open files"]);
+  // Proven, it begins anew.
+  await clock.run(1_000);
+  world.fail(new Error("lost again"));
+  await clock.run(100);
+  assertEquals(world.opened.length, 10);
+  assertEquals(world.heard, ["too many open files", "back", "lost again"]);
+  await listener.close();
+});
+
+Deno.test("a port that is closed stays closed, whatever comes of it", async () => {
+  const { world, clock, open } = fakeSystem();
+  const listener = open();
+  await listener.close();
+  world.fail(new Error("closed"));
+  await clock.run(60_000);
+  assertEquals([world.opened, world.heard], [[0], []]);
+
+  const lost = fakeSystem();
+  const other = lost.open();
+  lost.world.fail(new Error("lost"));
+  await lost.clock.run(0);
+  await other.close();
+  await lost.clock.run(60_000);
+  assertEquals([lost.world.opened, lost.world.heard], [[0], ["lost"]]);
+});
+
+Deno.test("requests that hang hold the end up for a second", async () => {
+  const { world, clock, open } = fakeSystem();
+  const listener = open();
+  world.hangs = true;
+  let isClosed = false;
+  const closed = listener.close().then(() => isClosed = true);
+  await clock.run(999);
+  assertEquals(isClosed, false);
+  await clock.run(1);
+  await closed;
+  assertEquals(clock.waiting, 0);
+});
+
+Deno.test("too few descriptors at the start: no port, said in one line, nothing kept", () => {
+  const { world, open } = fakeSystem({ descriptors: 10 });
+  assertThrows(
+    () => open(8000),
+    PortError,
+    "port 8000 on 127.0.0.1 cannot be had: too many open files",
+  );
+  assertEquals(world.descriptors, 10);
+});
