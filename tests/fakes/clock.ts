@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { Clock } from "../../src/clock.ts";
 
 type Timer = { dueMs: number; order: number; callback: () => void };
@@ -84,5 +85,5 @@ export class FakeClock implements Clock {
 
 /** Lets every promise that can go on do so. */
 export function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -39,7 +39,7 @@ export function fakeGround() {
   const logged: { level: string; message: string; properties: Record<string, unknown> }[] = [];
   const line = (level: string) => (message: string, properties = {}) =>
     void logged.push({ level, message, properties });
-  let handler: Parameters<Ground["listen"]>[2] = () => new Response(null, { status: 503 });
+  let handler: Parameters<Ground["listen"]>[1] = () => new Response(null, { status: 503 });
   const random = seededRandom();
   const ground: Ground = {
     clock,

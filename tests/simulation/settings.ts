@@ -1,0 +1,78 @@
+import type { Draw } from "./draw.ts";
+
+/** What stands in everything that must never be seen, however it is encoded. */
+export const SECRET_MARK = "s3cr3t";
+
+export const HOSTS = { api: "api.test", provider: "login.test", heartbeat: "beat.test" };
+
+/** A run's configuration, as an operator would write it. */
+export type Settings = {
+  env: Record<string, string>;
+  /** What stands in the files that the configuration names. */
+  files: Record<string, string>;
+  table: boolean;
+  clientSecret: string;
+  bearerToken: string | null;
+};
+
+/** Draws a configuration; `fixed` variables are as they are given. */
+export function drawSettings(draw: Draw, fixed: Record<string, string> = {}): Settings {
+  const [least, most] = fixed.TASK_INTERVAL_SECONDS ? [10, 10] : drawIntervals(draw);
+  const interval = seconds(draw, least, most);
+  const sometimes = (probability: number, env: () => Record<string, string>) =>
+    draw.chance(probability) ? env() : {};
+  const clientSecret = `${SECRET_MARK} &"/+ü`;
+  const isSecretInFile = draw.chance(0.3);
+  const bearerToken = draw.chance(0.15) ? `${SECRET_MARK}-reader` : null;
+  const datasets = draw.whole(1, draw.whole(1, 5));
+  const env = {
+    DATASET_ID: Array.from({ length: datasets }, (_, i) => `dataset-${i + 1}`).join(","),
+    APP_ID: "simulated",
+    TASK_INTERVAL_SECONDS: interval,
+    ...sometimes(0.7, () => ({ TASK_TIMEOUT_SECONDS: seconds(draw, 0.5, 120) })),
+    ...sometimes(0.7, () => ({ REQUEST_TIMEOUT_SECONDS: seconds(draw, 0.2, 30) })),
+    ...sometimes(0.7, () => ({ RETRIES: String(draw.whole(0, 10)) })),
+    ...sometimes(0.6, () => ({ MAX_IN_FLIGHT_TASKS: String(draw.whole(1, 20)) })),
+    ...sometimes(0.6, () => ({ MAX_TRACKED_TASKS: String(Math.round(draw.logBetween(1, 500))) })),
+    ...sometimes(0.6, () => ({ DISMISS_TASK_SECONDS: seconds(draw, 5, 3600) })),
+    ...sometimes(0.6, () => ({ CLEAN_TASKS_INTERVAL_SECONDS: seconds(draw, 1, 600) })),
+    ...sometimes(0.5, () => ({ TABLE_INTERVAL_SECONDS: seconds(draw, 5, 300) })),
+    ...sometimes(0.4, () => ({ SLO_LATENCY_SECONDS: seconds(draw, 0.05, 20) })),
+    ...sometimes(0.3, () => ({ LOG_LEVEL: "debug" })),
+    ...sometimes(0.5, () => ({
+      HEARTBEAT_URL: `https://${HOSTS.heartbeat}/${SECRET_MARK}?key=${SECRET_MARK}`,
+    })),
+    ...(draw.chance(0.65)
+      ? {
+        OKDATA_API_URL: `https://${HOSTS.api}/metadata/datasets`,
+        OKDATA_TOKEN_URL: `https://${HOSTS.provider}/token`,
+        OKDATA_CLIENT_ID: "probe",
+        ...(isSecretInFile
+          ? { OKDATA_CLIENT_SECRET_FILE: "/run/secret" }
+          : { OKDATA_CLIENT_SECRET: clientSecret }),
+      }
+      : {
+        LOCAL_SERVICES_ONLY: "true",
+        OKDATA_API_URL: `${draw.pick(["http", "https"])}://${HOSTS.api}/metadata`,
+      }),
+    ...(bearerToken ? { HTTP_BEARER_TOKEN_FILE: "/run/reader" } : {}),
+    ...fixed,
+  };
+  const files = { "/run/secret": `${clientSecret}\n`, "/run/reader": `${bearerToken}\n` };
+  return { env, files, table: draw.chance(0.3), clientSecret, bearerToken };
+}
+
+/** Short intervals are rare: they are most of the work. */
+function drawIntervals(draw: Draw): [number, number] {
+  const share = draw.random.fraction();
+  if (share < 0.0005) return [0.1, 0.5];
+  if (share < 0.006) return [0.5, 3];
+  return share < 0.08 ? [3, 15] : [15, 60];
+}
+
+/** Half of them are round numbers, so that things happen at the same time. */
+function seconds(draw: Draw, least: number, most: number): string {
+  const value = draw.logBetween(least, most);
+  const digits = draw.chance(0.5) ? 1 : 4;
+  return String(Math.max(least, Number(value.toPrecision(digits))));
+}

@@ -1,0 +1,287 @@
+import { serve } from "../../src/app.ts";
+import { type Config, configure } from "../../src/config.ts";
+import type { Ground } from "../../src/ground.ts";
+import { Books } from "./books.ts";
+import { Draw } from "./draw.ts";
+import { Journal, type Violation } from "./journal.ts";
+import { SimulatedPlatform } from "./platform.ts";
+import { Readers } from "./readers.ts";
+import { drawSettings, type Settings } from "./settings.ts";
+import { SimulatedTime } from "./time.ts";
+import { Weather } from "./weather.ts";
+
+const HOUR_MS = 3_600_000;
+
+const STEPS_BETWEEN_PROGRESS = 100_000;
+
+export type SimulationOptions = {
+  hours: number;
+  /** Environment variables that are not drawn. */
+  env?: Record<string, string>;
+  /** How many of the last lines come with the outcome. */
+  lines?: number;
+  /** Hears now and then how far a long run is. */
+  onProgress?: (progress: Progress) => void;
+  /** Breaks the ground that the program stands on: to see that it is noticed. */
+  tamper?: (ground: Ground) => Ground;
+};
+
+export type Progress = { virtualMs: number; tasks: number };
+
+/** What a run has come to. */
+export type Outcome = {
+  seed: number;
+  violation: Violation | null;
+  /** Of everything that has happened. */
+  digest: string;
+  tasks: number;
+  /** How many tasks ended how. */
+  outcomes: { [outcome: string]: number };
+  skipped: number;
+  exchanges: number;
+  scrapes: number;
+  steps: number;
+  virtualMs: number;
+  /** The last things that happened. */
+  tail: string;
+};
+
+/**
+ * Runs the whole program in a world that the seed decides: its configuration, its platform, its
+ * readers, and everything that goes wrong. The same seed is the same run to the last byte. Ends at
+ * the first violation.
+ */
+export async function simulate(seed: number, options: SimulationOptions): Promise<Outcome> {
+  const draw = (stream: number) => new Draw(seed, stream);
+  const time = newTime(draw(0));
+  // Some libraries ask the system for the time, if only to write it down.
+  const { now } = Date;
+  Date.now = () => time.now();
+  try {
+    return await new Simulation(seed, time, draw, options).run();
+  } finally {
+    Date.now = now;
+  }
+}
+
+function newTime(draw: Draw): SimulatedTime {
+  const wallMs = Date.UTC(2026, 0, 1) + Math.floor(draw.between(0, 365 * 24 * HOUR_MS));
+  return new SimulatedTime(draw, draw.between(10, 100), wallMs);
+}
+
+class Simulation {
+  readonly #settings: Settings;
+  readonly #config: Config;
+  readonly #startMs: number;
+  readonly #journal: Journal;
+  readonly #books: Books;
+  readonly #platform: SimulatedPlatform;
+  readonly #readers: Readers;
+  readonly #weather: Weather;
+  readonly #chance: Draw;
+  readonly #stop = new AbortController();
+  #exitCode: number | null = null;
+  #endedMs = 0;
+
+  constructor(
+    private readonly seed: number,
+    private readonly time: SimulatedTime,
+    draw: (stream: number) => Draw,
+    private readonly options: SimulationOptions,
+  ) {
+    this.#settings = drawSettings(draw(1), options.env);
+    this.#config = configOf(this.#settings);
+    this.#startMs = time.nowMs;
+    this.#journal = new Journal(time, this.#startMs);
+    const { table, env } = this.#settings;
+    this.#journal.line(JSON.stringify({ ...env, table }));
+    this.#books = new Books(this.#config, time, this.#journal, table);
+    this.#platform = new SimulatedPlatform(
+      time,
+      draw(2),
+      this.#journal,
+      this.#settings,
+      this.#books,
+    );
+    const { appId, taskIntervalSeconds } = this.#config;
+    this.#readers = new Readers(time, draw(3), this.#journal, this.#settings, appId, this.#books);
+    this.#weather = new Weather(
+      time,
+      draw(4),
+      this.#journal,
+      this.#platform,
+      taskIntervalSeconds * 1e3,
+    );
+    this.#chance = draw(5);
+  }
+
+  async run(): Promise<Outcome> {
+    const { time } = this;
+    const endMs = this.#startMs + this.options.hours * HOUR_MS;
+    // Now and then it is stopped early, even before it has begun.
+    const stopMs = this.#chance.chance(0.1) ? this.#chance.between(this.#startMs, endMs) : endMs;
+    const ground = this.#ground();
+    const view = { table: this.#settings.table, rows: 20, utc: true };
+    if (this.#chance.chance(0.01)) this.#tellToStop();
+    serve(this.#config, view, this.options.tamper?.(ground) ?? ground, this.#stop.signal).then(
+      (exitCode) => this.#exitCode = exitCode,
+      (error) => this.#journal.broken("the program does not throw", `${error?.stack ?? error}`),
+    );
+    time.input(0, () => {});
+    this.#readers.come(this.#meanBetweenReadersMs());
+
+    await this.#until(stopMs, () => this.#stop.signal.aborted);
+    if (!this.#stop.signal.aborted) await this.#stopAtLast();
+    await this.#until(time.nowMs + 3 * HOUR_MS, () => this.#exitCode !== null);
+    this.#checkEnd();
+    const ended = this.#journal.digest();
+    this.#endedMs = time.nowMs;
+    await this.#until(time.nowMs + HOUR_MS / 2, () => false);
+    if (this.#exitCode !== null) {
+      const isOver = this.#journal.digest() === ended && this.#platform.open === 0;
+      this.#journal.check(isOver, "nothing happens after the end", () => "something did");
+    }
+    return this.#outcome();
+  }
+
+  /** Steps until then, or until `isDone`, with a look at everything after each. */
+  async #until(endMs: number, isDone: () => boolean): Promise<void> {
+    const { time } = this;
+    while (!isDone() && !this.#journal.violation) {
+      const isAmidst = this.#chance.chance(0.003);
+      const went = await time.step(endMs, isAmidst ? () => this.#readers.ask(true) : undefined);
+      this.#books.checkStep();
+      this.#readers.checkStep();
+      if (!went) return;
+      if (time.steps % STEPS_BETWEEN_PROGRESS === 0) {
+        const virtualMs = time.nowMs - this.#startMs;
+        this.options.onProgress?.({ virtualMs, tasks: this.#books.created });
+      }
+    }
+  }
+
+  async #stopAtLast(): Promise<void> {
+    // Half of the runs end in bad weather, with tasks that may not come to an end.
+    const strikes = this.#chance.whole(0, 2);
+    for (let i = 0; i < strikes; i++) this.time.input(0, () => this.#weather.strike());
+    const waitMs = this.#chance.exponential(this.#config.taskIntervalSeconds * 1e3);
+    this.time.input(waitMs, () => this.#tellToStop());
+    await this.#until(Infinity, () => this.#stop.signal.aborted);
+  }
+
+  #tellToStop(): void {
+    this.#journal.line("SIGTERM");
+    this.time.release();
+    this.#books.stopped();
+    this.#stop.abort("SIGTERM");
+  }
+
+  #checkEnd(): void {
+    const journal = this.#journal;
+    const { time } = this;
+    if (journal.violation) return;
+    journal.line(`exit code ${this.#exitCode}`);
+    journal.check(this.#exitCode === 0, "the probe ends with 0", () => String(this.#exitCode));
+    journal.check(time.waiting === 0, "no timer is left", () => `${time.waiting} are`);
+    journal.check(
+      this.#platform.open === 0,
+      "no exchange is left open",
+      () => `${this.#platform.open} are`,
+    );
+    journal.check(
+      this.#readers.following === 0,
+      "no stream is left open",
+      () => String(this.#readers.following),
+    );
+    journal.check(
+      this.#readers.waiting === 0,
+      "no request is left open",
+      () => String(this.#readers.waiting),
+    );
+    journal.check(this.#books.closedMs < Infinity, "the port is closed", () => "it is not");
+    this.#books.checkStep();
+  }
+
+  #ground(): Ground {
+    const { time } = this;
+    const books = this.#books;
+    const { random } = new Draw(this.seed, 6);
+    const line = (level: string) => (message: string, properties = {}) => {
+      books.logged(level, message, properties);
+    };
+    return {
+      clock: time,
+      random,
+      trace(run) {
+        const traceId = random.hex(16);
+        const running = run(traceId);
+        books.taskCreated(traceId);
+        return running;
+      },
+      exchange: this.#platform.exchange,
+      listen: ({ host, port }, handler) => {
+        this.#readers.open(handler);
+        return { url: `http://${host}:${port}`, close: () => this.#closePort() };
+      },
+      readFile: (path) => Promise.resolve(this.#settings.files[path]),
+      resolve: () => Promise.reject(new Error("the main loop resolves no names")),
+      log: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
+      stdout: {
+        write: (text) => books.tablePrinted(text),
+        flush: () => Promise.resolve(undefined),
+      },
+      progress: null,
+      terminal: () => ({ width: 80, color: false }),
+      usage: () => ({ cpuSeconds: time.steps / 1e3, residentBytes: 5e7, heapBytes: 1e7 }),
+      build: { deno: "simulated", target: "simulated" },
+      witness: (inside) => books.witness(inside),
+    };
+  }
+
+  /** Whoever is being answered may hold the port for a while. */
+  #closePort(): Promise<void> {
+    this.#books.portClosed();
+    this.#readers.close();
+    this.#weather.end();
+    const endMs = this.time.nowMs + (this.#chance.chance(0.5) ? 0 : this.#chance.between(0, 900));
+    return new Promise((resolve) => {
+      const look = () => {
+        const isIdle = this.time.nowMs >= endMs && this.#readers.waiting === 0;
+        if (isIdle) resolve();
+        else this.time.input(Math.max(1, endMs - this.time.nowMs), look);
+      };
+      look();
+    });
+  }
+
+  /** About a dozen in an hour, and not more than one in thirty tasks in long runs. */
+  #meanBetweenReadersMs(): number {
+    const { taskIntervalSeconds, datasetIds } = this.#config;
+    const taskMs = taskIntervalSeconds * 1e3 / datasetIds.length;
+    const longest = this.options.hours > 24 ? 60 * taskMs : Infinity;
+    return Math.min(this.#chance.logBetween(100_000, 800_000), longest);
+  }
+
+  #outcome(): Outcome {
+    const books = this.#books;
+    return {
+      seed: this.seed,
+      violation: this.#journal.violation,
+      digest: this.#journal.digest(),
+      tasks: books.created,
+      outcomes: books.outcomes,
+      skipped: books.skipped.late + books.skipped.in_flight,
+      exchanges: this.#platform.exchanges,
+      scrapes: this.#readers.scrapes,
+      steps: this.time.steps,
+      virtualMs: this.#endedMs - this.#startMs,
+      tail: this.#journal.tail(this.options.lines ?? 0),
+    };
+  }
+}
+
+function configOf({ env }: Settings): Config {
+  const configured = configure({ flags: {}, env: (name) => env[name] }, () => "00000000");
+  if (!configured.ok) throw new Error(configured.problems.join("\n"));
+  return configured.config;
+}

@@ -1,0 +1,185 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Clock } from "../../src/clock.ts";
+import type { Ground } from "../../src/ground.ts";
+import { REASONS } from "../../src/task.ts";
+import { type Outcome, simulate } from "./simulation.ts";
+import { SimulatedTime } from "./time.ts";
+import { Draw } from "./draw.ts";
+import type { Order, Report } from "./worker.ts";
+
+/** The outcome of a seed in a thread of its own. */
+async function simulateElsewhere(order: Order): Promise<Outcome> {
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.onerror = (event) => reject(new Error(event.message));
+      worker.onmessage = ({ data }: MessageEvent<Report>) => {
+        if ("outcome" in data) resolve(data.outcome);
+      };
+      worker.postMessage(order);
+    });
+  } finally {
+    worker.terminate();
+  }
+}
+
+Deno.test("virtual hours in bad weather: what must be true is true after every step", async () => {
+  const ended: { [outcome: string]: number } = {};
+  let skipped = 0;
+  let scrapes = 0;
+  for (let seed = 1; seed <= 40; seed++) {
+    const outcome = await simulate(seed, { hours: 1, lines: 40 });
+    const { violation, tail } = outcome;
+    assertEquals(violation, null, `${tail}seed ${seed}: ${JSON.stringify(violation)}`);
+    for (const [name, count] of Object.entries(outcome.outcomes)) {
+      ended[name] = (ended[name] ?? 0) + count;
+    }
+    skipped += outcome.skipped;
+    scrapes += outcome.scrapes;
+  }
+  assertEquals(
+    Object.keys(ended).sort(),
+    [...REASONS, "succeeded"].sort(),
+    "the weather is too fine",
+  );
+  assert(skipped > 100 && scrapes > 100, `${skipped} skipped slots, ${scrapes} scrapes`);
+});
+
+Deno.test("a seed is one run to the last byte, again and in another thread; another is another", async () => {
+  const options = { hours: 0.5, lines: 1_000 };
+  for (const seed of [3, 34]) {
+    const outcome = await simulate(seed, options);
+    assertEquals(await simulate(seed, options), outcome);
+    assertEquals(await simulateElsewhere({ seed, options }), outcome);
+    assert((await simulate(seed + 1, options)).digest !== outcome.digest);
+  }
+});
+
+/** A clock that differs from the given one. */
+const clockLike = (clock: Clock, changes: Partial<Clock>): Clock => ({
+  now: () => clock.now(),
+  monotonic: () => clock.monotonic(),
+  after: (delayMs, callback) => clock.after(delayMs, callback),
+  ...changes,
+});
+
+/** What may be wrong with a probe, brought about from below, and what notices it. */
+const BROKEN: [string, RegExp, (ground: Ground) => Ground][] = [
+  ["timers that are lost", /every slot that is due has run|deadline|refreshed/, (ground) => {
+    let armed = 0;
+    const { clock } = ground;
+    const after: Clock["after"] = (delayMs, callback) =>
+      clock.after(delayMs, ++armed % 100 === 0 ? () => {} : callback);
+    return { ...ground, clock: clockLike(clock, { after }) };
+  }],
+  ["timers that cannot be cancelled", /no timer is left/, ({ clock, ...ground }) => {
+    const after: Clock["after"] = (delayMs, callback) => {
+      let isCancelled = false;
+      clock.after(delayMs, () => isCancelled || callback());
+      return () => isCancelled = true;
+    };
+    return { ...ground, clock: clockLike(clock, { after }) };
+  }],
+  ["a schedule by the wall clock", /./, ({ clock, ...ground }) => {
+    return { ...ground, clock: clockLike(clock, { monotonic: () => clock.now() }) };
+  }],
+  ["exchanges that are made twice", /one attempt at a time|only pending tasks/, (ground) => {
+    const exchange: Ground["exchange"] = (request, options) => {
+      void ground.exchange(request, options).catch(() => {});
+      return ground.exchange(request, options);
+    };
+    return { ...ground, exchange };
+  }],
+  ["exchanges that are not given up", /one attempt at a time|attempts are as/, (ground) => {
+    const { signal } = new AbortController();
+    return {
+      ...ground,
+      exchange: (request, { marks }) => ground.exchange(request, { signal, marks }),
+    };
+  }],
+  ["a back-off that is too long", /back-off is bounded|what may pass is retried/, (ground) => {
+    return { ...ground, random: { ...ground.random, fraction: () => 1.5 } };
+  }],
+  ["counters that go down", /counters never go down|the accounting/, (ground) => {
+    let answers = 0;
+    const altered: Ground["listen"] = (address, handler, onChange) =>
+      ground.listen(address, async (request) => {
+        const response = await handler(request);
+        if (!request.url.endsWith("/metrics") || response.status !== 200) return response;
+        const text = await response.text();
+        return new Response(++answers < 3 ? text : text.replace(/(created_total\S*) \d+/, "$1 0"));
+      }, onChange);
+    return { ...ground, listen: altered };
+  }],
+  ["a port that does not close", /the probe ends with 0/, (ground) => ({
+    ...ground,
+    listen(...parts) {
+      const { url, close } = ground.listen(...parts);
+      return { url, close: () => close().then(() => new Promise(() => {})) };
+    },
+  })],
+  ["tasks of which nobody hears", /the accounts are right/, (ground) => {
+    const info: Ground["log"]["info"] = (message, properties) => {
+      if (!message.startsWith("task 7 ")) ground.log.info(message, properties);
+    };
+    return { ...ground, log: { ...ground.log, info } };
+  }],
+];
+
+for (const [what, invariant, tamper] of BROKEN) {
+  Deno.test(`it is noticed: ${what}`, async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const { violation, tail } = await simulate(seed, { hours: 1, lines: 5, tamper });
+      if (violation === null) continue;
+      const text = `${violation.invariant}: ${violation.detail}`;
+      assert(invariant.test(violation.invariant), `${tail}${text}`);
+      assertStringIncludes(tail, "BROKEN ");
+      return;
+    }
+    throw new Error("no seed has found it");
+  });
+}
+
+Deno.test("timers run in order of their time, inputs also while timers are held", async () => {
+  const time = new SimulatedTime(new Draw(1, 0), 0, 0);
+  const seen: string[] = [];
+  const note = (name: string) => () => void seen.push(`${name} at ${time.nowMs}`);
+  time.after(30, note("late"));
+  time.after(10, note("early"));
+  time.after(20, note("cancelled"))();
+  time.input(5, () => time.hold(50));
+  time.input(40, note("input"));
+  while (await time.step(100));
+  assertEquals(seen, ["input at 40", "early at 55", "late at 55"]);
+  assertEquals([time.nowMs, time.waiting, time.isCaughtUp], [100, 0, true]);
+});
+
+async function run(...args: string[]): Promise<{ code: number; text: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "local/simulate.ts", ...args],
+    cwd: new URL("../..", import.meta.url),
+  }).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, text: decode(stdout) + decode(stderr) };
+}
+
+Deno.test("the command line: a summary, a failure that can be brought back, a wrong option", async () => {
+  const fine = await run("--seeds", "3", "--hours", "0.1");
+  assertEquals(fine.code, 0, fine.text);
+  assert(/^seeds +3$/m.test(fine.text), fine.text);
+  assert(/^digest +[0-9a-f]{16}$/m.test(fine.text), fine.text);
+
+  // A probe that has the mark of all secrets for its name shows it wherever it is looked at.
+  const broken = await run("--seeds", "3", "--env", "APP_ID=s3cr3t");
+  assertEquals(broken.code, 1, broken.text);
+  const again = broken.text.match(/^again: deno task simulate (.*)$/m)?.[1] ?? "";
+  assertStringIncludes(again, "--seed", broken.text);
+  const repeated = await run(...again.replaceAll("'", "").split(" "));
+  assertEquals(repeated.code, 1, repeated.text);
+  const [what] = broken.text.match(/^seed .* is broken after .*\n.*/m) ?? [];
+  assertStringIncludes(repeated.text, what ?? "nothing");
+
+  const wrong = await run("--seed", "nothing");
+  assertEquals(wrong.code, 2, wrong.text);
+  assertStringIncludes(wrong.text, "Usage");
+});
