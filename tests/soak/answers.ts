@@ -1,0 +1,68 @@
+/** What the target does with a request, and what the probe must say of that attempt. */
+import type { Attempt, Reason } from "../../src/task.ts";
+
+type Answer = {
+  /** How often, of a thousand attempts or so. */
+  weight: number;
+  /** Null where the attempt succeeds. */
+  reason: Reason | null;
+  /** Null where no answer comes. */
+  status: number | null;
+  /**
+   * Left out on the runtime of the exception list of `tests/e2e/`, which cannot tell it, or never
+   * closes the connection.
+   */
+  isNew?: true;
+};
+
+/** The kinds of answers. */
+export const ANSWERS = {
+  plain: { weight: 800, reason: null, status: 200 },
+  packed: { weight: 40, reason: null, status: 200 },
+  slow: { weight: 40, reason: null, status: 200 },
+  error500: { weight: 15, reason: "server_error", status: 500 },
+  error501: { weight: 5, reason: "server_error", status: 501 },
+  error503: { weight: 10, reason: "server_error", status: 503 },
+  tooMany: { weight: 10, reason: "rate_limited", status: 429 },
+  forbidden: { weight: 5, reason: "unauthorized", status: 403 },
+  badToken: { weight: 2, reason: "unauthorized", status: 401 },
+  missing: { weight: 8, reason: "not_found", status: 404 },
+  moved: { weight: 4, reason: "http", status: 302 },
+  teapot: { weight: 4, reason: "http", status: 418 },
+  notJson: { weight: 5, reason: "invalid_response", status: 200 },
+  otherDataset: { weight: 5, reason: "invalid_response", status: 200 },
+  empty: { weight: 4, reason: "invalid_response", status: 200 },
+  badlyPacked: { weight: 4, reason: "invalid_response", status: 200 },
+  tooLarge: { weight: 0.5, reason: "invalid_response", status: 200 },
+  silence: { weight: 2, reason: "timeout", status: null },
+  stalledBody: { weight: 2, reason: "timeout", status: 200, isNew: true },
+  reset: { weight: 5, reason: "reset", status: null, isNew: true },
+  end: { weight: 5, reason: "reset", status: null, isNew: true },
+  cutBody: { weight: 5, reason: "reset", status: 200, isNew: true },
+  cutChunks: { weight: 3, reason: "reset", status: 200, isNew: true },
+  badChunks: { weight: 3, reason: "invalid_response", status: 200, isNew: true },
+  notHttp: { weight: 3, reason: "invalid_response", status: null, isNew: true },
+} as const satisfies Record<string, Answer>;
+
+export type AnswerName = keyof typeof ANSWERS;
+
+/** What an attempt that met this answer must look like. */
+export function expectedOf(name: AnswerName): Pick<Attempt, "status" | "reason"> {
+  const { status, reason } = ANSWERS[name];
+  return { status, reason };
+}
+
+/** Draws answers by their weights. */
+export function createDraw(fraction: () => number, { isOld }: { isOld: boolean }) {
+  const drawn = (Object.entries(ANSWERS) as [AnswerName, Answer][])
+    .filter(([, { isNew }]) => !(isOld && isNew));
+  const sum = drawn.reduce((total, [, { weight }]) => total + weight, 0);
+  return (): AnswerName => {
+    let left = fraction() * sum;
+    for (const [name, { weight }] of drawn) {
+      left -= weight;
+      if (left < 0) return name;
+    }
+    return "plain";
+  };
+}

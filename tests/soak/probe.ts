@@ -1,0 +1,122 @@
+import { baseEnvironment, COMMAND, eventually, ROOT } from "../e2e/program.ts";
+import { eventuallyFetch, freePort } from "../bench/child.ts";
+import { collectGarbage } from "../bench/inspector.ts";
+import { probeArguments } from "../bench/probe.ts";
+import { Lines } from "./lines.ts";
+
+export type ProgramName = "executable" | "bundle";
+
+const EXECUTABLE = `${ROOT}dist/dataplatform-probe`;
+
+/** What Deno says of its inspector. */
+const INSPECTORS_OWN = /^(Debugger |Visit chrome:)/;
+
+/** Of what it logs, so much is kept. */
+const KEPT_LINES = 20;
+
+/** The program as a process, looked at from outside. */
+export class Probe implements AsyncDisposable {
+  readonly url: string;
+  /** The newest lines of the log that are errors. */
+  readonly errors: string[] = [];
+  readonly #child: Deno.ChildProcess;
+  readonly #reading: Promise<void>;
+  #endedMs: number | null = null;
+
+  private constructor(
+    [command, ...args]: string[],
+    env: Record<string, string>,
+    private readonly inspectorPort: number | null,
+  ) {
+    const port = freePort();
+    this.url = `http://127.0.0.1:${port}`;
+    this.#child = new Deno.Command(command, {
+      args,
+      ...{ cwd: ROOT, clearEnv: true },
+      env: { ...baseEnvironment(), HOST: "127.0.0.1", PORT: String(port), ...env },
+      ...{ stdin: "null", stdout: "null", stderr: "piped" },
+    }).spawn();
+    this.#child.status.then(() => this.#endedMs = performance.now());
+    this.#reading = new Lines(this.#child.stderr, (line) => this.#hear(line)).ended;
+  }
+
+  /** Starts it; it answers when this returns. Where it is inspected its garbage can be collected. */
+  static async start(
+    name: ProgramName,
+    env: Record<string, string>,
+    { isInspected = false } = {},
+  ): Promise<Probe> {
+    const port = isInspected ? freePort() : null;
+    const flags = port === null ? [] : [`--inspect=127.0.0.1:${port}`];
+    const command = name === "bundle"
+      ? [Deno.execPath(), ...await probeArguments(flags)]
+      : COMMAND.includes("run")
+      ? [EXECUTABLE]
+      : [...COMMAND];
+    const probe = new Probe(command, env, port);
+    await eventuallyFetch(`${probe.url}/readyz`);
+    return probe;
+  }
+
+  /** When it ended, on this process's monotonic clock; null while it runs. */
+  get endedMs(): number | null {
+    return this.#endedMs;
+  }
+
+  async residentBytes(): Promise<number> {
+    return Number((await this.#status()).match(/^VmRSS:\s+(\d+) kB$/m)?.[1]) * 1024;
+  }
+
+  async threads(): Promise<number> {
+    return Number((await this.#status()).match(/^Threads:\s+(\d+)$/m)?.[1]);
+  }
+
+  async descriptors(): Promise<number> {
+    return (await Array.fromAsync(Deno.readDir(`/proc/${this.#child.pid}/fd`))).length;
+  }
+
+  /** What JavaScript keeps when all garbage is collected; null where it is not inspected. */
+  async keptBytes(): Promise<number | null> {
+    return this.inspectorPort === null ? null : await collectGarbage(this.inspectorPort);
+  }
+
+  /** Holds it still while `action` runs. */
+  async whileStill(action: () => Promise<void>): Promise<void> {
+    this.#child.kill("SIGSTOP");
+    try {
+      await eventually("the probe stands still", async () => {
+        return /^State:\s+T/m.test(await this.#status());
+      });
+      await action();
+    } finally {
+      this.#child.kill("SIGCONT");
+    }
+  }
+
+  stop(): void {
+    this.#child.kill("SIGTERM");
+  }
+
+  /** Its exit code, once it has ended. */
+  async ended(): Promise<number> {
+    const { code } = await this.#child.status;
+    await this.#reading;
+    return code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#endedMs === null) this.#child.kill("SIGKILL");
+    await this.ended();
+  }
+
+  #hear(line: string): void {
+    if (line.startsWith("{") && !line.includes('"level":"error"')) return;
+    if (INSPECTORS_OWN.test(line)) return;
+    this.errors.push(line);
+    if (this.errors.length > KEPT_LINES) this.errors.shift();
+  }
+
+  #status(): Promise<string> {
+    return Deno.readTextFile(`/proc/${this.#child.pid}/status`);
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * The platform's stand-in: API and identity provider, each on a port of its own, made of bare
+ * sockets, with faults mixed in. Tells on standard output what it sees, a line each:
+ *
+ * - `attempt TRACE_ID ANSWER`: a request for a dataset, and what it will get
+ * - `token ok|failed`: a request for a token
+ * - `did COMMAND`: it has obeyed a line of standard input: `recover`, from which on it is well;
+ *   `refuse` or `listen`, which are about the API's port; `hold`, at which it keeps silent towards the next request, and then tells
+ *
+ * `deno run --allow-net target.ts API_PORT TOKEN_PORT SEED [--old]`
+ */
+import { mulberry32 } from "../../../local/http_server/random.ts";
+import { type AnswerName, createDraw } from "../answers.ts";
+
+const [apiPort, tokenPort, seed, old] = Deno.args;
+const fraction = mulberry32(Number(seed));
+const draw = createDraw(fraction, { isOld: old === "--old" });
+
+/** Of a thousand requests for a token. */
+const TOKENS_REFUSED = 30;
+const TOKEN_SECONDS = 20;
+const LARGE_BYTES = 1_100_000;
+const PIECE_BYTES = 128;
+/** How long nobody must have connected before the port is closed. */
+const IDLE_MS = 50;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const filler = "As long as the description of a dataset of the platform may be. ".repeat(16);
+const large = encoder.encode("x".repeat(LARGE_BYTES));
+
+let tokens = 0;
+let isWell = false;
+let isHolding = false;
+let acceptedMs = 0;
+listen(tokenPort);
+let listener = listen(apiPort);
+
+function listen(port: string): Deno.TcpListener {
+  const opened = Deno.listen({ hostname: "127.0.0.1", port: Number(port) });
+  accept(opened);
+  return opened;
+}
+
+async function accept(from: Deno.TcpListener): Promise<void> {
+  try {
+    for await (const connection of from) {
+      acceptedMs = performance.now();
+      serve(connection).catch(() => {}).finally(() => close(connection));
+    }
+  } catch {
+    // It was closed.
+  }
+}
+
+async function serve(connection: Deno.Conn): Promise<void> {
+  const request = new Request(connection);
+  await request.until(/^(GET|POST) \S+ .*\r\n/);
+  if (request.text.startsWith("POST ")) return await giveToken(connection, request);
+  await request.until(/^authorization: Bearer token-\d+\r\n/mi);
+  const [, datasetId] = request.text.match(/^GET \/datasets\/(\S+) /) ?? [];
+  const [, traceId] = request.text.match(/^traceparent: 00-(\w+)-/mi) ?? [];
+  if (!datasetId || !traceId) throw new Error(`not a request of the probe: ${request.text}`);
+  const answer: AnswerName = isHolding ? "silence" : isWell ? "plain" : draw();
+  tell(`attempt ${traceId} ${answer}`);
+  if (isHolding) {
+    isHolding = false;
+    tell("did hold");
+  }
+  // A connection that is closed before all is read is reset.
+  if (answer !== "reset") await request.until(/\r\n\r\n/);
+  await give(connection, answer, datasetId);
+}
+
+/** What a client sends, read piece by piece. */
+class Request {
+  text = "";
+
+  constructor(private readonly connection: Deno.Conn) {}
+
+  /** Reads until this has come; throws where the request ends before. */
+  async until(pattern: RegExp): Promise<void> {
+    const buffer = new Uint8Array(PIECE_BYTES);
+    while (!pattern.test(this.text)) {
+      const count = await this.connection.read(buffer);
+      if (count === null) throw new Error(`the request has ended: ${this.text}`);
+      this.text += decoder.decode(buffer.subarray(0, count));
+    }
+  }
+}
+
+async function giveToken(connection: Deno.Conn, request: Request): Promise<void> {
+  await request.until(/client_secret=/);
+  // The first one is always given, so that there is something to do.
+  const isRefused = tokens > 0 && !isWell && fraction() * 1000 < TOKENS_REFUSED;
+  tell(`token ${isRefused ? "failed" : "ok"}`);
+  if (isRefused) return await write(connection, head("500 Broken", 0));
+  const body = JSON.stringify({
+    access_token: `token-${++tokens}`,
+    token_type: "Bearer",
+    expires_in: TOKEN_SECONDS,
+  });
+  await write(connection, head("200 OK", body.length) + body);
+}
+
+async function give(connection: Deno.Conn, answer: AnswerName, id: string): Promise<void> {
+  const body = JSON.stringify({ Type: "Dataset", Id: id, description: filler });
+  const whole = head("200 OK", body.length) + body;
+  const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;
+  const chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+  const refusal = (status: string, headers = "") =>
+    write(connection, head(status, 7, headers) + "refused");
+  switch (answer) {
+    case "plain":
+      return await write(connection, whole);
+    case "packed": {
+      const packed = await gzip(body);
+      await write(connection, head("200 OK", packed.length, "content-encoding: gzip\r\n"));
+      return await write(connection, packed);
+    }
+    case "slow":
+      await sleep(50 + fraction() * 450);
+      return await write(connection, whole);
+    case "error500":
+      return await refusal("500 Broken");
+    case "error501":
+      return await refusal("501 Not There Yet");
+    case "error503":
+      return await refusal("503 Busy", "retry-after: 0\r\n");
+    case "tooMany":
+      return await refusal("429 Too Many", "retry-after: 0\r\n");
+    case "forbidden":
+      return await refusal("403 Forbidden");
+    case "badToken":
+      return await refusal("401 Unauthorized");
+    case "missing":
+      return await refusal("404 Missing");
+    case "moved":
+      return await refusal("302 Found", "location: /elsewhere\r\n");
+    case "teapot":
+      return await refusal("418 Teapot");
+    case "notJson":
+      return await write(connection, head("200 OK", 6) + "<html>");
+    case "otherDataset": {
+      const other = JSON.stringify({ Type: "Dataset", Id: "another" });
+      return await write(connection, head("200 OK", other.length) + other);
+    }
+    case "empty":
+      return await write(connection, head("200 OK", 0));
+    case "badlyPacked":
+      return await write(
+        connection,
+        head("200 OK", 10, "content-encoding: gzip\r\n") + "not packed",
+      );
+    case "tooLarge":
+      await write(connection, head("200 OK", large.length));
+      return await write(connection, large);
+    case "silence":
+      return await untilLeft(connection);
+    case "stalledBody":
+      await write(connection, whole.slice(0, -100));
+      return await untilLeft(connection);
+    case "reset":
+    case "end":
+      return;
+    case "cutBody":
+      return await write(connection, whole.slice(0, -100));
+    case "cutChunks":
+      return await write(connection, chunked + chunk);
+    case "badChunks":
+      return await write(connection, chunked + "this is no number\r\n");
+    case "notHttp":
+      return await write(connection, "SSH-2.0-OpenSSH_9.2\r\n");
+  }
+}
+
+function head(status: string, length: number, headers = ""): string {
+  return `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\n` +
+    `content-length: ${length}\r\n${headers}connection: close\r\n\r\n`;
+}
+
+async function write(connection: Deno.Conn, data: string | Uint8Array): Promise<void> {
+  let bytes = typeof data === "string" ? encoder.encode(data) : data;
+  while (bytes.length > 0) bytes = bytes.subarray(await connection.write(bytes));
+}
+
+/** Waits until the client gives up. */
+async function untilLeft(connection: Deno.Conn): Promise<void> {
+  while (await connection.read(new Uint8Array(64)) !== null);
+}
+
+function close(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // It is closed already.
+  }
+}
+
+async function gzip(text: string): Promise<Uint8Array> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+function sleep(delayMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs));
+}
+
+let told = "";
+
+/** Lines go out together: a write costs more than an answer. */
+function tell(line: string): void {
+  if (told === "") {
+    setTimeout(() => {
+      const bytes = encoder.encode(told);
+      told = "";
+      for (let rest = bytes; rest.length > 0;) rest = rest.subarray(Deno.stdout.writeSync(rest));
+    }, 20);
+  }
+  told += `${line}\n`;
+}
+
+tell("did listen");
+let unfinished = "";
+for await (const chunk of Deno.stdin.readable) {
+  const lines = (unfinished + decoder.decode(chunk)).split("\n");
+  unfinished = lines.pop() ?? "";
+  for (const command of lines) {
+    if (command === "recover") isWell = true;
+    if (command === "hold") isHolding = true;
+    if (command === "listen") listener = listen(apiPort);
+    if (command === "refuse") {
+      // Who has connected already must be served, or nobody could tell what they saw.
+      while (performance.now() - acceptedMs < IDLE_MS) await sleep(IDLE_MS / 5);
+      listener.close();
+    }
+    if (command !== "hold") tell(`did ${command}`);
+  }
+}
+Deno.exit();

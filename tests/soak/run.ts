@@ -1,0 +1,262 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { REASONS } from "../../src/task.ts";
+import { eventually } from "../e2e/program.ts";
+import { ask, problemsOf, type Samples, scrape, sumOf } from "./exposition.ts";
+import { Ledger, type ToldTask } from "./ledger.ts";
+import { Lines } from "./lines.ts";
+import { Probe, type ProgramName } from "./probe.ts";
+import { Target } from "./target.ts";
+
+export type RunOptions = {
+  program: ProgramName;
+  /** Settled tasks after which it ends. */
+  tasks: number;
+  /** When it ends at last. */
+  limitMs: number;
+  /** How many tasks the probe tracks. */
+  tracked: number;
+  datasets: number;
+  intervalSeconds: number;
+  seed: number;
+  /** Without the faults that the runtime of the exception list cannot tell. */
+  isOld: boolean;
+  /** Without any fault. */
+  isWell?: boolean;
+  /** How often it is looked at what JavaScript keeps; 0 for never. */
+  looks?: number;
+  say: (progress: string) => void;
+};
+
+/** The process at one moment. */
+export type Sample = {
+  tasks: number;
+  residentBytes: number;
+  heapBytes: number;
+  threads: number;
+  /** What JavaScript keeps when all garbage is collected. */
+  keptBytes: number | null;
+};
+
+/** The same number as the probe has it, and as the others have it. */
+export type Entry = { what: string; probe: number; others: number };
+
+/** What is left when no new task comes: nothing but the one that is held. */
+export type Rest = { descriptors: number; threads: number; books: Entry[] };
+
+export type Run = {
+  ledger: Ledger;
+  history: Sample[];
+  rest: Rest;
+  seconds: number;
+  outages: number;
+  exitCode: number;
+  /** From the end of the last task to the end of the process. */
+  exitMs: number;
+};
+
+/** Long enough for a machine that is held up: nobody could tell what such an attempt met. */
+const REQUEST_TIMEOUT_MS = 5_000;
+const SAMPLE_MS = 1_000;
+const READ_SECONDS = 5;
+const OUTAGE_MS = 100;
+const OUTAGE_SECONDS = 15;
+/** Longer than the probe gathers events for, or the target lines. */
+const SETTLE_MS = 600;
+const MOST_READ = 1000;
+
+/**
+ * Runs the program under load until so many tasks are settled, and then to its end: the target
+ * recovers, one request is held, the probe is told to stop, and what is left is looked at.
+ */
+export async function run(options: RunOptions): Promise<Run> {
+  const { intervalSeconds, tasks, looks = 0, say } = options;
+  const startMs = performance.now();
+  const ledger = new Ledger();
+  await using target = await Target.start({
+    ...{ seed: options.seed, isOld: options.isOld },
+    onAttempt: (traceId, answer) => ledger.noteAttempt(traceId, answer),
+  });
+  if (options.isWell) await target.recover();
+  await using probe = await Probe.start(options.program, {
+    DATASET_ID: Array.from({ length: options.datasets }, (_, i) => `dataset-${i}`).join(","),
+    OKDATA_API_URL: target.apiUrl,
+    OKDATA_TOKEN_URL: target.tokenUrl,
+    OKDATA_CLIENT_ID: "soak",
+    OKDATA_CLIENT_SECRET: "a-secret",
+    TASK_INTERVAL_SECONDS: String(intervalSeconds),
+    TASK_TIMEOUT_SECONDS: "20",
+    REQUEST_TIMEOUT_SECONDS: String(REQUEST_TIMEOUT_MS / 1e3),
+    RETRIES: "1",
+    MAX_TRACKED_TASKS: String(options.tracked),
+    CLEAN_TASKS_INTERVAL_SECONDS: "7",
+    LOG_FORMAT: "json",
+  }, { isInspected: looks > 0 });
+
+  const listener = new Listener(probe, ledger);
+  await listener.renew();
+  const early = await readTasks(probe);
+  // Of those that were settled before somebody listened, no event will come.
+  await sleep(SETTLE_MS);
+  for (const task of early) if (!ledger.knows(task.seqno)) ledger.noteTask(task);
+
+  const history: Sample[] = [];
+  let samples: Samples | null = null;
+  let outages = 0;
+
+  async function look(): Promise<void> {
+    const format = history.length % 2 === 0 ? "text" : "openmetrics";
+    const before = samples;
+    const scraped = await scrape(probe.url, format);
+    for (const problem of problemsOf(before ?? new Map(), scraped)) ledger.refuse(problem);
+    samples = scraped;
+    const isDue = looks > 0 &&
+      ledger.settled >= (tasks / looks) * history.filter((each) => each.keptBytes !== null).length;
+    history.push({
+      tasks: ledger.settled,
+      residentBytes: await probe.residentBytes(),
+      heapBytes: sumOf(samples, "process_heap_bytes"),
+      threads: await probe.threads(),
+      keptBytes: isDue ? await probe.keptBytes() : null,
+    });
+    say(`${ledger.settled} tasks, ${Math.round(history.at(-1)!.residentBytes / 1e6)} MB`);
+  }
+
+  async function readAll(): Promise<void> {
+    await readTasks(probe);
+    const page = await ask(probe.url, { accept: "text/html" });
+    if (!(await page.text()).endsWith("</html>")) ledger.refuse("the page is cut");
+  }
+
+  async function breakOff(): Promise<void> {
+    await probe.whileStill(() => target.refuse());
+    await sleep(OUTAGE_MS);
+    await target.listen();
+    outages++;
+  }
+
+  // One after the other, so that garbage is collected while nobody reads.
+  const isDone = () =>
+    ledger.settled >= tasks || performance.now() - startMs > options.limitMs ||
+    ledger.problems.length > 0 || probe.endedMs !== null;
+  for (let second = 1; !isDone(); second++) {
+    await look();
+    if (second % READ_SECONDS === 0) await readAll();
+    // That runtime keeps what it has sent until the stream ends.
+    if (second % READ_SECONDS === 0 && options.isOld) await listener.renew();
+    if (second % OUTAGE_SECONDS === 0 && !options.isWell) await breakOff();
+    const dueMs = startMs + second * SAMPLE_MS;
+    while (performance.now() < dueMs && !isDone()) await sleep(20);
+  }
+  if (probe.endedMs !== null) throw new Error(`the probe has ended: ${probe.errors.join("\n")}`);
+
+  if (!options.isWell) {
+    await target.recover();
+    await sleep(REQUEST_TIMEOUT_MS + 500);
+  }
+  await target.hold();
+  probe.stop();
+  const rest = await restOf(probe, ledger, target);
+  const exitCode = await probe.ended();
+  await listener.ended();
+  // It has said all that it saw before, when it obeys.
+  await target.recover();
+  for (const line of probe.errors) ledger.refuse(`the probe has logged: ${line}`);
+  return {
+    ...{ ledger, history, rest, outages, exitCode },
+    seconds: (performance.now() - startMs) / 1e3,
+    exitMs: (probe.endedMs ?? Infinity) - listener.lastMs,
+  };
+}
+
+/** Hears of settled tasks by `/events` until the probe closes it. */
+class Listener {
+  /** When it last heard of a task. */
+  lastMs = 0;
+  #current: Lines | null = null;
+
+  constructor(private readonly probe: Probe, private readonly ledger: Ledger) {}
+
+  /** Listens anew, and no longer where it listened before: no event is missed on the way. */
+  async renew(): Promise<void> {
+    const before = this.#current;
+    this.#current = await this.#open();
+    if (!before) return;
+    await sleep(SETTLE_MS);
+    await before.leave();
+  }
+
+  /** Resolves when the probe has closed it. */
+  async ended(): Promise<void> {
+    await this.#current?.ended;
+  }
+
+  async #open(): Promise<Lines> {
+    const { body, status } = await ask(`${this.probe.url}/events`);
+    if (!body || status !== 200) throw new Error(`/events answers with status ${status}`);
+    const greeted = Promise.withResolvers<void>();
+    const seqnos = new Set<number>();
+    let name = "";
+    const lines = new Lines(body, (line) => {
+      if (line.startsWith("event: ")) name = line.slice("event: ".length);
+      if (!line.startsWith("data: ")) return;
+      if (name === "hello") return greeted.resolve();
+      this.lastMs = performance.now();
+      const task: ToldTask = JSON.parse(line.slice("data: ".length));
+      if (seqnos.has(task.seqno)) this.ledger.refuse(`task ${task.seqno} was told of twice`);
+      seqnos.add(task.seqno);
+      if (!this.ledger.knows(task.seqno)) this.ledger.noteTask(task);
+    });
+    lines.ended.then(() => greeted.reject(new Error("/events has ended")), greeted.reject);
+    await greeted.promise;
+    return lines;
+  }
+}
+
+/** The newest tasks that are settled. */
+async function readTasks(probe: Probe): Promise<ToldTask[]> {
+  const { tasks } = await (await ask(`${probe.url}/tasks?limit=${MOST_READ}`)).json();
+  return tasks.filter(({ state }: { state: string }) => state !== "PENDING");
+}
+
+/** Waits until only the held task is in flight, and all the others have been told of. */
+async function restOf(probe: Probe, ledger: Ledger, target: Target): Promise<Rest> {
+  return await eventually("only the held task is in flight", async () => {
+    const samples = await scrape(probe.url, "text");
+    if (sumOf(samples, "probe_tasks_in_flight") !== 1) return null;
+    await sleep(SETTLE_MS);
+    return {
+      descriptors: await probe.descriptors(),
+      threads: await probe.threads(),
+      books: booksOf(samples, ledger, target),
+    };
+  }, REQUEST_TIMEOUT_MS);
+}
+
+/** The probe's counters beside what its events and the target say, with one task held. */
+function booksOf(samples: Samples, ledger: Ledger, { tokens }: Target): Entry[] {
+  const { attempts, failures } = ledger;
+  const counter = (name: string, label?: string) => sumOf(samples, `probe_${name}_total`, label);
+  const made = counter("task_attempts");
+  return [
+    { what: "tasks created", probe: counter("tasks_created"), others: ledger.settled + 1 },
+    { what: "tasks succeeded", probe: counter("tasks_succeeded"), others: ledger.succeeded },
+    { what: "tasks failed", probe: counter("tasks_failed"), others: ledger.failed },
+    ...REASONS.map((reason) => ({
+      what: `tasks failed: ${reason}`,
+      probe: counter("task_failures", `reason="${reason}"`),
+      others: failures.get(reason) ?? 0,
+    })),
+    {
+      what: "attempts that succeeded",
+      probe: counter("task_attempts", 'result="ok"'),
+      others: attempts.ok,
+    },
+    { what: "attempts, seen or refused", probe: made, others: ledger.seen - 1 + attempts.refused },
+    { what: "tokens", probe: counter("token_requests", 'result="ok"'), others: tokens.ok },
+    {
+      what: "tokens refused",
+      probe: counter("token_requests", 'result="failed"'),
+      others: tokens.failed,
+    },
+  ];
+}

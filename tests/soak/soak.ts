@@ -1,0 +1,200 @@
+/** Runs the program under load and faults for long, and judges what is left. See `--help`. */
+import { parseArgs } from "@std/cli/parse-args";
+import { anySeed } from "../../local/http_server/random.ts";
+import { EXCEPTED_RUNTIME } from "../e2e/exceptions.ts";
+import type { ProgramName } from "./probe.ts";
+import { type Run, run, type Sample } from "./run.ts";
+
+const DATASETS = 10;
+const INTERVAL_SECONDS = 0.01;
+const CONTROL_TASKS = 300;
+
+/** A megabyte for 100,000 tasks. */
+const MOST_BYTES_A_TASK = 10;
+/** RSS goes up and down by tens of megabytes, and up at first: fewer tasks say nothing. */
+const FEWEST_TO_JUDGE = 500_000;
+const LOOKS = 16;
+const FEWEST_POINTS = 5;
+const LONGEST_EXIT_MS = 1_000;
+
+const USAGE = `Usage: deno task soak [--tasks 1000000] [--minutes 120]
+                      [--program executable|bundle] [--seed N]
+
+Runs the main loop on ${DATASETS} datasets, as fast as the machine goes, against a target with mixed
+faults, while it is scraped, listened to and read. Judges memory, descriptors, accounts and the end;
+the exit code is 1 when something does not hold.
+
+  --program executable   dist/dataplatform-probe, or what PROBE_COMMAND names
+  --program bundle       the bundle on this Deno: what JavaScript keeps is judged too
+`;
+
+type Verdict = {
+  what: string;
+  found: string;
+  wanted: string;
+  /** Null where nothing is judged. */
+  holds: boolean | null;
+};
+
+type Given = {
+  program: ProgramName;
+  tasks: number;
+  minutes: number;
+  seed: number;
+};
+
+function parse(args: string[]): Given | string[] {
+  const problems: string[] = [];
+  const given = parseArgs(args, {
+    boolean: ["help"],
+    string: ["tasks", "minutes", "program", "seed"],
+    default: { tasks: "1000000", minutes: "120", program: "executable", seed: String(anySeed()) },
+    unknown(argument: string) {
+      problems.push(`${argument}: not known`);
+    },
+  });
+  if (given.help) return [];
+  const [tasks, minutes, seed] = [given.tasks, given.minutes, given.seed].map(Number);
+  if (!(tasks >= 1)) problems.push(`--tasks: expected a number from 1, got ${given.tasks}`);
+  if (!(minutes > 0)) problems.push(`--minutes: expected a number, got ${given.minutes}`);
+  if (!(seed >= 0)) problems.push(`--seed: expected a number, got ${given.seed}`);
+  const { program } = given;
+  if (program !== "executable" && program !== "bundle") {
+    problems.push(`--program: expected executable or bundle, got ${program}`);
+  }
+  return problems.length > 0 ? problems : { program, tasks, minutes, seed } as Given;
+}
+
+/** How many bytes a task adds, and how sure that is. */
+export type Growth = { bytes: number; error: number; points: number };
+
+/** Growth by least squares over the last half of the tasks, with its standard error. */
+export function growthOf(
+  history: readonly Sample[],
+  bytesOf: (sample: Sample) => number | null,
+): Growth {
+  const half = (history.at(-1)?.tasks ?? 0) / 2;
+  const points = history.flatMap((sample) => {
+    const bytes = bytesOf(sample);
+    return sample.tasks >= half && bytes !== null ? [{ x: sample.tasks, y: bytes }] : [];
+  });
+  const sum = (of: (point: { x: number; y: number }) => number) =>
+    points.reduce((total, point) => total + of(point), 0);
+  const [meanX, meanY] = [sum(({ x }) => x) / points.length, sum(({ y }) => y) / points.length];
+  const spread = sum(({ x }) => (x - meanX) ** 2);
+  const bytes = sum(({ x, y }) => (x - meanX) * (y - meanY)) / spread;
+  const rest = sum(({ x, y }) => (y - meanY - bytes * (x - meanX)) ** 2);
+  return { bytes, error: Math.sqrt(rest / (points.length - 2) / spread), points: points.length };
+}
+
+function judge({ ledger, history, rest, exitCode, exitMs }: Run, control: Run): Verdict[] {
+  const isLong = ledger.settled >= FEWEST_TO_JUDGE;
+  const growth = (what: string, { bytes, error, points }: Growth): Verdict => ({
+    what: `${what}: growth a task, last half`,
+    found: `${bytes.toFixed(1)} ± ${error.toFixed(1)} B`,
+    wanted: points < FEWEST_POINTS
+      ? "not judged: too few tasks"
+      : `at most ${MOST_BYTES_A_TASK} B${isLong ? "" : ", within two errors"}`,
+    holds: points < FEWEST_POINTS ? null : bytes - (isLong ? 0 : 2 * error) <= MOST_BYTES_A_TASK,
+  });
+  const resident = growth("RSS", growthOf(history, ({ residentBytes }) => residentBytes));
+  if (!isLong) {
+    Object.assign(resident, {
+      wanted: `not judged: fewer than ${FEWEST_TO_JUDGE} tasks`,
+      holds: null,
+    });
+  }
+  const isInspected = history.some(({ keptBytes }) => keptBytes !== null);
+  const kept = growth("what JavaScript keeps", growthOf(history, ({ keptBytes }) => keptBytes));
+  const equal = (what: string, found: number, wanted: number): Verdict => ({
+    ...{ what, found: String(found), wanted: String(wanted) },
+    holds: found === wanted,
+  });
+  const { open } = ledger;
+  return [
+    resident,
+    ...isInspected ? [kept] : [],
+    equal("descriptors at rest", rest.descriptors, control.rest.descriptors),
+    ...rest.books.map(({ what, probe, others }) => equal(what, probe, others)),
+    equal("tasks and attempts without each other", open.told + open.seen, 0),
+    equal("exit code", exitCode, 0),
+    {
+      what: "the end after the last task",
+      found: `${exitMs.toFixed(0)} ms`,
+      wanted: `at most ${LONGEST_EXIT_MS} ms`,
+      holds: exitMs <= LONGEST_EXIT_MS,
+    },
+    ...ledger.problems.map((problem) => ({
+      ...{ what: "problem", found: problem, wanted: "none" },
+      holds: false,
+    })),
+  ];
+}
+
+function tableOf(verdicts: readonly Verdict[]): string {
+  const words = (holds: boolean | null) => holds === null ? "" : holds ? "holds" : "FAILS";
+  const rows = [
+    ["What", "Found", "Wanted", ""],
+    ...verdicts.map(({ what, found, wanted, holds }) => [what, found, wanted, words(holds)]),
+  ];
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows.map((row) =>
+    row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd()
+  ).join("\n");
+}
+
+/** How the process did, in some lines: all at which it was looked at what JavaScript keeps. */
+function courseOf(history: readonly Sample[]): string {
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`.padStart(9);
+  const step = Math.ceil(history.length / 10);
+  const shown = history.some(({ keptBytes }) => keptBytes !== null)
+    ? history.filter(({ keptBytes }) => keptBytes !== null)
+    : history.filter((_, i) => i % step === 0 || i === history.length - 1);
+  return shown.map(({ tasks, residentBytes, heapBytes, keptBytes, threads }) =>
+    `${String(tasks).padStart(9)} tasks ${megabytes(residentBytes)} RSS ` +
+    `${megabytes(heapBytes)} heap ${String(threads).padStart(4)} threads` +
+    (keptBytes === null ? "" : ` ${megabytes(keptBytes)} kept`)
+  ).join("\n");
+}
+
+async function main(args: string[]): Promise<number> {
+  const given = parse(args);
+  if (Array.isArray(given)) {
+    if (given.length === 0) console.log(USAGE);
+    else console.error(given.map((problem) => `soak: ${problem}`).join("\n") + "\nSee --help.");
+    return given.length === 0 ? 0 : 2;
+  }
+  const { program, tasks, minutes, seed } = given;
+  const isOld = program === "executable" && Deno.env.get("PROBE_RUNTIME") === EXCEPTED_RUNTIME;
+  const options = {
+    ...{ program, tasks, seed, isOld },
+    ...{ datasets: DATASETS, intervalSeconds: INTERVAL_SECONDS },
+    tracked: Math.min(10_000, Math.ceil(tasks / 100)),
+    limitMs: minutes * 60_000,
+    looks: program === "bundle" ? LOOKS : 0,
+    say: show,
+  };
+  console.log(
+    `soak of the ${program}, ${tasks} tasks, ${options.tracked} tracked, seed ${seed}` +
+      (isOld ? ", without the faults that this runtime cannot tell" : ""),
+  );
+  // What a probe holds on to anyway is what one holds on to that has hardly begun.
+  const control = await run({ ...options, tasks: CONTROL_TASKS, isWell: true });
+  const done = await run(options);
+  const verdicts = judge(done, control);
+  const { ledger, seconds, outages, rest } = done;
+  show("");
+  console.log(
+    `${ledger.settled} tasks in ${seconds.toFixed(0)} s, ${ledger.seen} attempts seen, ` +
+      `${outages} times refused, ${rest.threads} threads at rest\n\n` +
+      `${courseOf(done.history)}\n\n${tableOf(verdicts)}`,
+  );
+  return verdicts.some(({ holds }) => holds === false) ? 1 : 0;
+}
+
+/** Progress for people: one line that is written over on a terminal, silence elsewhere. */
+function show(text: string): void {
+  if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

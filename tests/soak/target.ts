@@ -1,0 +1,94 @@
+import type { AnswerName } from "./answers.ts";
+import { Lines } from "./lines.ts";
+
+const SCRIPT = new URL("processes/target.ts", import.meta.url).pathname;
+
+export type TargetOptions = {
+  seed: number;
+  /** Leaves out the faults that the runtime of the exception list cannot tell. */
+  isOld: boolean;
+  onAttempt: (traceId: string, answer: AnswerName) => void;
+};
+
+/** The platform's stand-in as a process of its own; see `processes/target.ts`. */
+export class Target implements AsyncDisposable {
+  readonly tokens = { ok: 0, failed: 0 };
+  /** What stands before the name of a dataset. */
+  readonly apiUrl: string;
+  readonly tokenUrl: string;
+  readonly #child: Deno.ChildProcess;
+  readonly #commands: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #waiting = new Map<string, () => void>();
+  readonly #reading: Promise<void>;
+
+  private constructor(private readonly options: TargetOptions) {
+    const [apiPort, tokenPort] = freePorts();
+    this.apiUrl = `http://127.0.0.1:${apiPort}/datasets`;
+    this.tokenUrl = `http://127.0.0.1:${tokenPort}/token`;
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--no-prompt", "--allow-net", SCRIPT],
+        ...[String(apiPort), String(tokenPort), String(options.seed)],
+        ...options.isOld ? ["--old"] : [],
+      ],
+      ...{ stdin: "piped", stdout: "piped" },
+    }).spawn();
+    this.#commands = this.#child.stdin.getWriter();
+    this.#reading = new Lines(this.#child.stdout, (line) => this.#hear(line)).ended;
+  }
+
+  static async start(options: TargetOptions): Promise<Target> {
+    const target = new Target(options);
+    await target.#did("listen");
+    return target;
+  }
+
+  /** From now on it answers each request well, and at once. */
+  async recover(): Promise<void> {
+    await this.#tell("recover");
+  }
+
+  /** Has it keep silent towards the next request; resolves when that has come. */
+  async hold(): Promise<void> {
+    await this.#tell("hold");
+  }
+
+  /** Refuses connections to the API. Whoever connects must stand still meanwhile. */
+  async refuse(): Promise<void> {
+    await this.#tell("refuse");
+  }
+
+  /** Takes connections again. */
+  async listen(): Promise<void> {
+    await this.#tell("listen");
+  }
+
+  async #tell(command: string): Promise<void> {
+    const done = this.#did(command);
+    await this.#commands.write(new TextEncoder().encode(`${command}\n`));
+    await done;
+  }
+
+  #did(command: string): Promise<void> {
+    return new Promise((resolve) => this.#waiting.set(command, resolve));
+  }
+
+  #hear(line: string): void {
+    const [word, first, second] = line.split(" ");
+    if (word === "attempt") this.options.onAttempt(first, second as AnswerName);
+    else if (word === "token") this.tokens[first as "ok" | "failed"]++;
+    else if (word === "did") this.#waiting.get(first)?.();
+    else throw new Error(`the target says: ${line}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#commands.close().catch(() => {/* It has ended by itself. */});
+    await Promise.all([this.#reading, this.#child.status]);
+  }
+}
+
+function freePorts(): [number, number] {
+  using first = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using second = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return [first.addr.port, second.addr.port];
+}
