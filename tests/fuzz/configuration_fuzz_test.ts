@@ -1,0 +1,229 @@
+/** Variables and flags: whatever they hold, there is a configuration or lines that say what is wrong. */
+import { assert, assertEquals } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
+import { parseCommandLine, SWITCHES, VALUES } from "../../src/cli.ts";
+import { type Config, configure, describe, SETTINGS } from "../../src/config.ts";
+import { holds, HOSTILE, mutated, Outcomes } from "./runs.ts";
+
+type Setting = { env: string; alias?: string; flag?: string; secret?: true };
+const settings: readonly Setting[] = Object.values(SETTINGS);
+
+const BASE: Record<string, string> = { DATASET_ID: "abc123", LOCAL_SERVICES_ONLY: "true" };
+const SECRETS = settings.filter(({ secret }) => secret).flatMap(({ env, alias }) =>
+  alias ? [env, alias] : [env]
+);
+
+const seconds = fc.oneof(
+  fc.constantFrom("0.001", "2592000", "0.0009", "2592000.1", "1e-3", "+.5", "5.", "1e6", "-0"),
+  fc.double().map(String),
+);
+const whole = fc.oneof(
+  fc.constantFrom(
+    "0",
+    "1",
+    "10",
+    "11",
+    "65535",
+    "65536",
+    "1.0",
+    "1e1",
+    "1e400",
+    "9007199254740992",
+  ),
+  fc.integer().map(String),
+);
+const flag = fc.constantFrom("true", "FALSE", "1", "0", "yes");
+const url = fc.constantFrom(
+  ..."http://api https://api/a//b/ http://u:p@api http://api?a http://[::1]:8/ ftp://api".split(
+    " ",
+  ),
+);
+const text = fc.constantFrom("client", "/run/secret", "ø", "a b", "it's");
+/** Values that come near to what each setting wants, by the end of its variable's name. */
+const NEAR: [RegExp, fc.Arbitrary<string>][] = [
+  [
+    /^(DATASET_ID)$/,
+    fc.constantFrom("abc123", "a,b", "a,,b", ".", "..", "~", "a, a", "x".repeat(129)),
+  ],
+  [/(ENVIRONMENT)$/, fc.constantFrom("dev", "PROD", "test")],
+  [/_URL$/, url],
+  [/SECONDS$/, seconds],
+  [/^(RETRIES|MAX_|PORT)/, whole],
+  [/^(LOCAL_)/, flag],
+  [/^HOST$/, fc.constantFrom("::1", "localhost", "fe80::1%eth0", "a b", "[::]")],
+  [/AVAILABILITY$/, fc.constantFrom("0.999", "1", "0", "5e-324", "0.9999999999999999")],
+  [/^LOG_LEVEL$/, fc.constantFrom("warn", "Warning", "trace")],
+  [/^LOG_FORMAT$/, fc.constantFrom("JSON", "text", "xml")],
+  [
+    /(SECRET|TOKEN|AUTH)$/,
+    fc.constantFrom("user:s3cret-value", "s3cret~value+/==", "s3cret value"),
+  ],
+];
+const nasty = fc.oneof(
+  fc.constantFrom(...HOSTILE),
+  fc.string({ unit: "binary", maxLength: 100 }),
+  fc.string({ minLength: 70, maxLength: 200 }),
+);
+function valueOf(name: string): fc.Arbitrary<string> {
+  const near = NEAR.find(([pattern]) => pattern.test(name))?.[1] ?? text;
+  return fc.oneof({ weight: 4, arbitrary: near }, { weight: 2, arbitrary: mutated(near) }, nasty);
+}
+
+const variable = fc.constantFrom(
+  ...settings.flatMap(({ env, alias }) => alias ? [env, alias] : [env]),
+).chain((name) => fc.tuple(fc.constant(name), valueOf(name)));
+/** Settings one after the other get another value than that of a configuration which is accepted. */
+const environment = fc.tuple(
+  fc.array(variable, { maxLength: 4 }),
+  fc.subarray(Object.keys(BASE), { minLength: 0 }),
+  fc.nat({ max: 9 }),
+).map(([given, kept, dice]) => {
+  const base = dice > 0 ? BASE : Object.fromEntries(kept.map((name) => [name, BASE[name]]));
+  return { ...base, ...Object.fromEntries(given) };
+});
+
+const flagName = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom(...settings.flatMap(({ flag }) => flag ?? [])) },
+  fc.constantFrom(...Object.keys(VALUES), ...Object.keys(SWITCHES), "no-such-flag"),
+);
+const flagged = flagName.chain((name) =>
+  fc.tuple(
+    mostly(fc.constant(name), mutated(fc.constant(name))),
+    valueOf(settings.find((each) => each.flag === name)?.env ?? `--${name}`),
+    fc.boolean(),
+  ).map(([written, value, joined]) => joined ? [`--${written}=${value}`] : [`--${written}`, value])
+);
+const argument = fc.oneof(
+  { weight: 8, arbitrary: flagged },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      ..."tasks rules dashboard --once --json --table --utc -h -V --help --local-run -- - -5".split(
+        " ",
+      ),
+    ).map((word) => [word]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      ["tasks", "--url", "http://user:s3cret-value@probe/"],
+      ["tasks", "--url=http://user:s3cret-value@/?"],
+      ["http://user:s3cret-value@probe/"],
+      ["--count", "3"],
+      ["--rows=0"],
+    ),
+  },
+  { weight: 1, arbitrary: nasty.map((word) => [word]) },
+);
+const commandLine = fc.array(argument, { maxLength: 4 }).map((words) => words.flat());
+
+function mostly(usual: fc.Arbitrary<string>, seldom: fc.Arbitrary<string>) {
+  return fc.oneof({ weight: 5, arbitrary: usual }, seldom);
+}
+
+Deno.test("settings are accepted within their bounds, or refused in lines that show no secret", async () => {
+  const outcomes = new Outcomes();
+  await holds(
+    fc.asyncProperty(environment, commandLine, fc.boolean(), (env, args, probes) => {
+      const { flags, problems, command } = parseCommandLine(args);
+      checkProblems(problems, env, args);
+      outcomes.add(problems.length > 0 ? "arguments refused" : command.name);
+      // The program does not go on after a problem with its arguments.
+      const input = { flags: problems.length > 0 ? {} : flags, env: (name: string) => env[name] };
+      const configured = configure(input, () => "00000000", { probes });
+      if (!configured.ok) {
+        assert(configured.problems.length > 0);
+        checkProblems(configured.problems, env, args);
+        outcomes.add("settings refused");
+        for (const problem of configured.problems) {
+          assert(/^(--[a-z-]+|[A-Z_]+): expected /.test(problem), problem);
+          outcomes.add(problem.split(":")[0]);
+        }
+        return Promise.resolve();
+      }
+      checkBounds(configured.config, probes);
+      const described = describe(input, configured.config);
+      checkSecrets(described, env);
+      outcomes.add("settings accepted");
+      return Promise.resolve();
+    }),
+  );
+  outcomes.requireAll(["arguments refused", "settings refused", "settings accepted", "serve"]);
+  outcomes.requireAll([
+    "tasks",
+    "run",
+    "rules",
+    "help",
+    "version",
+    "DATASET_ID",
+    "HTTP_BASIC_AUTH",
+  ]);
+  outcomes.requireAll(settings.flatMap(({ env }) => REFUSABLE.test(env) ? [env] : []));
+});
+
+/** The settings for which there is a wrong value. */
+const REFUSABLE =
+  /(SECONDS|_URL|ENVIRONMENT|AVAILABILITY|^(RETRIES|MAX_.*|PORT|LOCAL_.*|LOG_.*|HOST))$/;
+
+function checkProblems(problems: string[], env: Record<string, string>, args: string[]): void {
+  for (const problem of problems) {
+    assert(
+      // deno-lint-ignore no-control-regex -- they are what is looked for
+      !/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/.test(problem),
+      `not one harmless line: ${JSON.stringify(problem)}`,
+    );
+    assert(problem.includes(": "), problem);
+    assert(problem.length < 600, problem);
+    checkSecrets(problem, env);
+    const isOfUrl = args.join(" ").includes("user:s3cret-value@");
+    assert(!isOfUrl || !problem.includes("s3cret-value"), problem);
+  }
+}
+
+/** No text shows what a secret setting holds, or the password of an address. */
+function checkSecrets(shown: string, env: Record<string, string>): void {
+  for (const name of SECRETS) {
+    const value = env[name] ?? "";
+    // Shorter ones, and words of the configuration, stand in a text by chance.
+    if (!/s3cret|[0-9a-f]{40}/.test(value) || isElsewhere(value, name, env)) continue;
+    assert(!shown.includes(value), `${name} is shown in ${shown}`);
+  }
+}
+
+function isElsewhere(value: string, name: string, env: Record<string, string>): boolean {
+  return Object.entries(env).some(([other, text]) => other !== name && text.includes(value));
+}
+
+/** The documented bounds, said once more. */
+function checkBounds(config: Config, probes: boolean): void {
+  for (const [key, value] of Object.entries(config)) {
+    if (!key.endsWith("Seconds")) continue;
+    assert(typeof value === "number" && value >= 0.001 && value <= 2_592_000, `${key}: ${value}`);
+  }
+  const { retries, port, maxInFlightTasks, maxTrackedTasks, sloAvailability } = config;
+  assertEquals([retries, port].every(Number.isInteger), true);
+  assertEquals([retries >= 0, retries <= 10, port >= 0, port <= 65_535], Array(4).fill(true));
+  for (const count of [maxInFlightTasks, maxTrackedTasks]) {
+    assert(Number.isSafeInteger(count) && count >= 1, `${count}`);
+  }
+  assert(sloAvailability > 0 && sloAvailability < 1, `${sloAvailability}`);
+  const { datasetIds, credentials, heartbeatUrl, tls, logLevel, appId } = config;
+  assert(datasetIds.length <= 200 && new Set(datasetIds).size === datasetIds.length);
+  assert(!probes || datasetIds.length > 0);
+  for (const id of datasetIds) {
+    assert(/^[\w.~-]{1,128}$/.test(id) && !/^\.{1,2}$/.test(id), id);
+    // It stays one segment of the path.
+    const { pathname } = new URL(`http://api/metadata/${encodeURIComponent(id)}`);
+    assertEquals(pathname.split("/").length, 3);
+  }
+  const urls = [config.apiUrl, credentials?.tokenUrl];
+  for (const address of urls.filter((each) => each)) {
+    const { protocol, username, password, search, hash } = new URL(address ?? "");
+    assert(/^https?:$/.test(protocol), address);
+    assertEquals([username, password, search, hash], ["", "", "", ""]);
+  }
+  assert(heartbeatUrl === undefined || /^https?:$/.test(new URL(heartbeatUrl).protocol));
+  assert(tls === null || (tls.certPath !== "" && tls.keyPath !== ""));
+  assert(["debug", "info", "warning", "error"].includes(logLevel), logLevel);
+  assert(/^[ -~]{1,128}$/.test(appId), appId);
+}

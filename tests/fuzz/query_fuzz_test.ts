@@ -1,0 +1,179 @@
+/** Queries of /tasks and of the page, in process, over a backlog with tasks of every kind. */
+import { assert, assertEquals } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
+import { Backlog } from "../../src/backlog.ts";
+import { REASONS } from "../../src/task.ts";
+import { serverWith } from "../fakes/server.ts";
+import { manyIds, play } from "../fakes/status.ts";
+import { failed, pending, succeeded } from "../fakes/tasks.ts";
+import { holds, HOSTILE, mutated, Outcomes } from "./runs.ts";
+
+const IDS = manyIds(25);
+const ROUNDS = 40;
+
+/** A probe of many datasets whose tasks have succeeded, failed for every reason, and are pending. */
+const status = play({
+  datasetIds: IDS,
+  rounds: ROUNDS,
+  body: '</pre><script>alert("no")</script><x-body x-body="',
+  reasonOf: (id, round) => (round + id.length) % 3 ? null : REASONS[round % REASONS.length],
+});
+const backlog = new Backlog(1_000, () => {});
+for (let i = 0; i < 900; i++) {
+  const { seqno: _, ...fields } = pending({ datasetId: IDS[i % IDS.length] });
+  const task = backlog.open(fields);
+  if (i % 9 === 0) continue;
+  backlog.settle(i % 2 ? succeeded(task) : failed(task, REASONS[i % REASONS.length]));
+}
+const server = serverWith({
+  status: (query) => status(query),
+  page: (query) => backlog.page(query),
+});
+
+const isWhole = (least: number, most: number) => (value: string) =>
+  /^[0-9]{1,16}$/.test(value) && BigInt(value) >= least && BigInt(value) <= most;
+const shared: Record<string, (value: string) => boolean> = {
+  state: (value) => ["PENDING", "SUCCEEDED", "FAILED"].includes(value.toUpperCase()),
+  dataset_id: () => true,
+  reason: (value) => (REASONS as readonly string[]).includes(value),
+  before: isWhole(0, Number.MAX_SAFE_INTEGER),
+};
+/** What may be asked for, said once more. */
+const ALLOWED: Record<string, Record<string, (value: string) => boolean>> = {
+  "/tasks": { ...shared, limit: isWhole(1, 1_000) },
+  "/": { ...shared, task: isWhole(0, Number.MAX_SAFE_INTEGER), page: isWhole(1, 1e6) },
+};
+const NAMES = [...Object.keys({ ...ALLOWED["/tasks"], ...ALLOWED["/"] })];
+
+const good = fc.oneof(
+  fc.tuple(fc.constant("state"), fc.constantFrom("pending", "SUCCEEDED", "Failed")),
+  fc.tuple(fc.constant("reason"), fc.constantFrom(...REASONS)),
+  fc.tuple(fc.constant("dataset_id"), fc.constantFrom(...IDS)),
+  fc.tuple(
+    fc.constantFrom("before", "task", "limit", "page"),
+    fc.oneof(fc.nat({ max: 1_100 }), fc.maxSafeNat()).map(String),
+  ),
+);
+const payload = fc.constantFrom(
+  '<x-input x-input="1">',
+  '" x-input="1',
+  "' x-input='1",
+  "</script><x-input>",
+  "--><x-input>",
+  "</title></style><x-input/>",
+  "&lt;x-input&gt;&#60;x-input&#62;",
+  "]]>{{x-input}}${x-input}",
+);
+const nasty = fc.oneof(fc.constantFrom(...HOSTILE), payload, fc.string({ unit: "binary" }));
+const bad = fc.oneof(
+  fc.tuple(
+    fc.constantFrom(...NAMES),
+    fc.oneof(nasty, fc.constantFrom("", "0", "-1", "1.0", "1e3")),
+  ),
+  fc.tuple(mutated(fc.constantFrom(...NAMES)), fc.constantFrom("failed", "7")),
+  fc.tuple(fc.constantFrom(...NAMES), mutated(fc.constantFrom("failed", "dns", "100", IDS[0]))),
+  fc.tuple(nasty, nasty),
+);
+const encode = fc.constantFrom<(text: string) => string>(
+  (text) => encodeURIComponent(text.toWellFormed()),
+  (text) => encodeURIComponent(text.toWellFormed()).replaceAll("%20", "+"),
+  // As somebody types it: what a URL cannot hold is encoded on the way.
+  (text) => text.replaceAll("#", "%23"),
+);
+const query = fc.tuple(
+  fc.array(fc.oneof({ weight: 3, arbitrary: good }, bad), { maxLength: 4 }),
+  encode,
+).map(([pairs, encoded]) => pairs.map((pair) => pair.map(encoded).join("=")).join("&"));
+const path = fc.tuple(fc.constantFrom("/tasks", "/tasks", "/tasks", "/"), query, fc.boolean());
+
+Deno.test("a query brings an answer that is well-formed, or is refused with the parameter's name", async () => {
+  const words = await wordsOfHarmlessPages();
+  const outcomes = new Outcomes();
+  await holds(
+    fc.asyncProperty(path, async ([endpoint, text, minimal]) => {
+      const url = new URL(`http://probe${endpoint}?${text}`);
+      const response = await ask(url.href, minimal);
+      const answer = await response.text();
+      const asked = questionOf(url, endpoint);
+      assertEquals(response.status, asked.every(({ isGood }) => isGood) ? 200 : 400, answer);
+      outcomes.add(`${response.status} ${endpoint}`);
+      if (response.status === 400) {
+        const problem = endpoint === "/tasks" ? JSON.parse(answer).error : answer;
+        // What is encoded wrongly is shown as it was written.
+        const isNamed = asked.some(({ name, isGood }) =>
+          !isGood && problem.includes(name.split("\ufffd")[0])
+        );
+        assert(isNamed && /expected/.test(problem), problem);
+        const type = endpoint === "/tasks" ? "application/json" : "text/plain; charset=UTF-8";
+        assertEquals(response.headers.get("content-type"), type);
+        assertEquals(response.headers.get("x-content-type-options"), "nosniff");
+      } else if (endpoint === "/tasks") {
+        const { version, tasks } = JSON.parse(answer);
+        assertEquals([version, Array.isArray(tasks)], [1, true]);
+        outcomes.add(tasks.length > 0 ? "tasks" : "no tasks");
+      } else {
+        const alien = [...wordsOf(answer)].filter((word) => !words.has(word));
+        assertEquals(alien, [], "the page has elements or attributes of the query's");
+        if (text.includes("x-input") || text.includes("%3C")) outcomes.add("hostile page");
+      }
+    }),
+  );
+  outcomes.requireAll(["200 /tasks", "400 /tasks", "200 /", "400 /"]);
+  outcomes.requireAll(["tasks", "no tasks", "hostile page"]);
+});
+
+function ask(url: string, minimal: boolean): Response | Promise<Response> {
+  const prefer: Record<string, string> = minimal ? { prefer: "return=minimal" } : {};
+  return server.request(url, { headers: { accept: "text/html", ...prefer } });
+}
+
+/** What a query asks for, and whether it may. */
+function questionOf(url: URL, endpoint: string): { name: string; isGood: boolean }[] {
+  const pairs = [...url.searchParams].filter(([name, value]) =>
+    name !== "" && (endpoint !== "/" || value !== "")
+  );
+  return pairs.map(([name, value]) => ({
+    name,
+    isGood: pairs.filter(([other]) => other === name).length === 1 &&
+      Object.hasOwn(ALLOWED[endpoint], name) && ALLOWED[endpoint][name](value),
+  }));
+}
+
+/** The elements and attributes of pages that nobody means harm with: all that there are. */
+async function wordsOfHarmlessPages(): Promise<Set<string>> {
+  const words = new Set<string>();
+  const queries = ["", "state=pending", "state=succeeded", "before=1", "page=2", "before=500"];
+  queries.push(`dataset_id=${IDS[0]}`, "dataset_id=nobody", "task=999999", "before=900&page=2");
+  queries.push(...REASONS.map((reason) => `reason=${reason}`), "state=failed&page=2&task=7");
+  queries.push(...Array.from({ length: 60 }, (_, i) => `task=${IDS.length * ROUNDS + 1 - i}`));
+  for (const text of queries) {
+    for (const minimal of [true, false]) {
+      const page = await (await ask(`http://probe/?${text}`, minimal)).text();
+      for (const word of wordsOf(page)) words.add(word);
+    }
+  }
+  return words;
+}
+
+const VOID = new Set("area base br col hr img input link meta source track wbr".split(" "));
+const TAG = /<(\/?)([a-z][a-z0-9-]*)((?:\s+[a-zA-Z][a-zA-Z:-]*(?:="[^"<>]*")?)*)\s*(\/?)>/g;
+
+/** The names of elements and attributes of a page; throws when its tags do not fit together. */
+function wordsOf(page: string): Set<string> {
+  const words = new Set<string>();
+  const open: string[] = [];
+  const markup = page.replace(/^<!doctype html>/i, "")
+    .replace(/<(style|script)>[^]*?<\/\1>/g, "<$1></$1>");
+  const text = markup.replace(TAG, (_, close, name, attributes, closed) => {
+    words.add(name);
+    if (close) assertEquals(open.pop(), name);
+    else if (!closed && !VOID.has(name)) open.push(name);
+    for (const [, attribute] of attributes.matchAll(/\s([a-zA-Z][a-zA-Z:-]*)(?:="[^"]*")?/g)) {
+      words.add(` ${attribute}`);
+    }
+    return "";
+  });
+  assertEquals(open, []);
+  assertEquals(text.match(/.{0,40}[<>].{0,40}/)?.[0], undefined);
+  return words;
+}

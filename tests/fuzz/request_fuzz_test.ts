@@ -1,0 +1,231 @@
+/** Bytes that are, or nearly are, HTTP requests, over real sockets to the real program. */
+import { assert, assertEquals } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
+import { send } from "../attack/bytes.ts";
+import { startLoop } from "../e2e/program.ts";
+import { scrape } from "../e2e/scrape.ts";
+import { answerDataset, startServer } from "../e2e/targets.ts";
+import { holds, HOSTILE, mutated, Outcomes, RUNS } from "./runs.ts";
+
+/** Inputs at once, each on a connection of its own: below what the program sends away. */
+const AT_ONCE = 100;
+
+/** How long a connection may be silent before its client says that nothing more will come. */
+const QUIET_MS = 40;
+
+/** A client that has said so is waited for no longer than this. */
+const LONGEST_END_MS = 10_000;
+
+/** Ends most connections: nothing but a body or a half header can swallow it. */
+const LAST = "\r\n\r\nGET /healthz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
+
+const hostile = fc.constantFrom(...HOSTILE);
+const noise = fc.string({ unit: "binary", maxLength: 20 });
+const long = fc.constantFrom("a", "/", "%41", ";", "\t").map((part) => part.repeat(70_000));
+
+const method = fc.oneof(
+  { weight: 12, arbitrary: fc.constantFrom("GET", "HEAD") },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(..."POST PUT DELETE OPTIONS TRACE CONNECT PATCH get G".split(" ")),
+  },
+  { weight: 1, arbitrary: fc.oneof(noise, hostile) },
+);
+const path = fc.constantFrom(
+  ..."/ /metrics /tasks /healthz /readyz /events /nothing // /tasks/ /../../etc/passwd * .".split(
+    " ",
+  ),
+  ..."/%2e%2e/tasks /tasks%00 http://probe/tasks http://[::1/ https://a:b@probe:0/ ftp://x/ \\"
+    .split(" "),
+  ...["probe:443", "//evil/metrics", "http://", "/tasks;a=b", "/TASKS", "/metrics#a", "?"],
+);
+const query = fc.array(
+  fc.tuple(
+    fc.oneof(
+      fc.constantFrom("state", "dataset_id", "reason", "before", "limit", "page", "task"),
+      hostile,
+    ),
+    fc.oneof(fc.constantFrom("failed", "abc123", "dns", "7", "1000", ""), hostile, noise),
+    fc.constantFrom(encodeURI, encodeURI, String),
+  ).map(([name, value, encode]) =>
+    `${encode(name.toWellFormed())}=${encode(value.toWellFormed())}`
+  ),
+  { maxLength: 3 },
+).map((pairs) => pairs.length === 0 ? "" : `?${pairs.join("&")}`);
+const target = fc.oneof(
+  { weight: 20, arbitrary: fc.tuple(path, query).map((parts) => parts.join("")) },
+  { weight: 4, arbitrary: mutated(path) },
+  { weight: 1, arbitrary: long.map((text) => `/${text}`) },
+);
+const version = fc.oneof(
+  { weight: 30, arbitrary: fc.constant("HTTP/1.1") },
+  { weight: 1, arbitrary: fc.constantFrom("HTTP/1.0", "HTTP/2.0", "HTTP/9.9", "http/1.1", "") },
+);
+const header = fc.constantFrom(
+  "Accept: text/html",
+  "Accept: text/html;q=NaN,*/*;q=1e9,;;,=",
+  "Accept: application/openmetrics-text; version=1.0.0",
+  "Prefer: return=minimal",
+  "Accept-Encoding: gzip, br;q=0",
+  "Authorization: Basic %%%",
+  "Authorization: Bearer",
+  "Connection: keep-alive, upgrade",
+  "Upgrade: websocket",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  "Content-Length: 5",
+  "Transfer-Encoding: chunked",
+  "Expect: 100-continue",
+  "Expect: anything",
+  "Range: bytes=0-18446744073709551615",
+  "If-Modified-Since: never",
+  'Forwarded: for="_<script>"',
+  "Cookie: a=b; a",
+  "X:",
+  "X: \xff\x80",
+);
+const brokenHeader = fc.oneof(
+  fc.constantFrom(
+    "Host:",
+    "Host: <script>",
+    "Host: [::1",
+    "Host: a:99999",
+    "Host: a/b?c#d@e",
+    "Content-Length: -1",
+    "Content-Length: 18446744073709551616",
+    "Transfer-Encoding: gzip, chunked",
+    " folded: line",
+    "no colon",
+    ": no name",
+  ),
+  mutated(header),
+  fc.tuple(noise, noise).map((pair) => pair.join(": ")),
+);
+const headers = fc.oneof(
+  {
+    weight: 20,
+    arbitrary: fc.array(fc.oneof({ weight: 20, arbitrary: header }, brokenHeader), {
+      maxLength: 6,
+    }),
+  },
+  { weight: 1, arbitrary: long.map((text) => [`X: ${text}`]) },
+  { weight: 1, arbitrary: fc.nat({ max: 300 }).map((count) => Array(count).fill("X: y")) },
+);
+const body = fc.oneof(
+  { weight: 12, arbitrary: fc.constant("") },
+  fc.constantFrom(
+    "hello",
+    "5\r\nhello\r\n0\r\n\r\n",
+    "ffffffffffffffff\r\n",
+    "-1\r\n",
+    "0\r\n\r\n",
+  ),
+  noise,
+);
+
+const request = fc.record({ method, target, version, headers, body }).map((parts) =>
+  `${parts.method} ${parts.target} ${parts.version}\r\n` +
+  ["Host: probe", ...parts.headers].join("\r\n") + `\r\n\r\n${parts.body}`
+);
+const input = fc.oneof(
+  { weight: 16, arbitrary: request },
+  { weight: 4, arbitrary: mutated(request) },
+  { weight: 1, arbitrary: fc.tuple(request, request).map((pair) => pair.join("")) },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 60 }).map((raw) => latin1.decode(raw)) },
+  {
+    weight: 1,
+    arbitrary: mutated(fc.constant("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")),
+  },
+);
+
+const latin1 = new TextDecoder("latin1");
+
+Deno.test("no bytes make the program fail, hang, or lose a slot", async () => {
+  await using target = startServer(answerDataset);
+  await using program = await startLoop({
+    env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "1", LOG_FORMAT: "json" },
+  });
+  const { port } = new URL(program.url);
+  const outcomes = new Outcomes();
+  await holds(
+    fc.asyncProperty(
+      fc.array(input, { minLength: AT_ONCE, maxLength: AT_ONCE }),
+      async (inputs) => {
+        const answers = await Promise.all(inputs.map((each) => exchange(Number(port), each)));
+        answers.forEach((answer, i) => judge(inputs[i], answer, outcomes));
+        const health = await fetch(`${program.url}/healthz`);
+        assertEquals([health.status, (await health.json()).status], [200, "ok"]);
+        assertEquals(faultsIn(program.stderr), []);
+      },
+    ),
+    // A counterexample has a hundred inputs: more time on fewer of them is not worth it.
+    { numRuns: Math.ceil(RUNS / AT_ONCE), interruptAfterTimeLimit: undefined },
+  );
+  outcomes.requireAll(["200", "400", "404", "405", "h2", "none"]);
+  const { value } = await scrape(program.url);
+  assertEquals(value("probe_slots_skipped_total"), 0);
+  assertEquals(target.requests.length > 0, true);
+});
+
+/** Sends the bytes, and what ends most connections, and reads until the connection ends. */
+async function exchange(port: number, input: string): Promise<string> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  let answer = "";
+  let lastReadMs = performance.now();
+  const ended = read();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const quiet = new Promise<void>((resolve) => {
+    const look = () => {
+      const waitMs = lastReadMs + QUIET_MS - performance.now();
+      if (waitMs <= 0) resolve();
+      else timer = setTimeout(look, Math.ceil(waitMs));
+    };
+    look();
+  });
+  // The program may have closed the connection at the first byte that it did not like.
+  await send(connection, input + LAST).catch(() => {});
+  const isOver = await Promise.race([ended.then(() => true), quiet]);
+  clearTimeout(timer);
+  if (isOver) return answer;
+  await connection.closeWrite().catch(() => {});
+  const overdue = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`still open: ${JSON.stringify(input)}`)),
+      LONGEST_END_MS,
+    );
+  });
+  await Promise.race([ended, overdue]);
+  clearTimeout(timer);
+  return answer;
+
+  async function read(): Promise<void> {
+    const buffer = new Uint8Array(64 * 1024);
+    try {
+      for (let length = await connection.read(buffer); length !== null;) {
+        answer += latin1.decode(buffer.subarray(0, length));
+        lastReadMs = performance.now();
+        length = await connection.read(buffer);
+      }
+    } catch {
+      // It was reset, since the program had not read all.
+    }
+  }
+}
+
+function judge(input: string, answer: string, outcomes: Outcomes): void {
+  const isHttp2 = answer !== "" && !answer.startsWith("HTTP/1.");
+  assert(!isHttp2 || input.startsWith("PRI"), `${JSON.stringify(input)}: ${answer.slice(0, 200)}`);
+  const statuses = [...answer.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map(([, status]) => status);
+  for (const status of statuses) {
+    assert(!status.startsWith("5"), `${JSON.stringify(input)}: ${answer.slice(0, 1_000)}`);
+    outcomes.add(status);
+  }
+  if (statuses.length === 0) outcomes.add(isHttp2 ? "h2" : "none");
+}
+
+/** Lines of a log in JSON that somebody should look at. */
+function faultsIn(log: string): string[] {
+  return log.split("\n").slice(0, -1).filter((line) => {
+    const level = line.startsWith("{") ? JSON.parse(line).level : "no JSON";
+    return !["debug", "info"].includes(level);
+  });
+}
