@@ -9,54 +9,75 @@ import { parseArgs } from "@std/cli/parse-args";
 import { VARIABLES } from "../src/config.ts";
 import { VERSION } from "../src/version.ts";
 
-const { output, target } = parseArgs(Deno.args, {
-  string: ["output", "target"],
-  default: { output: "dist/dataplatform-probe" },
-});
-const bundle = "dist/probe.js";
-
 /**
  * What the executable may do, baked in: it answers and asks over the network, reads the files that
  * its operator names, and knows its own variables. Nothing else.
  */
-const permissions = [
+export const PERMISSIONS: readonly string[] = [
   "--no-prompt",
   // Without it the executable writes a predictable file into the temporary folder.
   "--no-code-cache",
   "--allow-net",
   "--allow-read",
   `--allow-env=${VARIABLES.join(",")}`,
+  // Without these, code of some hosts may be imported; a bare `--deny-import` changes nothing.
+  "--allow-import=none.invalid",
+  "--deny-import=none.invalid",
 ];
+
+/** Makes an executable of one file of JavaScript, and nothing else. */
+export async function compile(
+  script: string,
+  { output, target }: { output: string; target?: string },
+): Promise<void> {
+  await run(Deno.env.get("DENO_242") ?? Deno.execPath(), [
+    ...["compile", "--quiet", "--no-config", "--no-lock", "--node-modules-dir=none"],
+    // To check types, some versions fetch a package of types and put it into the executable.
+    "--no-check",
+    ...PERMISSIONS,
+    ...(target ? ["--target", target] : []),
+    ...["--output", output, script],
+  ]);
+}
 
 async function run(command: string, args: string[]): Promise<void> {
   const { code } = await new Deno.Command(command, { args }).spawn().status;
-  if (code !== 0) {
-    console.error(`failed with exit code ${code}: ${command} ${args.join(" ")}`);
+  if (code !== 0) throw new Error(`exit code ${code}: ${command} ${args.join(" ")}`);
+}
+
+async function main(): Promise<void> {
+  const { output, target } = parseArgs(Deno.args, {
+    string: ["output", "target"],
+    default: { output: "dist/dataplatform-probe" },
+  });
+  const bundle = "dist/probe.js";
+  await Deno.mkdir("dist", { recursive: true });
+  await run(Deno.execPath(), [
+    ...["bundle", "--quiet", "--minify", "--platform", "deno", "-o", bundle, "main.ts"],
+  ]);
+  await compile(bundle, { output, target });
+
+  const { os, arch } = Deno.build;
+  if (!target || (target.startsWith(arch) && target.includes(os))) {
+    const executable = output.startsWith("/") ? output : `./${output}`;
+    const { code, stdout } = await new Deno.Command(executable, { args: ["--version"] }).output();
+    const said = new TextDecoder().decode(stdout).trim();
+    if (code !== 0 || said !== `dataplatform-probe ${VERSION}`) {
+      throw new Error(`${output} --version ended with exit code ${code}: "${said}"`);
+    }
+  }
+  const sizes = await Promise.all(
+    [output, bundle].map(async (path) => (await Deno.stat(path)).size),
+  );
+  const [whole, own] = sizes.map((bytes) => (bytes / 1e6).toFixed(2));
+  console.log(`${output}: ${whole} MB, ${own} MB of them its own`);
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    console.error(`not compiled: ${error instanceof Error ? error.message : error}`);
     Deno.exit(1);
   }
 }
-
-await Deno.mkdir("dist", { recursive: true });
-await run(Deno.execPath(), [
-  ...["bundle", "--quiet", "--minify", "--platform", "deno", "-o", bundle, "main.ts"],
-]);
-await run(Deno.env.get("DENO_242") ?? Deno.execPath(), [
-  ...["compile", "--quiet", "--no-config", "--no-lock", "--node-modules-dir=none"],
-  ...permissions,
-  ...(target ? ["--target", target] : []),
-  ...["--output", output, bundle],
-]);
-
-const { os, arch } = Deno.build;
-if (!target || (target.startsWith(arch) && target.includes(os))) {
-  const executable = output.startsWith("/") ? output : `./${output}`;
-  const { code, stdout } = await new Deno.Command(executable, { args: ["--version"] }).output();
-  const said = new TextDecoder().decode(stdout).trim();
-  if (code !== 0 || said !== `dataplatform-probe ${VERSION}`) {
-    console.error(`${output} --version failed with exit code ${code}: "${said}"`);
-    Deno.exit(1);
-  }
-}
-const sizes = await Promise.all([output, bundle].map(async (path) => (await Deno.stat(path)).size));
-const [whole, own] = sizes.map((bytes) => (bytes / 1e6).toFixed(2));
-console.log(`${output}: ${whole} MB, ${own} MB of them its own`);
