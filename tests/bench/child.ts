@@ -93,11 +93,12 @@ export function script(name: string): string {
   return new URL(`processes/${name}`, import.meta.url).pathname;
 }
 
-/** The body of an answer; asks again until there is one. */
+/** The body of an answer; asks again until there is one. Leaves no connection open. */
 export async function eventuallyFetch(url: string): Promise<string> {
+  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   for (let tries = 0;; tries++) {
     try {
-      return await (await fetch(url)).text();
+      return await (await fetch(url, { client })).text();
     } catch (error) {
       if (tries > 1000) throw error;
       await sleep(10);

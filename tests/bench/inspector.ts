@@ -19,7 +19,9 @@ export async function collectGarbage(port: number): Promise<number> {
   await command(socket, 1, "HeapProfiler.collectGarbage");
   await command(socket, 2, "HeapProfiler.collectGarbage");
   const usage = await command(socket, 3, "Runtime.getHeapUsage") as HeapUsage;
+  const closed = new Promise((resolve) => socket.onclose = resolve);
   socket.close();
+  await closed;
   return usage.usedSize + usage.backingStorageSize;
 }
 
