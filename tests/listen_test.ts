@@ -9,6 +9,7 @@ function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } 
     ...{ clock, descriptors, opened: [] as number[], heard: [] as string[] },
     ...{ handler: (_: Request): Response | Promise<Response> => new Response(), hangs: false },
     fail: (_error: Error) => {},
+    end: () => {},
     ...given,
   };
   const take = () => {
@@ -26,6 +27,10 @@ function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } 
       world.fail = (error) => {
         own.close();
         reject(error);
+      };
+      world.end = () => {
+        own.close();
+        resolve();
       };
       return {
         addr: { transport: "tcp", hostname: "127.0.0.1", port: port || 4321 },
@@ -63,6 +68,16 @@ Deno.test("a port that is lost is opened again, and both are told once", async (
   assertEquals(world.heard, ["too many open files", "back"]);
   const answer = await world.handler(new Request("http://x/healthz"));
   assertEquals(await answer.text(), "answer");
+  await listener.close();
+  assertEquals([world.descriptors, clock.waiting], [1_000, 0]);
+});
+
+Deno.test("a port that ends without an error is opened again too", async () => {
+  const { world, clock, open } = fakeSystem();
+  const listener = open();
+  world.end();
+  await clock.run(100);
+  assertEquals([world.opened, world.heard], [[0, 4321], ["the port was closed by nobody"]]);
   await listener.close();
   assertEquals([world.descriptors, clock.waiting], [1_000, 0]);
 });
