@@ -1,6 +1,7 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { listenWith, PortError, type System } from "../src/listen.ts";
 import { FakeClock } from "./fakes/clock.ts";
+import { assertHasSecurityHeaders } from "./fakes/server.ts";
 
 /** A system whose descriptors and ports are told what to do. */
 function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } = {}) {
@@ -139,6 +140,21 @@ Deno.test("a port that is closed stays closed, whatever comes of it", async () =
   await other.close();
   await lost.clock.run(60_000);
   assertEquals([lost.world.opened, lost.world.heard], [[0], ["lost"]]);
+});
+
+Deno.test("who is sent away hears so under the headers of every answer", async () => {
+  const { world, open } = fakeSystem();
+  const listener = open();
+  const answers = await Promise.all(
+    Array.from({ length: 300 }, () => world.handler(new Request("http://x/metrics"))),
+  );
+  const sentAway = answers.filter(({ status }) => status === 503);
+  assert(sentAway.length > 50 && sentAway.length < 150, `${sentAway.length}`);
+  for (const answer of sentAway) {
+    assertEquals(await answer.json(), { error: "too many requests at once" });
+    assertHasSecurityHeaders(answer);
+  }
+  await listener.close();
 });
 
 Deno.test("requests that hang hold the end up for a second", async () => {
