@@ -54,7 +54,7 @@ Deno.test("every package in the program may be passed on, and has a reason to be
   assertEquals(Object.keys(REASONS).sort(), named.map(({ name }) => name).sort());
 });
 
-Deno.test("what the program imports is what its lock file holds, and what the browser gets too", () => {
+Deno.test("what the program and its page import has a reason, and nothing else has", () => {
   const own = Object.entries(sources).filter(([path]) => /^(main\.ts|src\/)/.test(path));
   const imported = own.flatMap(([, text]) =>
     [...text.matchAll(/(?:from |import\(|import )"([^".][^"]*)"/g)].map(([, name]) => name)
@@ -83,7 +83,7 @@ Deno.test("every package that is named is named with one version", () => {
   assertEquals(fetched.filter((place) => !pinned.test(`${place} `)), []);
 });
 
-Deno.test("every locked package is known by its hash, and one version names one package", () => {
+Deno.test("every locked package is known by its hash, the same one in both lock files", () => {
   for (const [path, lock] of Object.entries(LOCKS)) {
     assertEquals(Object.keys(lock).sort(), ["npm", "specifiers", "version", "workspace"], path);
     for (const [key, { integrity }] of Object.entries(lock.npm)) {
