@@ -223,7 +223,7 @@ Deno.test("a registry that cannot be asked about holes is told from one that kno
 });
 
 Deno.test("the gate fails for a hole, and somebody looks every day", () => {
-  assertStringIncludes(gate[".ci/run"], "task --quiet audit\n");
+  assertStringIncludes(gate[".ci/run"], "task --quiet audit 2>&1)\ncase $? in\n");
   const daily = pipelines[".github/workflows/audit.yaml"];
   assertMatch(daily, /cron: "\d+ \d+ \* \* \*"/);
   assertMatch(daily, /run: npx -y deno@\S+ task audit\n/);
