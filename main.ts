@@ -4,7 +4,7 @@ import { runOnce, serve } from "./src/app.ts";
 import { check } from "./src/check.ts";
 import { parseCommandLine, usage } from "./src/cli.ts";
 import { systemClock } from "./src/clock.ts";
-import { type Config, configure, describe } from "./src/config.ts";
+import { type Config, configure, describe, NO_TEXT } from "./src/config.ts";
 import { EXIT, exitCodeOfSignal } from "./src/exit_code.ts";
 import type { Ground } from "./src/ground.ts";
 import { listen, PortError } from "./src/listen.ts";
@@ -34,7 +34,7 @@ async function run(args: string[]): Promise<number> {
   if (command.name === "help") return print(usage());
   if (command.name === "version") return print(`dataplatform-probe ${VERSION}\n`);
 
-  const input = { flags, env: (name: string) => Deno.env.get(name) };
+  const input = { flags, env: variable };
   const probes = !["rules", "dashboard", "healthcheck", "tasks"].includes(command.name);
   const configured = configure(input, () => systemRandom.hex(4), { probes });
   if (!configured.ok) problems.push(...configured.problems);
@@ -67,7 +67,7 @@ async function run(args: string[]): Promise<number> {
   const ground: Ground = {
     clock: systemClock,
     random: systemRandom,
-    trace: Deno.env.get("OTEL_DENO") === "true"
+    trace: variable("OTEL_DENO") === "true"
       ? await spanTrace(systemRandom)
       : plainTrace(systemRandom),
     exchange: createTransport(systemClock),
@@ -103,6 +103,16 @@ async function run(args: string[]): Promise<number> {
     if (error instanceof PortError || error instanceof FileError) return refuse([error.message]);
     if (error instanceof RemoteError) return refuse([error.message], error.exitCode);
     if (signal.aborted && error === signal.reason) return exitCodeOfSignal(signal);
+    throw error;
+  }
+}
+
+/** The variable's value. Deno would show one that is no text in an error, were it a secret or not. */
+function variable(name: string): string | undefined {
+  try {
+    return Deno.env.get(name);
+  } catch (error) {
+    if (error instanceof Deno.errors.InvalidData) return NO_TEXT;
     throw error;
   }
 }

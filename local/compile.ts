@@ -20,7 +20,8 @@ export const PERMISSIONS: readonly string[] = [
   "--allow-net",
   "--allow-read",
   `--allow-env=${VARIABLES.join(",")}`,
-  // Without these, code of some hosts may be imported; a bare `--deny-import` changes nothing.
+  // Else code of jsr.io, deno.land and some more hosts may be imported, which a bare `--deny-import`
+  // does not change in 2.9.6. One host takes the place of those, and is denied as well.
   "--allow-import=none.invalid",
   "--deny-import=none.invalid",
 ];

@@ -1,6 +1,6 @@
 /**
  * The packages that are in the program, with version, licence and reason: those that it names, and
- * those that come with them.
+ * those that come with them. Run by itself it prints their lock file.
  */
 import config from "../deno.json" with { type: "json" };
 
@@ -19,8 +19,8 @@ export const REASONS: Readonly<Record<string, string>> = {
   "zod": "checks of the configuration and of answers",
 };
 
-/** Packages that are in the program by way of what the browser gets, which is made beforehand. */
-const IN_THE_PAGE = ["src/page/client.ts"];
+/** What names packages for the browser, which are in the program as a script made beforehand. */
+const PAGE = "src/page/client.ts";
 
 export type Dependency = { name: string; version: string; licence: string; reason: string };
 
@@ -32,6 +32,12 @@ export type Package = {
   scripts?: Record<string, string>;
 };
 
+/** A lock file, as far as it is of use here; the keys of `npm` are names with versions. */
+export type Lock = {
+  specifiers: Record<string, string>;
+  npm: Record<string, { integrity: string; dependencies?: string[]; scripts?: boolean }>;
+};
+
 /** Name and version of `npm:name@version/path`, or of a key of a lock file. */
 export function parseSpecifier(specifier: string): { name: string; version: string } {
   const [, name, version] = specifier.match(/^(?:npm:)?((?:@[^/@]+\/)?[^/@]+)@([^/_]+)/) ?? [];
@@ -39,10 +45,14 @@ export function parseSpecifier(specifier: string): { name: string; version: stri
   return { name, version };
 }
 
-/** The `package.json` of each locked package, by name and version; all are downloaded already. */
-export function packages(): Map<string, Package> {
+export function readLock(path: string): Lock {
+  return JSON.parse(Deno.readTextFileSync(new URL(path, root)));
+}
+
+/** The `package.json` of every package of `deno.lock`, all of which are downloaded for it. */
+export function lockedPackages(): Map<string, Package> {
   const { success, stdout, stderr } = new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", "--frozen", "main.ts"],
+    args: ["info", "--json", "main.ts"],
     cwd: root,
   }).outputSync();
   const decoder = new TextDecoder();
@@ -51,44 +61,62 @@ export function packages(): Map<string, Package> {
     decoder.decode(stdout),
   );
   return new Map(
-    Object.entries(npmPackages).map(([key, { localPath }]) => {
-      const { name, version } = parseSpecifier(key);
-      return [`${name}@${version}`, JSON.parse(Deno.readTextFileSync(`${localPath}/package.json`))];
-    }),
+    Object.entries(npmPackages).map(([key, { localPath }]) => [
+      key,
+      JSON.parse(Deno.readTextFileSync(`${localPath}/package.json`)),
+    ]),
   );
 }
 
-/** Name and version of the packages that the program names itself. */
-export function namedPackages(): string[] {
-  const inPage = IN_THE_PAGE.flatMap((path) => {
-    const source = Deno.readTextFileSync(new URL(path, root));
-    return [...source.matchAll(/ from "(npm:[^"]+)"/g)].map(([, specifier]) => specifier);
-  });
-  const named = [...Object.values(config.imports), ...inPage].map((specifier) => {
-    const { name, version } = parseSpecifier(specifier);
-    return `${name}@${version}`;
-  });
-  return [...new Set(named)].sort();
+/** What is locked of the program: `local/run.lock`, and what the page has besides. */
+export function programLock(): Lock {
+  const run = readLock("local/run.lock");
+  const all = readLock("deno.lock");
+  const lock = { ...run, specifiers: { ...run.specifiers }, npm: { ...run.npm } };
+  const take = (key: string) => {
+    lock.npm[key] = all.npm[key];
+    for (const need of needsOf(key, all)) take(need);
+  };
+  for (const specifier of namedByPage()) {
+    lock.specifiers[specifier] = all.specifiers[specifier];
+    take(keyOf(specifier, all));
+  }
+  return lock;
+}
+
+function namedByPage(): string[] {
+  const source = Deno.readTextFileSync(new URL(PAGE, root));
+  return [...source.matchAll(/ from "(npm:[^"]+)"/g)].map(([, specifier]) => specifier);
+}
+
+/** The key of the package that `npm:name@version/path` is locked to. */
+function keyOf(specifier: string, { specifiers }: Lock): string {
+  const { name, version } = parseSpecifier(specifier);
+  return `${name}@${specifiers[`npm:${name}@${version}`]}`;
+}
+
+/** The keys of the packages that a package needs, which are named in short where that is clear. */
+function needsOf(key: string, { npm }: Lock): string[] {
+  return (npm[key].dependencies ?? []).map((need) =>
+    need in npm ? need : Object.keys(npm).find((other) => parseSpecifier(other).name === need) ?? ""
+  );
 }
 
 /** The packages in the program: first those that it names, then those that come with them. */
 export function dependencies(): Dependency[] {
-  const known = packages();
-  const named = namedPackages();
-  const { npm: locked }: { npm: Record<string, { dependencies?: string[] }> } = JSON.parse(
-    Deno.readTextFileSync(new URL("local/run.lock", root)),
-  );
-  const further = Object.keys(locked).filter((key) => !named.includes(key));
-  const needs = (key: string) =>
-    Object.keys(locked).filter((other) =>
-      locked[other].dependencies?.some((need) => need === key || need === parseSpecifier(key).name)
-    ).map((other) => `\`${parseSpecifier(other).name}\``);
-  const described = (key: string, reason: string): Dependency => {
+  const lock = programLock();
+  const known = lockedPackages();
+  const specifiers = [...Object.values(config.imports), ...namedByPage()];
+  const named = new Set(specifiers.map((specifier) => keyOf(specifier, lock)));
+  const keys = Object.keys(lock.npm);
+  const described = (key: string): Dependency => {
     const { name, version } = parseSpecifier(key);
+    const needing = keys.filter((other) => needsOf(other, lock).includes(key))
+      .map((other) => `\`${parseSpecifier(other).name}\``);
+    const reason = named.has(key) ? REASONS[name] ?? "" : `comes with ${needing.join(", ")}`;
     return { name, version, licence: known.get(key)?.license ?? "", reason };
   };
-  return [
-    ...named.map((key) => described(key, REASONS[parseSpecifier(key).name] ?? "")),
-    ...further.map((key) => described(key, `comes with ${needs(key).join(", ")}`)),
-  ];
+  return [...[...named].sort(), ...keys.filter((key) => !named.has(key))].map(described);
 }
+
+if (import.meta.main) console.log(JSON.stringify(programLock(), null, 2));

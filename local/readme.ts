@@ -6,9 +6,10 @@ import { EXIT_CODES } from "../src/exit_code.ts";
 import type { Objectives } from "../src/objectives.ts";
 import { rules } from "../src/rules.ts";
 import { CATALOGUE } from "../src/catalogue.ts";
+import { dependencies } from "./dependencies.ts";
 
 const TABLES: Record<string, () => string> = {
-  ...{ settings, commands, metrics, alerts, exitCodes, figures },
+  ...{ settings, commands, metrics, alerts, exitCodes, packages, figures },
 };
 
 /** What the program's own defaults are. */
@@ -61,6 +62,13 @@ function alerts(): string {
 
 function exitCodes(): string {
   return table(["Code", "Means"], EXIT_CODES.map(([number, meaning]) => [String(number), meaning]));
+}
+
+function packages(): string {
+  const rows = dependencies().map(({ name, version, licence, reason }) => [
+    ...[code(name), version, licence, reason],
+  ]);
+  return table(["Package", "Version", "Licence", "Why"], rows);
 }
 
 /** The figures that `deno task bench --json tests/bench/figures.json` has left. */

@@ -1,4 +1,4 @@
-import { type Config, type Secret, SETTINGS } from "./config.ts";
+import { type Config, NO_TEXT, type Secret, SETTINGS } from "./config.ts";
 import type { Ground } from "./ground.ts";
 
 /** Who may read the endpoints; anybody where there is neither. */
@@ -44,7 +44,7 @@ export async function readTls(
   if (!tls) return null;
   const cert = await readCertificate(tls, readFile);
   const name = SETTINGS.tlsKeyFile.env;
-  const key = await readNamed(name, tls.keyPath, readFile);
+  const key = await named(name, readFile(tls.keyPath));
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key)) {
     throw new FileError(`${name}: expected a private key in PEM, got ${tls.keyPath} without one`);
   }
@@ -57,7 +57,7 @@ export async function readCertificate(
   readFile: ReadFile,
 ): Promise<string> {
   const name = SETTINGS.tlsCertFile.env;
-  const cert = await readNamed(name, certPath, readFile);
+  const cert = await named(name, readFile(certPath));
   if (!/-----BEGIN CERTIFICATE-----/.test(cert)) {
     throw new FileError(`${name}: expected a certificate in PEM, got ${certPath} without one`);
   }
@@ -68,6 +68,7 @@ export async function readCertificate(
 export async function readSecretFile(path: string, readFile: ReadFile): Promise<string> {
   const secret = (await readFile(path)).replace(/\r?\n$/, "");
   if (secret === "") throw new Error(`${path} is empty`);
+  if (secret.includes(NO_TEXT)) throw new Error(`${path} is not in UTF-8`);
   return secret;
 }
 
@@ -79,16 +80,17 @@ async function read(
 ): Promise<string> {
   if ("text" in secret) return secret.text;
   const { env } = SETTINGS[`${setting}File`];
-  const text = await readNamed(env, secret.path, readFile);
+  const text = await named(env, readSecretFile(secret.path, readFile));
   const { error } = SETTINGS[setting].schema.safeParse(text);
   if (!error) return text;
   const [{ message }] = error.issues;
   throw new FileError(`${env}: expected ${message}, got something else in ${secret.path}`);
 }
 
-async function readNamed(name: string, path: string, readFile: ReadFile): Promise<string> {
+/** What is read, or an error that names the variable which has named the file. */
+async function named(name: string, reading: Promise<string>): Promise<string> {
   try {
-    return await readSecretFile(path, readFile);
+    return await reading;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new FileError(`${name}: expected a file that can be read: ${reason}`);

@@ -1,5 +1,5 @@
 import { readAccess, readTls } from "./access.ts";
-import { Accounts } from "./accounts.ts";
+import { Accounts, watchDeadlines } from "./accounts.ts";
 import { Backlog } from "./backlog.ts";
 import type { SkipCause } from "./catalogue.ts";
 import type { View } from "./cli.ts";
@@ -56,6 +56,7 @@ export async function serve(
   let exitCode: number = EXIT.ok;
 
   const accounts = new Accounts();
+  const checkDeadlines = watchDeadlines(config.taskTimeoutSeconds * 1e3);
   const backlog = new Backlog(config.maxTrackedTasks, (count) => {
     accounts.dismissed += count;
     metrics.dismissed(count);
@@ -184,6 +185,7 @@ export async function serve(
         skipped,
       });
     }
+    checkDeadlines(backlog.oldestPending, clock.monotonic());
     const task = probe(datasetId, tasks.signal);
     if (task) return follow(task);
     noteSkipped("in_flight", 1);

@@ -10,6 +10,9 @@ const flag = z.string().toLowerCase()
   .transform((value) => value === "true" || value === "1");
 const url = z.string().refine(isHttpUrl, "an http:// or https:// URL without user, query or #");
 
+/** Stands where bytes are no UTF-8. No setting takes it: one secret could be written in many ways. */
+export const NO_TEXT = "\ufffd";
+
 /** One thing that can be configured. */
 type Setting = {
   /** Name of the environment variable. */
@@ -372,6 +375,10 @@ export function configure(
     Object.entries(SETTINGS).map(([key, setting]: [string, Setting]) => {
       const { name, text } = given(setting, input);
       if (text === undefined) return [key, undefined];
+      if (text.includes(NO_TEXT)) {
+        problems.push(`${name}: expected text in UTF-8, got other bytes`);
+        return [key, undefined];
+      }
       const { data, error } = setting.schema.safeParse(text);
       for (const { message } of error?.issues ?? []) {
         // An address may carry a password.

@@ -1,4 +1,5 @@
 import type { Clock } from "./clock.ts";
+import { SECURITY_HEADERS } from "./security_headers.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
@@ -30,7 +31,7 @@ export function gate(handler: Handler, clock: Clock): Handler {
     if (turns.waiting >= MOST_WAITING) {
       return Response.json({ error: "too many requests at once" }, {
         status: 503,
-        headers: { "retry-after": "1" },
+        headers: { ...SECURITY_HEADERS, "retry-after": "1" },
       });
     }
     const response = await turns.take(() => handler(request));

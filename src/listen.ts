@@ -104,10 +104,11 @@ export function listenWith({ clock, serve, openDescriptor }: System): Listen {
         if (isDown) onChange(null);
         isDown = false;
       });
-      server.finished.catch((error) => {
+      const onEnd = (error: unknown) => {
         letGo();
         if (!isClosed) comeBack(error);
-      });
+      };
+      server.finished.then(() => onEnd(new Error("the port was closed by nobody")), onEnd);
     }
 
     function comeBack(error: unknown): void {

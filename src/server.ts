@@ -5,11 +5,11 @@ import { basicAuth } from "hono/basic-auth";
 import { bearerAuth } from "hono/bearer-auth";
 import { except, some } from "hono/combine";
 import { HTTPException } from "hono/http-exception";
-import { secureHeaders } from "hono/secure-headers";
 import * as z from "zod";
 import type { Access } from "./access.ts";
 import type { Page, Query } from "./backlog.ts";
 import type { Exposition } from "./metrics.ts";
+import { SECURITY_HEADERS } from "./security_headers.ts";
 import type { Status, StatusQuery } from "./status.ts";
 import { pagePolicy, statusPage } from "./status_page.tsx";
 import { DOCUMENT_VERSION, REASONS, type State, STATES, taskToJson } from "./task.ts";
@@ -63,7 +63,7 @@ export function createServer(options: ServerOptions): Hono {
   const renderPage = createPages(options);
   const guards = guardsFor(options.access);
 
-  server.use(secureHeaders(SECURITY_HEADERS));
+  server.use(secure);
   if (guards.length > 0) server.use(except(OPEN_PATHS, some(...guards)));
 
   for (const path of ["/metrics", "/"]) {
@@ -82,7 +82,6 @@ export function createServer(options: ServerOptions): Hono {
         const minimal = c.req.header("prefer") === "return=minimal";
         return c.html(renderPage(data, minimal), 200, {
           "vary": "Accept, Prefer",
-          "cache-control": "no-store",
           "content-security-policy": pagePolicy(),
         });
       }
@@ -109,7 +108,6 @@ export function createServer(options: ServerOptions): Hono {
   server.get("/events", (c) => {
     const headers = {
       "content-type": "text/event-stream",
-      "cache-control": "no-store",
       // A proxy that gathers answers would hold the events back.
       "x-accel-buffering": "no",
     };
@@ -152,23 +150,12 @@ export function createServer(options: ServerOptions): Hono {
 /** What an orchestrator asks, which carries no credentials. */
 const OPEN_PATHS = ["/healthz", "/readyz"];
 
-/**
- * For every answer. Without Strict-Transport-Security, which would bind all other ports of the host
- * to HTTPS too.
- */
-const SECURITY_HEADERS: Parameters<typeof secureHeaders>[0] = {
-  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-  xFrameOptions: "DENY",
-  strictTransportSecurity: false,
-  // These speak of other origins, of downloads and of plug-ins, or need a secure context.
-  crossOriginOpenerPolicy: false,
-  originAgentCluster: false,
-  xDnsPrefetchControl: false,
-  xDownloadOptions: false,
-  xPermittedCrossDomainPolicies: false,
-  xXssProtection: false,
-  // The page has a policy of its own.
-  overwrite: false,
+/** The page has a policy of its own. */
+const secure: MiddlewareHandler = async (c, next) => {
+  await next();
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+    if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+  }
 };
 
 /** One of them has to let a request pass; none where anybody may. */
@@ -184,11 +171,14 @@ function guardsFor({ bearer, basic }: Access): MiddlewareHandler[] {
   return guards;
 }
 
-/** What a client may be let in with. RFC 9110, section 11.6.1. */
+/**
+ * What a client may be let in with. RFC 9110, section 11.6.1. Of several in one line a browser
+ * knows the first alone.
+ */
 function challengeOf({ bearer, basic }: Access): string {
   const challenges = [];
-  if (bearer !== null) challenges.push('Bearer realm="dataplatform-probe"');
   if (basic) challenges.push('Basic realm="dataplatform-probe", charset="UTF-8"');
+  if (bearer !== null) challenges.push('Bearer realm="dataplatform-probe"');
   return challenges.join(", ");
 }
 

@@ -1,7 +1,8 @@
-import { assertEquals, assertThrows } from "@std/assert";
-import { Accounts } from "../src/accounts.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { Accounts, watchDeadlines } from "../src/accounts.ts";
 import { Backlog } from "../src/backlog.ts";
-import { startProgram } from "./fakes/program.ts";
+import type { PendingTask } from "../src/task.ts";
+import { settle, startProgram } from "./fakes/program.ts";
 
 const TRACKED = { PENDING: 2, SUCCEEDED: 3, FAILED: 1 };
 
@@ -48,4 +49,56 @@ Deno.test("a task that is lost ends the program with 70, and the log says what d
   } finally {
     Backlog.prototype.open = open;
   }
+});
+
+Deno.test("a task that is seen overdue again after ten seconds is one too many", async () => {
+  const check = watchDeadlines(60_000);
+  const oldest = (seqno: number, createdMonotonicMs: number): PendingTask => ({
+    ...{ state: "PENDING", seqno, datasetId: "a", traceId: "", createdMs: 0, createdMonotonicMs },
+  });
+  const looks: [task: PendingTask | undefined, nowMs: number][] = [
+    [undefined, 1e9],
+    [oldest(1, 0), 60_000],
+    [oldest(1, 0), 600_000],
+    [oldest(1, 0), 610_000],
+    // That one has ended; the next one is overdue for its own time.
+    [oldest(2, 500_000), 611_000],
+    [oldest(2, 500_000), 621_000],
+  ];
+  for (const [task, nowMs] of looks) {
+    check(task, nowMs);
+    await settle();
+  }
+  assertThrows(
+    () => check(oldest(2, 500_000), 621_001),
+    Error,
+    "task 2 has been pending for 121.0 s, though its deadline was after 60 s",
+  );
+});
+
+Deno.test("looks between which nothing else could run prove nothing", () => {
+  const check = watchDeadlines(60_000);
+  const task: PendingTask = {
+    ...{ state: "PENDING", seqno: 1, datasetId: "a", traceId: "" },
+    ...{ createdMs: 0, createdMonotonicMs: 0 },
+  };
+  for (let nowMs = 100_000; nowMs < 1e6; nowMs += 100_000) check(task, nowMs);
+});
+
+Deno.test("a task that its deadline does not end ends the program with 70", async () => {
+  const { clock, transport, exitCode, logged } = await startProgram({
+    REQUEST_TIMEOUT_SECONDS: "60",
+    TASK_TIMEOUT_SECONDS: "60",
+  });
+  transport.open[0].succeed();
+  await clock.run(0);
+  // From now on no deadline comes, but the slots do.
+  const { after } = clock;
+  clock.after = (ms, callback) => ms > 50_000 ? () => {} : after.call(clock, ms, callback);
+  await clock.run(99_999);
+  assertEquals(logged.filter(({ level }) => level === "error"), []);
+  await clock.run(1 + 8_000);
+  assertEquals(await exitCode, 70);
+  const { message } = logged.find(({ level }) => level === "error")!;
+  assertStringIncludes(message, "task 2 has been pending for 90.0 s");
 });

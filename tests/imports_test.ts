@@ -25,7 +25,7 @@ const ALLOWED: Record<string, string[] | "all"> = {
   "ground.ts": [
     ...["accounts", "backlog", "clock", "log", "okdata/transport", "output", "random", "tracing"],
   ],
-  "gate.ts": ["clock"],
+  "gate.ts": ["clock", "security_headers"],
   "listen.ts": ["clock", "gate", "ground"],
   "listing.ts": ["exit_code", "ground", "legible", "okdata/errors", "remote", "table", "task"],
   "legible.ts": ["okdata/errors"],
@@ -44,7 +44,10 @@ const ALLOWED: Record<string, string[] | "all"> = {
   "report.ts": ["backlog", "log", "table", "task", "times"],
   "schedule.ts": ["clock"],
   "screen.ts": ["output"],
-  "server.ts": ["access", "backlog", "metrics", "status", "status_page.tsx", "task"],
+  "security_headers.ts": [],
+  "server.ts": [
+    ...["access", "backlog", "metrics", "security_headers", "status", "status_page.tsx", "task"],
+  ],
   "status.ts": ["backlog", "clock", "history", "task", "version"],
   "status_page.tsx": [
     ...["history", "page/client.js", "page/page.min.css", "page/words", "status", "task"],

@@ -1,6 +1,7 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { listenWith, PortError, type System } from "../src/listen.ts";
 import { FakeClock } from "./fakes/clock.ts";
+import { assertHasSecurityHeaders } from "./fakes/server.ts";
 
 /** A system whose descriptors and ports are told what to do. */
 function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } = {}) {
@@ -9,6 +10,7 @@ function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } 
     ...{ clock, descriptors, opened: [] as number[], heard: [] as string[] },
     ...{ handler: (_: Request): Response | Promise<Response> => new Response(), hangs: false },
     fail: (_error: Error) => {},
+    end: () => {},
     ...given,
   };
   const take = () => {
@@ -26,6 +28,10 @@ function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } 
       world.fail = (error) => {
         own.close();
         reject(error);
+      };
+      world.end = () => {
+        own.close();
+        resolve();
       };
       return {
         addr: { transport: "tcp", hostname: "127.0.0.1", port: port || 4321 },
@@ -63,6 +69,16 @@ Deno.test("a port that is lost is opened again, and both are told once", async (
   assertEquals(world.heard, ["too many open files", "back"]);
   const answer = await world.handler(new Request("http://x/healthz"));
   assertEquals(await answer.text(), "answer");
+  await listener.close();
+  assertEquals([world.descriptors, clock.waiting], [1_000, 0]);
+});
+
+Deno.test("a port that ends without an error is opened again too", async () => {
+  const { world, clock, open } = fakeSystem();
+  const listener = open();
+  world.end();
+  await clock.run(100);
+  assertEquals([world.opened, world.heard], [[0, 4321], ["the port was closed by nobody"]]);
   await listener.close();
   assertEquals([world.descriptors, clock.waiting], [1_000, 0]);
 });
@@ -124,6 +140,21 @@ Deno.test("a port that is closed stays closed, whatever comes of it", async () =
   await other.close();
   await lost.clock.run(60_000);
   assertEquals([lost.world.opened, lost.world.heard], [[0], ["lost"]]);
+});
+
+Deno.test("who is sent away hears so under the headers of every answer", async () => {
+  const { world, open } = fakeSystem();
+  const listener = open();
+  const answers = await Promise.all(
+    Array.from({ length: 300 }, () => world.handler(new Request("http://x/metrics"))),
+  );
+  const sentAway = answers.filter(({ status }) => status === 503);
+  assert(sentAway.length > 50 && sentAway.length < 150, `${sentAway.length}`);
+  for (const answer of sentAway) {
+    assertEquals(await answer.json(), { error: "too many requests at once" });
+    assertHasSecurityHeaders(answer);
+  }
+  await listener.close();
 });
 
 Deno.test("requests that hang hold the end up for a second", async () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { StatusQuery } from "../src/status.ts";
-import { NOTHING_YET, serverWith } from "./fakes/server.ts";
+import { assertHasSecurityHeaders, NOTHING_YET, serverWith } from "./fakes/server.ts";
 
 const BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
 
@@ -17,7 +17,18 @@ Deno.test("a browser gets the page, with a policy that trusts nothing but the pa
   assert(policy.includes("default-src 'none'"), policy);
   assert(!policy.includes("unsafe"), policy);
   assertEquals(response.headers.get("cache-control"), "no-store");
-  assertEquals(response.headers.get("x-content-type-options"), "nosniff");
+  assertHasSecurityHeaders(response);
+});
+
+Deno.test("what the probe fails to answer is told to its log alone, under the headers of every answer", async () => {
+  const errors: Error[] = [];
+  const render = () => Promise.reject(new Error("s3cret"));
+  const server = serverWith({ render, onError: (error) => errors.push(error) });
+  const response = await page(server, "/metrics");
+  assertEquals(response.status, 500);
+  assertEquals(await response.json(), { error: "the probe failed to answer; its log says why" });
+  assertEquals(errors.map(({ message }) => message), ["s3cret"]);
+  assertHasSecurityHeaders(response);
 });
 
 Deno.test("who does not name text/html gets metrics at /, and everybody does at /metrics", async () => {

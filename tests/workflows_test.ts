@@ -8,6 +8,7 @@ import {
 } from "@std/assert";
 import type { IDeployment } from "npm:kubernetes-models@5.1.0/apps/v1";
 import { parse, parseAllDocuments } from "npm:yaml@2.9.1";
+import { programLock } from "../local/dependencies.ts";
 import { environmentOf, type Manifest, ofKind, podOf } from "./deploy/manifests.ts";
 import { isAvailable, ROOT } from "./e2e/program.ts";
 
@@ -469,7 +470,9 @@ Deno.test("an image is known by the digest that it was pushed under", async () =
 Deno.test("a bill of materials lists the locked packages, what needs what, and the runtime", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const { npm }: { npm: Record<string, unknown> } = JSON.parse(await read("local/run.lock"));
+    const lock = programLock();
+    const { npm } = lock;
+    await Deno.writeTextFile(`${folder}/deno.lock`, JSON.stringify(lock));
     const components = Object.keys(npm).map((key) => {
       const [, group, name, version] = key.match(/^(?:(@.+)\/)?([^@]+)@(.+)$/) ?? [];
       return { "bom-ref": `pkg:npm/${key}`, group: group ?? "", name, version };
@@ -484,7 +487,7 @@ Deno.test("a bill of materials lists the locked packages, what needs what, and t
       await Deno.writeTextFile(`${folder}/in.json`, JSON.stringify(bill));
       return await run(Deno.execPath(), [
         ...["run", "--quiet", "--allow-read", "--allow-write", `${SCRIPTS}materials.ts`],
-        ...[`${folder}/in.json`, `${folder}/out.json`],
+        ...[`${folder}/deno.lock`, `${folder}/in.json`, `${folder}/out.json`],
       ]);
     };
     assertEquals((await complete(components.slice(1))).code, 1);
@@ -497,7 +500,9 @@ Deno.test("a bill of materials lists the locked packages, what needs what, and t
     const runtime = `pkg:github/denoland/deno@v${Deno.version.deno}`;
     assertEquals(bill.components.length, components.length + 1);
     assertEquals(bill.components.at(-1).purl, runtime);
-    assertEquals(needs("pkg:npm/probe@1"), [runtime]);
+    const named = Object.keys(lock.specifiers).map((name) => name.replace("npm:", "pkg:npm/"));
+    assertEquals(needs("pkg:npm/probe@1"), [...named, runtime]);
+    assert(named.includes("pkg:npm/uplot@1.6.32"), "what the browser gets");
     const client = Object.keys(npm).find((key) => key.startsWith("prom-client@"));
     assertEquals(
       needs(`pkg:npm/${client}`).map((ref: string) => ref.replace(/@[\d.]+$/, "")),

@@ -1,8 +1,8 @@
 /**
  * Completes a bill of materials: adds the runtime, which no tool finds in a lock file, and which
- * package needs which; refuses one that does not list exactly the packages of `local/run.lock`.
+ * package needs which; refuses one that does not list exactly the packages of the lock file.
  *
- * `deno run --allow-read --allow-write .github/scripts/materials.ts PACKAGES_FILE OUTPUT_FILE`
+ * `deno run --allow-read --allow-write .github/scripts/materials.ts LOCK PACKAGES OUTPUT`
  */
 type Component = { "bom-ref": string; group?: string; name: string; version: string };
 type Bill = {
@@ -11,11 +11,12 @@ type Bill = {
   dependencies: { ref: string; dependsOn: string[] }[];
 };
 
-const [packagesFile, outputFile] = Deno.args;
+const [lockFile, packagesFile, outputFile] = Deno.args;
 const bill: Bill = JSON.parse(await Deno.readTextFile(packagesFile));
-const { npm }: { npm: Record<string, { dependencies?: string[] }> } = JSON.parse(
-  await Deno.readTextFile("local/run.lock"),
-);
+const { specifiers, npm }: {
+  specifiers: Record<string, string>;
+  npm: Record<string, { dependencies?: string[] }>;
+} = JSON.parse(await Deno.readTextFile(lockFile));
 
 const nameOf = ({ group, name }: Component) => group ? `${group}/${name}` : name;
 const keyOf = (component: Component) => `${nameOf(component)}@${component.version}`;
@@ -32,7 +33,7 @@ function refOf(dependency: string): string {
   const found = bill.components.find((component) =>
     [nameOf(component), keyOf(component)].includes(dependency)
   );
-  if (!found) throw new Error(`local/run.lock does not hold ${dependency}`);
+  if (!found) throw new Error(`${lockFile} does not hold ${dependency}`);
   return found["bom-ref"];
 }
 for (const component of bill.components) {
@@ -50,7 +51,12 @@ bill.components.push({
 } as Component);
 bill.dependencies.push({ ref: runtime, dependsOn: [] });
 const program = bill.metadata.component["bom-ref"];
-bill.dependencies.find(({ ref }) => ref === program)?.dependsOn.push(runtime);
+const named = Object.entries(specifiers).map(([specifier, version]) =>
+  refOf(specifier.replace(/^npm:(.+)@.*$/, `$1@${version}`))
+);
+const whole = bill.dependencies.find(({ ref }) => ref === program);
+if (!whole) throw new Error(`${packagesFile} does not say what ${program} needs`);
+whole.dependsOn = [...named, runtime];
 
 await Deno.writeTextFile(outputFile, `${JSON.stringify(bill, null, 2)}\n`);
 console.log(`${outputFile}: ${bill.components.length} components`);

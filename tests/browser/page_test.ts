@@ -646,7 +646,11 @@ browserTest(
   "with a user and password the page opens, follows its probe, and is refused without",
   async () => {
     await using emulator = startEmulator();
-    await using probe = await startQuick(emulator.apiUrl, { HTTP_BASIC_AUTH: "on-call:pässw0rd" });
+    await using probe = await startQuick(emulator.apiUrl, {
+      HTTP_BASIC_AUTH: "on-call:pässw0rd",
+      // Which a browser knows nothing of.
+      HTTP_BEARER_TOKEN: "t0ken",
+    });
     const httpCredentials = { username: "on-call", password: "pässw0rd" };
     await using opened = await open(probe.url, { httpCredentials });
     const { page, complaints } = opened;

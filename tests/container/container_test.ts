@@ -2,7 +2,8 @@
  * Builds the image offline and runs it. Needs root, `buildah`, `runc`, and what `.ci/denort` prepares:
  * `eval "$(.ci/denort)" && deno test -A tests/container/`.
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { PERMISSIONS } from "../../local/compile.ts";
 import { NO_FAULTS } from "../../local/http_server/faults.ts";
 import { startHttpServer } from "../../local/http_server/http_server.ts";
 import { eventually, isAvailable } from "../e2e/program.ts";
@@ -201,6 +202,7 @@ async function testOtherArchitecture(t: Deno.TestContext, images: Images) {
       options: ["--platform", "linux/arm64", "--build-arg", "BUILDPLATFORM=linux/amd64"],
     });
     assertMatch(written, /compiled with: .* --target aarch64-unknown-linux-gnu /);
+    assertStringIncludes(written, ` ${PERMISSIONS.join(" ")} `);
     assertEquals((await images.inspect("arm64")).architecture, "arm64");
   });
 }

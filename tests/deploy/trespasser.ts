@@ -113,6 +113,7 @@ const FORBIDDEN: Attempts = {
       { name: "ffi" },
       { name: "import" },
       { name: "import", host: "jsr.io" },
+      { name: "import", host: "none.invalid" },
     ] as Deno.PermissionDescriptor[]).map((descriptor) => [
       `be given ${Object.values(descriptor).join(" ")}`,
       async () => {

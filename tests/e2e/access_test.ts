@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createAuthority, createSelfSigned, type Pair } from "../fakes/certificates.ts";
+import { assertHasSecurityHeaders } from "../fakes/server.ts";
 import { DATASET_ID, eventually, run, type Start, startLoop, test } from "./program.ts";
 
 const TOKEN = "t0ken-of-the.scraper~";
@@ -69,12 +70,16 @@ const WRONG = [
   `Bearer ${TOKEN}x`,
   `Bearer ${TOKEN.slice(0, -1)}`,
   `Bearer ${TOKEN.toUpperCase()}`,
+  `Bearer wrong, Bearer ${TOKEN}`,
+  `Bearer ${TOKEN}, Bearer wrong`,
   `Token ${TOKEN}`,
   TOKEN,
   basic("on-call:"),
   basic(":"),
   basic(PAIR.toUpperCase()),
   basic(`${PAIR}x`),
+  basic(`${PAIR}\n`),
+  `${basic(PAIR)} x`,
   basic("on-call:pässw0rd"),
   "Basic !!!",
   "Basic",
@@ -104,12 +109,50 @@ for (const [what, env, allowed] of RIGHT) {
     assertEquals(await refusal.json(), { error: "expected credentials" });
     const challenge = refusal.headers.get("www-authenticate") ?? "";
     assertEquals(challenge.includes("Bearer "), "HTTP_BEARER_TOKEN" in env, challenge);
-    assertEquals(challenge.includes("Basic "), "HTTP_BASIC_AUTH" in env, challenge);
+    // Of several a browser looks at the first alone.
+    assertEquals(challenge.startsWith("Basic "), "HTTP_BASIC_AUTH" in env, challenge);
     for (const secret of [TOKEN, "pässw0rd"]) {
       assert(!probe.stderr.includes(secret), "the log shows a secret");
     }
   });
 }
+
+/** What a request may ask for to be taken for one about the health, or for another than it is. */
+const DISGUISES = [
+  ..."/%68ealthz /healthz%2f /healthz/. /healthz/../metrics /./healthz /%2e/healthz".split(" "),
+  ..."/healthz?/metrics /healthz%3f/metrics /healthz%00 /healthz;/metrics /healthz*".split(" "),
+  ..."/healthz#/metrics /healthz\\..\\metrics /metrics/healthz /metrics?/healthz /*".split(" "),
+  ..."/metrics#/healthz /metrics%23/healthz /%6detrics /metrics%20 ///metrics /%ff /%".split(" "),
+  ..."http://x/healthz http://x/metrics http://x/healthz/../metrics * ?/healthz healthz".split(" "),
+];
+const HOSTS = ["x/healthz?", "x/healthz#", "x/healthz", "/healthz?", "u:p@x", "x\\healthz", ""];
+
+/** The status and the body of the answer to a request that no client would send. */
+async function rawAnswer(url: string, target: string, host: string) {
+  const { hostname, port } = new URL(url);
+  using connection = await Deno.connect({ hostname, port: Number(port) });
+  const request = `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+  await connection.write(new TextEncoder().encode(request));
+  const text = await new Response(connection.readable).text();
+  return { status: Number(text.split(" ")[1]), body: text.split("\r\n\r\n")[1] };
+}
+
+test("whatever a request line or a host pretends, nothing but the health is told", async () => {
+  await using probe = await startLoop({ env: { ...NOWHERE, HTTP_BEARER_TOKEN: TOKEN } });
+  const health = await (await fetch(`${probe.url}/healthz`)).text();
+  const asked = [
+    ...DISGUISES.map((target) => ({ target, host: "x" })),
+    ...HOSTS.map((host) => ({ target: "/metrics", host })),
+  ];
+  const statuses = new Set<number>();
+  for (const { target, host } of asked) {
+    const { status, body } = await rawAnswer(probe.url, target, host);
+    statuses.add(status);
+    const told = { 200: health, 400: "", 401: '{"error":"expected credentials"}' }[status];
+    assertEquals(body, told, `${status} ${target} ${host}`);
+  }
+  assertEquals(statuses, new Set([200, 400, 401]));
+});
 
 test("secrets come from files too, without the line end that editors put there", async () => {
   await using files = await folder();
@@ -148,16 +191,7 @@ test("every answer forbids what nobody needs, and lets no other origin read it",
     await body?.cancel();
     const shown = `${init.method ?? "GET"} ${path}`;
     assertEquals(response.status, status, shown);
-    assertEquals(headers.get("x-content-type-options"), "nosniff", shown);
-    assertEquals(headers.get("referrer-policy"), "no-referrer", shown);
-    assertEquals(headers.get("x-frame-options"), "DENY", shown);
-    assertEquals(headers.get("cross-origin-resource-policy"), "same-origin", shown);
-    assertMatch(headers.get("content-security-policy") ?? "", /^default-src 'none'/, shown);
-    assertMatch(headers.get("content-security-policy") ?? "", /frame-ancestors 'none'/, shown);
-    const open = [...headers.keys()].filter((name) =>
-      /^access-control-|^server$|powered/.test(name)
-    );
-    assertEquals(open, [], shown);
+    assertHasSecurityHeaders({ headers }, shown);
   }
 });
 
@@ -215,6 +249,43 @@ for (const [what, env, says] of REFUSED) {
     assert(!ended.stderr.includes("s3cret"), ended.stderr);
   });
 }
+
+/** "me:säcrät" in ISO 8859-1, as `printf` takes it. */
+const LATIN1 = "me:s\\344cr\\344t";
+
+test("a secret that is not in UTF-8 is refused, and shown neither whole nor in parts", async () => {
+  await using files = await folder();
+  const file = files.put("pair", "");
+  for (
+    const [name, setting, says] of [
+      ["HTTP_BASIC_AUTH", LATIN1, "expected text in UTF-8, got other bytes"],
+      ["OKDATA_CLIENT_SECRET", LATIN1, "expected text in UTF-8, got other bytes"],
+      ["HTTP_BASIC_AUTH_FILE", file, `expected a file that can be read: ${file} is not in UTF-8`],
+    ]
+  ) {
+    const script = `printf '${LATIN1}' >'${file}'; ${name}=$(printf '${setting}') exec "$@"`;
+    const env = { ...NOWHERE, PORT: "0" };
+    const ended = await run({ wrapper: ["sh", "-c", script, "sh"], env });
+    assertEquals({ code: ended.code, stdout: ended.stdout }, { code: 2, stdout: "" });
+    assertEquals(ended.stderr, `dataplatform-probe: ${name}: ${says}\n`);
+  }
+});
+
+test("a key of another certificate is refused, and one that nobody can read without a word", async () => {
+  await using files = await folder();
+  const [{ cert }, { key }] = [await createSelfSigned("a"), await createSelfSigned("b")];
+  const [begin, end] = ["BEGIN", "END"].map((word) => `-----${word} ENCRYPTED PRIVATE KEY-----`);
+  for (const other of [key, `${begin}\nAAAA\n${end}`, key.slice(0, 100)]) {
+    const ended = await run({
+      env: { ...NOWHERE, PORT: "0", ...writePair(files, { cert, key: other }) },
+    });
+    assertEquals({ code: ended.code, stdout: ended.stdout }, { code: 2, stdout: "" });
+    assertMatch(
+      ended.stderr,
+      /^dataplatform-probe: TLS_CERT_FILE, TLS_KEY_FILE: expected a certificate and its key.*\n$/,
+    );
+  }
+});
 
 /** Asks over HTTPS, trusting this authority alone. */
 async function fetchTrusting(ca: string, url: string, init: RequestInit = {}): Promise<string> {

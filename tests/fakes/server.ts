@@ -1,3 +1,4 @@
+import { assertEquals, assertMatch } from "@std/assert";
 import type { Hono } from "hono";
 import { ANYBODY } from "../../src/access.ts";
 import { createServer, type ServerOptions } from "../../src/server.ts";
@@ -52,4 +53,17 @@ export function serverWith(options: Partial<ServerOptions>): Hono {
     },
     ...options,
   });
+}
+
+/** What every answer must carry, whoever gives it and whatever it says. */
+export function assertHasSecurityHeaders({ headers }: { headers: Headers }, shown = ""): void {
+  assertEquals(headers.get("cache-control"), "no-store", shown);
+  assertEquals(headers.get("x-content-type-options"), "nosniff", shown);
+  assertEquals(headers.get("referrer-policy"), "no-referrer", shown);
+  assertEquals(headers.get("x-frame-options"), "DENY", shown);
+  assertEquals(headers.get("cross-origin-resource-policy"), "same-origin", shown);
+  assertMatch(headers.get("content-security-policy") ?? "", /^default-src 'none'/, shown);
+  assertMatch(headers.get("content-security-policy") ?? "", /frame-ancestors 'none'/, shown);
+  const open = [...headers.keys()].filter((name) => /^access-control-|^server$|powered/.test(name));
+  assertEquals(open, [], shown);
 }
