@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { legible } from "./legible.ts";
 
 const MOST_DATASETS = 200;
 
@@ -523,9 +524,9 @@ function parseDatasetIds(value: string, context: z.RefinementCtx<string>): strin
   return ids;
 }
 
-/** A value as an error shows it: long ones cut, control characters escaped. */
+/** A value as an error shows it: long ones cut, what moves or hides something escaped. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? text.slice(0, 79) + "…" : text);
+  return legible(JSON.stringify(text.length > 80 ? text.slice(0, 79) + "…" : text));
 }
 
 function shellQuote(text: string): string {

@@ -165,9 +165,9 @@ async function judge(
   const reason = reasonOfStatus(status);
   let message = `the answer has status ${status}`;
   try {
-    body = (await decoded(reply)).body;
+    body = (await decoded(reply, redact)).body;
     if (!reason) {
-      checkDataset(body, datasetId);
+      checkDataset(body, datasetId, redact);
       return null;
     }
   } catch (error) {
@@ -175,7 +175,7 @@ async function judge(
     // A refusal says enough, even where its body cannot be read.
     if (!reason) message = error.message;
   }
-  return new OkdataError(reason ?? "invalid_response", redact(message), {
+  return new OkdataError(reason ?? "invalid_response", message, {
     status,
     body: excerpt(body, redact),
     retryAfterMs: parseRetryAfterMs(headers["retry-after"], nowMs),

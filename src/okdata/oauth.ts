@@ -47,10 +47,10 @@ export function createTokenFetcher(options: OauthOptions): FetchToken {
     }, { signal, marks: newMarks(clock.monotonic()) });
     const contentType = String(headers["content-type"] ?? "");
     // A `Response` cannot be made of a status outside this range.
-    const shown = status >= 200 && status <= 599 ? status : 599;
-    const bodyless = [204, 205, 304].includes(shown);
+    if (status < 200 || status > 599) throw withoutToken(status);
+    const bodyless = [204, 205, 304].includes(status);
     return new Response(bodyless ? null : body as Uint8Array<ArrayBuffer>, {
-      status: shown,
+      status,
       headers: { "content-type": contentType },
     });
   };
@@ -103,16 +103,17 @@ function describe(error: unknown): { message: string; cause: unknown } {
     const { status, error: code, error_description: description } = error;
     const message = `the provider refused with status ${status}, ${code}` +
       (description ? ` (${description})` : "");
-    return { message, cause: status < 500 ? error : causeOf(status, message) };
+    return { message, cause: error };
   }
   if (error instanceof oauth.OperationProcessingError && error.cause instanceof Response) {
     const { status } = error.cause;
-    const message = `the provider answered with status ${status} and no token`;
-    return { message, cause: status === 401 ? error : causeOf(status, message) };
+    const cause = withoutToken(status);
+    return { message: cause.message, cause: status === 401 ? error : cause };
   }
   return { message: explain(error), cause: error };
 }
 
-function causeOf(status: number, message: string): OkdataError {
+function withoutToken(status: number): OkdataError {
+  const message = `the provider answered with status ${status} and no token`;
   return new OkdataError(reasonOfStatus(status) ?? "invalid_response", message);
 }

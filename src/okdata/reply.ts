@@ -6,8 +6,11 @@ import { MOST_BODY_BYTES, type Reply, tooLarge } from "./transport.ts";
 /** How much of a failure's body is kept. */
 const KEPT_BYTES = 512;
 
-/** How much is searched for secrets before: one that ends behind this is longer than any header. */
-const SEARCHED_BYTES = 16 * 1024;
+/** How much of a text is searched for secrets, in characters. */
+const SEARCHED = 32 * 1024;
+
+/** A longer secret would fit into no header. */
+const LONGEST_SECRET = 16 * 1024;
 
 const dataset = z.object({ Id: z.string(), Type: z.literal("Dataset").optional() });
 
@@ -18,16 +21,18 @@ const DECOMPRESSED: Record<string, CompressionFormat> = {
 };
 
 /** The reply with its content encoding undone; throws `invalid_response` for a broken or huge body. */
-export async function decoded(reply: Reply): Promise<Reply> {
-  const encoding = String(reply.headers["content-encoding"] ?? "identity").trim().toLowerCase();
+export async function decoded(reply: Reply, redact: Redact): Promise<Reply> {
+  const given = String(reply.headers["content-encoding"] ?? "identity").trim();
+  const encoding = given.toLowerCase();
   if (encoding === "identity" || encoding === "" || reply.body.length === 0) return reply;
-  const format = DECOMPRESSED[encoding];
-  if (!format) throw invalid(`the body has an unknown encoding, "${encoding.slice(0, 40)}"`);
-  return { ...reply, body: await decompress(reply.body, format) };
+  if (!Object.hasOwn(DECOMPRESSED, encoding)) {
+    throw invalid(`the body has an unknown encoding, "${redacted(given, redact).slice(0, 40)}"`);
+  }
+  return { ...reply, body: await decompress(reply.body, DECOMPRESSED[encoding]) };
 }
 
 /** Checks that the body is the metadata of this dataset; throws `invalid_response` otherwise. */
-export function checkDataset(body: Uint8Array, datasetId: string): void {
+export function checkDataset(body: Uint8Array, datasetId: string, redact: Redact): void {
   if (body.length === 0) throw invalid("the body is empty");
   let json: unknown;
   try {
@@ -38,17 +43,23 @@ export function checkDataset(body: Uint8Array, datasetId: string): void {
   const { success, data } = dataset.safeParse(json);
   if (!success) throw invalid('the body is not a dataset: it has no "Id", or another "Type"');
   if (data.Id !== datasetId) {
-    throw invalid(
-      `the body is another dataset's: its "Id" is ${JSON.stringify(data.Id.slice(0, 128))}`,
-    );
+    const shown = redacted(data.Id, redact).slice(0, 128);
+    throw invalid(`the body is another dataset's: its "Id" is ${JSON.stringify(shown)}`);
   }
 }
 
 /** The start of a body as text, with what is secret taken out before it is cut. */
 export function excerpt(body: Uint8Array, redact: Redact): string {
-  const text = redact(new TextDecoder().decode(body.subarray(0, SEARCHED_BYTES)));
+  const text = redacted(new TextDecoder().decode(body), redact);
   const kept = new TextEncoder().encode(text).subarray(0, KEPT_BYTES);
   return new TextDecoder().decode(kept, { stream: true });
+}
+
+/** The start of a text without what is secret in it, long enough to be cut to what is shown. */
+function redacted(text: string, redact: Redact): string {
+  const shown = redact(text.slice(0, SEARCHED));
+  // Where the search ended, the first part of a secret may stand.
+  return text.length > SEARCHED ? shown.slice(0, -LONGEST_SECRET) : shown;
 }
 
 async function decompress(body: Uint8Array, format: CompressionFormat): Promise<Uint8Array> {

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { parseCommandLine, SWITCHES, VALUES } from "../../src/cli.ts";
 import { type Config, configure, describe, SETTINGS } from "../../src/config.ts";
-import { holds, HOSTILE, mutated, Outcomes } from "./runs.ts";
+import { holds, HOSTILE, mostly, mutated, Outcomes } from "./runs.ts";
 
 type Setting = { env: string; alias?: string; flag?: string; secret?: true };
 const settings: readonly Setting[] = Object.values(SETTINGS);
@@ -26,6 +26,8 @@ const whole = fc.oneof(
     "65535",
     "65536",
     "1.0",
+    "1.5",
+    "9.999",
     "1e1",
     "1e400",
     "9007199254740992",
@@ -37,16 +39,25 @@ const url = fc.constantFrom(
   ..."http://api https://api/a//b/ http://u:p@api http://api?a http://[::1]:8/ ftp://api".split(
     " ",
   ),
+  ..."http://user:s3cret-value@api http:// http://[ http://a:99999 http://%ff@api http://%zz:p@api HTTP://API"
+    .split(" "),
+);
+const datasetIds = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      ..."abc123 a,b a,,b . .. ~".split(" "),
+      ...["a, a", "x".repeat(128), "x".repeat(129)],
+    ),
+  },
+  fc.constantFrom(200, 201).map((count) => Array.from({ length: count }, (_, i) => i).join()),
 );
 const text = fc.constantFrom("client", "/run/secret", "ø", "a b", "it's");
 /** Values that come near to what each setting wants, by the end of its variable's name. */
 const NEAR: [RegExp, fc.Arbitrary<string>][] = [
-  [
-    /^(DATASET_ID)$/,
-    fc.constantFrom("abc123", "a,b", "a,,b", ".", "..", "~", "a, a", "x".repeat(129)),
-  ],
+  [/^DATASET_ID$/, datasetIds],
   [/(ENVIRONMENT)$/, fc.constantFrom("dev", "PROD", "test")],
-  [/_URL$/, url],
+  [/(_URL|--url)$/, url],
   [/SECONDS$/, seconds],
   [/^(RETRIES|MAX_|PORT)/, whole],
   [/^(LOCAL_)/, flag],
@@ -69,17 +80,24 @@ function valueOf(name: string): fc.Arbitrary<string> {
   return fc.oneof({ weight: 4, arbitrary: near }, { weight: 2, arbitrary: mutated(near) }, nasty);
 }
 
+/** Settings that do not go together, or only together. */
+const pair = fc.constantFrom(
+  [["HTTP_BEARER_TOKEN", "s3cret~value"], ["HTTP_BEARER_TOKEN_FILE", "/run/secret"]],
+  [["HTTP_BASIC_AUTH", "user:s3cret-value"], ["HTTP_BASIC_AUTH_FILE", "/run/secret"]],
+  [["TLS_CERT_FILE", "/run/cert"], ["TLS_KEY_FILE", "/run/key"]],
+);
 const variable = fc.constantFrom(
   ...settings.flatMap(({ env, alias }) => alias ? [env, alias] : [env]),
 ).chain((name) => fc.tuple(fc.constant(name), valueOf(name)));
 /** Settings one after the other get another value than that of a configuration which is accepted. */
 const environment = fc.tuple(
-  fc.array(variable, { maxLength: 4 }),
-  fc.subarray(Object.keys(BASE), { minLength: 0 }),
-  fc.nat({ max: 9 }),
-).map(([given, kept, dice]) => {
-  const base = dice > 0 ? BASE : Object.fromEntries(kept.map((name) => [name, BASE[name]]));
-  return { ...base, ...Object.fromEntries(given) };
+  fc.array(mostly(variable.map((each) => [each]), pair, 20), { maxLength: 4 }),
+  mostly(fc.constant(Object.keys(BASE)), fc.subarray(Object.keys(BASE)), 9),
+  mostly(fc.constant(BASE.DATASET_ID), datasetIds, 5),
+).map(([given, kept, ids]) => {
+  const base = { ...BASE, DATASET_ID: ids };
+  const left = Object.entries(base).filter(([name]) => kept.includes(name));
+  return Object.fromEntries([...left, ...given.flat()]);
 });
 
 const flagName = fc.oneof(
@@ -88,7 +106,7 @@ const flagName = fc.oneof(
 );
 const flagged = flagName.chain((name) =>
   fc.tuple(
-    mostly(fc.constant(name), mutated(fc.constant(name))),
+    mostly(fc.constant(name), mutated(fc.constant(name)), 5),
     valueOf(settings.find((each) => each.flag === name)?.env ?? `--${name}`),
     fc.boolean(),
   ).map(([written, value, joined]) => joined ? [`--${written}=${value}`] : [`--${written}`, value])
@@ -117,16 +135,13 @@ const argument = fc.oneof(
 );
 const commandLine = fc.array(argument, { maxLength: 4 }).map((words) => words.flat());
 
-function mostly(usual: fc.Arbitrary<string>, seldom: fc.Arbitrary<string>) {
-  return fc.oneof({ weight: 5, arbitrary: usual }, seldom);
-}
-
 Deno.test("settings are accepted within their bounds, or refused in lines that show no secret", async () => {
   const outcomes = new Outcomes();
   await holds(
     fc.asyncProperty(environment, commandLine, fc.boolean(), (env, args, probes) => {
       const { flags, problems, command } = parseCommandLine(args);
       checkProblems(problems, env, args);
+      if (problems.length === 0) checkFlags(args);
       outcomes.add(problems.length > 0 ? "arguments refused" : command.name);
       // The program does not go on after a problem with its arguments.
       const input = { flags: problems.length > 0 ? {} : flags, env: (name: string) => env[name] };
@@ -141,7 +156,9 @@ Deno.test("settings are accepted within their bounds, or refused in lines that s
         }
         return Promise.resolve();
       }
+      checkPairs(env);
       checkBounds(configured.config, probes);
+      if (configured.config.datasetIds.length === 200) outcomes.add("200 datasets");
       const described = describe(input, configured.config);
       checkSecrets(described, env);
       outcomes.add("settings accepted");
@@ -149,15 +166,8 @@ Deno.test("settings are accepted within their bounds, or refused in lines that s
     }),
   );
   outcomes.requireAll(["arguments refused", "settings refused", "settings accepted", "serve"]);
-  outcomes.requireAll([
-    "tasks",
-    "run",
-    "rules",
-    "help",
-    "version",
-    "DATASET_ID",
-    "HTTP_BASIC_AUTH",
-  ]);
+  outcomes.requireAll(["tasks", "run", "rules", "help", "version", "200 datasets"]);
+  outcomes.requireAll(["DATASET_ID", "HTTP_BASIC_AUTH", "HTTP_BEARER_TOKEN"]);
   outcomes.requireAll(settings.flatMap(({ env }) => REFUSABLE.test(env) ? [env] : []));
 });
 
@@ -175,7 +185,7 @@ function checkProblems(problems: string[], env: Record<string, string>, args: st
     assert(problem.includes(": "), problem);
     assert(problem.length < 600, problem);
     checkSecrets(problem, env);
-    const isOfUrl = args.join(" ").includes("user:s3cret-value@");
+    const isOfUrl = [...args, ...Object.values(env)].join(" ").includes("user:s3cret-value@");
     assert(!isOfUrl || !problem.includes("s3cret-value"), problem);
   }
 }
@@ -192,6 +202,26 @@ function checkSecrets(shown: string, env: Record<string, string>): void {
 
 function isElsewhere(value: string, name: string, env: Record<string, string>): boolean {
   return Object.entries(env).some(([other, text]) => other !== name && text.includes(value));
+}
+
+/** Nothing was passed over: every flag is one that there is. */
+function checkFlags(args: string[]): void {
+  const known = [...settings.flatMap(({ flag }) => flag ?? [])]
+    .concat(Object.keys(VALUES), Object.keys(SWITCHES));
+  const end = args.indexOf("--");
+  for (const arg of args.slice(0, end === -1 ? undefined : end)) {
+    const [, name] = arg.match(/^--([^=]+)/) ?? [];
+    assert(name === undefined || known.includes(name), `${arg} is passed over`);
+  }
+}
+
+/** What is given once may not be given twice, and what belongs together is there together. */
+function checkPairs(env: Record<string, string>): void {
+  const isGiven = (name: string) => (env[name] ?? "").trim() !== "";
+  for (const name of ["HTTP_BEARER_TOKEN", "HTTP_BASIC_AUTH"]) {
+    assert(!(isGiven(name) && isGiven(`${name}_FILE`)), `${name} is given twice`);
+  }
+  assertEquals(isGiven("TLS_CERT_FILE"), isGiven("TLS_KEY_FILE"), "half of what HTTPS needs");
 }
 
 /** The documented bounds, said once more. */

@@ -2,11 +2,11 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { Backlog } from "../../src/backlog.ts";
-import { REASONS } from "../../src/task.ts";
+import { REASONS, type Task } from "../../src/task.ts";
 import { serverWith } from "../fakes/server.ts";
 import { manyIds, play } from "../fakes/status.ts";
 import { failed, pending, succeeded } from "../fakes/tasks.ts";
-import { holds, HOSTILE, mutated, Outcomes } from "./runs.ts";
+import { holds, HOSTILE, mostly, mutated, Outcomes } from "./runs.ts";
 
 const IDS = manyIds(25);
 const ROUNDS = 40;
@@ -19,11 +19,14 @@ const status = play({
   reasonOf: (id, round) => (round + id.length) % 3 ? null : REASONS[round % REASONS.length],
 });
 const backlog = new Backlog(1_000, () => {});
+/** What the backlog holds, newest first. */
+const tracked: Task[] = [];
 for (let i = 0; i < 900; i++) {
   const { seqno: _, ...fields } = pending({ datasetId: IDS[i % IDS.length] });
   const task = backlog.open(fields);
-  if (i % 9 === 0) continue;
-  backlog.settle(i % 2 ? succeeded(task) : failed(task, REASONS[i % REASONS.length]));
+  const settled = i % 2 ? succeeded(task) : failed(task, REASONS[i % REASONS.length]);
+  if (i % 9 !== 0) backlog.settle(settled);
+  tracked.unshift(i % 9 === 0 ? task : settled);
 }
 const server = serverWith({
   status: (query) => status(query),
@@ -45,15 +48,12 @@ const ALLOWED: Record<string, Record<string, (value: string) => boolean>> = {
 };
 const NAMES = [...Object.keys({ ...ALLOWED["/tasks"], ...ALLOWED["/"] })];
 
-const good = fc.oneof(
-  fc.tuple(fc.constant("state"), fc.constantFrom("pending", "SUCCEEDED", "Failed")),
-  fc.tuple(fc.constant("reason"), fc.constantFrom(...REASONS)),
-  fc.tuple(fc.constant("dataset_id"), fc.constantFrom(...IDS)),
-  fc.tuple(
-    fc.constantFrom("before", "task", "limit", "page"),
-    fc.oneof(fc.nat({ max: 1_100 }), fc.maxSafeNat()).map(String),
-  ),
-);
+/** Numbers at the bounds and beyond. */
+const LEASTS_AND_MOSTS = [
+  ...["0", "1", "1000", "1001", "1000000", "1000001", "0001000"],
+  ...["9007199254740991", "9007199254740992", "9999999999999999", "10000000000000000"],
+];
+
 const payload = fc.constantFrom(
   '<x-input x-input="1">',
   '" x-input="1',
@@ -64,7 +64,25 @@ const payload = fc.constantFrom(
   "&lt;x-input&gt;&#60;x-input&#62;",
   "]]>{{x-input}}${x-input}",
 );
-const nasty = fc.oneof(fc.constantFrom(...HOSTILE), payload, fc.string({ unit: "binary" }));
+const nasty = fc.oneof(
+  fc.constantFrom(...HOSTILE),
+  { weight: 2, arbitrary: payload },
+  fc.string({ unit: "binary" }),
+);
+const good = fc.oneof(
+  fc.tuple(fc.constant("state"), fc.constantFrom("pending", "SUCCEEDED", "Failed")),
+  fc.tuple(fc.constant("reason"), fc.constantFrom(...REASONS)),
+  // Any text may be one.
+  fc.tuple(fc.constant("dataset_id"), fc.oneof(fc.constantFrom(...IDS), nasty)),
+  fc.tuple(
+    fc.constantFrom("before", "task", "limit", "page"),
+    fc.oneof(
+      fc.nat({ max: 1_100 }).map(String),
+      fc.maxSafeNat().map(String),
+      fc.constantFrom(...LEASTS_AND_MOSTS),
+    ),
+  ),
+);
 const bad = fc.oneof(
   fc.tuple(
     fc.constantFrom(...NAMES),
@@ -81,7 +99,7 @@ const encode = fc.constantFrom<(text: string) => string>(
   (text) => text.replaceAll("#", "%23"),
 );
 const query = fc.tuple(
-  fc.array(fc.oneof({ weight: 3, arbitrary: good }, bad), { maxLength: 4 }),
+  fc.array(mostly(good, bad, 6), { maxLength: 4 }),
   encode,
 ).map(([pairs, encoded]) => pairs.map((pair) => pair.map(encoded).join("=")).join("&"));
 const path = fc.tuple(fc.constantFrom("/tasks", "/tasks", "/tasks", "/"), query, fc.boolean());
@@ -99,9 +117,9 @@ Deno.test("a query brings an answer that is well-formed, or is refused with the 
       outcomes.add(`${response.status} ${endpoint}`);
       if (response.status === 400) {
         const problem = endpoint === "/tasks" ? JSON.parse(answer).error : answer;
-        // What is encoded wrongly is shown as it was written.
+        // What is encoded wrongly is shown as it was written, for nobody can say what was meant.
         const isNamed = asked.some(({ name, isGood }) =>
-          !isGood && problem.includes(name.split("\ufffd")[0])
+          !isGood && (name.includes("\ufffd") || problem.includes(name))
         );
         assert(isNamed && /expected/.test(problem), problem);
         const type = endpoint === "/tasks" ? "application/json" : "text/plain; charset=UTF-8";
@@ -109,17 +127,21 @@ Deno.test("a query brings an answer that is well-formed, or is refused with the 
         assertEquals(response.headers.get("x-content-type-options"), "nosniff");
       } else if (endpoint === "/tasks") {
         const { version, tasks } = JSON.parse(answer);
-        assertEquals([version, Array.isArray(tasks)], [1, true]);
+        const seqnos = tasks.map(({ seqno }: { seqno: number }) => seqno);
+        assertEquals([version, seqnos], [1, tasksFor(url.searchParams)]);
         outcomes.add(tasks.length > 0 ? "tasks" : "no tasks");
+        if (asked.length > 1 && tasks.length > 0) outcomes.add("tasks for several conditions");
       } else {
         const alien = [...wordsOf(answer)].filter((word) => !words.has(word));
         assertEquals(alien, [], "the page has elements or attributes of the query's");
-        if (text.includes("x-input") || text.includes("%3C")) outcomes.add("hostile page");
+        const text = markupOf(answer).replaceAll(TAG, "");
+        assert(!UNSEEN.test(text), JSON.stringify(text.match(UNSEEN)));
+        if (url.search.includes("x-input")) outcomes.add("hostile page");
       }
     }),
   );
   outcomes.requireAll(["200 /tasks", "400 /tasks", "200 /", "400 /"]);
-  outcomes.requireAll(["tasks", "no tasks", "hostile page"]);
+  outcomes.requireAll(["tasks", "no tasks", "tasks for several conditions", "hostile page"]);
 });
 
 function ask(url: string, minimal: boolean): Response | Promise<Response> {
@@ -137,6 +159,18 @@ function questionOf(url: URL, endpoint: string): { name: string; isGood: boolean
     isGood: pairs.filter(([other]) => other === name).length === 1 &&
       Object.hasOwn(ALLOWED[endpoint], name) && ALLOWED[endpoint][name](value),
   }));
+}
+
+/** The numbers of the tasks that a good query of /tasks asks for, newest first. */
+function tasksFor(query: URLSearchParams): number[] {
+  const asked = Object.fromEntries(query);
+  const { state, dataset_id: datasetId, reason, before = Infinity, limit = 100 } = asked;
+  return tracked.filter((task) =>
+    (state === undefined || task.state === state.toUpperCase()) &&
+    (datasetId === undefined || task.datasetId === datasetId) &&
+    (reason === undefined || (task.state === "FAILED" && task.reason === reason)) &&
+    task.seqno < Number(before)
+  ).map(({ seqno }) => seqno).slice(0, Number(limit));
 }
 
 /** The elements and attributes of pages that nobody means harm with: all that there are. */
@@ -158,13 +192,20 @@ async function wordsOfHarmlessPages(): Promise<Set<string>> {
 const VOID = new Set("area base br col hr img input link meta source track wbr".split(" "));
 const TAG = /<(\/?)([a-z][a-z0-9-]*)((?:\s+[a-zA-Z][a-zA-Z:-]*(?:="[^"<>]*")?)*)\s*(\/?)>/g;
 
+/** What would move, hide or forge something where a page shows it. */
+const UNSEEN = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
+/** A page without its style and script. */
+function markupOf(page: string): string {
+  return page.replace(/^<!doctype html>/i, "")
+    .replace(/<(style|script)>[^]*?<\/\1>/g, "<$1></$1>");
+}
+
 /** The names of elements and attributes of a page; throws when its tags do not fit together. */
 function wordsOf(page: string): Set<string> {
   const words = new Set<string>();
   const open: string[] = [];
-  const markup = page.replace(/^<!doctype html>/i, "")
-    .replace(/<(style|script)>[^]*?<\/\1>/g, "<$1></$1>");
-  const text = markup.replace(TAG, (_, close, name, attributes, closed) => {
+  const text = markupOf(page).replace(TAG, (_, close, name, attributes, closed) => {
     words.add(name);
     if (close) assertEquals(open.pop(), name);
     else if (!closed && !VOID.has(name)) open.push(name);

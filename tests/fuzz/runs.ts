@@ -41,6 +41,15 @@ export class Outcomes {
   }
 }
 
+/** The one nearly always, and now and then the other. */
+export function mostly<Usual, Unusual>(
+  usual: fc.Arbitrary<Usual>,
+  unusual: fc.Arbitrary<Unusual>,
+  times = 12,
+): fc.Arbitrary<Usual | Unusual> {
+  return fc.oneof({ weight: times, arbitrary: usual }, { weight: 1, arbitrary: unusual });
+}
+
 /** A text with a few places changed: characters go, come, are doubled or replaced. */
 export function mutated(texts: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const change = fc.record({

@@ -1,8 +1,14 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { OkdataError } from "../../src/okdata/errors.ts";
 import { createRedactor } from "../../src/okdata/redact.ts";
-import { decoded, excerpt } from "../../src/okdata/reply.ts";
+import { checkDataset, decoded, excerpt } from "../../src/okdata/reply.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const { hide, hideToken, redact } = createRedactor();
@@ -20,6 +26,34 @@ Deno.test("a secret that stands across the cut is taken out before it", () => {
     const kept = excerpt(bytes("x".repeat(before) + "s3cret-of-the-client"), redact);
     assert(!kept.includes("s3cret"), kept.slice(470));
     assert(kept.length <= 512);
+  }
+});
+
+Deno.test("nor is its beginning shown where the search for it has ended", () => {
+  const token = "t0ken-".padEnd(8_000, "0123456789");
+  hideToken(token);
+  for (let before = 0; before < token.length; before += 500) {
+    const kept = excerpt(bytes("x".repeat(before) + `${token} `.repeat(20)), redact);
+    assert(!kept.includes("t0ken"), kept);
+  }
+});
+
+Deno.test("a message that quotes the target holds no beginning of a secret", async () => {
+  const token = "t0ken-".padEnd(1_000, "0123456789");
+  hideToken(token);
+  const headers = { "content-encoding": token };
+  const body = bytes(JSON.stringify({ Id: token }));
+  const errors = [
+    await assertRejects(() => decoded({ status: 200, headers, body }, redact), OkdataError),
+    assertThrows(() => checkDataset(body, "abc123", redact), OkdataError),
+  ];
+  for (const { message } of errors) assertStringIncludes(message, '"[redacted]"');
+});
+
+Deno.test("an encoding is none that every object has a property for", async () => {
+  for (const encoding of ["constructor", "__proto__"]) {
+    const reply = { status: 200, headers: { "content-encoding": encoding }, body: bytes("{}") };
+    await assertRejects(() => decoded(reply, redact), OkdataError, `"${encoding}"`);
   }
 });
 
@@ -71,7 +105,7 @@ Deno.test("a bomb of gzip is given up after its first megabytes", async () => {
   const bomb = { status: 200, headers: { "content-encoding": "gzip" } };
   const body = gzipSync(new Uint8Array(500e6));
   const startMs = performance.now();
-  await assertRejects(() => decoded({ ...bomb, body }), OkdataError, "larger");
+  await assertRejects(() => decoded({ ...bomb, body }, redact), OkdataError, "larger");
   // To unpack all of it takes seconds.
   assert(performance.now() - startMs < 500, "it was unpacked");
 });

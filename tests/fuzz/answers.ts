@@ -1,0 +1,202 @@
+/** Answers of whoever is asked, right, nearly right and wrong, and what none may do to the program. */
+import { deflateSync, gzipSync } from "node:zlib";
+import { assert, assertEquals } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
+import { createRedactor } from "../../src/okdata/redact.ts";
+import type { Exchange, Reply } from "../../src/okdata/transport.ts";
+import { FakeClock, settle } from "../fakes/clock.ts";
+import { HOSTILE, mostly } from "./runs.ts";
+
+export const SECRET = 's3cret/"+ value';
+/** Begins as the other does: whoever hides that one first shows what is left. */
+const LONGER_SECRET = `${SECRET}.r3st`;
+export const TOKEN = `t0ken-${"0123456789".repeat(120)}`;
+const { redact, hide, hideToken } = createRedactor();
+hide(SECRET);
+hide(LONGER_SECRET);
+hideToken(TOKEN);
+export { redact };
+
+/** How one exchange ends: with a reply, with an error of the connection, or never. */
+export type Ending = Reply | { code: string } | "never";
+
+export const encoder = new TextEncoder();
+const latin1 = new TextDecoder("latin1");
+const LEAKS = /s3cret|t0ken/;
+const formsOf = (secret: string) => [
+  secret,
+  encodeURIComponent(secret),
+  JSON.stringify(secret).slice(1, -1),
+];
+/** What an answer may hold that nobody may see. */
+const leak = fc.constantFrom(
+  ...formsOf(SECRET),
+  ...[LONGER_SECRET, TOKEN, `Bearer ${TOKEN}`, `${TOKEN} `.repeat(40)],
+);
+export const noise = fc.oneof(
+  fc.constantFrom(...HOSTILE),
+  leak,
+  fc.string({ unit: "binary", maxLength: 700 }),
+);
+
+/** As HTTP lets it pass. */
+const headerNoise = noise.map((text) => text.replace(/[^\t\x20-\x7e\x80-\xff]/g, "?"));
+
+export const CODES = {
+  ENOTFOUND: "dns",
+  ECONNREFUSED: "connect",
+  CERT_HAS_EXPIRED: "tls",
+  ECONNRESET: "reset",
+  HPE_INVALID_VERSION: "invalid_response",
+};
+
+const anyStatus = mostly(
+  fc.constant(200),
+  fc.oneof(
+    fc.constantFrom(201, 204, 301, 304, 400, 401, 403, 404, 418, 429, 429, 500, 501, 503, 503, 600),
+    fc.integer({ min: 100, max: 999 }),
+  ),
+  3,
+);
+const retryAfter = mostly(
+  fc.constant(undefined),
+  fc.constantFrom(
+    "0",
+    "1",
+    "-1",
+    "58",
+    "9".repeat(400),
+    "Sat, 24 Oct 2026 12:00:01 GMT",
+    "Sat, GMT",
+  ),
+  1,
+);
+export const plain = fc.constant(undefined);
+/** How a body may be packed, and what nobody can unpack. */
+export const packed = mostly(
+  fc.constantFrom(undefined, "gzip", "deflate", "identity", "X-GZIP"),
+  fc.oneof(fc.constantFrom("br", "gzip, gzip", "constructor", "__proto__", "\x1b[2J", ""), noise),
+);
+
+/** Bytes that hold what they should, nearly do, or do not, packed as the header says, or nearly. */
+export function replyWith(
+  body: fc.Arbitrary<string>,
+  { status = anyStatus, encoding = plain }: {
+    status?: fc.Arbitrary<number>;
+    encoding?: fc.Arbitrary<string | undefined>;
+  } = {},
+): fc.Arbitrary<Reply> {
+  const bytes = mostly(
+    body.map((text) => encoder.encode(text)),
+    fc.oneof(
+      fc.uint8Array({ maxLength: 600 }),
+      body.map((text) => Uint8Array.from([0xef, 0xbb, 0xbf, ...encoder.encode(text)])),
+    ),
+  );
+  return fc.record({
+    status,
+    bytes,
+    encoding,
+    retryAfter,
+    broken: mostly(plain, fc.tuple(fc.nat({ max: 5_000 }), fc.nat({ max: 255 }))),
+    type: mostly(fc.constant("application/json"), headerNoise),
+    location: mostly(plain, noise),
+  }).map((parts) => ({
+    status: parts.status,
+    headers: {
+      "content-type": parts.type,
+      "content-encoding": parts.encoding,
+      "retry-after": parts.retryAfter,
+      "location": parts.location,
+    },
+    // What a target itself has cut or changed is the secret no more.
+    body: parts.broken && !LEAKS.test(latin1.decode(parts.bytes))
+      ? broken(pack(parts.bytes, parts.encoding), ...parts.broken)
+      : pack(parts.bytes, parts.encoding),
+  }));
+}
+
+function pack(bytes: Uint8Array, encoding = ""): Uint8Array {
+  const format = encoding.toLowerCase();
+  if (/^(x-)?gzip$/.test(format)) return new Uint8Array(gzipSync(bytes));
+  return format === "deflate" ? new Uint8Array(deflateSync(bytes)) : bytes;
+}
+
+/** With one byte changed, or without the second half. */
+function broken(bytes: Uint8Array, at: number, value: number): Uint8Array {
+  if (bytes.length > 0) bytes[at % bytes.length] = value;
+  return value === 0 ? bytes.subarray(0, bytes.length >> 1) : bytes;
+}
+
+export function endingWith(reply: fc.Arbitrary<Reply>): fc.Arbitrary<Ending> {
+  const code = fc.constantFrom(...Object.keys(CODES)).map((name) => ({ code: name }));
+  return mostly(reply, mostly(code, fc.constant<Ending>("never"), 2), 5);
+}
+
+/** A clock and an exchange that goes through these endings; the last one comes again. */
+export function world(endings: readonly Ending[]) {
+  const clock = new FakeClock();
+  let count = 0;
+  const last = () => endings[Math.min(count, endings.length) - 1];
+  const exchange: Exchange = (_request, { signal }) => {
+    count++;
+    const ending = last();
+    if (ending === "never") {
+      return new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason))
+      );
+    }
+    return "code" in ending
+      ? Promise.reject(Object.assign(new Error(`broke ${SECRET}\n`), ending))
+      : Promise.resolve(ending);
+  };
+  return {
+    ...{ clock, exchange, last },
+    /** Lets time pass until the work is done; throws when it takes longer than it may. */
+    async outcomeOf<T>(work: Promise<T>): Promise<{ value: T } | { error: unknown }> {
+      let outcome: { value: T } | { error: unknown } | undefined;
+      work.then((value) => outcome = { value }, (error) => outcome = { error });
+      for (let turn = 0; !outcome; turn++) {
+        assert(turn < 100_000, "it hangs");
+        await settle();
+        // Without a timer it is unpacking, which takes its time on the machine's own clock.
+        if (clock.waiting > 0) clock.advance(500);
+      }
+      assertEquals(clock.waiting, 0, "a timer is left behind");
+      return outcome;
+    },
+  };
+}
+
+/** The reply that an exchange ended with; throws when it ended otherwise. */
+export function replyOf(ending: Ending): Reply {
+  if (ending === "never" || "code" in ending) throw new Error(`no reply: ${ending}`);
+  return ending;
+}
+
+/** The error of the kind that was foreseen; throws for any other. */
+export function errorOf<E>({ error }: { error: unknown }, kind: new (...given: never[]) => E): E {
+  if (error instanceof kind) return error;
+  throw new Error("nobody foresaw this", { cause: error });
+}
+
+/** What would move, hide or forge something where a text is shown. */
+// deno-lint-ignore no-control-regex -- they are what is looked for
+export const UNSAFE = /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/;
+
+/** One harmless line without a secret. */
+export function checkMessage(message: string): void {
+  assert(!UNSAFE.test(message), JSON.stringify(message));
+  assert(message.length > 0 && message.length <= 700, message);
+  checkSecret(message);
+}
+
+/** The secret is not there in any form that a target may have put it in. */
+export function checkSecret(text: string): void {
+  for (const form of formsOf(SECRET)) assert(!text.includes(form), text);
+}
+
+/** Nor is what a cut has left of the token, or what hiding one secret has left of another. */
+export function checkRemains(text: string): void {
+  assert(!text.includes(TOKEN.slice(0, 40)) && !text.includes("r3st"), text);
+}

@@ -1,0 +1,89 @@
+/** Whatever the identity provider answers, there is a token or an error that says why not. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
+import { OkdataError } from "../../src/okdata/errors.ts";
+import { createTokenFetcher } from "../../src/okdata/oauth.ts";
+import {
+  checkMessage,
+  checkRemains,
+  CODES,
+  endingWith,
+  errorOf,
+  noise,
+  redact,
+  replyOf,
+  replyWith,
+  SECRET,
+  world,
+} from "./answers.ts";
+import { holds, mostly, mutated, Outcomes } from "./runs.ts";
+
+const LONGEST_LIFE_SECONDS = 30 * 86_400;
+
+const lifetime = mostly(
+  fc.integer({ min: 1, max: 1e5 }),
+  fc.oneof(
+    fc.constantFrom<unknown>(undefined, 0, -1, 1e-9, 1e400, "60", "x", null, [], 1e15),
+    fc.double(),
+  ),
+  2,
+);
+const refusal = fc.record({ error: noise, error_description: noise, error_uri: noise }, {
+  requiredKeys: ["error"],
+}).map((value) => JSON.stringify(value));
+const grant = mostly(
+  fc.record({
+    access_token: mostly(fc.constant("abc.def"), noise, 6),
+    token_type: mostly(fc.constant("Bearer"), fc.oneof(noise, fc.constant(1)), 6),
+    expires_in: lifetime,
+    scope: mostly(fc.constant("read"), noise, 6),
+  }, { requiredKeys: ["access_token", "token_type"] }).map((value) => JSON.stringify(value)),
+  fc.oneof(
+    mutated(fc.constant('{"access_token":"abc","token_type":"Bearer","expires_in":60}')),
+    noise,
+  ),
+  3,
+);
+const answer = mostly(
+  replyWith(grant),
+  replyWith(refusal, { status: fc.constantFrom(400, 401, 403) }),
+);
+
+Deno.test("an answer of the identity provider brings a token, or fails with `auth`", async () => {
+  const outcomes = new Outcomes();
+  await holds(fc.asyncProperty(endingWith(answer), async (ending) => {
+    const { clock, exchange, outcomeOf } = world([ending]);
+    const fetchToken = createTokenFetcher({
+      ...{ exchange, clock, redact, tokenUrl: "http://login/token", clientId: "client" },
+      ...{ readSecret: () => Promise.resolve(SECRET), timeoutMs: 10_000, userAgent: "test" },
+    });
+    const outcome = await outcomeOf(fetchToken(new AbortController().signal));
+    if ("value" in outcome) {
+      const { status, body } = replyOf(ending);
+      const { access_token, expires_in = 300 } = JSON.parse(new TextDecoder().decode(body));
+      assertEquals([status, outcome.value.value], [200, access_token]);
+      assert(/^[!-~]+$/.test(access_token), JSON.stringify(access_token));
+      const seconds = Math.min(parseFloat(expires_in), LONGEST_LIFE_SECONDS);
+      assertEquals(outcome.value.lifetimeMs, seconds * 1e3);
+      assert(seconds >= 0, `${seconds}`);
+      return outcomes.add(seconds === LONGEST_LIFE_SECONDS ? "long token" : "token");
+    }
+    const { reason, message, cause } = errorOf(outcome, OkdataError);
+    assertEquals(reason, "auth");
+    checkMessage(message);
+    checkRemains(message);
+    if (ending === "never") outcomes.add("timeout");
+    else if ("code" in ending) outcomes.add(CODES[ending.code as keyof typeof CODES]);
+    else {
+      const { status } = ending;
+      if (status !== 200) assertStringIncludes(message, `status ${status}`);
+      if (status >= 500 && status <= 599) {
+        assertEquals(errorOf({ error: cause }, OkdataError).reason, "server_error");
+      }
+      outcomes.add(message.includes("refused with") ? "refused" : `${Math.floor(status / 100)}xx`);
+    }
+    if (message.includes("[redacted]")) outcomes.add("redacted");
+  }));
+  outcomes.requireAll(["token", "long token", "refused", "redacted", "timeout", "dns", "reset"]);
+  outcomes.requireAll(["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"]);
+});
