@@ -9,11 +9,11 @@ import { temporaryPath } from "./temporary.ts";
 import { areHere } from "./tools.ts";
 
 const INTERVAL_MS = 4;
-const WARM_UP_MS = 5_000;
+const WARM_UP_MS = 4_000;
 const REPEATS = 5;
 /** What a process catches up on after a pause is not measured. */
-const SETTLE_MS = 500;
-const WINDOW_MS = 3_000;
+const SETTLE_MS = 300;
+const WINDOW_MS = 2_500;
 
 /** Something that makes requests when it is its turn, and nothing otherwise. */
 type Client = { what: string; process: Child; begin(): void; end(): void | Promise<void> };

@@ -18,7 +18,7 @@ export async function executables(what: string, run: Run): Promise<Executables |
   try {
     return await (compiled ??= makeExecutables());
   } catch {
-    run.leaveOut(what, "`deno compile` has no base runtime here");
+    run.leaveOut(what, "`deno compile` does not work here");
     return null;
   }
 }

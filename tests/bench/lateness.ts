@@ -8,8 +8,8 @@ import { type Lateness, latenessAfterEarliestMs, latenessMs, latenessOf } from "
 import { Target } from "./target.ts";
 import { areHere } from "./tools.ts";
 
-const WARM_UP_MS = 3_000;
-const REPEATS = 5;
+const WARM_UP_MS = 2_000;
+const REPEATS = 3;
 
 /** Slots that several keep at once, each with a dataset of its own, and are watched in windows. */
 type Slots = {
@@ -42,7 +42,7 @@ export const lateness: Line = {
   async measure(run) {
     await using target = await Target.start();
     const often = { target, intervalMs: 10, windowMs: 4_000, mostMs: 3 };
-    const usual = { target, intervalMs: 100, windowMs: 8_000, mostMs: 1.5 };
+    const usual = { target, intervalMs: 100, windowMs: 12_000, mostMs: 1.5 };
     const hasPeer = await areHere(
       ["prometheus", "prometheus-blackbox-exporter"],
       "the lateness of Prometheus with blackbox_exporter",

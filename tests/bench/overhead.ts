@@ -11,9 +11,9 @@ const ANSWER_MS = 100;
 /** So that no answer is due while another request comes: the target does one thing at a time. */
 const INTERVAL_MS = 30;
 const SETTLE_MS = 300;
-const WARM_UP_MS = 2_000;
-const WINDOW_MS = 3_000;
-const REPEATS = 5;
+const WARM_UP_MS = 1_500;
+const WINDOW_MS = 3_500;
+const REPEATS = 4;
 
 const BARE = "bare node:http client";
 const PROBE = "the probe";

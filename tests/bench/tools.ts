@@ -21,10 +21,14 @@ export async function toolVersions(): Promise<Record<string, string>> {
   return versions;
 }
 
+export async function isHere(tool: Tool): Promise<boolean> {
+  return await versionOf(tool, TOOLS[tool]) !== undefined;
+}
+
 /** Whether the tools are here; where they are not, the run notes what it leaves out for want of them. */
 export async function areHere(tools: readonly Tool[], what: string, run: Run): Promise<boolean> {
-  const versions = await Promise.all(tools.map((tool) => versionOf(tool, TOOLS[tool])));
-  const missing = tools.filter((_, i) => versions[i] === undefined);
+  const here = await Promise.all(tools.map(isHere));
+  const missing = tools.filter((_, i) => !here[i]);
   if (missing.length > 0) run.leaveOut(what, `${missing.join(" and ")} cannot be run`);
   return missing.length === 0;
 }

@@ -5,7 +5,7 @@ import { Target } from "./target.ts";
 
 const VIEWERS = 100;
 const REPEATS = 3;
-const WINDOW_MS = 3_000;
+const WINDOW_MS = 2_000;
 
 /** Probes that are watched: how often they settle a task. */
 const PROBES: { what: string; env: Record<string, string> }[] = [
