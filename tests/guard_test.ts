@@ -29,7 +29,7 @@ const COUNTS = {
   "lookups of a name a task": { was: 1, atMost: 1 },
   "system calls on sockets a task": { was: 10, atMost: 10.2 },
   "writes of the log a task": { was: 0.2, atMost: 0.5 },
-  "bytes allocated a task": { was: 83_000, atMost: 85_000 },
+  "bytes allocated a task": { was: 83_000, atMost: 86_000 },
   "bytes allocated a scrape": { was: 808_000, atMost: 825_000 },
   "bytes kept for a success": { was: 82, atMost: 84 },
 };
@@ -39,6 +39,12 @@ const NO_COLLECTION = [
   "--min-semi-space-size=512,--max-semi-space-size=512",
   "--no-opt,--no-maglev,--no-sparkplug",
 ].join(",");
+
+/** On a machine that is busy with much else. */
+const LONGEST_MS = 60_000;
+
+/** So many that what a start takes is hardly seen among what they take. */
+const TRACED_TASKS = 300;
 
 /** A task each 10 ms, so that several are done before the log is written. */
 const OFTEN = "0.01";
@@ -82,9 +88,10 @@ Deno.test({
       `--v8-flags=${NO_COLLECTION}`,
     );
     using inspector = await Inspector.connect(program.inspectorPort);
-    await eventually("it is warm", () => target.requests.length >= warmUp);
+    await eventually("it is warm", () => target.requests.length >= warmUp, LONGEST_MS);
     const before = { bytes: await inspector.usedBytes(), tasks: target.requests.length };
-    await eventually("it has done more", () => target.requests.length >= warmUp + counted);
+    const done = () => target.requests.length >= before.tasks + counted;
+    await eventually("it has done more", done, LONGEST_MS);
     const bytes = await inspector.usedBytes() - before.bytes;
     hold("bytes allocated a task", bytes / (target.requests.length - before.tasks));
   },
@@ -118,7 +125,6 @@ Deno.test({
   name: "a task makes no more system calls",
   ignore: withoutStrace,
   async fn() {
-    const [warmUp, counted] = [100, 200];
     const path = await Deno.makeTempFile();
     await using target = startServer(answerDataset);
     await using program = await startLoop({
@@ -132,19 +138,20 @@ Deno.test({
         LOG_LEVEL: "info",
       },
     });
-    await eventually("it has done enough", () => target.requests.length > warmUp + counted);
+    await eventually("it has done enough", () => target.requests.length > TRACED_TASKS, LONGEST_MS);
     await shell(`kill -TERM $(cat /proc/${program.pid}/task/*/children)`);
     await program.ended();
     const calls = linesOf(await Deno.readTextFile(path));
     await Deno.remove(path);
 
-    const requests = calls.flatMap((call, i) => /sendto\(.*"GET \/abc123/.test(call) ? [i] : []);
-    const between = calls.slice(requests[warmUp], requests[warmUp + counted]);
-    const aTask = (pattern: RegExp) =>
-      between.filter((call) => pattern.test(call) && !/<\.\.\. |sun_path|AF_UNIX/.test(call))
-        .length / counted;
-    hold("connections a task", aTask(/ socket\(/));
-    hold("lookups of a name a task", aTask(/openat\(.*"\/etc\/hosts"/));
+    const count = (pattern: RegExp) => calls.filter((call) => pattern.test(call)).length;
+    // From start to stop: at any moment between them some task is half done.
+    const tasks = count(/ sendto\(\d+, "GET \/abc123/);
+    assert(tasks > TRACED_TASKS, "strace has not seen all");
+    const aTask = (pattern: RegExp) => count(pattern) / tasks;
+    const { port } = new URL(target.url);
+    hold("connections a task", aTask(new RegExp(` connect\\(.*htons\\(${port}\\)`)));
+    hold("lookups of a name a task", aTask(/ openat\(.*"\/etc\/hosts"/));
     hold("system calls on sockets a task", aTask(/^\d+ +(?!openat|write)\w+\(/));
     hold("writes of the log a task", aTask(/ writev?\(2,/));
   },
