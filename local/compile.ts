@@ -42,8 +42,10 @@ export async function compile(
 }
 
 async function run(command: string, args: string[]): Promise<void> {
-  const { code } = await new Deno.Command(command, { args }).spawn().status;
-  if (code !== 0) throw new Error(`exit code ${code}: ${command} ${args.join(" ")}`);
+  const { code, stderr } = await new Deno.Command(command, { args, stdout: "inherit" }).output();
+  if (code === 0) return;
+  const complaint = new TextDecoder().decode(stderr).trim();
+  throw new Error(`exit code ${code}: ${command} ${args.join(" ")}\n${complaint}`);
 }
 
 async function main(): Promise<void> {

@@ -1,6 +1,8 @@
 /** The README's tables, which stand between markers and come from the code. */
 import { COMMANDS, SWITCHES, VALUES } from "../src/cli.ts";
+import { type Measured, rowsOf, TITLES } from "../tests/bench/figure.ts";
 import measured from "../tests/bench/figures.json" with { type: "json" };
+import type { machine as machineOf } from "../tests/bench/machine.ts";
 import { SETTINGS } from "../src/config.ts";
 import { EXIT_CODES } from "../src/exit_code.ts";
 import type { Objectives } from "../src/objectives.ts";
@@ -73,40 +75,18 @@ function packages(): string {
 
 /** The figures that `deno task bench --json tests/bench/figures.json` has left. */
 function figures(): string {
-  const { machine, lines } = measured as Measured;
-  const where = `Measured on ${machine.cores} shared cores (${machine.cpu}, ${machine.os}), ` +
-    `Deno ${machine.versions.deno}. The ratio counts, not the number.`;
-  const rows = lines.flatMap(({ name, figures }) =>
-    figures.map(({ what, unit, values, ratio, aim = "" }) => [
-      code(`deno task bench ${name}`),
-      what,
-      `${spread(values)} ${unit}`,
-      ratio ? `${spread(ratio.values)} × ${ratio.to}` : "",
-      aim.replace(/,? ?later .*/, ""),
-    ])
-  );
-  const head = ["Command", "Figure", "Median (least to most)", "Ratio", "Aim"];
-  return `${where}\n\n${table(head, rows)}`;
-}
-
-type Figure = {
-  what: string;
-  unit: string;
-  values: number[];
-  ratio?: { to: string; values: number[] };
-  aim?: string;
-};
-type Measured = {
-  machine: { cpu: string; cores: number; os: string; versions: { deno: string } };
-  lines: { name: string; figures: Figure[] }[];
-};
-
-function spread(values: number[]): string {
-  const sorted = values.toSorted((a, b) => a - b);
-  const [least, median, most] = [0, (sorted.length - 1) / 2, sorted.length - 1]
-    .map((index) => (sorted[Math.floor(index)] + sorted[Math.ceil(index)]) / 2)
-    .map((value) => String(Number(value.toPrecision(3))));
-  return values.length === 1 ? median : `${median} (${least} to ${most})`;
+  const { machine, lines } = measured as {
+    machine: Awaited<ReturnType<typeof machineOf>>;
+    lines: Measured[];
+  };
+  const { cores, cpu, os, versions, tools } = machine;
+  const packages = Object.entries(tools).map(([name, version]) => `${name} ${version}`).join(", ");
+  const where = `Measured in one run on ${cores} shared cores (${cpu}, ${os}), Deno ` +
+    `${versions.deno}, executables with the runtime of ${versions.executables}, ${packages}. The ` +
+    "ratio counts, not the number.";
+  const rows = rowsOf(lines).map(([line, ...cells]) => [code(line), ...cells]);
+  const leftOut = lines.flatMap(({ leftOut }) => leftOut).map((what) => `\n\nLeft out: ${what}.`);
+  return `${where}\n\n${table(TITLES, rows)}${leftOut.join("")}`;
 }
 
 function table(head: string[], rows: string[][]): string {

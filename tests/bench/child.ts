@@ -24,12 +24,12 @@ export class Child implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #lines: ReadableStreamDefaultReader<string>;
 
-  /** Starts Deno with these arguments. */
-  constructor(args: readonly string[], { env = {}, stderr }: ChildOptions = {}) {
-    // The shell gives the file and then becomes Deno: the process id stays the same.
+  /** Starts this command. */
+  constructor(command: readonly string[], { env = {}, stderr }: ChildOptions = {}) {
+    // The shell gives the file and then becomes the command: the process id stays the same.
     const script = stderr === undefined ? 'exec "$@"' : `exec "$@" 2>"$LOG_FILE"`;
     this.#child = new Deno.Command("sh", {
-      args: ["-c", script, "sh", Deno.execPath(), ...args],
+      args: ["-c", script, "sh", ...command],
       cwd: ROOT,
       clearEnv: true,
       env: { ...baseEnvironment(), ...stderr && { LOG_FILE: stderr }, ...env },
@@ -91,6 +91,11 @@ export class Child implements AsyncDisposable {
 /** The path of a script that is run as a process of its own. */
 export function script(name: string): string {
   return new URL(`processes/${name}`, import.meta.url).pathname;
+}
+
+/** The command that runs this Deno. */
+export function deno(...args: string[]): string[] {
+  return [Deno.execPath(), ...args];
 }
 
 /** The body of an answer; asks again until there is one. Leaves no connection open. */

@@ -1,67 +1,99 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Child, script } from "./child.ts";
+import { Blackbox } from "./blackbox.ts";
+import { Child, deno, script } from "./child.ts";
+import { Driver } from "./driver.ts";
 import { compared, type Figure, type Line } from "./figure.ts";
 import { Probe } from "./probe.ts";
 import { Target } from "./target.ts";
 import { temporaryPath } from "./temporary.ts";
+import { areHere } from "./tools.ts";
 
 const INTERVAL_MS = 4;
-const WARM_UP_MS = 5_000;
-const ROUNDS = 5;
+const WARM_UP_MS = 4_000;
+const REPEATS = 5;
 /** What a process catches up on after a pause is not measured. */
-const SETTLE_MS = 500;
-const WINDOW_MS = 3_500;
+const SETTLE_MS = 300;
+const WINDOW_MS = 2_500;
+
+/** Something that makes requests when it is its turn, and nothing otherwise. */
+type Client = { what: string; process: Child; begin(): void; end(): void | Promise<void> };
 
 /**
  * CPU time of one task at 250 tasks a second, start-up and warm-up left out. The processes take
  * turns, the others held still meanwhile, so that a noisy moment of the machine meets all of them.
+ * Of blackbox_exporter only its own time counts, not that of who asks it.
  */
 export const cpu: Line = {
   name: "cpu",
-  help: "CPU time of one task, beside a bare node:http client that makes the same requests",
-  async measure(say) {
+  help: "CPU time of one task, beside a bare node:http client and blackbox_exporter",
+  async measure(run) {
     await using target = await Target.start();
+    await using children = new AsyncDisposableStack();
+    const url = `${target.apiUrl}/abc123`;
     const env = { TASK_INTERVAL_SECONDS: String(INTERVAL_MS / 1e3) };
-    await using bare = new Child([
-      "run",
-      "--allow-net",
-      script("bare_client.ts"),
-      `${target.apiUrl}/abc123`,
-      String(INTERVAL_MS),
-    ]);
-    await using quiet = await Probe.start(target.apiUrl, {
+    const command = ["run", "--allow-net", script("bare_client.ts"), url, String(INTERVAL_MS)];
+    const bare = new Child(deno(...command));
+    const quiet = await Probe.start(target.apiUrl, {
       stderr: "/dev/null",
       env: { ...env, LOG_LEVEL: "warning" },
     });
-    await using logging = await Probe.start(target.apiUrl, {
+    const logging = await Probe.start(target.apiUrl, {
       stderr: temporaryPath("probe.log"),
       env: { ...env, LOG_LEVEL: "info" },
     });
-    const processes = [bare, quiet, logging];
-    say("warming up");
-    await sleep(WARM_UP_MS);
-    for (const each of processes) each.pause();
+    for (const each of [bare, quiet, logging]) children.use(each);
+    const clients = [
+      paused("bare node:http client", bare),
+      paused("a task, LOG_LEVEL=warning", quiet),
+      paused("a task, a line of log for each", logging),
+    ];
+    const tool = "prometheus-blackbox-exporter";
+    if (await areHere([tool], "the CPU time of blackbox_exporter", run)) {
+      clients.push(driven("blackbox_exporter", children.use(await Blackbox.start()), url));
+    }
 
-    const values: number[][] = processes.map(() => []);
-    for (let round = 1; round <= ROUNDS; round++) {
-      say(`round ${round} of ${ROUNDS}`);
-      for (const [i, each] of processes.entries()) {
-        each.resume();
+    run.say("warming up");
+    for (const client of clients) client.begin();
+    await sleep(WARM_UP_MS);
+    for (const client of clients) await client.end();
+    const values: number[][] = clients.map(() => []);
+    for (let repeat = 1; repeat <= REPEATS; repeat++) {
+      run.say(`${repeat} of ${REPEATS}`);
+      for (const [i, client] of clients.entries()) {
+        client.begin();
         await sleep(SETTLE_MS);
-        values[i].push(await cpuMsPerTask(each, target));
-        each.pause();
+        values[i].push(await cpuMsPerTask(client.process, target));
+        await client.end();
       }
     }
 
-    const figure = (what: string, i: number): Figure => ({ what, unit: "ms", values: values[i] });
-    const peer = figure("bare node:http client", 0);
-    return [
-      peer,
-      compared(figure("a task, LOG_LEVEL=warning", 1), peer, "1.5 ×, later 1.3 ×"),
-      compared(figure("a task, a line of log for each", 2), peer, "1.5 ×, later 1.3 ×"),
-    ];
+    const [ofBare, ofQuiet, ofLogging, ...ofBlackbox] = clients.map(({ what }, i): Figure => {
+      return { what, unit: "ms", values: values[i] };
+    });
+    const judged = (ours: Figure) =>
+      ofBlackbox.reduce(
+        (figure, peer) => compared(figure, peer, { atMost: 1 }),
+        compared(ours, ofBare, { atMost: 1.3 }),
+      );
+    return [ofBare, ...ofBlackbox, judged(ofQuiet), judged(ofLogging)];
   },
 };
+
+/** A client that asks by itself, and is held still until it is its turn. */
+function paused(what: string, process: Child): Client {
+  process.pause();
+  return { what, process, begin: () => process.resume(), end: () => process.pause() };
+}
+
+/** A blackbox_exporter, which asks when it is asked. */
+function driven(what: string, process: Blackbox, url: string): Client {
+  let driver: Driver | undefined;
+  return {
+    ...{ what, process },
+    begin: () => driver = new Driver(() => process.probe(url), INTERVAL_MS),
+    end: () => driver?.[Symbol.asyncDispose](),
+  };
+}
 
 async function cpuMsPerTask(client: Child, target: Target): Promise<number> {
   const [firstMs, firstCount] = [await client.cpuMs(), await target.count()];

@@ -1,29 +1,46 @@
+/** What the median of some values should be, at most or at least. */
+export type Aim = { atMost: number } | { atLeast: number };
+
 /** One thing that was measured, once for each repeat. */
 export type Figure = {
   what: string;
   unit: string;
   values: readonly number[];
-  /** The same repeats divided by those of a peer in the same run. */
-  ratio?: { to: string; values: readonly number[] };
-  /** What is to be reached, now and later. */
-  aim?: string;
+  aim?: Aim;
+  /** The same repeats divided by those of peers in the same run. */
+  ratios?: readonly Ratio[];
+};
+
+/** By what the values of a figure are larger than those of a peer. */
+export type Ratio = { to: string; values: readonly number[]; aim?: Aim };
+
+/** What a line needs of the run that it is part of. */
+export type Run = {
+  /** Tells people what goes on. */
+  say(progress: string): void;
+  /** Notes what cannot be measured here, and why. */
+  leaveOut(what: string, why: string): void;
 };
 
 /** A group of figures that are measured together, and that can be asked for by name. */
 export type Line = {
   name: string;
   help: string;
-  measure: (say: (progress: string) => void) => Promise<Figure[]>;
+  measure(run: Run): Promise<Figure[]>;
 };
 
-/** The figure for `ours`, with its ratio to `theirs`, repeat by repeat. */
-export function compared(
-  ours: Figure,
-  theirs: Figure,
-  aim?: string,
-): Figure {
+/** What a line has brought. */
+export type Measured = {
+  name: string;
+  seconds: number;
+  figures: readonly Figure[];
+  leftOut: readonly string[];
+};
+
+/** The figure for `ours` with one more ratio: that to `theirs`, repeat by repeat. */
+export function compared(ours: Figure, theirs: Figure, aim?: Aim): Figure {
   const values = ours.values.map((value, repeat) => value / theirs.values[repeat]);
-  return { ...ours, ratio: { to: theirs.what, values }, aim };
+  return { ...ours, ratios: [...ours.ratios ?? [], { to: theirs.what, values, aim }] };
 }
 
 /** The middle value, or the mean of the two in the middle. */
@@ -39,62 +56,56 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
 }
 
-/** How late slots were, in milliseconds. */
-export type Lateness = {
-  p50: number;
-  p99: number;
-  max: number;
-  /** How much later the earliest slots of the last quarter were than those of the first one. */
-  drift: number;
-};
-
-/** Sums up the lateness of slots, given in their order. */
-export function latenessOf(lateMs: readonly number[]): Lateness {
-  const quarter = Math.floor(lateMs.length / 4);
-  return {
-    p50: median(lateMs),
-    p99: quantile(lateMs, 0.99),
-    max: Math.max(...lateMs),
-    // The earliest ones, since what holds a slot up can only make it later.
-    drift: quantile(lateMs.slice(-quarter), 0.1) - quantile(lateMs.slice(0, quarter), 0.1),
-  };
+/** Whether the median of the values is where it should be, in words, and by how much it is not. */
+export function verdict(values: readonly number[], aim: Aim): string {
+  const middle = median(values);
+  const [bound, excess] = "atMost" in aim
+    ? [aim.atMost, middle - aim.atMost]
+    : [aim.atLeast, aim.atLeast - middle];
+  if (excess <= 0) return "met";
+  return bound === 0 ? "missed" : `missed by ${rounded(100 * excess / bound)} %`;
 }
 
-type Row = [line: string, what: string, median: string, spread: string, ratio: string, aim: string];
+export const TITLES = ["Line", "Figure", "Median (least to most)", "Ratio", "Aim"];
 
-const TITLES: Row = ["", "", "median", "min–max", "ratio (min–max)", "aim"];
+/** The figures of each line as rows of a table under `TITLES`. */
+export function rowsOf(lines: readonly Measured[]): string[][] {
+  return lines.flatMap(({ name, figures }) => figures.map((figure) => [name, ...cellsOf(figure)]));
+}
 
-/** The figures of each line as one table. */
-export function tableOf(lines: readonly { name: string; figures: readonly Figure[] }[]): string {
-  const rows = [
-    TITLES,
-    ...lines.flatMap(({ name, figures }) =>
-      figures.map((figure, i) => rowOf(i === 0 ? name : "", figure))
-    ),
+function cellsOf({ what, unit, values, aim, ratios = [] }: Figure): string[] {
+  const aims = [
+    ...aim ? [judged(values, aim, unit)] : [],
+    ...ratios.flatMap(({ to, values, aim }) => aim ? [judged(values, aim, `× ${to}`)] : []),
   ];
-  const widths = TITLES.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const isNumber = (column: number) => column === 2 || column === 3;
-  return rows.map((row) =>
-    row.map((cell, column) =>
-      isNumber(column) ? cell.padStart(widths[column]) : cell.padEnd(widths[column])
-    ).join("  ").trimEnd() + "\n"
-  ).join("");
-}
-
-function rowOf(line: string, { what, unit, values, ratio, aim = "" }: Figure): Row {
   return [
-    line,
     what,
-    `${rounded(median(values))} ${unit}`,
-    spreadOf(values),
-    ratio ? `${rounded(median(ratio.values))} × ${ratio.to} (${spreadOf(ratio.values)})` : "",
-    aim,
+    `${spread(values)} ${unit}`,
+    ratios.map(({ to, values }) => `${spread(values)} × ${to}`).join("; "),
+    aims.join("; "),
   ];
 }
 
-function spreadOf(values: readonly number[]): string {
-  if (values.length === 1) return "once";
-  return `${rounded(Math.min(...values))}–${rounded(Math.max(...values))}`;
+function judged(values: readonly number[], aim: Aim, unit: string): string {
+  const bound = "atMost" in aim ? `at most ${aim.atMost}` : `at least ${aim.atLeast}`;
+  return `${bound} ${unit}: ${verdict(values, aim)}`;
+}
+
+/** The table for a terminal, and under it what was left out. */
+export function tableOf(lines: readonly Measured[]): string {
+  const rows = [TITLES, ...rowsOf(lines)];
+  const widths = TITLES.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const table = rows.map((row) =>
+    row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd() + "\n"
+  );
+  const notes = lines.flatMap(({ leftOut }) => leftOut).map((note) => `left out: ${note}\n`);
+  return [...table, ...notes.length > 0 ? ["\n", ...notes] : []].join("");
+}
+
+function spread(values: readonly number[]): string {
+  const middle = rounded(median(values));
+  if (values.length === 1) return middle;
+  return `${middle} (${rounded(Math.min(...values))} to ${rounded(Math.max(...values))})`;
 }
 
 /** Three digits that matter. */

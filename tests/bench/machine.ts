@@ -1,4 +1,5 @@
 import { VERSION } from "../../src/version.ts";
+import { toolVersions, versionOf } from "./tools.ts";
 
 /** What the figures were measured on and with. */
 export async function machine() {
@@ -10,7 +11,12 @@ export async function machine() {
     kernel: Deno.osRelease(),
     /** Of the minute before: figures from a busy machine are worth less. */
     load: Deno.loadavg()[0],
-    versions: { probe: VERSION, ...Deno.version },
+    versions: {
+      probe: VERSION,
+      ...Deno.version,
+      executables: await versionOf(Deno.env.get("DENO_242") ?? Deno.execPath(), "--version"),
+    },
+    tools: await toolVersions(),
   };
 }
 

@@ -2,16 +2,25 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { killAll } from "./child.ts";
 import { cpu } from "./cpu.ts";
-import { type Figure, type Line, tableOf } from "./figure.ts";
+import { drift } from "./drift.ts";
+import { type Line, type Measured, tableOf } from "./figure.ts";
+import { fleet } from "./fleet.ts";
+import { idle } from "./idle.ts";
 import { lateness } from "./lateness.ts";
 import { machine } from "./machine.ts";
 import { memory } from "./memory.ts";
+import { overhead } from "./overhead.ts";
 import { prune } from "./prune.ts";
+import { rate } from "./rate.ts";
 import { scrape } from "./scrape.ts";
+import { size } from "./size.ts";
 import { start } from "./start.ts";
 import { viewers } from "./viewers.ts";
 
-const LINES: readonly Line[] = [cpu, memory, scrape, lateness, prune, start, viewers];
+const LINES: readonly Line[] = [
+  ...[overhead, lateness, drift, cpu, rate, start, idle, memory, scrape, prune, size, fleet],
+  viewers,
+];
 
 const USAGE = `Usage: deno task bench [LINE ...] [--json FILE]
 
@@ -21,8 +30,10 @@ ${LINES.map(({ name, help }) => `  ${name.padEnd(10)}${help}`).join("\n")}
 
   --json FILE  keep the figures with machine and versions in a file too
 
-A ratio is the median of the repeats' ratios to the peer, measured in turn with it.
-All lines together take about six minutes, on a machine that does nothing else.
+A ratio is the median of the repeats' ratios to the peer, measured in turn with it. Aims are for
+medians. All lines together take less than ten minutes, on a machine that does nothing else.
+Executables are measured where \`deno compile\` works (see .ci/denort), Debian's curl, nginx, wrk,
+prometheus and prometheus-blackbox-exporter where they are installed.
 `;
 
 async function run(args: string[]): Promise<number> {
@@ -63,21 +74,27 @@ async function run(args: string[]): Promise<number> {
   return 0;
 }
 
-async function measureAll(chosen: readonly Line[]): Promise<{ name: string; figures: Figure[] }[]> {
-  const lines = [];
+async function measureAll(chosen: readonly Line[]): Promise<Measured[]> {
+  const lines: Measured[] = [];
   for (const { name, measure } of chosen) {
     const startMs = performance.now();
-    const figures = await measure((progress) => show(`${name}: ${progress}`));
+    const leftOut: string[] = [];
+    const figures = await measure({
+      say: (progress) => show(`${name}: ${progress}`),
+      leaveOut: (what, why) => leftOut.push(`${what}, because ${why}`),
+    });
     const seconds = Math.round((performance.now() - startMs) / 1e3);
     show(`${name}: done in ${seconds} s\n`);
-    lines.push({ name, figures });
+    lines.push({ name, seconds, figures, leftOut });
   }
   return lines;
 }
 
-/** Progress for people: one line that is written over on a terminal, silence elsewhere. */
+/** Progress for people: one line that is written over on a terminal, elsewhere only whole ones. */
 function show(text: string): void {
-  if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+  const isTerminal = Deno.stderr.isTerminal();
+  const shown = isTerminal ? `\r\x1b[K${text}` : text.endsWith("\n") ? text : "";
+  Deno.stderr.writeSync(new TextEncoder().encode(shown));
 }
 
 if (import.meta.main) {

@@ -1,4 +1,5 @@
-import { Child, type ChildOptions, eventuallyFetch, freePort } from "./child.ts";
+import { Child, type ChildOptions, deno, eventuallyFetch, freePort } from "./child.ts";
+import { metricIn } from "./exposition.ts";
 import { collectGarbage } from "./inspector.ts";
 import { temporaryPath } from "./temporary.ts";
 
@@ -8,7 +9,7 @@ const ROOT = new URL("../..", import.meta.url).pathname;
 let bundled: Promise<string> | undefined;
 
 /** The program as users run it, in one file; made once a run. */
-function bundle(): Promise<string> {
+export function bundle(): Promise<string> {
   return bundled ??= makeBundle();
 }
 
@@ -27,11 +28,26 @@ export async function probeArguments(flags: readonly string[] = []): Promise<str
   return ["run", ...flags, ...PERMISSIONS, await bundle()];
 }
 
+/** The settings of a probe that listens on `port` and asks `apiUrl` for one dataset. */
+export function probeEnvironment(port: number, apiUrl: string): Record<string, string> {
+  return {
+    DATASET_ID: "abc123",
+    LOCAL_SERVICES_ONLY: "true",
+    OKDATA_API_URL: apiUrl,
+    HOST: "127.0.0.1",
+    PORT: String(port),
+    LOG_FORMAT: "json",
+  };
+}
+
 type ProbeOptions = ChildOptions & {
   env: Record<string, string>;
   /** Whether its garbage can be collected on demand. */
   isInspected?: boolean;
 };
+
+/** A task as `/tasks` has it, in part. */
+type Task = { seqno: number; duration_seconds: number | null };
 
 /** The bundle as a process that probes. */
 export class Probe extends Child {
@@ -41,10 +57,10 @@ export class Probe extends Child {
     readonly url: string,
     private readonly inspectorPort: number | null,
   ) {
-    super(args, options);
+    super(deno(...args), options);
   }
 
-  /** Starts it against `apiUrl`; it listens when this returns. */
+  /** Starts it against `apiUrl`; it listens when this returns. It logs errors only. */
   static async start(
     apiUrl: string,
     { env, stderr, isInspected }: ProbeOptions,
@@ -52,16 +68,7 @@ export class Probe extends Child {
     const port = freePort();
     const inspectorPort = isInspected ? freePort() : null;
     const flags = inspectorPort === null ? [] : [`--inspect=127.0.0.1:${inspectorPort}`];
-    const given = {
-      DATASET_ID: "abc123",
-      LOCAL_SERVICES_ONLY: "true",
-      OKDATA_API_URL: apiUrl,
-      HOST: "127.0.0.1",
-      PORT: String(port),
-      LOG_LEVEL: "error",
-      LOG_FORMAT: "json",
-      ...env,
-    };
+    const given = { ...probeEnvironment(port, apiUrl), LOG_LEVEL: "error", ...env };
     const url = `http://127.0.0.1:${port}`;
     const args = await probeArguments(flags);
     const probe = new Probe(args, { stderr, env: given }, url, inspectorPort);
@@ -83,11 +90,27 @@ export class Probe extends Child {
   async scrape(): Promise<string> {
     return await (await fetch(`${this.url}/metrics`)).text();
   }
+
+  /** The newest tasks, at most a thousand, newest first. */
+  async tasks(): Promise<Task[]> {
+    return (await (await fetch(`${this.url}/tasks?limit=1000`)).json()).tasks;
+  }
+
+  /** What it says of its lateness so far, over all slots: their number, and the sum. */
+  async lag(): Promise<{ sumMs: number; count: number }> {
+    const lines = (await this.scrape()).split("\n");
+    const ofProbe = lines.filter((line) => line.includes('loop="probe"')).join("\n");
+    return {
+      sumMs: 1e3 * metricIn(ofProbe, "probe_schedule_lag_seconds_sum"),
+      count: metricIn(ofProbe, "probe_schedule_lag_seconds_count"),
+    };
+  }
 }
 
-/** The sum of the samples of that name, whatever their labels. */
-export function metricIn(exposition: string, name: string): number {
-  return exposition.split("\n")
-    .filter((line) => line.startsWith(name) && /^[{ ]/.test(line.slice(name.length)))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+/** The mean lateness of the slots between two looks. */
+export function meanLagMs(
+  before: { sumMs: number; count: number },
+  after: { sumMs: number; count: number },
+): number {
+  return (after.sumMs - before.sumMs) / (after.count - before.count);
 }

@@ -12,15 +12,15 @@ const TURNS = { warmUps: 100, repeats: 5, times: 100 };
 export const prune: Line = {
   name: "prune",
   help: "time of pruning 1,000 of 1,000,000 tasks, beside 1,000 of 10,000",
-  async measure(say) {
-    say("filling the backlogs");
+  async measure(run) {
+    run.say("filling the backlogs");
     const few = new Pruned(FEW);
     const many = new Pruned(MANY);
-    say("pruning");
+    run.say("pruning");
     const [ofMany, ofFew] = await inTurn([() => many.pruneMs(), () => few.pruneMs()], TURNS);
     const peer: Figure = { what: "1,000 of 10,000", unit: "ms", values: ofFew };
     const figure: Figure = { what: "1,000 of 1,000,000", unit: "ms", values: ofMany };
-    return [peer, compared(figure, peer, "1.1 ×")];
+    return [peer, compared(figure, peer, { atMost: 1.1 })];
   },
 };
 

@@ -3,11 +3,16 @@ import { Backlog } from "../../src/backlog.ts";
 import { listen } from "../../src/listen.ts";
 import { Metrics } from "../../src/metrics.ts";
 import { serverWith as serverOf } from "../fakes/server.ts";
-import { compared, type Figure, type Line } from "./figure.ts";
+import { compared, type Figure, type Line, type Run } from "./figure.ts";
+import { Nginx } from "./nginx.ts";
+import { Probe } from "./probe.ts";
 import { fill } from "./tasks.ts";
+import { areHere } from "./tools.ts";
 import { inTurn } from "./turns.ts";
+import { requestsPerSecond } from "./wrk.ts";
 
 const TRACKED = 100_000;
+const WRK_REPEATS = 3;
 const TURNS = { warmUps: 300, repeats: 5, times: 200 };
 
 const ACCEPTS = { "text": "text/plain", "OpenMetrics": "application/openmetrics-text" };
@@ -15,48 +20,70 @@ const ACCEPTS = { "text": "text/plain", "OpenMetrics": "application/openmetrics-
 /** The time of one scrape, with many tasks tracked and with one; both in this process, in turn. */
 export const scrape: Line = {
   name: "scrape",
-  help: "time of a scrape with 100,000 tracked tasks, beside one with a single task",
-  async measure(say) {
+  help: "time of a scrape with 100,000 tracked tasks, beside one with a single task, and nginx",
+  async measure(run) {
     const many = serverWith(TRACKED);
     const one = serverWith(1);
     const figures: Figure[] = [];
     for (const [format, accept] of Object.entries(ACCEPTS)) {
-      say(format);
+      run.say(format);
       const request = () => new Request("http://localhost/metrics", { headers: { accept } });
-      const [ofMany, ofOne] = await inTurn([
-        () => timeMs(() => many.request(request())),
-        () => timeMs(() => one.request(request())),
-      ], TURNS);
-      const peer = { what: `${format}, 1 tracked`, unit: "ms", values: ofOne };
-      const figure = { what: `${format}, 100,000 tracked`, unit: "ms", values: ofMany };
-      figures.push(peer, compared(figure, peer, "1 ×, later 0.5 ms"));
+      figures.push(
+        ...await figuresOf(
+          format,
+          () => many.request(request()),
+          () => one.request(request()),
+        ),
+      );
     }
-    say("over HTTP");
-    figures.push(...await overHttp(many, one));
-    return figures;
+    run.say("over HTTP");
+    const ports = [many, one].map((server) => listenFor(server));
+    const [ofMany, ofOne] = ports.map(({ url }) => () => fetch(`${url}/metrics`));
+    figures.push(...await figuresOf("over HTTP", ofMany, ofOne));
+    await Promise.all(ports.map(({ close }) => close()));
+    return [...figures, ...await besideNginx(run)];
   },
 };
 
 type Server = ReturnType<typeof serverOf>;
+type Answer = () => Response | Promise<Response>;
 
-async function overHttp(many: Server, one: Server): Promise<Figure[]> {
-  const ports = [many, one].map((server) =>
-    listen(
-      { host: "127.0.0.1", port: 0, tls: null },
-      (request) => server.fetch(request),
-      () => {},
-    )
-  );
-  const [ofMany, ofOne] = await inTurn([
-    () => timeMs(() => fetch(`${ports[0].url}/metrics`)),
-    () => timeMs(() => fetch(`${ports[1].url}/metrics`)),
-  ], TURNS);
-  await Promise.all(ports.map(({ close }) => close()));
-  const peer = { what: "over HTTP, 1 tracked", unit: "ms", values: ofOne };
-  return [peer, compared({ what: "over HTTP, 100,000 tracked", unit: "ms", values: ofMany }, peer)];
+async function figuresOf(how: string, many: Answer, one: Answer): Promise<Figure[]> {
+  const [ofMany, ofOne] = await inTurn([() => timeMs(many), () => timeMs(one)], TURNS);
+  const peer: Figure = { what: `${how}, 1 tracked`, unit: "ms", values: ofOne };
+  const figure: Figure = { what: `${how}, 100,000 tracked`, unit: "ms", values: ofMany };
+  return [peer, { ...compared(figure, peer, { atMost: 1.1 }), aim: { atMost: 0.5 } }];
 }
 
-async function timeMs(answer: () => Response | Promise<Response>): Promise<number> {
+function listenFor(server: Server) {
+  const address = { host: "127.0.0.1", port: 0, tls: null };
+  return listen(address, (request) => server.fetch(request), () => {});
+}
+
+/** What the whole probe needs for a scrape by wrk, and nginx for the same bytes from a file. */
+async function besideNginx(run: Run): Promise<Figure[]> {
+  if (!await areHere(["nginx", "wrk"], "scrapes by wrk, beside nginx", run)) return [];
+  await using probe = await Probe.start("http://127.0.0.1:1/metadata", { env: {} });
+  await using nginx = await Nginx.start({ metrics: await probe.scrape() });
+  const ofProbe: number[] = [];
+  const ofNginx: number[] = [];
+  for (let repeat = 0; repeat <= WRK_REPEATS; repeat++) {
+    run.say(`by wrk, ${repeat} of ${WRK_REPEATS}`);
+    const [probeMs, nginxMs] = [await meanMs(probe.url), await meanMs(nginx.url)];
+    // The first round warms up.
+    if (repeat === 0) continue;
+    ofProbe.push(probeMs);
+    ofNginx.push(nginxMs);
+  }
+  const peer: Figure = { what: "by wrk, nginx", unit: "ms", values: ofNginx };
+  return [peer, compared({ what: "by wrk, the probe", unit: "ms", values: ofProbe }, peer)];
+}
+
+async function meanMs(url: string): Promise<number> {
+  return 1e3 / await requestsPerSecond(`${url}/metrics`, { connections: 1, seconds: 2 });
+}
+
+async function timeMs(answer: Answer): Promise<number> {
   const startMs = performance.now();
   await (await answer()).text();
   return performance.now() - startMs;

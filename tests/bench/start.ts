@@ -1,51 +1,35 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Child, freePort, script } from "./child.ts";
-import { compared, type Figure, type Line } from "./figure.ts";
-import { probeArguments } from "./probe.ts";
+import { freePort } from "./child.ts";
+import type { Line } from "./figure.ts";
+import { figuresOf, type Server, servers } from "./servers.ts";
 
-const REPEATS = 10;
+const REPEATS = 15;
 const LONGEST_MS = 10_000;
+const NOBODY = "http://127.0.0.1:1/metadata";
 
 /** The time from the start of the process to its first answer to a scrape. */
 export const start: Line = {
   name: "start",
-  help: "time from start to first scrape, beside a script that is only a Deno.serve",
-  async measure(say) {
-    const startProbe = await probeArguments();
-    const startEmpty = ["run", "--no-prompt", "--allow-net", script("empty_server.ts")];
-    const empty: number[] = [];
-    const probe: number[] = [];
-    // The first round fills Deno's caches, as the first start on a machine does.
+  help: "time from start to first scrape, beside programs that are only a Deno.serve",
+  async measure(run) {
+    const all = await servers("the start", NOBODY, run);
+    const values: number[][] = all.map(() => []);
+    // The first round fills caches, as the first start on a machine does.
     for (let repeat = 0; repeat <= REPEATS; repeat++) {
-      say(`${repeat} of ${REPEATS}`);
-      const emptyMs = await firstScrapeMs((port) => new Child([...startEmpty, String(port)]));
-      const probeMs = await firstScrapeMs((port) =>
-        new Child([...startProbe], { env: environment(port), stderr: "/dev/null" })
-      );
-      if (repeat === 0) continue;
-      empty.push(emptyMs);
-      probe.push(probeMs);
+      run.say(`${repeat} of ${REPEATS}`);
+      for (const [i, server] of all.entries()) {
+        const timeMs = await firstScrapeMs(server);
+        if (repeat > 0) values[i].push(timeMs);
+      }
     }
-    const peer: Figure = { what: "an empty Deno.serve", unit: "ms", values: empty };
-    const figure: Figure = { what: "the probe", unit: "ms", values: probe };
-    return [peer, compared(figure, peer, "later 1.5 ×, executables")];
+    return figuresOf(all, values, { unit: "ms", aim: { atMost: 1.5 } });
   },
 };
 
-function environment(port: number): Record<string, string> {
-  return {
-    DATASET_ID: "abc123",
-    LOCAL_SERVICES_ONLY: "true",
-    OKDATA_API_URL: "http://127.0.0.1:1/metadata",
-    HOST: "127.0.0.1",
-    PORT: String(port),
-  };
-}
-
-async function firstScrapeMs(startOn: (port: number) => Child): Promise<number> {
+async function firstScrapeMs(server: Server): Promise<number> {
   const port = freePort();
   const startMs = performance.now();
-  await using child = startOn(port);
+  await using child = server.start(port);
   await child.unlessItEnds(untilItAnswers(port));
   return performance.now() - startMs;
 }

@@ -1,4 +1,4 @@
-import { Child, eventuallyFetch, freePort, script } from "./child.ts";
+import { Child, deno, eventuallyFetch, freePort, script } from "./child.ts";
 
 /** The platform's stand-in, in a process of its own: it answers at once and notes when it was asked. */
 export class Target extends Child {
@@ -6,7 +6,7 @@ export class Target extends Child {
   readonly apiUrl: string;
 
   private constructor(port: number) {
-    super(["run", "--allow-net", script("target.ts"), String(port)]);
+    super(deno("run", "--allow-net", script("target.ts"), String(port)));
     this.#url = `http://127.0.0.1:${port}`;
     this.apiUrl = `${this.#url}/metadata`;
   }
@@ -22,8 +22,8 @@ export class Target extends Child {
     return Number(await eventuallyFetch(`${this.#url}/count`));
   }
 
-  /** When it was asked for this dataset since the last time this was called, monotonic. */
-  async arrivalsMs(datasetId: string): Promise<number[]> {
-    return JSON.parse(await eventuallyFetch(`${this.#url}/arrivals/${datasetId}`));
+  /** When it was asked for each dataset since the last time this was called, monotonic. */
+  async arrivalsMs(): Promise<Record<string, number[]>> {
+    return JSON.parse(await eventuallyFetch(`${this.#url}/arrivals`));
   }
 }

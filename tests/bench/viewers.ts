@@ -4,8 +4,8 @@ import { Probe } from "./probe.ts";
 import { Target } from "./target.ts";
 
 const VIEWERS = 100;
-const REPEATS = 5;
-const WINDOW_MS = 5_000;
+const REPEATS = 3;
+const WINDOW_MS = 2_000;
 
 /** Probes that are watched: how often they settle a task. */
 const PROBES: { what: string; env: Record<string, string> }[] = [
@@ -23,7 +23,7 @@ const PROBES: { what: string; env: Record<string, string> }[] = [
 export const viewers: Line = {
   name: "viewers",
   help: `what ${VIEWERS} listeners on /events cost, and as many open pages`,
-  async measure(say) {
+  async measure(run) {
     const figures: Figure[] = [];
     for (const { what, env } of PROBES) {
       await using target = await Target.start();
@@ -33,13 +33,13 @@ export const viewers: Line = {
       const listened: number[] = [];
       const watched: number[] = [];
       for (let repeat = 1; repeat <= REPEATS; repeat++) {
-        say(`${what}, ${repeat} of ${REPEATS}`);
+        run.say(`${what}, ${repeat} of ${REPEATS}`);
         alone.push(await shareOfCore(probe));
         listened.push(await shareWith(probe, listen));
         watched.push(await shareWith(probe, watch));
       }
       const extra = (shares: number[]) => shares.map((share, i) => share - alone[i]);
-      const aim = "5 %";
+      const aim = { atMost: 5 };
       figures.push(
         { what: `${what}, nobody listens`, unit: "% of a core", values: alone },
         {

@@ -2,7 +2,7 @@
  * The least that keeps a schedule: timers set for absolute times, and no work in the slots. For
  * each window that passes it says how late they were. Arguments: interval and window, milliseconds.
  */
-import { latenessOf } from "../figure.ts";
+import { latenessOf } from "../slots.ts";
 
 const [intervalMs, windowMs] = Deno.args.map(Number);
 const startMs = performance.now();

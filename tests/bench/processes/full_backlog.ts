@@ -1,5 +1,5 @@
 /**
- * Holds the successes of a backlog and says how much memory the process has then. Arguments: how
+ * Holds the successes of a backlog and says how much memory that takes. Arguments: how
  * many tasks succeed, and how many are tracked at most.
  */
 import { Backlog } from "../../../src/backlog.ts";
@@ -13,6 +13,7 @@ fill(backlog, { first: 0, count: tasks });
 const { gc } = globalThis as unknown as { gc: () => void };
 gc();
 gc();
-console.log(Deno.memoryUsage().rss);
+const { rss, heapUsed, external } = Deno.memoryUsage();
+console.log(JSON.stringify({ residentBytes: rss, keptBytes: heapUsed + external }));
 // Keeps the backlog alive up to here.
 if (backlog.counts.SUCCEEDED !== Math.min(tasks, capacity)) throw new Error("not all were kept");

@@ -1,4 +1,5 @@
 /** Answers every request for a dataset at once. Its argument is the port. */
+import { datasetBody } from "../dataset.ts";
 
 const HEADERS = { "content-type": "application/json" };
 
@@ -11,9 +12,9 @@ function answer({ url }: Request): Response {
   const [, , , path, id] = url.split("/");
   if (path === "count") return new Response(String(count));
   if (path === "arrivals") {
-    const times = arrivalsMs.get(id) ?? [];
-    arrivalsMs.delete(id);
-    return Response.json(times);
+    const all = Response.json(Object.fromEntries(arrivalsMs));
+    arrivalsMs.clear();
+    return all;
   }
   count++;
   note(id, nowMs);
@@ -28,18 +29,7 @@ function note(id: string, nowMs: number): void {
 }
 
 function bodyOf(id: string): string {
-  const known = bodies.get(id);
-  if (known) return known;
-  const body = JSON.stringify({
-    Type: "Dataset",
-    Id: id,
-    title: "A dataset",
-    description: "As long as the description of a dataset of the platform may be. ".repeat(6),
-    keywords: ["bench", "probe"],
-    accessRights: "public",
-    confidentiality: "green",
-    state: "active",
-  });
+  const body = bodies.get(id) ?? datasetBody(id);
   bodies.set(id, body);
   return body;
 }

@@ -1,0 +1,81 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { compared, type Figure, median, quantile, rowsOf, tableOf, verdict } from "./figure.ts";
+import { latenessAfterEarliestMs, latenessMs, latenessOf } from "./slots.ts";
+
+const figure = (what: string, values: number[], more: Partial<Figure> = {}): Figure => ({
+  ...{ what, unit: "ms", values },
+  ...more,
+});
+
+Deno.test("the median is the middle value, or lies between the two in the middle", () => {
+  assertEquals(median([3, 1, 10]), 3);
+  assertEquals(median([4, 1, 10, 2]), 3);
+  assertEquals(median([7]), 7);
+});
+
+Deno.test("a quantile is a value that was measured", () => {
+  const values = Array.from({ length: 200 }, (_, i) => 200 - i);
+  assertEquals(quantile(values, 0.99), 198);
+  assertEquals(quantile([5], 0.99), 5);
+  assertEquals(quantile([2, 1], 0), 1);
+});
+
+Deno.test("a ratio is taken repeat by repeat, and ratios add up", () => {
+  const [fast, slow] = [figure("fast", [1, 2, 4]), figure("slow", [10, 20, 20])];
+  const ours = compared(compared(figure("ours", [2, 4, 4]), fast), slow, { atMost: 1 });
+  assertEquals(ours.ratios, [
+    { to: "fast", values: [2, 2, 1], aim: undefined },
+    { to: "slow", values: [0.2, 0.2, 0.2], aim: { atMost: 1 } },
+  ]);
+});
+
+Deno.test("the verdict is that of the median, and a miss says by how much", () => {
+  assertEquals(verdict([1, 1.5, 9], { atMost: 1.5 }), "met");
+  assertEquals(verdict([1, 1.8, 9], { atMost: 1.5 }), "missed by 20 %");
+  assertEquals(verdict([1, 2, 9], { atLeast: 2 }), "met");
+  assertEquals(verdict([1, 1.5, 9], { atLeast: 2 }), "missed by 25 %");
+  assertEquals(verdict([0], { atMost: 0 }), "met");
+  assertEquals(verdict([0.001], { atMost: 0 }), "missed");
+});
+
+Deno.test("a row has the spread, the ratios, and what each aim came to", () => {
+  const peer = figure("peer", [1, 2, 3]);
+  const ours = compared(
+    { ...figure("ours", [1.2344, 2, 600]), aim: { atMost: 1.5 } },
+    peer,
+    { atLeast: 1 },
+  );
+  assertEquals(rowsOf([{ name: "line", seconds: 1, figures: [peer, ours], leftOut: [] }]), [
+    ["line", "peer", "2 (1 to 3) ms", "", ""],
+    [
+      "line",
+      "ours",
+      "2 (1.23 to 600) ms",
+      "1.23 (1 to 200) × peer",
+      "at most 1.5 ms: missed by 33.3 %; at least 1 × peer: met",
+    ],
+  ]);
+});
+
+Deno.test("what was left out stands under the table, a line each", () => {
+  const table = tableOf([
+    { name: "one", seconds: 1, figures: [figure("something", [1])], leftOut: [] },
+    { name: "two", seconds: 1, figures: [], leftOut: ["wrk, because it is not here"] },
+  ]);
+  assertStringIncludes(table, "\none   something  1 ms\n");
+  assertStringIncludes(table, "\n\nleft out: wrk, because it is not here\n");
+});
+
+Deno.test("slots that wrap around the interval's end are late, not early", () => {
+  // Every 10 ms, at 9 and up to 2.5 ms later.
+  const arrivalsMs = [9, 19.5, 31, 39, 51.5];
+  assertEquals(latenessAfterEarliestMs(arrivalsMs, 10), [0, 0.5, 2, 0, 2.5]);
+  assertEquals(latenessMs(arrivalsMs, 10, 3), [2, 2.5, 4, 2, 4.5]);
+});
+
+Deno.test("a schedule that loses a little each time drifts, and one that is held up does not", () => {
+  const drifting = Array.from({ length: 400 }, (_, i) => i / 100);
+  assertEquals(latenessOf(drifting).drift.toFixed(2), "3.00");
+  const heldUp = Array.from({ length: 400 }, (_, i) => i % 2 === 0 ? 1 : 1 + i / 10);
+  assertEquals(latenessOf(heldUp).drift, 0);
+});

@@ -1,0 +1,143 @@
+import http from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Blackbox } from "./blackbox.ts";
+import { Child, deno, freePort, script } from "./child.ts";
+import { collect } from "./driver.ts";
+import { compared, type Figure, type Line, median, quantile, type Run } from "./figure.ts";
+import { Probe } from "./probe.ts";
+import { areHere } from "./tools.ts";
+
+const ANSWER_MS = 100;
+/** So that no answer is due while another request comes: the target does one thing at a time. */
+const INTERVAL_MS = 30;
+const SETTLE_MS = 300;
+const WARM_UP_MS = 1_500;
+const WINDOW_MS = 3_500;
+const REPEATS = 4;
+
+const BARE = "bare node:http client";
+const PROBE = "the probe";
+
+/** Asks for a dataset every `INTERVAL_MS` and says how long each request of a window took. */
+type Client = (windowMs: number) => Promise<number[]>;
+
+/**
+ * What clients add to an answer that takes 100 ms, on a fresh connection each time. Each measures by
+ * itself, as its users see it; the target keeps the time so that its timers add nothing. They take
+ * turns.
+ */
+export const overhead: Line = {
+  name: "overhead",
+  help: `time added to an answer of ${ANSWER_MS} ms, fresh connections, beside curl and others`,
+  async measure(run) {
+    await using children = new AsyncDisposableStack();
+    const port = freePort();
+    const command = ["run", "--allow-net", script("slow_target.ts"), String(port)];
+    children.use(new Child(deno(...command, String(ANSWER_MS))));
+    const apiUrl = `http://127.0.0.1:${port}/metadata`;
+    const clients: Record<string, Client> = {
+      ...await peers(`${apiUrl}/abc123`, children, run),
+      "bare Deno.connect": driven(() => socketMs(port)),
+      [BARE]: driven(() => bareMs(`${apiUrl}/abc123`)),
+      [PROBE]: await probeClient(apiUrl, children),
+    };
+    const windows: Record<string, number[][]> = {};
+    for (let repeat = 0; repeat <= REPEATS; repeat++) {
+      run.say(repeat === 0 ? "warming up" : `${repeat} of ${REPEATS}`);
+      for (const [what, client] of Object.entries(clients)) {
+        const durationsMs = await client(repeat === 0 ? WARM_UP_MS : WINDOW_MS);
+        if (repeat > 0) (windows[what] ??= []).push(durationsMs.map((each) => each - ANSWER_MS));
+      }
+    }
+    return [
+      ...figuresOf(windows, "p50", median, "curl"),
+      ...figuresOf(windows, "p99", (added) => quantile(added, 0.99), "blackbox_exporter"),
+    ];
+  },
+};
+
+/** One figure for each client; the probe's beside that of a bare one, and at most its rival's. */
+function figuresOf(
+  windows: Record<string, number[][]>,
+  name: string,
+  of: (addedMs: number[]) => number,
+  rival: string,
+): Figure[] {
+  const figures = Object.entries(windows).map(([what, added]): Figure => ({
+    what: `${name}, ${what}`,
+    unit: "ms",
+    values: added.map(of),
+  }));
+  const named = (what: string) => figures.find((figure) => figure.what === `${name}, ${what}`);
+  const [bare, peer, probe] = [named(BARE), named(rival), named(PROBE)];
+  if (!probe || !bare) throw new Error("the probe and a bare client are always measured");
+  const ours = compared(probe, bare);
+  const judged = peer ? compared(ours, peer, { atMost: 1 }) : ours;
+  return figures.map((figure) => figure === probe ? judged : figure);
+}
+
+function driven(askMs: () => Promise<number>): Client {
+  return (windowMs) => collect(askMs, { intervalMs: INTERVAL_MS, windowMs });
+}
+
+/** What a user would take instead; blackbox_exporter is asked as Prometheus would, but more often. */
+async function peers(
+  url: string,
+  children: AsyncDisposableStack,
+  run: Run,
+): Promise<Record<string, Client>> {
+  const clients: Record<string, Client> = {};
+  if (await areHere(["curl"], "what curl adds", run)) clients["curl"] = driven(() => curlMs(url));
+  if (await areHere(["prometheus-blackbox-exporter"], "what blackbox_exporter adds", run)) {
+    const blackbox = children.use(await Blackbox.start());
+    clients["blackbox_exporter"] = driven(async () => 1e3 * await blackbox.probe(url));
+  }
+  return clients;
+}
+
+/** What the probe says of the tasks that it has begun and ended within a window. */
+async function probeClient(apiUrl: string, children: AsyncDisposableStack): Promise<Client> {
+  const env = { TASK_INTERVAL_SECONDS: String(INTERVAL_MS / 1e3) };
+  const probe = children.use(await Probe.start(apiUrl, { env }));
+  probe.pause();
+  return async (windowMs) => {
+    probe.resume();
+    await sleep(SETTLE_MS);
+    const [{ seqno: before }] = await probe.tasks();
+    await sleep(windowMs);
+    const tasks = await probe.tasks();
+    probe.pause();
+    return tasks.flatMap(({ seqno, duration_seconds }) =>
+      seqno > before && duration_seconds !== null ? [1e3 * duration_seconds] : []
+    );
+  };
+}
+
+async function curlMs(url: string): Promise<number> {
+  const args = ["--silent", "--output", "/dev/null", "--write-out", "%{time_total}", url];
+  const { stdout } = await new Deno.Command("curl", { args }).output();
+  return 1e3 * Number(new TextDecoder().decode(stdout));
+}
+
+const agent = new http.Agent({ keepAlive: false });
+
+function bareMs(url: string): Promise<number> {
+  const startMs = performance.now();
+  return new Promise((resolve, reject) => {
+    http.get(url, { agent }, (response) => {
+      response.on("data", () => {});
+      response.on("end", () => resolve(performance.now() - startMs));
+    }).on("error", reject);
+  });
+}
+
+/** The same exchange written by hand, without any parser. */
+async function socketMs(port: number): Promise<number> {
+  const startMs = performance.now();
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const request = "GET /metadata/abc123 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+  await connection.write(new TextEncoder().encode(request));
+  const part = new Uint8Array(4096);
+  while (await connection.read(part) !== null);
+  return performance.now() - startMs;
+}

@@ -1,0 +1,30 @@
+/**
+ * Answers each request exactly as many milliseconds after its headers have come as it is told, on
+ * its own clock: what a client measures beyond that is its own. Arguments: port, milliseconds.
+ */
+import { datasetBody } from "../dataset.ts";
+
+const [port, delayMs] = Deno.args.map(Number);
+
+/** A timer may be late by so much. */
+const LATEST_MS = 2;
+
+async function answer(connection: Deno.Conn): Promise<void> {
+  const request = new Uint8Array(4096);
+  const length = await connection.read(request);
+  const dueMs = performance.now() + delayMs;
+  const head = new TextDecoder().decode(request.subarray(0, length ?? 0));
+  const body = datasetBody(head.match(/^GET \/metadata\/(\S+)/)?.[1] ?? "");
+  const reply = new TextEncoder().encode(
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n" +
+      `content-length: ${body.length}\r\n\r\n${body}`,
+  );
+  await new Promise((resolve) => setTimeout(resolve, delayMs - LATEST_MS));
+  while (performance.now() < dueMs);
+  await connection.write(reply);
+  connection.close();
+}
+
+for await (const connection of Deno.listen({ hostname: "127.0.0.1", port })) {
+  answer(connection).catch((error) => console.error(error));
+}
