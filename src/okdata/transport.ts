@@ -44,21 +44,31 @@ const MOST_INTERIM_ANSWERS = 20;
 /** The exchange over real sockets, made with node:http: fetch shows no phases and no error codes. */
 export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup): Exchange {
   const lookup = shareLookups(systemLookup);
-  const agents = {
-    "http:": new MarkingAgent(clock, lookup),
-    "https:": new SecureMarkingAgent(clock, lookup),
-  };
 
   return ({ url, method, headers, body, certificate }, { signal, marks }) =>
     new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      marks.named = net.isIP(withoutBrackets(url.hostname)) === 0;
+      const host = withoutBrackets(url.hostname);
+      marks.named = net.isIP(host) === 0;
       marks.secure = url.protocol === "https:";
       const { request: send } = marks.secure ? https : http;
-      const agent = agents[marks.secure ? "https:" : "http:"];
-      // The agent finds the marks of the exchange among the options of its connection.
-      const options = { method, headers, agent, marks, certificate, ended: signal };
-      const request = send(url, options as http.RequestOptions);
+      // Without an agent, which costs more than it is good for where no connection is used twice.
+      const request = send(url, {
+        method,
+        headers: { ...headers, connection: "close" },
+        defaultPort: marks.secure ? 443 : 80,
+        createConnection({ port }, onConnection) {
+          const address = {
+            host,
+            port: Number(port),
+            lookup: marking(lookup, clock, marks),
+          };
+          if (!marks.secure) return connect(address, clock, marks);
+          const socket = connectSecurely(address, clock, marks, certificate);
+          if (!certificate) return socket;
+          handOver(socket, certificate, signal, onConnection);
+        },
+      });
 
       const onAbort = () => request.destroy(signal.reason);
       signal.addEventListener("abort", onAbort, { once: true });
@@ -124,72 +134,51 @@ export function tooLarge(): OkdataError {
   return new OkdataError("invalid_response", `the body is larger than ${MOST_BODY_BYTES} bytes`);
 }
 
-type ConnectOptions = net.TcpSocketConnectOpts & {
-  marks: Marks;
-  certificate: Request["certificate"];
-  /** Aborts when the exchange is given up. */
-  ended: AbortSignal;
-};
-
-type OnConnection = (error: Error | null, socket: net.Socket) => void;
-
-class MarkingAgent extends http.Agent {
-  constructor(private readonly clock: Clock, private readonly lookup: Lookup) {
-    super({ keepAlive: false });
-  }
-
-  override createConnection(options: ConnectOptions): net.Socket {
-    const socket = net.connect({
-      ...options,
-      lookup: marking(this.lookup, this.clock, options.marks),
-    });
-    socket.once("connect", () => options.marks.connectedMs = this.clock.monotonic());
-    return socket;
-  }
+function connect(address: net.TcpSocketConnectOpts, clock: Clock, marks: Marks): net.Socket {
+  return net.connect(address).once("connect", () => marks.connectedMs = clock.monotonic());
 }
 
-class SecureMarkingAgent extends https.Agent {
-  constructor(private readonly clock: Clock, private readonly lookup: Lookup) {
-    super({ keepAlive: false, maxCachedSessions: 0 });
-  }
+function connectSecurely(
+  address: net.TcpSocketConnectOpts & { host: string },
+  clock: Clock,
+  marks: Marks,
+  certificate: Request["certificate"],
+): tls.TLSSocket {
+  const socket = tls.connect({
+    ...address,
+    servername: marks.named ? address.host : "",
+    ALPNProtocols: ["http/1.1"],
+    rejectUnauthorized: !certificate,
+  });
+  socket.once("connect", () => marks.connectedMs = clock.monotonic());
+  socket.once("secureConnect", () => {
+    marks.securedMs = clock.monotonic();
+    const expiresMs = Date.parse(socket.getPeerCertificate().valid_to);
+    if (!Number.isNaN(expiresMs)) marks.certificateExpiresMs = expiresMs;
+  });
+  return socket;
+}
 
-  override createConnection(
-    options: ConnectOptions,
-    onConnection: OnConnection = () => {},
-  ): net.Socket {
-    const { clock } = this;
-    const { host = "", marks, certificate } = options;
-    // Not by way of https.Agent, which reads NODE_EXTRA_CA_CERTS without being permitted to.
-    const socket = tls.connect({
-      ...options,
-      lookup: marking(this.lookup, clock, marks),
-      servername: net.isIP(host) ? "" : host,
-      ALPNProtocols: ["http/1.1"],
-      rejectUnauthorized: !certificate,
-    });
-    socket.once("connect", () => marks.connectedMs = clock.monotonic());
-    socket.once("secureConnect", () => {
-      marks.securedMs = clock.monotonic();
-      const expiresMs = Date.parse(socket.getPeerCertificate().valid_to);
-      if (!Number.isNaN(expiresMs)) marks.certificateExpiresMs = expiresMs;
-    });
-    if (!certificate) return socket;
-    // The request is written when the connection is handed over, and not to a stranger.
-    const onError = (error: Error) => onConnection(error, socket);
-    socket.once("error", onError);
-    options.ended.addEventListener("abort", () => socket.destroy(options.ended.reason), {
-      once: true,
-    });
-    socket.once("secureConnect", () => {
-      socket.off("error", onError);
-      const shown = socket.getPeerCertificate().raw;
-      if (shown && equals(shown, certificate)) return onConnection(null, socket);
-      socket.destroy();
-      onError(new OkdataError("tls", "it does not show the certificate that it should"));
-    });
-    // Node.js takes no value here for a connection that is handed over later; its types do not.
-    return undefined as unknown as net.Socket;
-  }
+/**
+ * Hands the connection over when it has shown the certificate: the request is written then, and not
+ * to a stranger.
+ */
+function handOver(
+  socket: tls.TLSSocket,
+  certificate: Uint8Array,
+  signal: AbortSignal,
+  onConnection: (error: Error | null, socket: net.Socket) => void,
+): void {
+  const onError = (error: Error) => onConnection(error, socket);
+  socket.once("error", onError);
+  signal.addEventListener("abort", () => socket.destroy(signal.reason), { once: true });
+  socket.once("secureConnect", () => {
+    socket.off("error", onError);
+    const shown = socket.getPeerCertificate().raw;
+    if (shown && equals(shown, certificate)) return onConnection(null, socket);
+    socket.destroy();
+    onError(new OkdataError("tls", "it does not show the certificate that it should"));
+  });
 }
 
 /** A lookup that marks the moment at which it has succeeded. */
