@@ -15,6 +15,7 @@ import { systemRandom } from "./src/random.ts";
 import { healthcheck, RemoteError } from "./src/remote.ts";
 import { inspectError } from "./src/report.ts";
 import { Screen } from "./src/screen.ts";
+import { untilTold } from "./src/stop.ts";
 import { plainTrace, spanTrace } from "./src/tracing.ts";
 import { VERSION } from "./src/version.ts";
 
@@ -87,7 +88,11 @@ async function run(args: string[]): Promise<number> {
     usage: resourceUsage,
     build: { deno: Deno.version.deno, target: Deno.build.target },
   };
-  const signal = stopSignal();
+  const signal = untilTold({
+    onSignal: (name, hear) => Deno.addSignalListener(name, hear),
+    monotonic: () => systemClock.monotonic(),
+    exit: () => Deno.exit(EXIT.interrupted),
+  });
   try {
     if (command.name === "check") return await check(config, view, ground, signal);
     if (command.name === "healthcheck") return await healthcheck(config, ground, signal);
@@ -147,32 +152,6 @@ function print(text: string): number {
 function refuse(problems: string[], exitCode: number = EXIT.usage): number {
   stderr.write(problems.map((problem) => `dataplatform-probe: ${problem}\n`).join(""));
   return exitCode;
-}
-
-/**
- * One Ctrl-C can arrive twice: from the terminal, and once more from `deno task` or npx, which pass
- * it on.
- */
-const SAME_SIGNAL_MS = 250;
-
-/** Aborts at the first SIGINT or SIGTERM, with its name; a second one ends the process at once. */
-function stopSignal(): AbortSignal {
-  const stop = new AbortController();
-  let stoppedMs = 0;
-  let stoppedBy = "";
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(name, () => {
-      const nowMs = systemClock.monotonic();
-      if (!stop.signal.aborted) {
-        stoppedMs = nowMs;
-        stoppedBy = name;
-        stop.abort(name);
-      } else if (name !== stoppedBy || nowMs - stoppedMs > SAME_SIGNAL_MS) {
-        Deno.exit(EXIT.interrupted);
-      }
-    });
-  }
-  return stop.signal;
 }
 
 /** Tables that do not go to a terminal are as wide as they need to be. */

@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 const ALLOWED: Record<string, string[] | "all"> = {
   "main.ts": [
     ..."access app check cli clock config dashboard exit_code ground listen log output".split(" "),
-    ..."random remote report rules screen tasks tracing version".split(" "),
+    ..."random remote report rules screen stop tasks tracing version".split(" "),
     "okdata/transport",
   ],
   "access.ts": ["config", "ground"],

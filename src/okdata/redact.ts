@@ -29,27 +29,29 @@ const WEB_TOKEN = /\beyJ[\w-]{1,8000}\.[\w-]{1,8000}\.[\w-]{0,8000}/g;
 export function createRedactor(): Redactor {
   const secrets = new Set<string>();
   let tokens: string[] = [];
-  let forms: string[] = [];
+  /** Null until somebody needs them: tokens come more often than there is something to hide. */
+  let forms: string[] | null = null;
 
-  function update(): void {
+  function allForms(): string[] {
     const all = [...secrets, ...tokens].filter(({ length }) => length >= SHORTEST_SECRET);
     // Longest first: one may be the beginning of another.
-    forms = [...new Set(all.flatMap(formsOf))].sort((a, b) => b.length - a.length);
+    return [...new Set(all.flatMap(formsOf))].sort((a, b) => b.length - a.length);
   }
 
   return {
     redact(text) {
+      forms ??= allForms();
       const named = forms.reduce((left, form) => left.replaceAll(form, HIDDEN), text);
       return named.replace(BEARER, `$1${HIDDEN}`).replace(WEB_TOKEN, HIDDEN);
     },
     hide(secret) {
       if (secrets.has(secret)) return;
       secrets.add(secret);
-      update();
+      forms = null;
     },
     hideToken(token) {
       tokens = [token, ...tokens.filter((each) => each !== token)].slice(0, MOST_TOKENS);
-      update();
+      forms = null;
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { Page } from "../../src/backlog.ts";
 import type { SkipCause } from "../../src/catalogue.ts";
 import type { Config } from "../../src/config.ts";
 import type { Inside } from "../../src/ground.ts";
@@ -156,8 +157,10 @@ export class Books {
       "the probe finds itself whole",
       () => message,
     );
-    if ("trace_id" in properties) this.#taskSettled(Number(properties.seqno), properties);
-    else if (message.startsWith("dismissed ")) this.#pruned(Number(properties.dismissed));
+    if ("trace_id" in properties) {
+      this.#checkNews(message, properties);
+      this.#taskSettled(Number(properties.seqno), properties);
+    } else if (message.startsWith("dismissed ")) this.#pruned(Number(properties.dismissed));
     else if (message.startsWith("skipped ")) this.#skippedSlots(message, properties);
     else if (message.startsWith("stopping ")) {
       const count = Number(message.match(/\d+/)?.[0]);
@@ -350,6 +353,27 @@ export class Books {
     if (time.isCaughtUp) this.#checkCaughtUp();
   }
 
+  /** What the backlog holds, task by task, as it was when each was settled; newest first. */
+  checkBacklog(): void {
+    const { journal } = this;
+    const shown: Task[] = [];
+    for (let before: number | null = Infinity; before !== null;) {
+      const page: Page | undefined = this.#inside?.backlog.page({ before, limit: 1_000 });
+      shown.push(...page?.tasks ?? []);
+      before = page?.next ?? null;
+    }
+    const pending = [...this.pending.values()].map(({ task }): Task => task);
+    const settled = [...this.succeeded, ...this.failed].map(({ task }): Task => task);
+    const expected = [...pending, ...settled].sort((a, b) => b.seqno - a.seqno);
+    journal.check(shown.length === expected.length, "the backlog holds what it should", () => {
+      return `${shown.length} tasks for ${expected.length}`;
+    });
+    shown.forEach((task, i) => {
+      const [is, was] = [task, expected[i]].map((each) => JSON.stringify(each));
+      journal.check(is === was, "settled tasks do not change", () => `${was} became ${is}`);
+    });
+  }
+
   /** What the health check must say, with the loops that it must name. */
   #checkHealth(stalled: string[]): void {
     if (stalled.length === 0 && this.time.isCaughtUp) return;
@@ -421,6 +445,14 @@ export class Books {
     }
     line.next = slot + 1;
     return skipped;
+  }
+
+  /** What changes stands out in the log: the first failure, and the first success after one. */
+  #checkNews(message: string, properties: { [name: string]: unknown }): void {
+    const wasFailing = this.#failing.has(String(properties.dataset_id));
+    const isFailing = "reason" in properties;
+    const news = wasFailing === isFailing ? "task " : isFailing ? "FAILING: " : "RECOVERED: ";
+    this.journal.check(message.startsWith(news), "news stand out in the log", () => message);
   }
 
   #skippedSlots(message: string, properties: { [name: string]: unknown }): void {

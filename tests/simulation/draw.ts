@@ -1,11 +1,14 @@
+import type { Random } from "../../src/random.ts";
 import { seededRandom } from "../fakes/program.ts";
 
 /** Chance that a seed decides: the same draws each time. Streams of a seed are independent. */
 export class Draw {
-  readonly random: ReturnType<typeof seededRandom>;
+  readonly random: Random;
 
   constructor(seed: number, stream: number) {
-    this.random = seededRandom(Math.imul(seed, 0x9e3779b1) ^ Math.imul(stream, 0x85ebca6b));
+    const mixed = Math.imul(seed, 0x9e3779b1) ^ Math.imul(stream, 0x85ebca6b);
+    const { fraction } = seededRandom(mixed);
+    this.random = { fraction, hex: (bytes) => hexDigits(2 * bytes, fraction) };
   }
 
   chance(probability: number): boolean {
@@ -33,4 +36,13 @@ export class Draw {
   pick<T>(items: readonly T[]): T {
     return items[Math.floor(this.random.fraction() * items.length)];
   }
+}
+
+/** So many hexadecimal digits, eight with each draw. */
+function hexDigits(count: number, fraction: () => number): string {
+  let digits = "";
+  while (digits.length < count) {
+    digits += Math.floor(fraction() * 2 ** 32).toString(16).padStart(8, "0");
+  }
+  return digits.slice(0, count);
 }

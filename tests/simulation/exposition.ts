@@ -1,7 +1,13 @@
 import type { Samples } from "./ledger.ts";
 
-/** Names by which the series of expositions are written, for those that are known. */
-const known = new Map<string, string>();
+/** One line of an exposition: how it begins, up to its value, and what its series is called. */
+type Known = { start: string; name: string };
+
+/** Series by how their lines begin, for those that have been seen. */
+const known = new Map<string, Known>();
+
+/** How the lines began of the last exposition: those of the next one are mostly the same. */
+let last: Known[] = [];
 
 /**
  * The samples of an exposition, text or OpenMetrics, by name and labels in alphabetical order; the
@@ -9,18 +15,32 @@ const known = new Map<string, string>();
  */
 export function readExposition(text: string, appId: string): Samples {
   const samples: Samples = new Map();
+  const lines: Known[] = [];
   for (const line of text.split("\n")) {
     if (line === "" || line.startsWith("#")) continue;
-    const exemplar = line.indexOf(" # ");
-    const sample = exemplar === -1 ? line : line.slice(0, exemplar);
-    const space = sample.lastIndexOf(" ");
-    const series = sample.slice(0, space);
-    let name = known.get(series);
-    if (name === undefined) known.set(series, name = nameOf(series, appId));
+    const before = last[lines.length];
+    const series = before && line.startsWith(before.start) ? before : seriesOf(line, appId);
+    lines.push(series);
+    const { start, name } = series;
     if (samples.has(name)) throw new Error(`${name} stands there twice`);
-    samples.set(name, Number(sample.slice(space + 1)));
+    samples.set(name, valueOf(line, start.length));
   }
+  last = lines;
   return samples;
+}
+
+/** The value that stands there, before an exemplar. */
+function valueOf(line: string, from: number): number {
+  const end = line.indexOf(" ", from);
+  return Number(end === -1 ? line.slice(from) : line.slice(from, end));
+}
+
+function seriesOf(line: string, appId: string): Known {
+  const [start] = line.match(/^[^{ ]+(\{.*?\})? /) ?? [];
+  if (start === undefined) throw new Error(`${line} has no value`);
+  const found = known.get(start) ?? { start, name: nameOf(start.trimEnd(), appId) };
+  known.set(start, found);
+  return found;
 }
 
 function nameOf(series: string, appId: string): string {

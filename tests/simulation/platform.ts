@@ -204,6 +204,7 @@ const issuing: Mood = (draw) => ({ ...answer(draw, 200, null, "", JSON_TYPE), wh
 
 /** How all are when nothing is the matter. */
 export const CALM = { api: fine, provider: issuing, heartbeat: fine };
+export const CALM_LIFETIME_SECONDS = 300;
 
 export const HEARTBEAT_MOODS: Record<string, Mood> = {
   slow: API_MOODS.slow,
@@ -223,7 +224,7 @@ export class SimulatedPlatform {
   provider: Mood = CALM.provider;
   heartbeat: Mood = CALM.heartbeat;
   /** How long the tokens are good for that are issued now; null for one that names no life. */
-  lifetimeSeconds: number | null = 300;
+  lifetimeSeconds: number | null = CALM_LIFETIME_SECONDS;
   exchanges = 0;
   #tokens = new Map<string, number>();
   #issued = 0;
@@ -435,7 +436,7 @@ function mark(
   if (headersMs === undefined || status === null) return;
   marks.headersMs = headersMs;
   const body = "body" in end ? end.body : '{"Type":"Data';
-  marks.answer = { status, chunks: [encode(body).subarray(0, 20)] };
+  marks.answer = { status, chunks: [encode(body.slice(0, 20))] };
 }
 
 function replyOf({ status, end }: Plan, nowMs: number): Reply & { retryAfterMs: number | null } {
@@ -451,6 +452,8 @@ function replyOf({ status, end }: Plan, nowMs: number): Reply & { retryAfterMs: 
   return { status: status ?? 0, headers, body: encode(body), retryAfterMs };
 }
 
+const encoder = new TextEncoder();
+
 function encode(body: string | Uint8Array): Uint8Array {
-  return typeof body === "string" ? new TextEncoder().encode(body) : body;
+  return typeof body === "string" ? encoder.encode(body) : body;
 }

@@ -35,8 +35,8 @@ export function drawSettings(draw: Draw, fixed: Record<string, string> = {}): Se
     ...sometimes(0.6, () => ({ MAX_IN_FLIGHT_TASKS: String(draw.whole(1, 20)) })),
     ...sometimes(0.6, () => ({ MAX_TRACKED_TASKS: String(Math.round(draw.logBetween(1, 500))) })),
     ...sometimes(0.6, () => ({ DISMISS_TASK_SECONDS: seconds(draw, 5, 3600) })),
-    ...sometimes(0.6, () => ({ CLEAN_TASKS_INTERVAL_SECONDS: seconds(draw, 1, 600) })),
-    ...sometimes(0.5, () => ({ TABLE_INTERVAL_SECONDS: seconds(draw, 5, 300) })),
+    ...sometimes(0.6, () => ({ CLEAN_TASKS_INTERVAL_SECONDS: seconds(draw, 3, 600) })),
+    ...sometimes(0.5, () => ({ TABLE_INTERVAL_SECONDS: seconds(draw, 10, 300) })),
     ...sometimes(0.4, () => ({ SLO_LATENCY_SECONDS: seconds(draw, 0.05, 20) })),
     ...sometimes(0.3, () => ({ LOG_LEVEL: "debug" })),
     ...sometimes(0.5, () => ({
@@ -59,7 +59,7 @@ export function drawSettings(draw: Draw, fixed: Record<string, string> = {}): Se
     ...fixed,
   };
   const files = { "/run/secret": `${clientSecret}\n`, "/run/reader": `${bearerToken}\n` };
-  return { env, files, table: draw.chance(0.3), clientSecret, bearerToken };
+  return { env, files, table: draw.chance(0.15), clientSecret, bearerToken };
 }
 
 /** Short intervals are rare: they are most of the work. */

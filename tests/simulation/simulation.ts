@@ -1,6 +1,8 @@
 import { serve } from "../../src/app.ts";
 import { type Config, configure } from "../../src/config.ts";
+import { EXIT } from "../../src/exit_code.ts";
 import type { Ground } from "../../src/ground.ts";
+import { type StopSignal, untilTold } from "../../src/stop.ts";
 import { Books } from "./books.ts";
 import { Draw } from "./draw.ts";
 import { Journal, type Violation } from "./journal.ts";
@@ -13,6 +15,9 @@ import { Weather } from "./weather.ts";
 const HOUR_MS = 3_600_000;
 
 const STEPS_BETWEEN_PROGRESS = 100_000;
+
+/** A signal that comes again so soon is the same one, passed on by another process. */
+const SAME_SIGNAL_MS = 250;
 
 export type SimulationOptions = {
   hours: number;
@@ -79,7 +84,8 @@ class Simulation {
   readonly #readers: Readers;
   readonly #weather: Weather;
   readonly #chance: Draw;
-  readonly #stop = new AbortController();
+  readonly #signals = new Map<StopSignal, () => void>();
+  readonly #stop: AbortSignal;
   #exitCode: number | null = null;
   #endedMs = 0;
 
@@ -113,6 +119,11 @@ class Simulation {
       taskIntervalSeconds * 1e3,
     );
     this.#chance = draw(5);
+    this.#stop = untilTold({
+      onSignal: (name, hear) => void this.#signals.set(name, hear),
+      monotonic: () => time.monotonic(),
+      exit: () => void (this.#exitCode = EXIT.interrupted),
+    });
   }
 
   async run(): Promise<Outcome> {
@@ -122,20 +133,23 @@ class Simulation {
     const stopMs = this.#chance.chance(0.1) ? this.#chance.between(this.#startMs, endMs) : endMs;
     const ground = this.#ground();
     const view = { table: this.#settings.table, rows: 20, utc: true };
-    if (this.#chance.chance(0.01)) this.#tellToStop();
-    serve(this.#config, view, this.options.tamper?.(ground) ?? ground, this.#stop.signal).then(
+    if (this.#chance.chance(0.01)) this.#signal("SIGTERM");
+    serve(this.#config, view, this.options.tamper?.(ground) ?? ground, this.#stop).then(
       (exitCode) => this.#exitCode = exitCode,
       (error) => this.#journal.broken("the program does not throw", `${error?.stack ?? error}`),
     );
     time.input(0, () => {});
     this.#readers.come(this.#meanBetweenReadersMs());
 
-    await this.#until(stopMs, () => this.#stop.signal.aborted);
-    if (!this.#stop.signal.aborted) await this.#stopAtLast();
+    await this.#until(stopMs, () => this.#stop.aborted);
+    if (!this.#stop.aborted) await this.#stopAtLast();
+    if (this.#chance.chance(0.3)) this.#signalAgain();
     await this.#until(time.nowMs + 3 * HOUR_MS, () => this.#exitCode !== null);
+    this.#endedMs = time.nowMs;
+    // Of a process that was ended nothing is left.
+    if (this.#exitCode === EXIT.interrupted) return this.#outcome();
     this.#checkEnd();
     const ended = this.#journal.digest();
-    this.#endedMs = time.nowMs;
     await this.#until(time.nowMs + HOUR_MS / 2, () => false);
     if (this.#exitCode !== null) {
       const isOver = this.#journal.digest() === ended && this.#platform.open === 0;
@@ -165,15 +179,38 @@ class Simulation {
     const strikes = this.#chance.whole(0, 2);
     for (let i = 0; i < strikes; i++) this.time.input(0, () => this.#weather.strike());
     const waitMs = this.#chance.exponential(this.#config.taskIntervalSeconds * 1e3);
-    this.time.input(waitMs, () => this.#tellToStop());
-    await this.#until(Infinity, () => this.#stop.signal.aborted);
+    this.time.input(waitMs, () => this.#signal(this.#chance.pick(["SIGTERM", "SIGINT"])));
+    await this.#until(Infinity, () => this.#stop.aborted);
   }
 
-  #tellToStop(): void {
-    this.#journal.line("SIGTERM");
-    this.time.release();
-    this.#books.stopped();
-    this.#stop.abort("SIGTERM");
+  /** Somebody is impatient, or the signal comes by two ways. */
+  #signalAgain(): void {
+    const waitMs = this.#chance.chance(0.5)
+      ? this.#chance.between(0, 2 * SAME_SIGNAL_MS)
+      : this.#chance.exponential(3_000);
+    const name = this.#chance.pick<StopSignal>(["SIGTERM", "SIGINT"]);
+    this.time.input(waitMs, () => {
+      if (this.#exitCode === null) this.#signal(name);
+    });
+  }
+
+  #signal(name: StopSignal): void {
+    const journal = this.#journal;
+    const { time } = this;
+    journal.line(name);
+    const isFirst = !this.#stop.aborted;
+    const isSame = this.#stop.reason === name &&
+      time.nowMs - this.#books.stoppedMs <= SAME_SIGNAL_MS;
+    if (isFirst) {
+      time.release();
+      this.#books.stopped();
+    }
+    this.#signals.get(name)?.();
+    journal.check(
+      this.#stop.aborted && (this.#exitCode !== null) === !(isFirst || isSame),
+      "the first signal stops the probe, the second one ends it",
+      () => `${name} after ${this.#stop.reason}, exit code ${this.#exitCode}`,
+    );
   }
 
   #checkEnd(): void {
@@ -200,6 +237,7 @@ class Simulation {
     );
     journal.check(this.#books.closedMs < Infinity, "the port is closed", () => "it is not");
     this.#books.checkStep();
+    this.#books.checkBacklog();
   }
 
   #ground(): Ground {

@@ -3,6 +3,7 @@ import type { Journal } from "./journal.ts";
 import {
   API_MOODS,
   CALM,
+  CALM_LIFETIME_SECONDS,
   HEARTBEAT_MOODS,
   PROVIDER_MOODS,
   type SimulatedPlatform,
@@ -88,10 +89,17 @@ export class Weather {
         begin: () => platform.revokeTokens(),
       };
     }
-    const seconds = draw.pick([null, 1, 2, 5, 30, 60, 3600, draw.whole(1, 100)]);
+    const seconds = draw.pick([null, 0, 1, 2, 5, 30, 60, 3600, draw.whole(1, 100)]);
     return {
       what: `tokens live ${seconds} s`,
-      begin: () => void (platform.lifetimeSeconds = seconds),
+      begin() {
+        platform.lifetimeSeconds = seconds;
+        return () => {
+          if (platform.lifetimeSeconds === seconds) {
+            platform.lifetimeSeconds = CALM_LIFETIME_SECONDS;
+          }
+        };
+      },
     };
   }
 
