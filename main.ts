@@ -1,7 +1,5 @@
 import { cpuUsage } from "node:process";
 import { FileError, readSecretFile } from "./src/access.ts";
-import { runOnce, serve } from "./src/app.ts";
-import { check } from "./src/check.ts";
 import { parseCommandLine, usage } from "./src/cli.ts";
 import { systemClock } from "./src/clock.ts";
 import { type Config, configure, describe, NO_TEXT } from "./src/config.ts";
@@ -12,9 +10,9 @@ import { createLog, type Log } from "./src/log.ts";
 import { createTransport, resolveName } from "./src/okdata/transport.ts";
 import { createOutput } from "./src/output.ts";
 import { systemRandom } from "./src/random.ts";
-import { healthcheck, RemoteError } from "./src/remote.ts";
+import { RemoteError } from "./src/remote_error.ts";
 import { inspectError } from "./src/report.ts";
-import { Screen } from "./src/screen.ts";
+import type { Screen } from "./src/screen.ts";
 import { untilTold } from "./src/stop.ts";
 import { plainTrace, spanTrace } from "./src/tracing.ts";
 import { VERSION } from "./src/version.ts";
@@ -48,7 +46,7 @@ async function run(args: string[]): Promise<number> {
     availability: config.sloAvailability,
     latencySeconds: config.sloLatencySeconds,
   };
-  // Loaded where they are asked for: the main loop starts sooner without them.
+  // Commands are loaded where they are asked for: each starts sooner without the others.
   if (command.name === "rules") {
     const { rulesAsYaml } = await import("./src/rules.ts");
     return print(rulesAsYaml(objectives));
@@ -94,13 +92,20 @@ async function run(args: string[]): Promise<number> {
     exit: () => Deno.exit(EXIT.interrupted),
   });
   try {
-    if (command.name === "check") return await check(config, view, ground, signal);
-    if (command.name === "healthcheck") return await healthcheck(config, ground, signal);
+    if (command.name === "check") {
+      const { check } = await import("./src/check.ts");
+      return await check(config, view, ground, signal);
+    }
+    if (command.name === "healthcheck") {
+      const { healthcheck } = await import("./src/remote.ts");
+      return await healthcheck(config, ground, signal);
+    }
     if (command.name === "tasks") {
       const { showTasks } = await import("./src/tasks.ts");
-      const screen = Deno.stdout.isTerminal() ? ownScreen() : null;
+      const screen = Deno.stdout.isTerminal() ? await ownScreen() : null;
       return await showTasks(command, view, config, ground, screen, signal);
     }
+    const { runOnce, serve } = await import("./src/app.ts");
     if (command.name === "run") return await runOnce(config, view, command, ground, signal);
     endWhenUncaught(ground.log);
     return await serve(config, view, ground, signal);
@@ -169,7 +174,8 @@ function isColorful(): boolean {
   return Deno.stdout.isTerminal() && !Deno.noColor;
 }
 
-function ownScreen(): Screen {
+async function ownScreen(): Promise<Screen> {
+  const { Screen } = await import("./src/screen.ts");
   // Ctrl-Z would leave the shell on a screen that is not its own.
   Deno.addSignalListener("SIGTSTP", () => {});
   return new Screen({

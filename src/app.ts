@@ -16,15 +16,7 @@ import { explain } from "./okdata/errors.ts";
 import type { TokenResult } from "./okdata/token.ts";
 import { connect, type PlatformListeners } from "./platform.ts";
 import { createProbe } from "./probe.ts";
-import {
-  createTaskLog,
-  inspectError,
-  jsonText,
-  lineOf,
-  logAttempt,
-  logFailure,
-  tableOf,
-} from "./report.ts";
+import { createTaskLog, inspectError, jsonText, lineOf, logAttempt, logFailure } from "./report.ts";
 import { every, isStalled, type Loop, type Tick } from "./schedule.ts";
 import { createServer } from "./server.ts";
 import { statusOf } from "./status.ts";
@@ -47,6 +39,7 @@ export async function serve(
   const { clock, trace, log, stdout, readFile } = ground;
   const access = await readAccess(config, readFile);
   const tls = await readTls(config, readFile);
+  const draw = view.table || config.localRun ? await tableDrawer(config, view, ground) : null;
   const slots = new AbortController();
   const tasks = new AbortController();
   const loops: Loop[] = [];
@@ -152,7 +145,7 @@ export async function serve(
   const abandoned = backlog.counts.PENDING;
   tasks.abort(new Error("the probe has stopped"));
   if (abandoned > 0) log.warn(`abandoned ${abandoned} tasks, still pending`, { abandoned });
-  if (isTabled()) printTable();
+  printTable();
   events.close();
   await listener.close();
   log.info("stopped");
@@ -253,18 +246,14 @@ export async function serve(
     return isDraining() ? [] : loops.filter(isStalled).map(({ name }) => name);
   }
 
-  function isTabled(): boolean {
-    return view.table || config.localRun;
-  }
-
   /** The first table comes with the first settled task: before it there is nothing to see. */
   function startTable(): void {
-    if (!isTabled() || loops.some(({ name }) => name === "table")) return;
+    if (!draw || loops.some(({ name }) => name === "table")) return;
     loop("table", config.tableIntervalSeconds, 0, printTable);
   }
 
   function printTable(): void {
-    stdout.write(tableFor(config, view, ground, backlog));
+    if (draw) stdout.write(draw(backlog));
   }
 
   function oldestPendingAgeSeconds(): number {
@@ -317,7 +306,8 @@ export async function runOnce(
     const tasks = documents.sort((a, b) => a.seqno - b.seqno);
     stdout.write(jsonText({ version: DOCUMENT_VERSION, tasks }));
   } else if (view.table) {
-    stdout.write(tableFor(config, view, ground, backlog));
+    const draw = await tableDrawer(config, view, ground);
+    stdout.write(draw(backlog));
   }
   if (signal.aborted) return exitCodeOfSignal(signal);
   return exitCodeOf(failures);
@@ -352,10 +342,18 @@ function attemptLog({ logLevel }: Config, log: Log): PlatformListeners["onAttemp
   return logLevel === "debug" ? (task, attempt) => logAttempt(log, task, attempt) : undefined;
 }
 
-function tableFor(config: Config, view: View, ground: Ground, backlog: Backlog): string {
-  const { datasetIds } = config;
-  const shown = { datasetIds, nowMs: ground.clock.now(), rows: view.rows };
-  return tableOf(backlog, shown, { ...ground.terminal(), utc: view.utc });
+/**
+ * What draws the backlog as a table. Loaded where one is wanted: to know how wide characters are takes
+ * longer than the rest of the start.
+ */
+async function tableDrawer(
+  { datasetIds }: Config,
+  { rows, utc }: View,
+  { clock, terminal }: Ground,
+): Promise<(backlog: Backlog) => string> {
+  const { tableOf } = await import("./table.ts");
+  return (backlog) =>
+    tableOf(backlog, { datasetIds, nowMs: clock.now(), rows }, { ...terminal(), utc });
 }
 
 /** Writes a one-off run's lines, keeping the count of tasks under them where somebody watches. */

@@ -1,7 +1,14 @@
 import stringWidth from "string-width";
 import type { Listing } from "./listing.ts";
-import { NONE_FITS, olderLine, timeOf } from "./report.ts";
-import { renderTable, type Row, shorten, timeFormat } from "./table.ts";
+import {
+  NONE_FITS,
+  olderLine,
+  renderTable,
+  type Row,
+  shorten,
+  timeFormat,
+  timeOf,
+} from "./table.ts";
 import { formatDuration } from "./times.ts";
 
 /** What a frame shows. */

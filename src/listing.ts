@@ -2,7 +2,8 @@ import * as z from "zod";
 import { EXIT } from "./exit_code.ts";
 import type { Ground } from "./ground.ts";
 import { legible } from "./legible.ts";
-import { ask, type Remote, RemoteError } from "./remote.ts";
+import { ask, type Remote } from "./remote.ts";
+import { RemoteError } from "./remote_error.ts";
 import type { Row } from "./table.ts";
 import { DOCUMENT_VERSION, type State, STATES } from "./task.ts";
 

@@ -8,6 +8,7 @@ import { explain, oneLine, reasonOf } from "./okdata/errors.ts";
 import { newMarks } from "./okdata/phases.ts";
 import { createRedactor, type Redact } from "./okdata/redact.ts";
 import type { Reply } from "./okdata/transport.ts";
+import { RemoteError } from "./remote_error.ts";
 import { VERSION } from "./version.ts";
 
 /** How long a running probe is waited for: it answers from memory, and Docker waits for 5 s. */
@@ -15,20 +16,6 @@ const PATIENCE_SECONDS = 3;
 
 /** How much is shown of an answer that is none of a probe's. */
 const SHOWN_CHARACTERS = 80;
-
-/** A running probe could not be asked; the message says why, and the code is the program's. */
-export class RemoteError extends Error {
-  override name = "RemoteError";
-
-  constructor(
-    readonly exitCode: number,
-    message: string,
-    /** The same for somebody who knows which probe is meant. */
-    readonly brief = message,
-  ) {
-    super(message);
-  }
-}
 
 /**
  * Where a probe that runs with this configuration is reached from the same machine. Throws a

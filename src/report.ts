@@ -1,8 +1,6 @@
-import type { Backlog } from "./backlog.ts";
 import type { Log } from "./log.ts";
-import { renderTable, rowOf, type TableOptions } from "./table.ts";
-import type { Attempt, FailedTask, SettledTask, State } from "./task.ts";
-import { formatDateTime, formatSeconds, offsetOf } from "./times.ts";
+import type { Attempt, FailedTask, SettledTask } from "./task.ts";
+import { formatSeconds } from "./times.ts";
 
 /** A settled task in one line, for the output of a one-off run. */
 export function lineOf(task: SettledTask, error: unknown): string {
@@ -81,45 +79,6 @@ function propertiesOf({ seqno, datasetId, durationSeconds, attempts, traceId }: 
   };
 }
 
-/** The table of the newest `rows` tracked tasks under a line that says what is shown. */
-export function tableOf(
-  backlog: Backlog,
-  { datasetIds, nowMs, rows }: { datasetIds: readonly string[]; nowMs: number; rows: number },
-  options: TableOptions,
-): string {
-  const { PENDING, SUCCEEDED, FAILED } = backlog.counts;
-  const { tasks } = backlog.page({ limit: rows });
-  const more = olderLine(PENDING + SUCCEEDED + FAILED - tasks.length);
-  const shown = { severalDatasets: datasetIds.length > 1, nowMs, more };
-  const lines = renderTable(tasks.reverse().map(rowOf), shown, options);
-  const heading = headingOf(nowMs, tallyOf(backlog.counts), options);
-  return ["", ...heading, ...lines, "", ""].join("\n");
-}
-
-/** What stands over a table: the time and what is shown, on two lines where one is too narrow. */
-export function headingOf(nowMs: number, shown: string, { width, utc }: TableOptions): string[] {
-  const time = timeOf(nowMs, utc);
-  return time.length + 2 + shown.length > width ? [time, shown] : [`${time}  ${shown}`];
-}
-
-/** How many tasks there are of each state. */
-export function tallyOf({ PENDING, SUCCEEDED, FAILED }: Record<State, number>): string {
-  return `${PENDING + SUCCEEDED + FAILED} tracked: ` +
-    `${PENDING} pending, ${SUCCEEDED} succeeded, ${FAILED} failed`;
-}
-
-/**
- * The last line of a table: how many older tasks are not in it, null for nobody knows how many;
- * empty when there are none.
- */
-export function olderLine(older: number | null): string {
-  if (older === null) return "… and older ones";
-  return older > 0 ? `… and ${older} older` : "";
-}
-
-/** The last line of a table without rows, where only some of the tasks are asked for. */
-export const NONE_FITS = "no tracked task fits";
-
 /**
  * A document as text, in which no character that acts on a terminal stands by itself: JSON escapes
  * some of them, and the others may be written so too.
@@ -133,11 +92,6 @@ export function jsonText(document: unknown): string {
         (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`,
       ).join(""),
   ) + "\n";
-}
-
-/** A moment with its offset from UTC. */
-export function timeOf(ms: number, utc: boolean): string {
-  return `${formatDateTime(ms, utc)} ${offsetOf(ms, utc)}`;
 }
 
 /** An error with its stack, for the log: several lines where that is text. */

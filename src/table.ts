@@ -1,6 +1,7 @@
 import stringWidth from "string-width";
+import type { Backlog } from "./backlog.ts";
 import { settledMs, type State, type Task } from "./task.ts";
-import { formatDateTime, formatDuration } from "./times.ts";
+import { formatDateTime, formatDuration, offsetOf } from "./times.ts";
 
 export type TableOptions = {
   /** Columns of the terminal; no line is wider. */
@@ -36,6 +37,50 @@ const SHRINKING = [["Dataset", 8], ["Reason", 12], ["Dataset", 4], ["Reason", 4]
 
 /** Columns that are left out, in turn, where that is not enough. The state always stays. */
 const DROPPED = "Attempts Succeeded Failed Created # Duration Dataset Reason".split(" ");
+
+/** The table of the newest `rows` tracked tasks under a line that says what is shown. */
+export function tableOf(
+  backlog: Backlog,
+  { datasetIds, nowMs, rows }: { datasetIds: readonly string[]; nowMs: number; rows: number },
+  options: TableOptions,
+): string {
+  const { PENDING, SUCCEEDED, FAILED } = backlog.counts;
+  const { tasks } = backlog.page({ limit: rows });
+  const more = olderLine(PENDING + SUCCEEDED + FAILED - tasks.length);
+  const shown = { severalDatasets: datasetIds.length > 1, nowMs, more };
+  const lines = renderTable(tasks.reverse().map(rowOf), shown, options);
+  const heading = headingOf(nowMs, tallyOf(backlog.counts), options);
+  return ["", ...heading, ...lines, "", ""].join("\n");
+}
+
+/** What stands over a table: the time and what is shown, on two lines where one is too narrow. */
+export function headingOf(nowMs: number, shown: string, { width, utc }: TableOptions): string[] {
+  const time = timeOf(nowMs, utc);
+  return time.length + 2 + shown.length > width ? [time, shown] : [`${time}  ${shown}`];
+}
+
+/** How many tasks there are of each state. */
+export function tallyOf({ PENDING, SUCCEEDED, FAILED }: Record<State, number>): string {
+  return `${PENDING + SUCCEEDED + FAILED} tracked: ` +
+    `${PENDING} pending, ${SUCCEEDED} succeeded, ${FAILED} failed`;
+}
+
+/**
+ * The last line of a table: how many older tasks are not in it, null for nobody knows how many;
+ * empty when there are none.
+ */
+export function olderLine(older: number | null): string {
+  if (older === null) return "… and older ones";
+  return older > 0 ? `… and ${older} older` : "";
+}
+
+/** The last line of a table without rows, where only some of the tasks are asked for. */
+export const NONE_FITS = "no tracked task fits";
+
+/** A moment with its offset from UTC. */
+export function timeOf(ms: number, utc: boolean): string {
+  return `${formatDateTime(ms, utc)} ${offsetOf(ms, utc)}`;
+}
 
 /** What a table shows of this task. */
 export function rowOf(task: Task): Row {

@@ -5,9 +5,16 @@ import { EXIT } from "./exit_code.ts";
 import type { Ground } from "./ground.ts";
 import { type Listing, listingOf, type ListingQuery, newestTasks, PAGE } from "./listing.ts";
 import { ownRemote, remoteAt } from "./remote.ts";
-import { headingOf, jsonText, NONE_FITS, olderLine, tallyOf } from "./report.ts";
+import { jsonText } from "./report.ts";
 import type { Screen } from "./screen.ts";
-import { renderTable, type TableOptions } from "./table.ts";
+import {
+  headingOf,
+  NONE_FITS,
+  olderLine,
+  renderTable,
+  type TableOptions,
+  tallyOf,
+} from "./table.ts";
 import { STATES } from "./task.ts";
 import { watchOnScreen, watchPlainly } from "./watch.ts";
 

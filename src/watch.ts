@@ -3,7 +3,7 @@ import { EXIT } from "./exit_code.ts";
 import { frameOf, type Watched } from "./frame.ts";
 import type { Ground } from "./ground.ts";
 import type { Listing } from "./listing.ts";
-import { RemoteError } from "./remote.ts";
+import { RemoteError } from "./remote_error.ts";
 import type { Screen } from "./screen.ts";
 
 const LOOK_INTERVAL_MS = 1_000;

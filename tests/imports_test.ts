@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 const ALLOWED: Record<string, string[] | "all"> = {
   "main.ts": [
     ..."access app check cli clock config dashboard exit_code ground listen log output".split(" "),
-    ..."random remote report rules screen stop tasks tracing version".split(" "),
+    ..."random remote remote_error report rules screen stop tasks tracing version".split(" "),
     "okdata/transport",
   ],
   "access.ts": ["config", "ground"],
@@ -22,13 +22,22 @@ const ALLOWED: Record<string, string[] | "all"> = {
   "heartbeat.ts": ["task"],
   "history.ts": ["catalogue", "task"],
   "platform.ts": "all",
-  "frame.ts": ["listing", "report", "table", "times"],
+  "frame.ts": ["listing", "table", "times"],
   "ground.ts": [
     ...["accounts", "backlog", "clock", "log", "okdata/transport", "output", "random", "tracing"],
   ],
   "gate.ts": ["clock", "security_headers"],
   "listen.ts": ["clock", "gate", "ground"],
-  "listing.ts": ["exit_code", "ground", "legible", "okdata/errors", "remote", "table", "task"],
+  "listing.ts": [
+    "exit_code",
+    "ground",
+    "legible",
+    "okdata/errors",
+    "remote",
+    "remote_error",
+    "table",
+    "task",
+  ],
   "legible.ts": ["okdata/errors"],
   "log.ts": ["output", "times"],
   "catalogue.ts": [],
@@ -36,13 +45,13 @@ const ALLOWED: Record<string, string[] | "all"> = {
   "dashboard.ts": ["catalogue", "objectives"],
   "objectives.ts": ["catalogue"],
   "remote.ts": [
-    ...["access", "clock", "config", "exit_code", "ground", "version"],
+    ...["access", "clock", "config", "exit_code", "ground", "remote_error", "version"],
     ...["okdata/errors", "okdata/phases", "okdata/redact", "okdata/transport"],
   ],
   "rules.ts": ["catalogue", "objectives"],
   "packed_successes.ts": ["task"],
   "probe.ts": ["backlog", "clock", "okdata/errors", "task", "tracing"],
-  "report.ts": ["backlog", "log", "table", "task", "times"],
+  "report.ts": ["log", "task", "times"],
   "schedule.ts": ["clock"],
   "screen.ts": ["output"],
   "security_headers.ts": [],
@@ -65,7 +74,7 @@ const ALLOWED: Record<string, string[] | "all"> = {
     "task",
     "status_page/parts.tsx",
   ],
-  "table.ts": ["task", "times"],
+  "table.ts": ["backlog", "task", "times"],
   "tasks.ts": [
     ...[
       "access",
@@ -84,7 +93,7 @@ const ALLOWED: Record<string, string[] | "all"> = {
   ],
   "tracing.ts": ["random"],
   "version.ts": ["../deno.json"],
-  "watch.ts": ["clock", "exit_code", "frame", "ground", "listing", "remote", "screen"],
+  "watch.ts": ["clock", "exit_code", "frame", "ground", "listing", "remote_error", "screen"],
 };
 
 /** The one external system may know the clock, chance, the words for tasks, and itself. */

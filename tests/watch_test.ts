@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Listing } from "../src/listing.ts";
-import { RemoteError } from "../src/remote.ts";
+import { RemoteError } from "../src/remote_error.ts";
 import { Screen } from "../src/screen.ts";
 import { rowOf } from "../src/table.ts";
 import { watchOnScreen, watchPlainly } from "../src/watch.ts";

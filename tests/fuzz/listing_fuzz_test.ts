@@ -3,7 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import stringWidth from "string-width";
 import fc from "npm:fast-check@4.10.2";
 import { listingOf, newestTasks } from "../../src/listing.ts";
-import { remoteAt, RemoteError } from "../../src/remote.ts";
+import { remoteAt } from "../../src/remote.ts";
+import { RemoteError } from "../../src/remote_error.ts";
 import { renderTable } from "../../src/table.ts";
 import { fakeGround } from "../fakes/program.ts";
 import {
