@@ -161,7 +161,7 @@ Deno.test({
     ]);
     assertEquals(
       [metadata.argv, metadata.code_cache_key ?? null, metadata.entrypoint_key],
-      [[], null, "probe.js"],
+      [[], null, "main.js"],
     );
     assertEquals(metadata.unsafely_ignore_certificate_errors, null);
     assert(rest.includes("dataplatform-probe"));
