@@ -37,6 +37,7 @@ type Line = {
 };
 
 const GRACE_MS = 8_000;
+const PROVEN_MS = 1_000;
 const RETRIED: ReadonlySet<Reason> = new Set(["timeout", "dns", "connect", "tls", "reset"]);
 const RETRIED_STATUSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
 
@@ -66,6 +67,8 @@ export class Books {
   #tabledMs = -Infinity;
   /** How long was waited before attempts, as shares of the longest time. */
   #jitter = { sum: 0, count: 0 };
+  /** Since when the port is open, null while it is lost; whether the log has told of a loss. */
+  #port: { openMs: number | null; isToldOf: boolean } = { openMs: 0, isToldOf: false };
   #beat = { isUnderWay: false, interval: -1, isDue: false };
   #settled = { SUCCEEDED: 0, FAILED: 0 };
   #logged = { late: 0, in_flight: 0 };
@@ -175,6 +178,18 @@ export class Books {
         "what is abandoned is counted",
         () => text,
       );
+    } else if (message.startsWith("no connections ")) {
+      journal.check(
+        this.#port.openMs === null && !this.#port.isToldOf,
+        "a lost port is told of",
+        () => text,
+      );
+      this.#port.isToldOf = true;
+    } else if (message.startsWith("connections are ")) {
+      const openMs = this.time.nowMs - (this.#port.openMs ?? Infinity);
+      const isBack = this.#port.isToldOf && openMs >= PROVEN_MS - this.time.toleranceMs;
+      journal.check(isBack, "a port is back when it has stayed open", () => `after ${openMs} ms`);
+      this.#port.isToldOf = false;
     } else if (level === "error") {
       journal.broken("nothing is wrong with the probe", text);
     }
@@ -264,6 +279,14 @@ export class Books {
     this.stoppedMs = this.time.nowMs;
   }
 
+  portOpened(): void {
+    this.#port.openMs = this.time.nowMs;
+  }
+
+  portLost(): void {
+    this.#port.openMs = null;
+  }
+
   portClosed(): void {
     const { journal, time } = this;
     this.closedMs = time.nowMs;
@@ -349,6 +372,11 @@ export class Books {
     if (this.#beat.isDue) {
       journal.broken("a heartbeat an interval while all is well", "none was sent");
     }
+    journal.check(
+      this.#port.openMs !== null || this.#port.isToldOf || this.closedMs < Infinity,
+      "a lost port is told of",
+      () => "the log says nothing",
+    );
     this.#checkHealth(inside.stalledLoops());
     if (time.isCaughtUp) this.#checkCaughtUp();
   }

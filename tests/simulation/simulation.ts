@@ -2,11 +2,13 @@ import { serve } from "../../src/app.ts";
 import { type Config, configure } from "../../src/config.ts";
 import { EXIT } from "../../src/exit_code.ts";
 import type { Ground } from "../../src/ground.ts";
+import { listenWith } from "../../src/listen.ts";
 import { type StopSignal, untilTold } from "../../src/stop.ts";
 import { Books } from "./books.ts";
 import { Draw } from "./draw.ts";
 import { Journal, type Violation } from "./journal.ts";
 import { SimulatedPlatform } from "./platform.ts";
+import { SimulatedPort } from "./port.ts";
 import { Readers } from "./readers.ts";
 import { drawSettings, type Settings } from "./settings.ts";
 import { SimulatedTime } from "./time.ts";
@@ -82,6 +84,7 @@ class Simulation {
   readonly #books: Books;
   readonly #platform: SimulatedPlatform;
   readonly #readers: Readers;
+  readonly #port: SimulatedPort;
   readonly #weather: Weather;
   readonly #chance: Draw;
   readonly #signals = new Map<StopSignal, () => void>();
@@ -111,11 +114,20 @@ class Simulation {
     );
     const { appId, taskIntervalSeconds } = this.#config;
     this.#readers = new Readers(time, draw(3), this.#journal, this.#settings, appId, this.#books);
+    this.#port = new SimulatedPort(
+      time,
+      draw(7),
+      this.#journal,
+      this.#books,
+      this.#readers,
+      () => this.#weather.end(),
+    );
     this.#weather = new Weather(
       time,
       draw(4),
       this.#journal,
       this.#platform,
+      this.#port,
       taskIntervalSeconds * 1e3,
     );
     this.#chance = draw(5);
@@ -166,6 +178,7 @@ class Simulation {
       const went = await time.step(endMs, isAmidst ? () => this.#readers.ask(true) : undefined);
       this.#books.checkStep();
       this.#readers.checkStep();
+      if (time.isCaughtUp) this.#port.checkCaughtUp();
       if (!went) return;
       if (time.steps % STEPS_BETWEEN_PROGRESS === 0) {
         const virtualMs = time.nowMs - this.#startMs;
@@ -257,10 +270,7 @@ class Simulation {
         return running;
       },
       exchange: this.#platform.exchange,
-      listen: ({ host, port }, handler) => {
-        this.#readers.open(handler);
-        return { url: `http://${host}:${port}`, close: () => this.#closePort() };
-      },
+      listen: listenWith(this.#port),
       readFile: (path) => Promise.resolve(this.#settings.files[path]),
       resolve: () => Promise.reject(new Error("the main loop resolves no names")),
       log: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
@@ -274,22 +284,6 @@ class Simulation {
       build: { deno: "simulated", target: "simulated" },
       witness: (inside) => books.witness(inside),
     };
-  }
-
-  /** Whoever is being answered may hold the port for a while. */
-  #closePort(): Promise<void> {
-    this.#books.portClosed();
-    this.#readers.close();
-    this.#weather.end();
-    const endMs = this.time.nowMs + (this.#chance.chance(0.5) ? 0 : this.#chance.between(0, 900));
-    return new Promise((resolve) => {
-      const look = () => {
-        const isIdle = this.time.nowMs >= endMs && this.#readers.waiting === 0;
-        if (isIdle) resolve();
-        else this.time.input(Math.max(1, endMs - this.time.nowMs), look);
-      };
-      look();
-    });
   }
 
   /** About a dozen in an hour, and not more than one in thirty tasks in long runs. */

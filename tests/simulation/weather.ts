@@ -8,6 +8,7 @@ import {
   PROVIDER_MOODS,
   type SimulatedPlatform,
 } from "./platform.ts";
+import type { SimulatedPort } from "./port.ts";
 import type { SimulatedTime } from "./time.ts";
 
 /** Begins something and returns what ends it. */
@@ -24,6 +25,7 @@ export class Weather {
     private readonly draw: Draw,
     private readonly journal: Journal,
     private readonly platform: SimulatedPlatform,
+    private readonly port: SimulatedPort,
     private readonly intervalMs: number,
   ) {
     this.#calmMs = draw.logBetween(40, 600) * 1e3;
@@ -61,7 +63,8 @@ export class Weather {
     if (share < 0.55) return this.#mood("provider", PROVIDER_MOODS);
     if (share < 0.65) return this.#tokens();
     if (share < 0.72) return this.#mood("heartbeat", HEARTBEAT_MOODS);
-    return share < 0.86 ? this.#process() : this.#machine();
+    if (share < 0.76) return { what: "descriptors run out", begin: () => this.port.exhaust() };
+    return share < 0.88 ? this.#process() : this.#machine();
   }
 
   #mood<T extends "api" | "provider" | "heartbeat">(
