@@ -8,12 +8,12 @@ const GRACE_MS = 1_000;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 
-/** A port that has stayed open for so long is back. */
-const PROVEN_MS = 1_000;
+/** How often it is looked whether descriptors are left. A port that is open at one look is back. */
+const LOOK_MS = 1_000;
 
 /**
  * Descriptors that are held back while connections are taken, so that the probe's own requests have
- * some when strangers have used up all others.
+ * some when strangers have used up all others. As many more must be free before a port is opened.
  */
 const HELD_BACK = 16;
 
@@ -30,15 +30,18 @@ export type System = {
     handler: (request: Request) => Response | Promise<Response>,
   ) => { addr: Deno.NetAddr; finished: Promise<void>; shutdown: () => Promise<void> };
   /** Takes a descriptor until it is closed; throws when there is none. */
-  openDescriptor: () => { close: () => void };
+  openDescriptor: () => Descriptor;
 };
+
+type Descriptor = { close: () => void };
 
 /**
  * Listens on a real port. Throws a `PortError` when it is in use or forbidden, and when the
  * certificate or its key is none.
  *
- * `Deno.serve` gives a port up for good when descriptors run out. It is opened again as soon as there
- * are enough of them, while those that were held back serve the probe's own requests.
+ * `Deno.serve` gives a port up for good when descriptors run out; it is closed too when they have
+ * run out without that. It is opened again as soon as there are enough of them, while those that
+ * were held back serve the probe's own requests.
  */
 export const listen: Listen = listenWith({
   clock: systemClock,
@@ -51,7 +54,7 @@ export function listenWith({ clock, serve, openDescriptor }: System): Listen {
   return ({ host: hostname, port, tls }, handler, onChange) => {
     if (tls) checkPair(tls);
     const guarded = gate(handler, clock);
-    let descriptors: { close: () => void }[] = [];
+    let heldBack: Descriptor[] = [];
     let backoffMs = FIRST_BACKOFF_MS;
     let isDown = false;
     let isClosed = false;
@@ -67,7 +70,7 @@ export function listenWith({ clock, serve, openDescriptor }: System): Listen {
       async close() {
         isClosed = true;
         cancel();
-        letGo();
+        letGo(heldBack);
         const grace = Promise.withResolvers<void>();
         const cancelGrace = clock.after(GRACE_MS, grace.resolve);
         await Promise.race([server.shutdown().catch(() => {}), grace.promise]);
@@ -84,48 +87,75 @@ export function listenWith({ clock, serve, openDescriptor }: System): Listen {
     }
 
     function open(wanted: number) {
+      const free = take(2 * HELD_BACK);
       try {
-        while (descriptors.length < HELD_BACK) descriptors.push(openDescriptor());
-        return serve({ hostname, port: wanted, ...tls, onListen() {} }, guarded);
+        const opened = serve({ hostname, port: wanted, ...tls, onListen() {} }, guarded);
+        heldBack = free.splice(0, HELD_BACK);
+        return opened;
+      } finally {
+        letGo(free);
+      }
+    }
+
+    /** So many descriptors; throws when there are fewer. */
+    function take(count: number): Descriptor[] {
+      const taken: Descriptor[] = [];
+      try {
+        while (taken.length < count) taken.push(openDescriptor());
+        return taken;
       } catch (error) {
-        letGo();
+        letGo(taken);
         throw error;
       }
     }
 
-    function letGo(): void {
-      for (const descriptor of descriptors) descriptor.close();
-      descriptors = [];
+    function watch(): void {
+      const own = server;
+      const onEnd = (error: unknown) => own === server && lose(error);
+      own.finished.then(() => onEnd(new Error("the port was closed by nobody")), onEnd);
+      look();
     }
 
-    function watch(): void {
-      cancel = clock.after(PROVEN_MS, () => {
+    function look(): void {
+      cancel = clock.after(LOOK_MS, () => {
+        try {
+          letGo(take(1));
+        } catch (error) {
+          server.shutdown().catch(() => {});
+          return lose(error);
+        }
         backoffMs = FIRST_BACKOFF_MS;
         if (isDown) onChange(null);
         isDown = false;
+        look();
       });
-      const onEnd = (error: unknown) => {
-        letGo();
-        if (!isClosed) comeBack(error);
-      };
-      server.finished.then(() => onEnd(new Error("the port was closed by nobody")), onEnd);
     }
 
-    function comeBack(error: unknown): void {
+    function lose(error: unknown): void {
+      letGo(heldBack);
+      if (isClosed) return;
       cancel();
       if (!isDown) onChange(error);
       isDown = true;
+      comeBack();
+    }
+
+    function comeBack(): void {
       cancel = clock.after(backoffMs, () => {
         try {
           server = open(bound);
-        } catch (stillError) {
-          return comeBack(stillError);
+        } catch {
+          return comeBack();
         }
         watch();
       });
       backoffMs = Math.min(LONGEST_BACKOFF_MS, backoffMs * 2);
     }
   };
+}
+
+function letGo(descriptors: Descriptor[]): void {
+  for (const descriptor of descriptors.splice(0)) descriptor.close();
 }
 
 /** Refuses what is no pair on a port that everybody has, so that nothing else can be the cause. */

@@ -88,18 +88,35 @@ Deno.test("while there are too few descriptors the probe has all of them, and th
   const listener = open();
   world.fail(new Error("too many open files"));
   await clock.run(0);
-  // Strangers hold all but these, which are too few to hold some back and to listen.
-  world.descriptors = 16;
+  // Strangers hold all but these, of which the port and those held back would leave too few.
+  world.descriptors = 32;
   const left: number[] = [];
   for (let second = 0; second < 60; second++) {
     await clock.run(1_000);
     left.push(world.descriptors);
   }
-  assertEquals(new Set(left), new Set([16]));
+  assertEquals(new Set(left), new Set([32]));
   assertEquals([world.opened, world.heard], [[0], ["too many open files"]]);
-  world.descriptors = 17;
+  world.descriptors = 33;
   await clock.run(5_000);
-  assertEquals([world.opened, world.descriptors], [[0, 4321], 0]);
+  assertEquals([world.opened, world.descriptors], [[0, 4321], 33 - 16 - 1]);
+  await listener.close();
+});
+
+Deno.test("a port that has let in just as many as there are descriptors is closed", async () => {
+  const { world, clock, open } = fakeSystem();
+  const listener = open();
+  world.descriptors = 1;
+  await clock.run(10_000);
+  assertEquals([world.heard, world.descriptors], [[], 1]);
+  world.descriptors = 0;
+  await clock.run(1_000);
+  assertEquals([world.heard, world.descriptors], [["too many open files"], 16 + 1]);
+  await clock.run(10_000);
+  assertEquals(world.opened, [0]);
+  world.descriptors = 1_000;
+  await clock.run(6_000);
+  assertEquals([world.opened, world.heard], [[0, 4321], ["too many open files", "back"]]);
   await listener.close();
 });
 
@@ -143,11 +160,11 @@ Deno.test("a port that is closed stays closed, whatever comes of it", async () =
 });
 
 Deno.test("who is sent away hears so under the headers of every answer", async () => {
-  const { world, open } = fakeSystem();
+  const { world, clock, open } = fakeSystem();
   const listener = open();
-  const answers = await Promise.all(
-    Array.from({ length: 300 }, () => world.handler(new Request("http://x/metrics"))),
-  );
+  const asked = Array.from({ length: 300 }, () => world.handler(new Request("http://x/metrics")));
+  await clock.run(0);
+  const answers = await Promise.all(asked);
   const sentAway = answers.filter(({ status }) => status === 503);
   assert(sentAway.length > 50 && sentAway.length < 150, `${sentAway.length}`);
   for (const answer of sentAway) {

@@ -35,8 +35,7 @@ import { isAlive, residentBytes, vitalsOf } from "../faults/vitals.ts";
 import { output } from "../container/buildah.ts";
 import { createAuthority, createSelfSigned } from "../fakes/certificates.ts";
 import { startProvider } from "../fakes/provider.ts";
-import { EXCEPTED_RUNTIME, EXCEPTIONS } from "./exceptions.ts";
-import { eventually, isAvailable, Program, type Start, startLoop } from "./program.ts";
+import { eventually, isAvailable, Program, sharingTest, type Start, startLoop } from "./program.ts";
 import { scrape } from "./scrape.ts";
 import { occupyPort } from "./targets.ts";
 
@@ -51,19 +50,6 @@ const SETTINGS = {
   REQUEST_TIMEOUT_SECONDS: "0.3",
   RETRIES: "0",
 };
-
-/** A test that shares what it uses with others, so that it leaves more behind than it found. */
-function matrixTest(name: string, body: () => void | Promise<void>, { ignore = false } = {}): void {
-  const excepted = Deno.env.get("PROBE_RUNTIME") === EXCEPTED_RUNTIME &&
-    EXCEPTIONS.some((exception) => exception.name === name);
-  Deno.test({
-    name,
-    ignore: ignore || excepted,
-    sanitizeOps: false,
-    sanitizeResources: false,
-    fn: body,
-  });
-}
 
 /** A program and what it probes, with all that keeps it going. */
 type Rig = Probing & { saboteur: Saboteur; parts: AsyncDisposableStack };
@@ -431,7 +417,7 @@ const SABOTAGES: Sabotage[] = [
 const local = new Shared(startRig);
 
 for (const { name, behaviour, ...fault } of SABOTAGES) {
-  matrixTest(name, async () => {
+  sharingTest(name, async () => {
     const rig = await local.get();
     const { saboteur } = rig;
     await endure(rig, {
@@ -445,7 +431,7 @@ for (const { name, behaviour, ...fault } of SABOTAGES) {
   });
 }
 
-matrixTest("a target that takes no more connections: timeout, and well again", async () => {
+sharingTest("a target that takes no more connections: timeout, and well again", async () => {
   const rig = await local.get();
   const { saboteur } = rig;
   await endure(rig, {
@@ -634,7 +620,7 @@ const BREACHES: Breach[] = [
 const remote = new Shared(startNetworkRig);
 
 for (const { name, begin, end, ...fault } of BREACHES) {
-  matrixTest(name, async () => {
+  sharingTest(name, async () => {
     const rig = await remote.get();
     const { network, nameserver, saboteur } = rig;
     const mend = async () => {
@@ -748,7 +734,7 @@ const TLS_FAULTS: (Omit<Fault, "begin" | "end"> & {
 const secure = new Shared(startSecureRig);
 
 for (const { name, behaviour, ...fault } of TLS_FAULTS) {
-  matrixTest(name, async () => {
+  sharingTest(name, async () => {
     const rig = await secure.get();
     const { saboteur } = rig;
     await endure(rig, {
@@ -846,7 +832,7 @@ const OUTAGES: (Omit<Fault, "begin" | "end"> & {
 const account = new Shared(startAccountRig);
 
 for (const { name, begin, ...fault } of OUTAGES) {
-  matrixTest(name, async () => {
+  sharingTest(name, async () => {
     const rig = await account.get();
     const { saboteur, provider } = rig;
     await endure(rig, {
@@ -884,7 +870,7 @@ const SURROUNDINGS: { name: string; script: string; wrapper?: string[]; ignore?:
 ];
 
 for (const { name, script, wrapper = [], ignore } of SURROUNDINGS) {
-  matrixTest(name, async () => {
+  sharingTest(name, async () => {
     await using parts = new AsyncDisposableStack();
     const saboteur = parts.use(new Saboteur());
     const pipe = await Deno.makeTempFile();
@@ -929,34 +915,37 @@ function freePort(): number {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-matrixTest("a stop of a second: each loop runs one slot late, the others are counted", async () => {
-  const rig = await local.get();
-  const before = await checkedScrape(rig.url);
-  rig.program.kill("SIGSTOP");
-  await pause(1_200);
-  rig.program.kill("SIGCONT");
-  await eventually("it is well", async () => (await fetch(`${rig.url}/healthz`)).status === 200);
-  const after = await checkedScrape(rig.url);
+sharingTest(
+  "a stop of a second: each loop runs one slot late, the others are counted",
+  async () => {
+    const rig = await local.get();
+    const before = await checkedScrape(rig.url);
+    rig.program.kill("SIGSTOP");
+    await pause(1_200);
+    rig.program.kill("SIGCONT");
+    await eventually("it is well", async () => (await fetch(`${rig.url}/healthz`)).status === 200);
+    const after = await checkedScrape(rig.url);
 
-  const gained = (name: string, labels = {}) =>
-    after.value(name, labels) - before.value(name, labels);
-  const slots = gained("probe_schedule_lag_seconds_count", { loop: "probe" });
-  const late = slots -
-    gained("probe_schedule_lag_seconds_bucket", { loop: "probe", le: "0.05" });
-  const skipped = gained("probe_slots_skipped_total", { cause: "late" });
-  assertEquals(gained("probe_tasks_created_total"), slots);
-  assert(late <= DATASETS, `${late} slots ran late`);
-  // Of the two or three slots that a loop had in that time, one has run.
-  assert(skipped >= DATASETS && skipped <= 2 * DATASETS, `${skipped} slots are skipped`);
-  const due = [after.sentMs - before.receivedMs, after.receivedMs - before.sentMs]
-    .map((ms) => ms / 1e3 * RATE);
-  assert(slots + skipped >= due[0] - 3 && slots + skipped <= due[1] + 3, `${slots + skipped}`);
-});
+    const gained = (name: string, labels = {}) =>
+      after.value(name, labels) - before.value(name, labels);
+    const slots = gained("probe_schedule_lag_seconds_count", { loop: "probe" });
+    const late = slots -
+      gained("probe_schedule_lag_seconds_bucket", { loop: "probe", le: "0.05" });
+    const skipped = gained("probe_slots_skipped_total", { cause: "late" });
+    assertEquals(gained("probe_tasks_created_total"), slots);
+    assert(late <= DATASETS, `${late} slots ran late`);
+    // Of the two or three slots that a loop had in that time, one has run.
+    assert(skipped >= DATASETS && skipped <= 2 * DATASETS, `${skipped} slots are skipped`);
+    const due = [after.sentMs - before.receivedMs, after.receivedMs - before.sentMs]
+      .map((ms) => ms / 1e3 * RATE);
+    assert(slots + skipped >= due[0] - 3 && slots + skipped <= due[1] + 3, `${slots + skipped}`);
+  },
+);
 
 const fakeTime = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketimeMT.so.1`;
 const withoutFakeTime = !CI && !await isAvailable(`test -e ${fakeTime}`, "steps of the clock");
 
-matrixTest("a wall clock that is set an hour on, and back again: no failure", async () => {
+sharingTest("a wall clock that is set an hour on, and back again: no failure", async () => {
   await using parts = new AsyncDisposableStack();
   const file = await Deno.makeTempFile();
   parts.defer(() => Deno.remove(file));
@@ -1005,7 +994,7 @@ for (
     },
   ]
 ) {
-  matrixTest(name, async () => {
+  sharingTest(name, async () => {
     await using parts = new AsyncDisposableStack();
     const saboteur = parts.use(new Saboteur());
     const rig = await startRig({
@@ -1048,7 +1037,7 @@ for (
   });
 }
 
-matrixTest(
+sharingTest(
   "answers that are never whole, as many as may be: bounded memory, slots counted",
   async () => {
     await using parts = new AsyncDisposableStack();
@@ -1085,7 +1074,7 @@ matrixTest(
   },
 );
 
-matrixTest(
+sharingTest(
   "thousands of failures of all kinds in a small heap: no memory is left behind",
   async () => {
     await using parts = new AsyncDisposableStack();
@@ -1131,7 +1120,7 @@ matrixTest(
   },
 );
 
-matrixTest("through all of these, 99 slots of 100 ran within 100 ms of their time", () => {
+sharingTest("through all of these, 99 slots of 100 ran within 100 ms of their time", () => {
   const slots = lags.get(Infinity) ?? 0;
   const onTime = lags.get(0.1) ?? 0;
   assert(slots === 0 || onTime >= 0.99 * slots, `${slots - onTime} of ${slots} ran later`);

@@ -51,9 +51,27 @@ export function test(
   body: () => Promise<void>,
   { ignore = false }: { ignore?: boolean } = {},
 ): void {
-  const excepted = Deno.env.get("PROBE_RUNTIME") === EXCEPTED_RUNTIME &&
+  Deno.test({ name, ignore: ignore || isExcepted(name), fn: body });
+}
+
+/** The same for one that shares what it uses with others, so that it leaves more than it found. */
+export function sharingTest(
+  name: string,
+  body: () => void | Promise<void>,
+  { ignore = false }: { ignore?: boolean } = {},
+): void {
+  Deno.test({
+    name,
+    ignore: ignore || isExcepted(name),
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn: body,
+  });
+}
+
+function isExcepted(name: string): boolean {
+  return Deno.env.get("PROBE_RUNTIME") === EXCEPTED_RUNTIME &&
     EXCEPTIONS.some((exception) => exception.name === name);
-  Deno.test({ name, ignore: ignore || excepted, fn: body });
 }
 
 /** Runs the program to its end. */

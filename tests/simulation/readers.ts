@@ -149,10 +149,10 @@ export class Readers {
   /** What must be true after each step. */
   checkStep(): void {
     const { journal, time } = this;
+    if (!time.isCaughtUp) return;
     for (const { what, isSlow } of this.#open.values()) {
-      if (!isSlow) journal.broken("requests are answered at once", what);
+      if (!isSlow) journal.broken("requests are answered in the turn that they get", what);
     }
-    if (!time.isCaughtUp || this.#followers.size === 0) return;
     for (const follower of this.#followers) {
       const { due: [due], pausedMs, isEnded, heardMs } = follower;
       if (isEnded) {

@@ -1,0 +1,152 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Clock } from "../src/clock.ts";
+import { gate } from "../src/gate.ts";
+import { settle } from "./fakes/clock.ts";
+
+/** A loop whose turns come when a test wants them. */
+function loop() {
+  const waiting: (() => void)[] = [];
+  const clock: Clock = {
+    now: () => 0,
+    monotonic: () => 0,
+    after(_, callback) {
+      waiting.push(callback);
+      return () => {};
+    },
+  };
+  return {
+    clock,
+    async turn(): Promise<void> {
+      for (const callback of waiting.splice(0)) callback();
+      await settle();
+    },
+  };
+}
+
+const ask = (path: string) => new Request(`http://probe${path}`);
+
+/** A gate before answers with the texts that `textOf` gives to each path, always with room. */
+function gateBefore(textOf: (path: string) => string) {
+  const { clock, turn } = loop();
+  const handler = gate(({ url }) => new Response(textOf(new URL(url).pathname)), clock);
+  return async (path: string) => {
+    const response = await handler(ask(path));
+    await turn();
+    return response;
+  };
+}
+
+/** Whether an answer can be read to its end. */
+async function isWhole(response: Response): Promise<boolean> {
+  const { length } = await response.bytes();
+  return length === Number(response.headers.get("content-length"));
+}
+
+const MEBIBYTE = 1024 * 1024;
+const large = (path: string) => path.padEnd(MEBIBYTE, "x");
+
+Deno.test("a request is begun in each turn of the loop; the first one at once", async () => {
+  const { clock, turn } = loop();
+  const begun: string[] = [];
+  const handler = gate(({ url }) => {
+    begun.push(new URL(url).pathname);
+    return new Response("answer");
+  }, clock);
+  const answers = ["/1", "/2", "/3"].map((path) => handler(ask(path)));
+  await settle();
+  assertEquals(begun, ["/1"]);
+  await turn();
+  assertEquals(begun, ["/1", "/2"]);
+  await turn();
+  assertEquals(begun, ["/1", "/2", "/3"]);
+  for (const answer of answers) assertEquals(await (await answer).text(), "answer");
+  await turn();
+  await handler(ask("/4"));
+  assertEquals(begun.at(-1), "/4");
+});
+
+Deno.test("who asks need not wait for what others wait for", async () => {
+  const { clock, turn } = loop();
+  const handler = gate(({ url }) => {
+    return url.endsWith("/slow") ? new Promise<Response>(() => {}) : new Response("answer");
+  }, clock);
+  handler(ask("/slow"));
+  const answer = handler(ask("/"));
+  await turn();
+  assertEquals(await (await answer).text(), "answer");
+});
+
+Deno.test("too many are sent away, but for those who ask for the health", async () => {
+  const { clock, turn } = loop();
+  const handler = gate(() => new Response("answer"), clock);
+  const statusOf = async (path: string) => (await handler(ask(path))).status;
+  const first = Array.from({ length: 201 }, () => handler(ask("/metrics")));
+  for (const path of ["/metrics", "/", "/healthz/", "/tasks?/healthz", "/tasks#/readyz"]) {
+    const refusal = await handler(ask(path));
+    assertEquals([refusal.status, refusal.headers.get("retry-after")], [503, "1"], path);
+    assertEquals(await refusal.json(), { error: "too many requests at once" });
+  }
+  assertEquals([await statusOf("/healthz"), await statusOf("/readyz")], [200, 200]);
+  await turn();
+  const next = handler(ask("/metrics"));
+  while ((await Promise.race([next, turn()])) === undefined);
+  assertEquals((await next).status, 200);
+  for (const answer of first) assertEquals((await answer).status, 200);
+});
+
+Deno.test("an answer arrives as it was given, however it is cut on its way", async () => {
+  const text = "x€😀\ud800".repeat(50_000);
+  const { clock } = loop();
+  const headers = { "content-type": "text/plain", "x-own": "1" };
+  const handler = gate(() => new Response(text, { status: 418, headers }), clock);
+  const response = await handler(ask("/"));
+  assertEquals([response.status, response.headers.get("x-own")], [418, "1"]);
+  const bytes = await response.bytes();
+  assertEquals(response.headers.get("content-length"), String(bytes.length));
+  assert(new TextDecoder().decode(bytes) === text.toWellFormed());
+});
+
+Deno.test("what has no body, and a stream that lasts, go through as they are", async () => {
+  const events = { headers: { "content-type": "text/event-stream" } };
+  for (const given of [new Response(null), new Response(new ReadableStream(), events)]) {
+    assert(await gate(() => given, loop().clock)(ask("/")) === given);
+  }
+});
+
+Deno.test("large answers that nobody reads give way to newer ones", async () => {
+  const answer = gateBefore(large);
+  const answers = [];
+  for (let nth = 0; nth < 64; nth++) answers.push(await answer(`/${nth}`));
+  const whole = await Promise.all(answers.map(isWhole));
+  assertEquals(whole.lastIndexOf(false), 32);
+  assertEquals(whole.indexOf(true), 33);
+});
+
+Deno.test("small answers that nobody reads do too, be they ever so alike", async () => {
+  const answer = gateBefore(() => "not found");
+  const answers = [];
+  for (let nth = 0; nth < 3_000; nth++) answers.push(await answer("/nothing"));
+  const whole = await Promise.all(answers.map(isWhole));
+  assertEquals(whole.filter(Boolean).length, 2_047);
+  assertEquals(whole.indexOf(true), 3_000 - 2_047);
+});
+
+Deno.test("a crowd that has asked for one text gets it, and leaves room behind", async () => {
+  const answer = gateBefore((path) => large(path.replace(/\d+/, "")));
+  const crowd = [];
+  for (let nth = 0; nth < 100; nth++) crowd.push(await answer(`/crowd${nth}`));
+  const others = [];
+  for (let nth = 0; nth < 10; nth++) others.push(await answer(`/other${"s".repeat(nth)}`));
+  for (const each of [...crowd, ...others]) assert(await isWhole(each));
+});
+
+Deno.test("who has read all, and who leaves, makes room", async () => {
+  const answer = gateBefore(large);
+  const kept = await answer("/kept");
+  for (let nth = 0; nth < 64; nth++) {
+    const response = await answer(`/${nth}`);
+    if (nth % 2 === 0) await response.body?.cancel();
+    else assert(await isWhole(response));
+  }
+  assert(await isWhole(kept));
+});
