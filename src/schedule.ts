@@ -21,13 +21,19 @@ export type Loop = {
 /**
  * Runs `handler` in slots, in the shape of `Deno.cron` but on the monotonic clock: slot n is due at
  * `now + phaseMs + n × intervalMs`, however long the handlers take. After a stall only the newest
- * due slot runs; the tick says how many it skipped. Ends when `signal` aborts.
+ * due slot runs; the tick says how many it skipped. Ends when `signal` aborts. `exact` is the clock's
+ * `exactly`.
  */
 export function every(
   name: string,
   intervalMs: number,
   handler: (tick: Tick) => void,
-  { clock, signal, phaseMs = 0 }: { clock: Clock; signal: AbortSignal; phaseMs?: number },
+  { clock, signal, phaseMs = 0, exact = false }: {
+    clock: Clock;
+    signal: AbortSignal;
+    phaseMs?: number;
+    exact?: boolean;
+  },
 ): Loop {
   const startMs = clock.monotonic() + phaseMs;
   const dueMs = (slot: number) => startMs + slot * intervalMs;
@@ -44,7 +50,7 @@ export function every(
 
   const arm = () => {
     if (signal.aborted) return;
-    cancel = clock.after(Math.max(0, dueMs(next) - clock.monotonic()), run);
+    cancel = clock.after(Math.max(0, dueMs(next) - clock.monotonic()), run, exact);
   };
 
   const run = () => {

@@ -240,3 +240,18 @@ function numberBefore(value: number): number {
   view.setBigInt64(0, view.getBigInt64(0) - 1n);
   return view.getFloat64(0);
 }
+
+Deno.test("an exact loop asks the clock for exact timers, another one does not", () => {
+  for (const exact of [true, false]) {
+    const asked: unknown[] = [];
+    const clock = new FakeClock();
+    const { after } = clock;
+    clock.after = function (delayMs: number, callback: () => void, exactly?: boolean) {
+      asked.push(exactly);
+      return after.call(this, delayMs, callback);
+    };
+    every("test", SECOND, () => {}, { clock, signal: new AbortController().signal, exact });
+    clock.advance(2 * SECOND);
+    assertEquals(asked, [exact, exact, exact, exact]);
+  }
+});
