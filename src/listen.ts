@@ -9,7 +9,7 @@ const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 
 /** How often it is looked whether descriptors are left. A port that is open at one look is back. */
-const LOOK_MS = 1_000;
+const LOOK_MS = 5_000;
 
 /**
  * Descriptors that are held back while connections are taken, so that the probe's own requests have

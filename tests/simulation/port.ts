@@ -12,6 +12,7 @@ const LONGEST_BACKOFF_MS = 5_000;
 export class SimulatedPort implements System {
   /** Since when there are descriptors; null while there are none. */
   #plentySinceMs: number | null = -Infinity;
+  wasOpened = false;
   /** When the port was lost; null while it is open. */
   #lostMs: number | null = null;
   #isClosed = false;
@@ -34,6 +35,7 @@ export class SimulatedPort implements System {
   readonly serve: System["serve"] = ({ hostname = "", port = 0 }, handler) => {
     const { promise: finished, reject } = Promise.withResolvers<void>();
     this.journal.line(`port ${port} is open`);
+    this.wasOpened = true;
     this.#lostMs = null;
     this.#lose = reject;
     this.books.portOpened();

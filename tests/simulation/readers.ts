@@ -19,6 +19,9 @@ const GATHER_MS = 250;
 /** A gauge that was read while the machine was slow may be so much older. */
 const SLOW_SECONDS = 0.05;
 
+/** A request that has not been answered. */
+type Open = { what: string; isSlow: boolean; onBegin: () => void };
+
 /** One who follows `/events`. */
 type Follower = {
   /** When it stopped reading; null while it reads. */
@@ -38,7 +41,8 @@ type Follower = {
 export class Readers {
   scrapes = 0;
   #handler: Handler | null = null;
-  #open = new Map<number, { what: string; isSlow: boolean }>();
+  #open = new Map<number, Open>();
+  #beginning = new WeakMap<Request, Open>();
   #asked = 0;
   /** What is being rendered, with what it must show; null for what cannot be known. */
   #rendering: { format: Format; samples: Samples | null } | null = null;
@@ -110,16 +114,28 @@ export class Readers {
     const format = this.draw.pick<Format>(["text", "openmetrics"]);
     const path = this.draw.pick(["/metrics", "/metrics", "/"]);
     const accept = format === "openmetrics" ? OPENMETRICS : "text/plain;version=0.0.4";
-    const known = isAmidst ? null : this.books.ledger.samples();
-    let rendering = this.#rendering;
-    if (rendering === null) rendering = this.#rendering = { format, samples: known };
-    else if (rendering.format !== format) rendering = null;
+    let rendering = null as { format: Format; samples: Samples | null } | null;
+    const onBegin = () => {
+      rendering = this.#rendering;
+      if (rendering === null) {
+        const samples = isAmidst ? null : this.books.ledger.samples();
+        rendering = this.#rendering = { format, samples };
+      } else if (rendering.format !== format) rendering = null;
+    };
     this.#request(path, { accept }, (status, text) => {
       if (this.#rendering?.format === format) this.#rendering = null;
       this.scrapes++;
       if (status !== 200) return this.journal.broken("a scrape is answered", `${status}: ${text}`);
       this.#checkExposition(text, format, rendering?.samples ?? null);
-    });
+    }, { onBegin });
+  }
+
+  /** The program takes up a request, which may have waited for its turn. */
+  begins(request: Request): void {
+    const open = this.#beginning.get(request);
+    if (!open) return;
+    open.isSlow ||= this.time.isSlow || this.#rendering !== null;
+    open.onBegin();
   }
 
   /** Whether it is well, and whether it takes requests. */
@@ -178,7 +194,7 @@ export class Readers {
     path: string,
     headers: { [name: string]: string },
     onAnswer: (status: number, text: string, response: Response) => void,
-    { method = "GET", isAuthorized = true, isStream = false } = {},
+    { method = "GET", isAuthorized = true, isStream = false, onBegin = () => {} } = {},
   ): void {
     const { journal, settings: { bearerToken } } = this;
     if (!this.#handler) return;
@@ -192,7 +208,9 @@ export class Readers {
       method,
       headers: { ...headers, ...authorization } as { [name: string]: string },
     });
-    this.#open.set(number, { what, isSlow: this.time.isSlow || this.#rendering !== null });
+    const open = { what, isSlow: this.time.isSlow || this.#rendering !== null, onBegin };
+    this.#open.set(number, open);
+    this.#beginning.set(request, open);
     Promise.try(this.#handler, request).then(async (response) => {
       const text = isStream && response.status === 200 ? "" : await response.text();
       this.#open.delete(number);
@@ -256,10 +274,14 @@ export class Readers {
     if (datasetId !== null) query.set("dataset_id", datasetId);
     if (before !== null) query.set("before", String(before));
     if (limit !== 100) query.set("limit", String(limit));
-    const expected = isAmidst ? null : this.#expectedPage({ state, datasetId, before, limit });
+    let known = null as { seqnos: number[]; next: number | null } | null;
+    const onBegin = () => {
+      if (!isAmidst) known = this.#expectedPage({ state, datasetId, before, limit });
+    };
     this.#request(`/tasks?${query}`, {}, (status, text) => {
       if (status !== 200) return journal.broken("a list of tasks is answered", text);
       const page = JSON.parse(text) as { tasks: Json[]; next: number | null; tracked: Json };
+      const expected = known;
       if (expected) {
         const shown = page.tasks.map(({ seqno }) => seqno).join();
         journal.check(
@@ -275,7 +297,7 @@ export class Readers {
       // What is pending in the middle of things may be settled when it is read.
       const shown = page.tasks.filter(({ state }) => !isAmidst || state !== "PENDING");
       for (const task of shown) this.#checkShown(task);
-    });
+    }, { onBegin });
   }
 
   #expectedPage({ state, datasetId, before, limit }: {

@@ -11,7 +11,7 @@ import { SimulatedPlatform } from "./platform.ts";
 import { SimulatedPort } from "./port.ts";
 import { Readers } from "./readers.ts";
 import { drawSettings, type Settings } from "./settings.ts";
-import { SimulatedTime } from "./time.ts";
+import { settle, SimulatedTime } from "./time.ts";
 import { Weather } from "./weather.ts";
 
 const HOUR_MS = 3_600_000;
@@ -150,7 +150,8 @@ class Simulation {
       (exitCode) => this.#exitCode = exitCode,
       (error) => this.#journal.broken("the program does not throw", `${error?.stack ?? error}`),
     );
-    time.input(0, () => {});
+    // What is loaded on the way there takes no time that is simulated.
+    while (!this.#port.wasOpened && !this.#journal.violation) await settle();
     this.#readers.come(this.#meanBetweenReadersMs());
 
     await this.#until(stopMs, () => this.#stop.aborted);
@@ -270,7 +271,11 @@ class Simulation {
         return running;
       },
       exchange: this.#platform.exchange,
-      listen: listenWith(this.#port),
+      listen: (address, handler, onChange) =>
+        listenWith(this.#port)(address, (request) => {
+          this.#readers.begins(request);
+          return handler(request);
+        }, onChange),
       readFile: (path) => Promise.resolve(this.#settings.files[path]),
       resolve: () => Promise.reject(new Error("the main loop resolves no names")),
       log: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
