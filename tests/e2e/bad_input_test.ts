@@ -184,6 +184,7 @@ test("what is refused cannot write to the terminal by its value", async () => {
     const lines = await refused(start);
 
     assertEquals(lines.length, 1, JSON.stringify([start, lines]));
+    // deno-lint-ignore no-control-regex -- they are what is looked for
     assert(!/[\u001b\u202e\u0085]/.test(lines[0]), JSON.stringify([start, lines]));
   }
 });
