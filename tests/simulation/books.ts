@@ -596,6 +596,13 @@ export class Books {
         say("has others"),
       );
     }
+    // Of one that was dismissed at once nobody knows them.
+    const hasPhases = Object.keys(task.phases).length > 0;
+    journal.check(
+      !hasPhases || (task.phases.token !== undefined) === (this.config.credentials !== null),
+      "how long a token was waited for is known",
+      say("has other phases"),
+    );
     if (task.state === "SUCCEEDED") {
       const isRight = last?.reason === null && last.end === "plan" && last.endMs === time.nowMs;
       return journal.check(isRight, "only who got the dataset succeeds", say("did not"));

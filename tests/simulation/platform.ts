@@ -123,7 +123,11 @@ export const API_MOODS: Record<string, Mood> = {
   odd: brokenOff(["EWHATEVER"], "internal", REACHED.connected),
   "wrong body": wrongBody,
   forbidden: refuse(403, "unauthorized"),
-  unauthorized: refuse(401, "unauthorized"),
+  // Often so slowly that the next token might be given up too.
+  unauthorized: (draw, asked) => ({
+    ...refuse(401, "unauthorized")(draw, asked),
+    delayMs: draw.logBetween(5, 5_000),
+  }),
   missing: refuse(404, "not_found"),
   limited: withRetryAfter([[429, "rate_limited"]]),
   overloaded: withRetryAfter([[503, "server_error"], [429, "rate_limited"]]),

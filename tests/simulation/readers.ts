@@ -107,7 +107,7 @@ export class Readers {
     if (share < 0.8) return this.#page();
     if (share < 0.88) return this.#odd();
     if (isAmidst) return;
-    this.#follow();
+    this.follow();
   }
 
   scrape(isAmidst = false): void {
@@ -407,7 +407,7 @@ export class Readers {
   }
 
   /** Somebody follows the events for a while: reads, stops reading for a while, leaves. */
-  #follow(): void {
+  follow(): void {
     const { time, journal } = this;
     if (this.#followers.size >= 20) return;
     this.#request("/events", { accept: "text/event-stream" }, (status, text, response) => {
@@ -450,7 +450,7 @@ export class Readers {
 
   #wander(follower: Follower): void {
     const { time, draw } = this;
-    time.input(draw.exponential(60_000), () => {
+    time.input(draw.logBetween(5_000, 900_000), () => {
       if (follower.isEnded || !this.#handler) return;
       if (draw.chance(0.3)) return follower.leave();
       if (follower.pausedMs !== null) follower.go();

@@ -161,6 +161,8 @@ class Simulation {
     this.#endedMs = time.nowMs;
     // Of a process that was ended nothing is left.
     if (this.#exitCode === EXIT.interrupted) return this.#outcome();
+    // What gave way for a moment still comes to its end.
+    await this.#until(time.nowMs, () => time.isCaughtUp);
     this.#checkEnd();
     const ended = this.#journal.digest();
     await this.#until(time.nowMs + HOUR_MS / 2, () => false);
@@ -192,6 +194,8 @@ class Simulation {
     // Half of the runs end in bad weather, with tasks that may not come to an end.
     const strikes = this.#chance.whole(0, 2);
     for (let i = 0; i < strikes; i++) this.time.input(0, () => this.#weather.strike());
+    // Whoever follows then hears of the last tasks too.
+    if (this.#chance.chance(0.5)) this.time.input(0, () => this.#readers.follow());
     const waitMs = this.#chance.exponential(this.#config.taskIntervalSeconds * 1e3);
     this.time.input(waitMs, () => this.#signal(this.#chance.pick(["SIGTERM", "SIGINT"])));
     await this.#until(Infinity, () => this.#stop.aborted);
