@@ -62,12 +62,15 @@ function refusal(): Response {
 
 type Reader = ReadableStreamDefaultController<Uint8Array>;
 
+/** A text, and how many are reading it. */
+type Shared = { text: string; readers: number };
+
 /** Answers on their way to those who have asked for them. */
 class Unread {
   /** What each reader reads, the oldest first. */
-  #texts = new Map<Reader, string>();
-  /** How many read each text: a crowd that has asked for one shares it. */
-  #crowds = new Map<string, number>();
+  #texts = new Map<Reader, Shared>();
+  /** A crowd that has asked for one text gets it one after the other. */
+  #last: Shared = { text: "", readers: 0 };
   #bytes = 0;
 
   /** The same answer, which breaks off when it is the oldest one of too many. */
@@ -98,9 +101,9 @@ class Unread {
   }
 
   #add(reader: Reader, text: string): void {
-    const others = this.#crowds.get(text) ?? 0;
-    this.#texts.set(reader, text);
-    this.#crowds.set(text, others + 1);
+    if (this.#last.text !== text) this.#last = { text, readers: 0 };
+    const others = this.#last.readers++;
+    this.#texts.set(reader, this.#last);
     this.#bytes += READER_BYTES + (others > 0 ? 0 : text.length);
     for (const oldest of this.#texts.keys()) {
       if (this.#bytes <= MOST_UNREAD_BYTES) break;
@@ -115,12 +118,9 @@ class Unread {
   }
 
   #leave(reader: Reader): void {
-    const text = this.#texts.get(reader);
-    if (text === undefined) return;
-    const others = (this.#crowds.get(text) ?? 1) - 1;
+    const shared = this.#texts.get(reader);
+    if (!shared) return;
     this.#texts.delete(reader);
-    if (others > 0) this.#crowds.set(text, others);
-    else this.#crowds.delete(text);
-    this.#bytes -= READER_BYTES + (others > 0 ? 0 : text.length);
+    this.#bytes -= READER_BYTES + (--shared.readers > 0 ? 0 : shared.text.length);
   }
 }
