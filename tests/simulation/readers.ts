@@ -411,10 +411,10 @@ export class Readers {
     const { time, journal } = this;
     if (this.#followers.size >= 20) return;
     this.#request("/events", { accept: "text/event-stream" }, (status, text, response) => {
-      const reader = response.body?.getReader();
-      if (status !== 200 || !reader) {
-        return journal.broken("events can be followed", `${status} ${text}`);
-      }
+      // Its turn may come when all has ended.
+      if (status === 503 && time.nowMs >= this.books.stoppedMs) return;
+      const reader = status === 200 ? response.body?.getReader() : undefined;
+      if (!reader) return journal.broken("events can be followed", `${status} ${text}`);
       const decoder = new TextDecoder();
       let isReading = false;
       const follower: Follower = {
