@@ -9,6 +9,8 @@ import { parseArgs } from "@std/cli/parse-args";
 import { VARIABLES } from "../src/config.ts";
 import { VERSION } from "../src/version.ts";
 
+const ROOT = new URL("..", import.meta.url);
+
 /**
  * What the executable may do, baked in: it answers and asks over the network, reads the files that
  * its operator names, and knows its own variables. Nothing else.
@@ -56,7 +58,8 @@ export async function compile(
 }
 
 async function run(command: string, args: string[]): Promise<void> {
-  const { code, stderr } = await new Deno.Command(command, { args, stdout: "inherit" }).output();
+  const { code, stderr } = await new Deno.Command(command, { args, cwd: ROOT, stdout: "inherit" })
+    .output();
   if (code === 0) return;
   const complaint = new TextDecoder().decode(stderr).trim();
   throw new Error(`exit code ${code}: ${command} ${args.join(" ")}\n${complaint}`);

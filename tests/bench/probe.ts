@@ -1,26 +1,24 @@
+import { dirname } from "node:path";
+import { bundle as makeBundle } from "../../local/compile.ts";
 import { Child, type ChildOptions, deno, eventuallyFetch, freePort } from "./child.ts";
 import { metricIn } from "./exposition.ts";
 import { collectGarbage } from "./inspector.ts";
 import { temporaryPath } from "./temporary.ts";
 
 const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-env"];
-const ROOT = new URL("../..", import.meta.url).pathname;
 
 let bundled: Promise<string> | undefined;
 
-/** The program as users run it, in one file; made once a run. */
+/** The file that starts the program as users run it, with all that it needs beside it; made once. */
 export function bundle(): Promise<string> {
-  return bundled ??= makeBundle();
+  return bundled ??= makeBundle(temporaryPath("program"));
 }
 
-async function makeBundle(): Promise<string> {
-  const path = temporaryPath("probe.js");
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--minify", "--platform", "deno", "-o", path, "main.ts"],
-    cwd: ROOT,
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return path;
+/** How much the files of the bundle are together. */
+export async function bundleBytes(): Promise<number> {
+  const folder = dirname(await bundle());
+  const files = await Array.fromAsync(Deno.readDir(folder));
+  return files.reduce((sum, { name }) => sum + Deno.statSync(`${folder}/${name}`).size, 0);
 }
 
 /** Arguments that start the bundle; `flags` are Deno's own. */

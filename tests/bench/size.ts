@@ -1,6 +1,6 @@
 import { executables } from "./executables.ts";
 import type { Figure, Line } from "./figure.ts";
-import { bundle } from "./probe.ts";
+import { bundleBytes } from "./probe.ts";
 
 /** What the executable holds besides the runtime. */
 export const size: Line = {
@@ -9,7 +9,7 @@ export const size: Line = {
   async measure(run) {
     const megabytes = async (path: string) => (await Deno.stat(path)).size / 1e6;
     const figure = (what: string, value: number): Figure => ({ what, unit: "MB", values: [value] });
-    const bundled = figure("the bundle", await megabytes(await bundle()));
+    const bundled = figure("the bundle", await bundleBytes() / 1e6);
     const made = await executables("the executable's size", run);
     if (!made) return [bundled];
     const whole = await megabytes(made.probe);

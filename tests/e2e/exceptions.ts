@@ -53,7 +53,7 @@ export const EXCEPTIONS: readonly { name: string; reason: string }[] = [
     name: "with Deno's OpenTelemetry each task is one root trace, of the id that the task shows",
     reason: COMPILED,
   },
-  // tests/e2e/fault_matrix_test.ts
+  // tests/faults/fault_matrix_test.ts
   ...excepted(
     UNCAUGHT,
     "a target that sends headers and no body: timeout, and well again",

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { EXCEPTIONS } from "./exceptions.ts";
 
 Deno.test("every exception names one test, which is there, and gives a reason", async () => {
-  const sources = await Promise.all(["./", "../attack/"].map(sourcesIn));
+  const sources = await Promise.all(["./", "../attack/", "../faults/"].map(sourcesIn));
   const tests = sources.flat().join("\n");
 
   for (const { name, reason } of EXCEPTIONS) {
