@@ -1,0 +1,125 @@
+/** What a target or an identity provider says: wherever it is shown, it is text and nothing else. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { closesAfter } from "../faults/behaviours.ts";
+import { Saboteur } from "../faults/saboteur.ts";
+import { eventually, linesOf, run, startLoop, test } from "./program.ts";
+import { scrape } from "./scrape.ts";
+import { startServer } from "./targets.ts";
+
+/** What would act on headers, a page, a log, a terminal, a stream of events, or metrics. */
+const HOSTILE = [
+  "x\r\nX-Evil: yes\r\n\r\n<script>alert(1)</script>",
+  '\n12:00:00.000 error   FORGED\n{"level":"error","message":"FORGED"}',
+  "\x1b[2J\x1b]0;FORGED\x07\x9b31m\u202egnp\u2028\x00\r",
+  "\n\nevent: forged\ndata: {}\n\n",
+  '"}\nprobe_forged_total{a="',
+].join("");
+
+/** All but the line end: control characters, and those that divide lines or turn texts. */
+// deno-lint-ignore no-control-regex -- they are what is looked for
+const ACTING = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/;
+
+/** What each dataset's answer says. */
+const ANSWERS: Record<string, string> = {
+  "another-id": answerWith("200 OK", JSON.stringify({ Id: HOSTILE }), "application/json"),
+  "failing": answerWith("500 \x9b31m<b>", HOSTILE, "\x9b31m<script>"),
+  "broken-headers": answerWith("500 \x1b[2J", HOSTILE, "\x1b[2J\x07"),
+};
+
+function answerWith(status: string, body: string, header: string): string {
+  const headers = ["Content-Type", "Content-Encoding", "Retry-After", "Location", "X-Request-Id"]
+    .map((name) => `${name}: ${header}\r\n`);
+  const length = new TextEncoder().encode(body).length;
+  return `HTTP/1.1 ${status}\r\n${headers.join("")}Content-Length: ${length}\r\n\r\n${body}`;
+}
+
+const LOG_LINE = /^\d\d:\d\d:\d\d\.\d{3} (debug|info|warning|error) +\S/;
+
+function checkLog(stderr: string): void {
+  assert(!ACTING.test(stderr), JSON.stringify(stderr));
+  for (const line of linesOf(stderr)) assertMatch(line, LOG_LINE);
+}
+
+/** The names of the events in a stream, which is read until there are so many. */
+async function eventNames(url: string, count: number): Promise<string[]> {
+  const response = await fetch(`${url}/events`);
+  let text = "";
+  for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    if (text.split("\n\n").length > count) break;
+  }
+  // What ends a line for who reads the stream.
+  for (const line of text.split(/\r\n|\n|\r/)) {
+    assertMatch(line, /^(retry: \d+|event: \w+|data: \{.*\}|)$/s);
+  }
+  return [...text.matchAll(/^event: (.*)$/gm)].map(([, name]) => name);
+}
+
+test("what a target says is text in log, table, page, events, metrics and headers", async () => {
+  await using target = new Saboteur();
+  target.behaviour = closesAfter(({ datasetId }) => ANSWERS[datasetId]);
+  await using program = await startLoop({
+    args: ["--table"],
+    env: {
+      OKDATA_API_URL: target.url,
+      DATASET_ID: Object.keys(ANSWERS).join(","),
+      TASK_INTERVAL_SECONDS: "0.3",
+      TABLE_INTERVAL_SECONDS: "0.3",
+      RETRIES: "0",
+      LOG_FORMAT: "text",
+      LOG_LEVEL: "debug",
+    },
+  });
+  const { url } = program;
+  assertEquals(new Set(await eventNames(url, 8)), new Set(["hello", "settled"]));
+
+  const answer = await fetch(`${url}/tasks?limit=6`);
+  const { tasks } = await answer.json();
+  const bodies = new Set(tasks.map(({ body }: { body: string }) => body));
+  assert([...bodies].some((body) => String(body).startsWith(HOSTILE.slice(0, 40))), "it is kept");
+  const texts = [];
+  for (const { seqno } of tasks) {
+    const page = await fetch(`${url}/?task=${seqno}`, { headers: { accept: "text/html" } });
+    for (const [name, value] of page.headers) assert(!/evil|alert/i.test(name + value), name);
+    texts.push(await page.text());
+  }
+  const pages = texts.join("");
+  assert(
+    pages.includes("&lt;script>alert(1)") || pages.includes("&lt;script&gt;alert(1)"),
+    "shown",
+  );
+  assert(!pages.includes("<script>alert"), "it is markup");
+  assert(!ACTING.test(pages.replaceAll("\r\n", "\n")), "it acts");
+  assert(!answer.headers.has("x-evil"));
+
+  const { text, samples } = await scrape(url);
+  assert(!/forged|evil/i.test(text), text);
+  assertEquals(new Set(samples.flatMap(({ labels }) => labels.dataset_id ?? [])).size, 3);
+  await eventually("a table", () => program.stdout.includes("FAILED"));
+  assert(!ACTING.test(program.stdout), JSON.stringify(program.stdout));
+  assert(!/FORGED|evil/.test(program.stdout), program.stdout);
+  checkLog(program.stderr);
+});
+
+test("what an identity provider says is text in the log and in a result", async () => {
+  await using provider = startServer(() =>
+    Response.json({ error: "x\x9b31m", error_description: HOSTILE }, { status: 400 })
+  );
+  for (const args of [["--once"], ["--check"]]) {
+    const { code, stdout, stderr } = await run({
+      args,
+      env: {
+        DATASET_ID: "abc123",
+        OKDATA_CLIENT_ID: "probe",
+        OKDATA_CLIENT_SECRET: "secret",
+        OKDATA_API_URL: provider.url,
+        OKDATA_TOKEN_URL: provider.url,
+        LOG_FORMAT: "text",
+      },
+    });
+    assertEquals(code, 3, stderr);
+    assert(!ACTING.test(stdout), JSON.stringify(stdout));
+    for (const line of linesOf(stdout)) assert(!/^(12:00|\{|event|X-Evil)/.test(line), line);
+    checkLog(stderr);
+  }
+});
