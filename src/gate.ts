@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import type { Clock } from "./clock.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 
@@ -7,13 +6,16 @@ type Handler = (request: Request) => Response | Promise<Response>;
 /** Requests that may wait for their turn; the last of them waits for seconds, at the dearest. */
 const MOST_WAITING = 200;
 
+/** How long a turn may be before the next one has to wait for as long as it took. */
+const SHORT_TURN_MS = 3;
+
 /** How much of an answer is handed to the system at once. */
 const PIECE_BYTES = 64 * 1024;
 
 /** How much may be kept, in all, for those who have asked for it and do not read. */
 const MOST_UNREAD_BYTES = 32 * 1024 * 1024;
 
-/** What a reader costs besides the text. */
+/** What a reader costs besides what it reads. */
 const READER_BYTES = 16 * 1024;
 
 /** Asked by orchestrators, which end what does not answer: cheap enough to pass always. */
@@ -21,8 +23,8 @@ const UNGUARDED = /^https?:\/\/[^/]*\/(healthz|readyz)$/;
 
 /**
  * Keeps those who ask from holding up the probe, however many they are: one request is begun in
- * each turn of the loop, so that everything else runs in between; more than a bound of them are
- * sent away; and answers that nobody reads give way to newer ones.
+ * each turn of the loop, and half of the time is left to everything else; more than a bound of them
+ * are sent away; and answers that nobody reads give way to newer ones.
  */
 export function gate(handler: Handler, clock: Clock): Handler {
   const waiting: (() => void)[] = [];
@@ -33,7 +35,12 @@ export function gate(handler: Handler, clock: Clock): Handler {
     const next = waiting.shift();
     isTaken = next !== undefined;
     if (!next) return;
-    clock.after(0, begin);
+    const sinceMs = clock.monotonic();
+    clock.after(0, () => {
+      const tookMs = clock.monotonic() - sinceMs;
+      if (tookMs <= SHORT_TURN_MS) begin();
+      else clock.after(tookMs, begin);
+    });
     next();
   }
 
@@ -62,50 +69,54 @@ function refusal(): Response {
 
 type Reader = ReadableStreamDefaultController<Uint8Array>;
 
-/** A text, and how many are reading it. */
-type Shared = { text: string; readers: number };
+/** A text in its bytes, and how many are reading it. */
+type Shared = { bytes: Uint8Array; readers: number };
 
 /** Answers on their way to those who have asked for them. */
 class Unread {
   /** What each reader reads, the oldest first. */
-  #texts = new Map<Reader, Shared>();
+  #answers = new Map<Reader, Shared>();
   /** A crowd that has asked for one text gets it one after the other. */
-  #last: Shared = { text: "", readers: 0 };
+  #last: { text: string; shared: Shared } | null = null;
   #bytes = 0;
 
   /** The same answer, which breaks off when it is the oldest one of too many. */
   async keep(response: Response): Promise<Response> {
-    const text = await response.text();
-    const kept = new Response(this.#stream(text), response);
+    const shared = this.#share(await response.text());
+    const kept = new Response(this.#stream(shared), response);
     // Who gets less than this knows that it is not all.
-    kept.headers.set("content-length", String(Buffer.byteLength(text)));
+    kept.headers.set("content-length", String(shared.bytes.length));
     return kept;
   }
 
-  /** Makes each piece when it is asked for, which is when the one before it has been read. */
-  #stream(text: string): ReadableStream<Uint8Array> {
-    const encoder = new TextEncoder();
-    let rest = text;
+  #share(text: string): Shared {
+    if (this.#last?.text !== text) {
+      // As a text it may take up many times its length, since it was made of many.
+      const bytes = new TextEncoder().encode(text);
+      this.#last = { text, shared: { bytes, readers: 0 } };
+    }
+    return this.#last.shared;
+  }
+
+  #stream(shared: Shared): ReadableStream<Uint8Array> {
+    let sent = 0;
     let reader: Reader;
     return new ReadableStream({
-      start: (controller) => this.#add(reader = controller, text),
+      start: (controller) => this.#add(reader = controller, shared),
+      // Comes when the piece before has been read.
       pull: (controller) => {
-        const bytes = new Uint8Array(Math.min(PIECE_BYTES, 3 * rest.length));
-        const { read, written } = encoder.encodeInto(rest, bytes);
-        rest = rest.slice(read);
-        if (written > 0) controller.enqueue(bytes.subarray(0, written));
+        const piece = shared.bytes.subarray(sent, sent += PIECE_BYTES);
+        if (piece.length > 0) controller.enqueue(piece);
         else this.#end(controller);
       },
       cancel: () => this.#leave(reader),
     }, { highWaterMark: 0 });
   }
 
-  #add(reader: Reader, text: string): void {
-    if (this.#last.text !== text) this.#last = { text, readers: 0 };
-    const others = this.#last.readers++;
-    this.#texts.set(reader, this.#last);
-    this.#bytes += READER_BYTES + (others > 0 ? 0 : text.length);
-    for (const oldest of this.#texts.keys()) {
+  #add(reader: Reader, shared: Shared): void {
+    this.#answers.set(reader, shared);
+    this.#bytes += READER_BYTES + (shared.readers++ > 0 ? 0 : shared.bytes.length);
+    for (const oldest of this.#answers.keys()) {
       if (this.#bytes <= MOST_UNREAD_BYTES) break;
       this.#end(oldest);
     }
@@ -118,9 +129,9 @@ class Unread {
   }
 
   #leave(reader: Reader): void {
-    const shared = this.#texts.get(reader);
+    const shared = this.#answers.get(reader);
     if (!shared) return;
-    this.#texts.delete(reader);
-    this.#bytes -= READER_BYTES + (--shared.readers > 0 ? 0 : shared.text.length);
+    this.#answers.delete(reader);
+    this.#bytes -= READER_BYTES + (--shared.readers > 0 ? 0 : shared.bytes.length);
   }
 }

@@ -3,19 +3,21 @@ import type { Clock } from "../src/clock.ts";
 import { gate } from "../src/gate.ts";
 import { settle } from "./fakes/clock.ts";
 
-/** A loop whose turns come when a test wants them. */
+/** A loop whose turns come when a test wants them, however long they are to wait for. */
 function loop() {
   const waiting: (() => void)[] = [];
+  const world = { nowMs: 0, delaysMs: [] as number[] };
   const clock: Clock = {
-    now: () => 0,
-    monotonic: () => 0,
-    after(_, callback) {
+    now: () => world.nowMs,
+    monotonic: () => world.nowMs,
+    after(delayMs, callback) {
+      world.delaysMs.push(delayMs);
       waiting.push(callback);
       return () => {};
     },
   };
   return {
-    clock,
+    ...{ clock, world },
     async turn(): Promise<void> {
       for (const callback of waiting.splice(0)) callback();
       await settle();
@@ -63,6 +65,21 @@ Deno.test("a request is begun in each turn of the loop; the first one at once", 
   await turn();
   await handler(ask("/4"));
   assertEquals(begun.at(-1), "/4");
+});
+
+Deno.test("a long turn is followed by a pause that is as long", async () => {
+  const { clock, world, turn } = loop();
+  const handler = gate(() => {
+    world.nowMs += 20;
+    return new Response("answer");
+  }, clock);
+  const answers = [handler(ask("/1")), handler(ask("/2"))];
+  await settle();
+  await turn();
+  assertEquals(world.delaysMs, [0, 20]);
+  await turn();
+  assertEquals(world.delaysMs, [0, 20, 0]);
+  for (const answer of answers) await (await answer).body?.cancel();
 });
 
 Deno.test("who asks need not wait for what others wait for", async () => {

@@ -63,7 +63,9 @@ async function show(timeoutMs = SILENCE_MS): Promise<void> {
     isShown = true;
   } catch (error) {
     busyUntilMs = performance.now() + retryMs();
-    if (turn !== asked) return;
+    const isOld = turn !== asked;
+    // Whoever asked later may wait as long: the first to give up says so, unless there was an answer.
+    if (isOld && (error instanceof NoSuchPage || shownMs > startMs)) return;
     if (error instanceof NoSuchPage) throw error;
     isShown = false;
   }

@@ -91,7 +91,7 @@ const ATTACKS: Attack[] = [
   {
     name: "HTTP/2, answers kept away from many streams: no slot is late or lost",
     size: "small",
-    attackers: [["unreadStreams", 200, "/metrics"]],
+    attackers: [["unreadStreams", 100, "/metrics"]],
   },
   {
     name: "a flood at /healthz: no slot is late or lost",
