@@ -9,6 +9,9 @@ const MOST_WAITING = 200;
 /** How long a turn may be before the next one has to wait for as long as it took. */
 const SHORT_TURN_MS = 3;
 
+/** A turn may also have been long because the process stood still. */
+const LONGEST_PAUSE_MS = 100;
+
 /** How much of an answer is handed to the system at once. */
 const PIECE_BYTES = 64 * 1024;
 
@@ -39,7 +42,7 @@ export function gate(handler: Handler, clock: Clock): Handler {
     clock.after(0, () => {
       const tookMs = clock.monotonic() - sinceMs;
       if (tookMs <= SHORT_TURN_MS) begin();
-      else clock.after(tookMs, begin);
+      else clock.after(Math.min(tookMs, LONGEST_PAUSE_MS), begin);
     });
     next();
   }

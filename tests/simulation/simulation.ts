@@ -16,6 +16,8 @@ import { Weather } from "./weather.ts";
 
 const HOUR_MS = 3_600_000;
 
+const LONGEST_TURN_MS = 100;
+
 const STEPS_BETWEEN_PROGRESS = 100_000;
 
 /** A signal that comes again so soon is the same one, passed on by another process. */
@@ -163,6 +165,8 @@ class Simulation {
     if (this.#exitCode === EXIT.interrupted) return this.#outcome();
     // What gave way for a moment still comes to its end.
     await this.#until(time.nowMs, () => time.isCaughtUp);
+    // The last turn of those who asked may not be over, of which the end of a process takes no notice.
+    await this.#until(time.nowMs + LONGEST_TURN_MS, () => time.waiting === 0);
     this.#checkEnd();
     const ended = this.#journal.digest();
     await this.#until(time.nowMs + HOUR_MS / 2, () => false);
