@@ -5,7 +5,7 @@ import { type Scrape, scrape } from "../e2e/scrape.ts";
 import { residentBytes, vitalsOf } from "../faults/vitals.ts";
 
 /** How many slots an attack lasts at least. */
-const SLOTS = 150;
+const SLOTS = 200;
 
 /** A share of slots may be late; all others must not, by more than this. */
 const QUANTILE = 0.99;
@@ -32,6 +32,11 @@ const mayGoFirst = (await shell("chrt --rr 1 true")).code === 0;
 export const PROBE_FIRST: readonly string[] = mayGoFirst ? ["chrt", "--rr", "1"] : [];
 const ATTACKERS_LAST = mayGoFirst ? [] : ["nice", "-n", "19"];
 
+/** The words before a program's own that let it have so many descriptors, and go first. */
+export function withDescriptors(count: number): readonly string[] {
+  return ["sh", "-c", `ulimit -n ${count}; exec "$@"`, "sh", ...PROBE_FIRST];
+}
+
 /** A program, and how many tasks it has begun. */
 export type Victim = { program: Program; url: string; begun: () => number };
 
@@ -41,10 +46,19 @@ export type Attacker = readonly [shape: string, connections: number, path?: stri
 /**
  * Attacks a probe and checks that it keeps its schedule, loses no slot and fails no task, that its
  * health answers in time, that its memory stays within the bound, and that all is given back.
+ *
+ * Slots that a bystander, which nobody attacks, runs late at the same time are the machine's.
  */
-export async function attack(victim: Victim, attackers: readonly Attacker[]): Promise<void> {
+export async function attack(
+  { victim, bystander, attackers }: {
+    victim: Victim;
+    bystander: Victim;
+    attackers: readonly Attacker[];
+  },
+): Promise<void> {
   const { program: { pid }, url } = victim;
   const before = await scrape(url);
+  const beforeAside = await scrape(bystander.url);
   const complained = complaintsOf(victim.program).length;
   const { descriptors } = vitalsOf(pid);
   const begun = victim.begun();
@@ -70,16 +84,20 @@ export async function attack(victim: Victim, attackers: readonly Attacker[]): Pr
   });
 
   const schedule = scheduleBetween(before, after);
+  const aside = scheduleBetween(beforeAside, await scrape(bystander.url)).late;
   const megabytes = Math.round(mostBytes / 1024 ** 2);
   if (Deno.env.has("ATTACK_FIGURES")) {
     const healthMs = Math.round(slowestMs);
-    console.log(JSON.stringify({ attackers, acts, ...schedule, healthMs, megabytes }));
+    console.log(JSON.stringify({ attackers, acts, ...schedule, aside, healthMs, megabytes }));
   }
   attackers.forEach(([shape, connections], i) => {
     assert(acts[i] >= connections, `${shape}: ${acts[i]} acts on ${connections} connections`);
   });
   assertEquals([schedule.skipped, schedule.failed], [0, 0], "slots skipped, tasks failed");
-  assert(schedule.late <= 1 - QUANTILE, `${schedule.late} of ${schedule.slots} slots ran late`);
+  assert(
+    schedule.late <= 1 - QUANTILE + aside,
+    `of ${schedule.slots} slots ${schedule.late} ran late, ${aside} where nobody attacks`,
+  );
   assert(slowestMs <= HEALTH_LIMIT_MS, `the health took ${slowestMs} ms`);
   assert(megabytes <= MOST_MEGABYTES, `${megabytes} MB in memory`);
   assertEquals(complaintsOf(victim.program).slice(complained), []);

@@ -6,14 +6,13 @@ import { assertEquals } from "@std/assert";
 import { eventually, isAvailable, sharingTest, startLoop } from "../e2e/program.ts";
 import { scrape } from "../e2e/scrape.ts";
 import { answerDataset, type Seen, startServer } from "../e2e/targets.ts";
-import { attack, type Attacker, PROBE_FIRST, type Victim } from "./attack.ts";
+import { attack, type Attacker, PROBE_FIRST, type Victim, withDescriptors } from "./attack.ts";
 import { send } from "./bytes.ts";
 import { ODDITIES } from "./oddities.ts";
 
 /** 10,000 connections, and some for all else. */
 const DESCRIPTORS = 12_000;
 const withoutRoom = !await isAvailable(`ulimit -n ${DESCRIPTORS}`, "10,000 idle connections");
-const WITH_ROOM = withoutRoom ? [] : ["sh", "-c", `ulimit -n ${DESCRIPTORS}; exec "$@"`, "sh"];
 
 const BACKLOG = 1_000;
 
@@ -29,13 +28,13 @@ const PROBES = {
 };
 type Size = keyof typeof PROBES;
 
-/** The probes that are attacked, each from its first attack to the last test. */
-const victims: Partial<Record<Size, Victim>> = {};
+/** The probes that are attacked, both from the first test to the last: the other one is the bystander. */
+let victims: Promise<Record<Size, Victim>> | null = null;
 const parts = new AsyncDisposableStack();
 Deno.test.afterAll(() => parts.disposeAsync());
 
-async function victimOf(size: Size): Promise<Victim> {
-  return victims[size] ??= await startVictim(PROBES[size]);
+async function startVictims(): Promise<Record<Size, Victim>> {
+  return { small: await startVictim(PROBES.small), large: await startVictim(PROBES.large) };
 }
 
 async function startVictim({ datasets, env }: typeof PROBES[Size]): Promise<Victim> {
@@ -43,7 +42,7 @@ async function startVictim({ datasets, env }: typeof PROBES[Size]): Promise<Vict
   const ids = Array.from({ length: datasets }, (_, nth) => `dataset-${nth}`);
   const program = parts.use(
     await startLoop({
-      wrapper: [...WITH_ROOM, ...PROBE_FIRST],
+      wrapper: withoutRoom ? PROBE_FIRST : withDescriptors(DESCRIPTORS),
       env: { OKDATA_API_URL: target.url, DATASET_ID: ids.join(","), HOST: "127.0.0.1", ...env },
     }),
   );
@@ -142,19 +141,20 @@ const ATTACKS: Attack[] = [
 
 for (const { name, size, attackers, ignore } of ATTACKS) {
   sharingTest(name, async () => {
-    const victim = await victimOf(size);
+    const { small, large } = await (victims ??= startVictims());
+    const [victim, bystander] = size === "small" ? [small, large] : [large, small];
     if (size === "large") {
       await eventually("a full backlog", async () => {
         return (await scrape(victim.url)).value("probe_tasks_tracked") >= BACKLOG;
       }, 60_000);
     }
-    await attack(victim, attackers);
+    await attack({ victim, bystander, attackers });
   }, { ignore });
 }
 
 for (const { name, request, statuses } of ODDITIES) {
   sharingTest(name, async () => {
-    const { url } = await victimOf("small");
+    const { small: { url } } = await (victims ??= startVictims());
     assertEquals(await statusesOf(url, request), statuses);
   });
 }

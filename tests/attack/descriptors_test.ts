@@ -3,10 +3,9 @@ import { assert, assertEquals } from "@std/assert";
 import { eventually, linesOf, startLoop, test } from "../e2e/program.ts";
 import { scrape } from "../e2e/scrape.ts";
 import { answerDataset, startServer } from "../e2e/targets.ts";
-import { PROBE_FIRST, scheduleBetween } from "./attack.ts";
+import { scheduleBetween, withDescriptors } from "./attack.ts";
 
 const DESCRIPTORS = 100;
-const WITHOUT_ROOM = ["sh", "-c", `ulimit -n ${DESCRIPTORS}; exec "$@"`, "sh", ...PROBE_FIRST];
 
 /** Tasks that are waited for while there is no port. */
 const TASKS = 150;
@@ -26,11 +25,12 @@ for (const [name, host] of TARGETS) {
   test(name, async () => {
     await using target = startServer(answerDataset);
     await using program = await startLoop({
-      wrapper: WITHOUT_ROOM,
+      wrapper: withDescriptors(DESCRIPTORS),
       env: {
         OKDATA_API_URL: target.url.replace("127.0.0.1", host),
         HOST: "127.0.0.1",
-        TASK_INTERVAL_SECONDS: "0.02",
+        DATASET_ID: Array.from({ length: 20 }, (_, nth) => `dataset-${nth}`).join(","),
+        TASK_INTERVAL_SECONDS: "0.4",
       },
     });
     const before = await scrape(program.url);
