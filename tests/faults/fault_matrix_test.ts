@@ -1117,10 +1117,10 @@ sharingTest(
       }, 30_000);
       return least;
     }
-    await leastUntil(800);
-    const early = await leastUntil(1_600);
-    await leastUntil(2_400);
-    const late = await leastUntil(3_200);
+    await leastUntil(1_600);
+    const early = await leastUntil(3_200);
+    await leastUntil(4_800);
+    const late = await leastUntil(6_400);
     const more = `from ${JSON.stringify(early)} to ${JSON.stringify(late)}`;
     assert(late.heap - early.heap < 2e6, more);
     assert(late.resident - early.resident < 20e6, more);
