@@ -60,7 +60,8 @@ export async function compile(
 async function run(command: string, args: string[]): Promise<void> {
   const { code, stderr } = await new Deno.Command(command, { args, cwd: ROOT, stdout: "inherit" })
     .output();
-  if (code === 0) return;
+  // Warnings are for whoever compiles; what has failed says so with its error.
+  if (code === 0) return void Deno.stderr.writeSync(stderr);
   const complaint = new TextDecoder().decode(stderr).trim();
   throw new Error(`exit code ${code}: ${command} ${args.join(" ")}\n${complaint}`);
 }
