@@ -4,6 +4,7 @@ import { EXIT } from "../../src/exit_code.ts";
 import type { Ground } from "../../src/ground.ts";
 import { listenWith } from "../../src/listen.ts";
 import { type StopSignal, untilTold } from "../../src/stop.ts";
+import { settle } from "../fakes/clock.ts";
 import { Books } from "./books.ts";
 import { Draw } from "./draw.ts";
 import { Journal, type Violation } from "./journal.ts";
@@ -11,7 +12,7 @@ import { SimulatedPlatform } from "./platform.ts";
 import { SimulatedPort } from "./port.ts";
 import { Readers } from "./readers.ts";
 import { drawSettings, type Settings } from "./settings.ts";
-import { settle, SimulatedTime } from "./time.ts";
+import { SimulatedTime } from "./time.ts";
 import { Weather } from "./weather.ts";
 
 const HOUR_MS = 3_600_000;

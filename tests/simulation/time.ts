@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers";
 import type { Clock } from "../../src/clock.ts";
+import { settle } from "../fakes/clock.ts";
 import type { Draw } from "./draw.ts";
 
 type Event = { atMs: number; order: number; act: () => void; isSlow: boolean };
@@ -155,11 +155,6 @@ export class SimulatedTime implements Clock {
 
 /** Enough for a rendering of a few hundred lines to give way now and then. */
 const SLOWNESS_MS = 0.7;
-
-/** Lets every promise that can go on do so. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
 
 /** Events by their time; those of one time in the order in which they were added. */
 class Queue {

@@ -10,6 +10,7 @@
  * `deno run --allow-net target.ts API_PORT TOKEN_PORT SEED [--old]`
  */
 import { mulberry32 } from "../../../local/http_server/random.ts";
+import { send } from "../../attack/bytes.ts";
 import { type AnswerName, createDraw } from "../answers.ts";
 
 const [apiPort, tokenPort, seed, old] = Deno.args;
@@ -94,13 +95,13 @@ async function giveToken(connection: Deno.Conn, request: Request): Promise<void>
   // The first one is always given, so that there is something to do.
   const isRefused = tokens > 0 && !isWell && fraction() * 1000 < TOKENS_REFUSED;
   tell(`token ${isRefused ? "failed" : "ok"}`);
-  if (isRefused) return await write(connection, head("500 Broken", 0));
+  if (isRefused) return await send(connection, head("500 Broken", 0));
   const body = JSON.stringify({
     access_token: `token-${++tokens}`,
     token_type: "Bearer",
     expires_in: TOKEN_SECONDS,
   });
-  await write(connection, head("200 OK", body.length) + body);
+  await send(connection, head("200 OK", body.length) + body);
 }
 
 async function give(connection: Deno.Conn, answer: AnswerName, id: string): Promise<void> {
@@ -109,18 +110,18 @@ async function give(connection: Deno.Conn, answer: AnswerName, id: string): Prom
   const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;
   const chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
   const refusal = (status: string, headers = "") =>
-    write(connection, head(status, 7, headers) + "refused");
+    send(connection, head(status, 7, headers) + "refused");
   switch (answer) {
     case "plain":
-      return await write(connection, whole);
+      return await send(connection, whole);
     case "packed": {
       const packed = await gzip(body);
-      await write(connection, head("200 OK", packed.length, "content-encoding: gzip\r\n"));
-      return await write(connection, packed);
+      await send(connection, head("200 OK", packed.length, "content-encoding: gzip\r\n"));
+      return await send(connection, packed);
     }
     case "slow":
       await sleep(50 + fraction() * 450);
-      return await write(connection, whole);
+      return await send(connection, whole);
     case "error500":
       return await refusal("500 Broken");
     case "error501":
@@ -140,48 +141,43 @@ async function give(connection: Deno.Conn, answer: AnswerName, id: string): Prom
     case "teapot":
       return await refusal("418 Teapot");
     case "notJson":
-      return await write(connection, head("200 OK", 6) + "<html>");
+      return await send(connection, head("200 OK", 6) + "<html>");
     case "otherDataset": {
       const other = JSON.stringify({ Type: "Dataset", Id: "another" });
-      return await write(connection, head("200 OK", other.length) + other);
+      return await send(connection, head("200 OK", other.length) + other);
     }
     case "empty":
-      return await write(connection, head("200 OK", 0));
+      return await send(connection, head("200 OK", 0));
     case "badlyPacked":
-      return await write(
+      return await send(
         connection,
         head("200 OK", 10, "content-encoding: gzip\r\n") + "not packed",
       );
     case "tooLarge":
-      await write(connection, head("200 OK", large.length));
-      return await write(connection, large);
+      await send(connection, head("200 OK", large.length));
+      return await send(connection, large);
     case "silence":
       return await untilLeft(connection);
     case "stalledBody":
-      await write(connection, whole.slice(0, -100));
+      await send(connection, whole.slice(0, -100));
       return await untilLeft(connection);
     case "reset":
     case "end":
       return;
     case "cutBody":
-      return await write(connection, whole.slice(0, -100));
+      return await send(connection, whole.slice(0, -100));
     case "cutChunks":
-      return await write(connection, chunked + chunk);
+      return await send(connection, chunked + chunk);
     case "badChunks":
-      return await write(connection, chunked + "this is no number\r\n");
+      return await send(connection, chunked + "this is no number\r\n");
     case "notHttp":
-      return await write(connection, "SSH-2.0-OpenSSH_9.2\r\n");
+      return await send(connection, "SSH-2.0-OpenSSH_9.2\r\n");
   }
 }
 
 function head(status: string, length: number, headers = ""): string {
   return `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\n` +
     `content-length: ${length}\r\n${headers}connection: close\r\n\r\n`;
-}
-
-async function write(connection: Deno.Conn, data: string | Uint8Array): Promise<void> {
-  let bytes = typeof data === "string" ? encoder.encode(data) : data;
-  while (bytes.length > 0) bytes = bytes.subarray(await connection.write(bytes));
 }
 
 /** Waits until the client gives up. */
