@@ -29,8 +29,9 @@ RUN deno task compile --target "$(cat target)"
 FROM docker.io/denoland/deno:$DENO_VERSION AS local
 WORKDIR /app
 COPY --from=packages --chown=deno:deno /deno-dir /deno-dir
-COPY deno.json ./
-COPY local local
+# A checkout may be closed to all but its owner.
+COPY --chown=deno:deno deno.json ./
+COPY --chown=deno:deno local local
 ENV HTTP_SERVER_HOST=0.0.0.0 ALERT_RECEIVER_HOST=0.0.0.0
 USER deno
 EXPOSE 8081 8083

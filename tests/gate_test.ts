@@ -98,9 +98,11 @@ Deno.test("too many are sent away, but for those who ask for the health", async 
   const handler = gate(() => new Response("answer"), clock);
   const statusOf = async (path: string) => (await handler(ask(path))).status;
   const first = Array.from({ length: 201 }, () => handler(ask("/metrics")));
-  for (const path of ["/metrics", "/", "/healthz/", "/tasks?/healthz", "/tasks#/readyz"]) {
-    const refusal = await handler(ask(path));
-    assertEquals([refusal.status, refusal.headers.get("retry-after")], [503, "1"], path);
+  const refusals = ["/metrics", "/", "/healthz/", "/tasks?/healthz", "/tasks#/readyz"]
+    .map((path) => handler(ask(path)));
+  await turn();
+  for (const refusal of await Promise.all(refusals)) {
+    assertEquals([refusal.status, refusal.headers.get("retry-after")], [503, "1"]);
     assertEquals(await refusal.json(), { error: "too many requests at once" });
   }
   assertEquals([await statusOf("/healthz"), await statusOf("/readyz")], [200, 200]);
@@ -109,6 +111,23 @@ Deno.test("too many are sent away, but for those who ask for the health", async 
   while ((await Promise.race([next, turn()])) === undefined);
   assertEquals((await next).status, 200);
   for (const answer of first) assertEquals((await answer).status, 200);
+});
+
+Deno.test("a crowd is sent away a few at a time, in the order in which they came", async () => {
+  const { clock, turn } = loop();
+  const handler = gate(() => new Response("answer"), clock);
+  for (let nth = 0; nth < 201; nth++) handler(ask("/metrics"));
+  const gone: number[] = [];
+  for (let nth = 0; nth < 120; nth++) {
+    Promise.resolve(handler(ask("/metrics"))).then(() => gone.push(nth));
+  }
+  const counts: number[] = [];
+  do {
+    counts.push(gone.length);
+    await turn();
+  } while (gone.length > counts.at(-1)!);
+  assertEquals(counts, [0, 50, 100, 120]);
+  assertEquals(gone, gone.toSorted((a, b) => a - b));
 });
 
 Deno.test("an answer arrives as it was given, however it is cut on its way", async () => {

@@ -23,6 +23,7 @@ export class Container implements AsyncDisposable {
   readonly #ended: Promise<Ended>;
   readonly #id = `probe-${crypto.randomUUID().slice(0, 8)}`;
   readonly #root: string;
+  #hasEnded = false;
   #stderr = "";
 
   /** `bundle` is a folder for what `runc` needs to know. */
@@ -49,12 +50,14 @@ export class Container implements AsyncDisposable {
     return this.#stderr;
   }
 
-  /** Where it listens, once it says so. */
-  listening(): Promise<string> {
-    return eventually("the log says where it listens", () => {
+  /** Where it listens, once it says so; throws with what it wrote when it does not. */
+  async listening(): Promise<string> {
+    const port = await eventually("it says where it listens, or ends", () => {
       const port = this.#stderr.match(/(?:; see|^Listening on)\W+https?:[^\s"\\]+:(\d+)/m)?.[1];
-      return port && `http://127.0.0.1:${port}`;
-    }, 20_000);
+      return port ?? (this.#hasEnded && "none");
+    }, 20_000).catch((error) => error.message);
+    if (/^\d+$/.test(port)) return `http://127.0.0.1:${port}`;
+    throw new Error(`does not listen; it wrote: ${this.#stderr}`);
   }
 
   /** What the kernel says of its first process. */
@@ -111,6 +114,7 @@ export class Container implements AsyncDisposable {
       for await (const piece of text) this.#stderr += piece;
     };
     const [stdout] = await Promise.all([new Response(this.#child.stdout).text(), stderr()]);
+    this.#hasEnded = true;
     return { code: (await this.#child.status).code, stdout, stderr: this.#stderr };
   }
 }

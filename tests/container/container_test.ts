@@ -7,7 +7,7 @@ import { PERMISSIONS } from "../../local/compile.ts";
 import { NO_FAULTS } from "../../local/http_server/faults.ts";
 import { startHttpServer } from "../../local/http_server/http_server.ts";
 import { eventually, isAvailable } from "../e2e/program.ts";
-import { type Image, Images } from "./buildah.ts";
+import { type Image, Images, output } from "./buildah.ts";
 import { Container } from "./container.ts";
 import { type Compiler, makeStandIns } from "./stand_ins.ts";
 
@@ -45,18 +45,28 @@ Deno.test({
       const images = new Images(folder);
       await makeStandIns(images, folder, compiler);
       await Deno.chmod(folder, 0o755);
-      await testProbe(t, images, folder);
-      await testLocal(t, images, folder);
-      await testOtherArchitecture(t, images);
+      const context = await closedCheckout(`${folder}/checkout`);
+      await testProbe(t, images, folder, context);
+      await testLocal(t, images, folder, context);
+      await testOtherArchitecture(t, images, context);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
   },
 });
 
-async function testProbe(t: Deno.TestContext, images: Images, folder: string) {
+/** What the Dockerfile copies, as it lies on a disk where only its owner may read new files. */
+async function closedCheckout(folder: string): Promise<string> {
+  await Deno.mkdir(folder);
+  const names = [".dockerignore", "Dockerfile", "deno.json", "main.ts", "src", "local"];
+  await output("cp", ["-r", ...names.map((name) => ROOT + name), folder]);
+  await output("chmod", ["-R", "go=", folder]);
+  return folder;
+}
+
+async function testProbe(t: Deno.TestContext, images: Images, folder: string, context: string) {
   const options = ["--build-arg", "SOURCE=https://example.com/source"];
-  await images.build({ tag: "probe", context: ROOT, options });
+  await images.build({ tag: "probe", context, options });
   const image = await images.inspect("probe");
   const root = await images.rootOf("probe");
   const base = await images.rootOf("gcr.io/distroless/cc-debian13:nonroot");
@@ -167,8 +177,8 @@ async function testProbe(t: Deno.TestContext, images: Images, folder: string) {
   await emulator.shutdown();
 }
 
-async function testLocal(t: Deno.TestContext, images: Images, folder: string) {
-  await images.build({ tag: "local", context: ROOT, options: ["--target", "local"] });
+async function testLocal(t: Deno.TestContext, images: Images, folder: string, context: string) {
+  await images.build({ tag: "local", context, options: ["--target", "local"] });
   const image = await images.inspect("local");
   const start = starter(image, await images.rootOf("local"), `${folder}/local`);
 
@@ -193,11 +203,11 @@ async function testLocal(t: Deno.TestContext, images: Images, folder: string) {
   });
 }
 
-async function testOtherArchitecture(t: Deno.TestContext, images: Images) {
+async function testOtherArchitecture(t: Deno.TestContext, images: Images, context: string) {
   await t.step("is built for arm64 without running anything of it", async () => {
     const written = await images.build({
       tag: "arm64",
-      context: ROOT,
+      context,
       // Buildah 1.28 takes the second one for the first where it is not told.
       options: ["--platform", "linux/arm64", "--build-arg", "BUILDPLATFORM=linux/amd64"],
     });
