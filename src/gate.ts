@@ -1,3 +1,4 @@
+import { equals } from "@std/bytes/equals";
 import type { Clock } from "./clock.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 
@@ -28,59 +29,69 @@ const READER_BYTES = 16 * 1024;
 const UNGUARDED = /^https?:\/\/[^/]*\/(healthz|readyz)$/;
 
 /**
- * Keeps those who ask from holding up the probe, however many they are: one request is begun in
- * each turn of the loop, and half of the time is left to everything else; more than a bound of them
- * are sent away; and answers that nobody reads give way to newer ones.
+ * Keeps those who ask from holding up the probe, however many they are: in each turn of the loop one
+ * request is begun and one answer given, and half of the time is left to everything else; more than
+ * a bound of them are sent away; and answers that nobody reads give way to newer ones.
  */
 export function gate(handler: Handler, clock: Clock): Handler {
-  const waiting: (() => void)[] = [];
-  const refused: (() => void)[] = [];
+  const requests = new Turns(clock);
+  const answers = new Turns(clock);
+  const refusals = new Turns(clock, REFUSED_A_TURN);
   const unread = new Unread();
-  let isTaken = false;
-
-  function begin(): void {
-    const next = waiting.shift();
-    isTaken = next !== undefined;
-    if (!next) return;
-    const sinceMs = clock.monotonic();
-    clock.after(0, () => {
-      const tookMs = clock.monotonic() - sinceMs;
-      if (tookMs <= SHORT_TURN_MS) begin();
-      else clock.after(Math.min(tookMs, LONGEST_PAUSE_MS), begin);
-    });
-    next();
-  }
-
-  function turn(): Promise<void> {
-    return new Promise((resolve) => {
-      waiting.push(resolve);
-      if (!isTaken) begin();
-    });
-  }
-
-  function turnAway(): Promise<void> {
-    return new Promise((resolve) => {
-      if (refused.push(resolve) === 1) clock.after(0, turnNextAway);
-    });
-  }
-
-  function turnNextAway(): void {
-    for (const resolve of refused.splice(0, REFUSED_A_TURN)) resolve();
-    if (refused.length > 0) clock.after(0, turnNextAway);
-  }
 
   return async (request) => {
     if (UNGUARDED.test(request.url)) return handler(request);
-    if (waiting.length >= MOST_WAITING) {
-      await turnAway();
+    if (requests.waiting >= MOST_WAITING) {
+      await refusals.next();
       return REFUSAL.clone();
     }
-    await turn();
+    await requests.next();
     const response = await handler(request);
     // A stream that lasts is bounded by who makes it.
     const isLasting = response.headers.get("content-type") === "text/event-stream";
-    return response.body === null || isLasting ? response : await unread.keep(response);
+    if (response.body === null || isLasting) return response;
+    // A crowd that waits for the same has it in the same instant.
+    await answers.next();
+    return await unread.keep(response);
   };
+}
+
+/** Lets one go on at once, and of those who come meanwhile so many in each turn of the loop. */
+class Turns {
+  #clock: Clock;
+  #perTurn: number;
+  #waiting: (() => void)[] = [];
+  #isTaken = false;
+
+  constructor(clock: Clock, perTurn = 1) {
+    this.#clock = clock;
+    this.#perTurn = perTurn;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (!this.#isTaken) this.#begin();
+    });
+  }
+
+  /** After a long turn it waits for as long as that took. */
+  #begin(): void {
+    const next = this.#waiting.splice(0, this.#perTurn);
+    this.#isTaken = next.length > 0;
+    if (!this.#isTaken) return;
+    const sinceMs = this.#clock.monotonic();
+    this.#clock.after(0, () => {
+      const tookMs = this.#clock.monotonic() - sinceMs;
+      if (tookMs <= SHORT_TURN_MS) this.#begin();
+      else this.#clock.after(Math.min(tookMs, LONGEST_PAUSE_MS), () => this.#begin());
+    });
+    for (const resolve of next) resolve();
+  }
 }
 
 /** Copied for each, which takes a twentieth of the time that it takes to make one. */
@@ -91,33 +102,29 @@ const REFUSAL = Response.json({ error: "too many requests at once" }, {
 
 type Reader = ReadableStreamDefaultController<Uint8Array>;
 
-/** A text in its bytes, and how many are reading it. */
+/** An answer's bytes, and how many are reading them. */
 type Shared = { bytes: Uint8Array; readers: number };
 
 /** Answers on their way to those who have asked for them. */
 class Unread {
   /** What each reader reads, the oldest first. */
   #answers = new Map<Reader, Shared>();
-  /** A crowd that has asked for one text gets it one after the other. */
-  #last: { text: string; shared: Shared } | null = null;
+  /** A crowd that has asked for the same gets it one after the other. */
+  #last: Shared = { bytes: new Uint8Array(), readers: 0 };
   #bytes = 0;
 
   /** The same answer, which breaks off when it is the oldest one of too many. */
   async keep(response: Response): Promise<Response> {
-    const shared = this.#share(await response.text());
+    const shared = this.#share(await response.bytes());
     const kept = new Response(this.#stream(shared), response);
     // Who gets less than this knows that it is not all.
     kept.headers.set("content-length", String(shared.bytes.length));
     return kept;
   }
 
-  #share(text: string): Shared {
-    if (this.#last?.text !== text) {
-      // As a text it may take up many times its length, since it was made of many.
-      const bytes = new TextEncoder().encode(text);
-      this.#last = { text, shared: { bytes, readers: 0 } };
-    }
-    return this.#last.shared;
+  #share(bytes: Uint8Array): Shared {
+    if (!equals(bytes, this.#last.bytes)) this.#last = { bytes, readers: 0 };
+    return this.#last;
   }
 
   #stream(shared: Shared): ReadableStream<Uint8Array> {
