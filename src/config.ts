@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { legible } from "./legible.ts";
 
 const MOST_DATASETS = 200;
@@ -6,10 +6,14 @@ const MOST_DATASETS = 200;
 const seconds = number("seconds, from 0.001 to 2592000", 0.001, 2_592_000);
 /** A whole number, at least 1. */
 export const count = number("a whole number, at least 1", 1, Number.MAX_SAFE_INTEGER, 1);
-const flag = z.string().toLowerCase()
-  .pipe(z.enum(["true", "false", "1", "0"], "true, false, 1 or 0"))
-  .transform((value) => value === "true" || value === "1");
-const url = z.string().refine(isHttpUrl, "an http:// or https:// URL without user, query or #");
+const lowerCase = z.string().check(z.toLowerCase());
+const flag = z.pipe(
+  z.pipe(lowerCase, z.enum(["true", "false", "1", "0"], "true, false, 1 or 0")),
+  z.transform((value) => value === "true" || value === "1"),
+);
+const url = z.string().check(
+  z.refine(isHttpUrl, "an http:// or https:// URL without user, query or #"),
+);
 
 /** Stands where bytes are no UTF-8. No setting takes it: one secret could be written in many ways. */
 export const NO_TEXT = "\ufffd";
@@ -32,7 +36,7 @@ type Setting = {
   /** What the default is when it is not one value. */
   defaultNote?: string;
   /** Turns the written value into the one that the program uses. */
-  schema: z.ZodType<unknown, string>;
+  schema: z.ZodMiniType<unknown, string>;
 };
 
 /** Every setting of the program, the only place with their names. */
@@ -43,7 +47,7 @@ export const SETTINGS = {
     group: "What is probed",
     help: `up to ${MOST_DATASETS} dataset IDs, separated by commas`,
     defaultNote: "none: required",
-    schema: z.string().transform(parseDatasetIds),
+    schema: z.pipe(z.string(), z.transform(parseDatasetIds)),
   },
   apiUrl: {
     env: "OKDATA_API_URL",
@@ -51,7 +55,7 @@ export const SETTINGS = {
     group: "What is probed",
     help: "metadata API, what stands before /{id}",
     defaultNote: "by environment or emulator",
-    schema: url.transform((value) => value.replace(/\/+$/, "")),
+    schema: z.pipe(url, z.transform((value) => value.replace(/\/+$/, ""))),
   },
   tokenUrl: {
     env: "OKDATA_TOKEN_URL",
@@ -66,7 +70,7 @@ export const SETTINGS = {
     flag: "environment",
     group: "What is probed",
     help: "dev or prod; required unless both URLs are given",
-    schema: z.string().toLowerCase().pipe(z.enum(["dev", "prod"], "dev or prod")),
+    schema: z.pipe(lowerCase, z.enum(["dev", "prod"], "dev or prod")),
   },
   clientId: {
     env: "OKDATA_CLIENT_ID",
@@ -166,7 +170,7 @@ export const SETTINGS = {
     group: "Server",
     help: "address on which it listens",
     default: "0.0.0.0",
-    schema: z.string().regex(/^[A-Za-z0-9.:_%-]+$/, "an IP address or a host name"),
+    schema: z.string().check(z.regex(/^[A-Za-z0-9.:_%-]+$/, "an IP address or a host name")),
   },
   port: {
     env: "PORT",
@@ -182,7 +186,7 @@ export const SETTINGS = {
     group: "Access",
     help: "token that may read the endpoints",
     defaultNote: "none: anybody may",
-    schema: z.string().regex(/^[\w.~+/-]+=*$/, "a token of letters, digits and -._~+/"),
+    schema: z.string().check(z.regex(/^[\w.~+/-]+=*$/, "a token of letters, digits and -._~+/")),
   },
   bearerTokenFile: {
     env: "HTTP_BEARER_TOKEN_FILE",
@@ -196,7 +200,7 @@ export const SETTINGS = {
     group: "Access",
     help: "user:password that may read the endpoints",
     defaultNote: "none: anybody may",
-    schema: z.string().regex(/^[^:\p{Cc}]+:\P{Cc}+$/u, "user:password"),
+    schema: z.string().check(z.regex(/^[^:\p{Cc}]+:\P{Cc}+$/u, "user:password")),
   },
   basicAuthFile: {
     env: "HTTP_BASIC_AUTH_FILE",
@@ -223,9 +227,11 @@ export const SETTINGS = {
     secret: true,
     group: "Output",
     help: "gets a HEAD an interval while no dataset fails",
-    schema: z.string().refine(
-      (value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ""),
-      "an http:// or https:// URL",
+    schema: z.string().check(
+      z.refine(
+        (value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ""),
+        "an http:// or https:// URL",
+      ),
     ),
   },
   sloAvailability: {
@@ -250,7 +256,7 @@ export const SETTINGS = {
     group: "Output",
     help: "name of this probe in metrics and logs",
     defaultNote: "8 random hex digits",
-    schema: z.string().regex(/^[\x20-\x7e]{1,128}$/, "1 to 128 printable ASCII characters"),
+    schema: z.string().check(z.regex(/^[\x20-\x7e]{1,128}$/, "1 to 128 printable ASCII characters")),
   },
   logLevel: {
     env: "LOG_LEVEL",
@@ -258,9 +264,10 @@ export const SETTINGS = {
     group: "Output",
     help: "debug, info, warning or error",
     defaultNote: "info, debug in a local run",
-    schema: z.string().toLowerCase()
-      .transform((value) => value === "warn" ? "warning" : value)
-      .pipe(z.enum(["debug", "info", "warning", "error"], "debug, info, warning or error")),
+    schema: z.pipe(
+      z.pipe(lowerCase, z.transform((value) => value === "warn" ? "warning" : value)),
+      z.enum(["debug", "info", "warning", "error"], "debug, info, warning or error"),
+    ),
   },
   logFormat: {
     env: "LOG_FORMAT",
@@ -268,7 +275,7 @@ export const SETTINGS = {
     group: "Output",
     help: "text or json",
     defaultNote: "json; text if local or watched",
-    schema: z.string().toLowerCase().pipe(z.enum(["text", "json"], "text or json")),
+    schema: z.pipe(lowerCase, z.enum(["text", "json"], "text or json")),
   },
   tableIntervalSeconds: {
     env: "TABLE_INTERVAL_SECONDS",
@@ -492,13 +499,15 @@ function given({ env, alias, secret, flag, default: fallback }: Setting, input: 
 
 /** A decimal number within bounds, as a whole multiple of `step` where that is given. */
 function number(expected: string, least: number, most: number, step?: number) {
-  return z.string()
-    .regex(/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i, expected)
-    .transform(Number)
-    .refine(
+  const written = z.string().check(
+    z.regex(/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i, expected),
+  );
+  return z.pipe(written, z.transform(Number)).check(
+    z.refine(
       (value) => value >= least && value <= most && (!step || value % step === 0),
       expected,
-    );
+    ),
+  );
 }
 
 function isHttpUrl(value: string): boolean {
@@ -507,10 +516,10 @@ function isHttpUrl(value: string): boolean {
     !url.username && !url.password && !/[?#]/.test(value);
 }
 
-function parseDatasetIds(value: string, context: z.RefinementCtx<string>): string[] {
+function parseDatasetIds(value: string, { issues }: z.core.ParsePayload): string[] {
   const ids = value.split(",").map((id) => id.trim());
   const wrong = ids.find((id) => !/^[A-Za-z0-9._~-]{1,128}$/.test(id) || id === "." || id === "..");
-  const refuse = (message: string) => context.addIssue({ code: "custom", message });
+  const refuse = (message: string) => issues.push({ code: "custom", message, input: value });
   if (wrong !== undefined) {
     refuse(
       "dataset IDs of 1 to 128 letters, digits, '.', '_', '~' or '-', separated by commas, " +

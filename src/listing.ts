@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { EXIT } from "./exit_code.ts";
 import type { Ground } from "./ground.ts";
 import { legible } from "./legible.ts";
@@ -28,30 +28,30 @@ export type Listing = {
  */
 export const PAGE = 200;
 
-const count = z.int().min(0);
+const count = z.int().check(z.gte(0));
 const moment = z.iso.datetime({ offset: true });
 
 /** A task as a probe gives it; fields that this program does not know are kept. */
 const task = z.looseObject({
   seqno: count,
-  app_id: z.string().optional(),
+  app_id: z.optional(z.string()),
   dataset_id: z.string(),
   state: z.enum(STATES),
   created: moment,
-  settled: moment.nullable(),
-  duration_seconds: z.number().min(0).max(1e9).nullable(),
-  reason: z.string().nullable(),
-  attempts: z.looseObject({}).array(),
+  settled: z.nullable(moment),
+  duration_seconds: z.nullable(z.number().check(z.gte(0), z.lte(1e9))),
+  reason: z.nullable(z.string()),
+  attempts: z.array(z.looseObject({})),
 });
 
 const page = z.looseObject({
   version: z.literal(DOCUMENT_VERSION),
   // An older probe gives none of these three.
-  app_id: z.string().optional(),
-  tracked: z.object({ PENDING: count, SUCCEEDED: count, FAILED: count }).optional(),
-  datasets: count.optional(),
-  tasks: task.array(),
-  next: count.nullable(),
+  app_id: z.optional(z.string()),
+  tracked: z.optional(z.object({ PENDING: count, SUCCEEDED: count, FAILED: count })),
+  datasets: z.optional(count),
+  tasks: z.array(task),
+  next: z.nullable(count),
 });
 
 /** The document that `/tasks` answers with. */

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { type Access, ANYBODY, readCertificate } from "./access.ts";
 import { within } from "./clock.ts";
 import type { Config } from "./config.ts";
@@ -99,7 +99,7 @@ function firstCertificate(pem: string): Uint8Array {
 export async function ask<T>(
   { authorization, redact, certificate }: Remote,
   url: URL,
-  { schema, statuses = [200] }: { schema: z.ZodType<T>; statuses?: readonly number[] },
+  { schema, statuses = [200] }: { schema: z.ZodMiniType<T>; statuses?: readonly number[] },
   { exchange, clock }: Pick<Ground, "exchange" | "clock">,
   signal: AbortSignal,
 ): Promise<T> {
@@ -149,7 +149,7 @@ export async function ask<T>(
 
 const health = z.discriminatedUnion("status", [
   z.object({ status: z.literal("ok"), app_id: z.string() }),
-  z.object({ status: z.literal("stalled"), app_id: z.string(), loops: z.string().array() }),
+  z.object({ status: z.literal("stalled"), app_id: z.string(), loops: z.array(z.string()) }),
 ]);
 
 /** Asks the probe of this machine whether it is well; returns the exit code. */
@@ -180,7 +180,7 @@ function whatIs({ headers, body }: Reply, redact: Redact): string {
   return `\`${words}${words.length < SHOWN_CHARACTERS ? "" : "…"}\``;
 }
 
-const otherVersion = z.object({ version: z.int(), tasks: z.unknown().array() });
+const otherVersion = z.object({ version: z.int(), tasks: z.array(z.unknown()) });
 
 function titleOf(page: string): string {
   const title = page.match(/<title>([^<]{1,80})/i)?.[1].trim();

@@ -5,7 +5,7 @@ import { basicAuth } from "hono/basic-auth";
 import { bearerAuth } from "hono/bearer-auth";
 import { except, some } from "hono/combine";
 import { HTTPException } from "hono/http-exception";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Access } from "./access.ts";
 import type { Page, Query } from "./backlog.ts";
 import type { Exposition } from "./metrics.ts";
@@ -39,21 +39,24 @@ const TEXT = "text/plain";
 const OPENMETRICS = "application/openmetrics-text";
 const HTML = "text/html";
 
+const seqno = wholeNumber("a seqno, a whole number", 0, Number.MAX_SAFE_INTEGER);
 const filters = {
-  state: z.string().toUpperCase()
-    .pipe(z.enum(STATES, `one of ${STATES.join(", ").toLowerCase()}`)).optional(),
-  dataset_id: z.string().optional(),
-  reason: z.enum(REASONS, `one of ${REASONS.join(", ")}`).optional(),
-  before: wholeNumber("a seqno, a whole number", 0, Number.MAX_SAFE_INTEGER).optional(),
+  state: z.optional(z.pipe(
+    z.string().check(z.toUpperCase()),
+    z.enum(STATES, `one of ${STATES.join(", ").toLowerCase()}`),
+  )),
+  dataset_id: z.optional(z.string()),
+  reason: z.optional(z.enum(REASONS, `one of ${REASONS.join(", ")}`)),
+  before: z.optional(seqno),
 };
 const tasksQuery = z.strictObject({
   ...filters,
-  limit: wholeNumber("a whole number from 1 to 1000", 1, 1000).default(100),
+  limit: z.prefault(wholeNumber("a whole number from 1 to 1000", 1, 1000), "100"),
 });
 const statusQuery = z.strictObject({
   ...filters,
-  task: wholeNumber("a seqno, a whole number", 0, Number.MAX_SAFE_INTEGER).optional(),
-  page: wholeNumber("a whole number, at least 1", 1, 1e6).default(1),
+  task: z.optional(seqno),
+  page: z.prefault(wholeNumber("a whole number, at least 1", 1, 1e6), "1"),
 });
 
 /** The probe's HTTP endpoints. */
@@ -183,8 +186,10 @@ function challengeOf({ bearer, basic }: Access): string {
 }
 
 function wholeNumber(expected: string, least: number, most: number) {
-  return z.string().regex(/^\d{1,16}$/, expected).transform(Number)
-    .refine((value) => value >= least && value <= most, expected);
+  const written = z.string().check(z.regex(/^\d{1,16}$/, expected));
+  return z.pipe(written, z.transform(Number)).check(
+    z.refine((value) => value >= least && value <= most, expected),
+  );
 }
 
 /** How long a page may be given out again: it shows times to the second. */
@@ -216,7 +221,7 @@ function createPages({ status, flushes, monotonic }: ServerOptions) {
 }
 
 /** Reads a query. A form sends its empty fields too: with `blanks` they are none. */
-function readQuery<S extends z.ZodObject>(
+function readQuery<S extends z.ZodMiniObject>(
   schema: S,
   queries: Record<string, string[]>,
   { blanks = false } = {},
@@ -234,7 +239,7 @@ function readQuery<S extends z.ZodObject>(
   return data ? { data } : { problem: explainIssues(error!, schema) };
 }
 
-function explainIssues({ issues }: z.ZodError, { shape }: z.ZodObject): string {
+function explainIssues({ issues }: z.core.$ZodError, { shape }: z.ZodMiniObject): string {
   return issues.map(({ path, message, code, ...issue }) =>
     code === "unrecognized_keys" && "keys" in issue
       ? `${String(issue.keys)}: unknown; expected ${Object.keys(shape).join(", ")}`

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { OkdataError } from "./errors.ts";
 import type { Redact } from "./redact.ts";
 import { MOST_BODY_BYTES, type Reply, tooLarge } from "./transport.ts";
@@ -12,7 +12,7 @@ const SEARCHED = 32 * 1024;
 /** A longer secret would fit into no header. */
 const LONGEST_SECRET = 16 * 1024;
 
-const dataset = z.object({ Id: z.string(), Type: z.literal("Dataset").optional() });
+const dataset = z.object({ Id: z.string(), Type: z.optional(z.literal("Dataset")) });
 
 const DECOMPRESSED: Record<string, CompressionFormat> = {
   "gzip": "gzip",
