@@ -256,7 +256,9 @@ export const SETTINGS = {
     group: "Output",
     help: "name of this probe in metrics and logs",
     defaultNote: "8 random hex digits",
-    schema: z.string().check(z.regex(/^[\x20-\x7e]{1,128}$/, "1 to 128 printable ASCII characters")),
+    schema: z.string().check(
+      z.regex(/^[\x20-\x7e]{1,128}$/, "1 to 128 printable ASCII characters"),
+    ),
   },
   logLevel: {
     env: "LOG_LEVEL",

@@ -1,4 +1,3 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { RegistryContentType } from "prom-client";
 import {
   CATALOGUE,
@@ -13,6 +12,7 @@ import {
   type SkipCause,
 } from "./catalogue.ts";
 import { type Clock, sleep } from "./clock.ts";
+import { Counter, Gauge, Histogram, Registry } from "./instruments.ts";
 import { PHASES, REASONS, type SettledTask, type State } from "./task.ts";
 
 type Instrument<D extends Definition> = {
@@ -24,7 +24,7 @@ type Instruments<C extends Catalogue> = { [K in keyof C]: Instrument<C[K]> };
 
 /** Metrics of a catalogue in one format, with labels that all their samples carry. */
 type Page<C extends Catalogue> = {
-  registry: Registry<RegistryContentType>;
+  registry: Registry;
   metrics: Instruments<C>;
 };
 
@@ -234,7 +234,7 @@ function newPage<C extends Catalogue>(
   contentType: RegistryContentType,
   labels: Record<string, string>,
 ): Page<C> {
-  const registry: Registry<RegistryContentType> = new Registry();
+  const registry: Registry = new Registry();
   registry.setContentType(contentType);
   registry.setDefaultLabels(labels);
   const metrics = mapValues(catalogue, (each: Definition) => define(each, registry));
@@ -243,7 +243,7 @@ function newPage<C extends Catalogue>(
 
 function define(
   { type, name, help, labels, buckets, exemplars }: Definition,
-  registry: Registry<RegistryContentType>,
+  registry: Registry,
 ): Counter | Gauge | Histogram {
   const openMetrics = registry.contentType === Registry.OPENMETRICS_CONTENT_TYPE;
   const common = { help, labelNames: [...labels], registers: [registry] };

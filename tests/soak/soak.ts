@@ -13,6 +13,8 @@ const CONTROL_TASKS = 300;
 const MOST_BYTES_A_TASK = 10;
 /** RSS goes up and down by tens of megabytes, and up at first: fewer tasks say nothing. */
 const FEWEST_TO_JUDGE = 500_000;
+/** What JavaScript keeps has levelled off after some 6,000 tasks. */
+const FEWEST_TO_JUDGE_KEPT = 20_000;
 const LOOKS = 16;
 const FEWEST_POINTS = 5;
 const LONGEST_EXIT_MS = 1_000;
@@ -89,31 +91,28 @@ export function growthOf(
 
 function judge({ ledger, history, rest, exitCode, exitMs }: Run, control: Run): Verdict[] {
   const isLong = ledger.settled >= FEWEST_TO_JUDGE;
-  const growth = (what: string, { bytes, error, points }: Growth): Verdict => ({
-    what: `${what}: growth a task, last half`,
-    found: `${bytes.toFixed(1)} ± ${error.toFixed(1)} B`,
-    wanted: points < FEWEST_POINTS
-      ? "not judged: too few tasks"
-      : `at most ${MOST_BYTES_A_TASK} B${isLong ? "" : ", within two errors"}`,
-    holds: points < FEWEST_POINTS ? null : bytes - (isLong ? 0 : 2 * error) <= MOST_BYTES_A_TASK,
-  });
-  const resident = growth("RSS", growthOf(history, ({ residentBytes }) => residentBytes));
-  if (!isLong) {
-    Object.assign(resident, {
-      wanted: `not judged: fewer than ${FEWEST_TO_JUDGE} tasks`,
-      holds: null,
-    });
-  }
+  const growth = (what: string, { bytes, error, points }: Growth, fewest: number): Verdict => {
+    const isJudged = ledger.settled >= fewest && points >= FEWEST_POINTS;
+    return {
+      what: `${what}: growth a task, last half`,
+      found: `${bytes.toFixed(1)} ± ${error.toFixed(1)} B`,
+      wanted: isJudged
+        ? `at most ${MOST_BYTES_A_TASK} B${isLong ? "" : ", within two errors"}`
+        : `not judged: fewer than ${fewest} tasks`,
+      holds: isJudged ? bytes - (isLong ? 0 : 2 * error) <= MOST_BYTES_A_TASK : null,
+    };
+  };
+  const resident = growthOf(history, ({ residentBytes }) => residentBytes);
   const isInspected = history.some(({ keptBytes }) => keptBytes !== null);
-  const kept = growth("what JavaScript keeps", growthOf(history, ({ keptBytes }) => keptBytes));
+  const kept = growthOf(history, ({ keptBytes }) => keptBytes);
   const equal = (what: string, found: number, wanted: number): Verdict => ({
     ...{ what, found: String(found), wanted: String(wanted) },
     holds: found === wanted,
   });
   const { open } = ledger;
   return [
-    resident,
-    ...isInspected ? [kept] : [],
+    growth("RSS", resident, FEWEST_TO_JUDGE),
+    ...isInspected ? [growth("what JavaScript keeps", kept, FEWEST_TO_JUDGE_KEPT)] : [],
     equal("descriptors at rest", rest.descriptors, control.rest.descriptors),
     ...rest.books.map(({ what, probe, others }) => equal(what, probe, others)),
     equal("tasks and attempts without each other", open.told + open.seen, 0),
