@@ -7,10 +7,10 @@ export type Clock = {
   /** Milliseconds on a clock that never jumps and stands still while the machine sleeps. */
   monotonic(): number;
   /**
-   * Calls `callback` once, `delayMs` from now or later, and returns what cancels it. With `exactly`
+   * Calls `callback` once, `delayMs` from now or later, and returns what cancels it. With `exact`
    * it comes within a fraction of a millisecond on a quiet machine, for up to two of CPU time.
    */
-  after(delayMs: number, callback: () => void, exactly?: boolean): () => void;
+  after(delayMs: number, callback: () => void, exact?: boolean): () => void;
 };
 
 /** A longer `setTimeout` fires at once. */
@@ -23,14 +23,14 @@ const TIMER_LATE_MS = 2;
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  after(delayMs, callback, exactly = false) {
+  after(delayMs, callback, exact = false) {
     const dueMs = performance.now() + delayMs;
     let cancel = () => {};
 
     const wait = () => {
       const leftMs = dueMs - performance.now();
       if (leftMs > LONGEST_TIMER_MS) set(wait, LONGEST_TIMER_MS);
-      else if (exactly) set(turn, Math.floor(leftMs - TIMER_LATE_MS));
+      else if (exact) set(turn, Math.floor(leftMs - TIMER_LATE_MS));
       // Deno truncates fractions, which would fire the timer too early.
       else set(callback, Math.ceil(leftMs));
     };

@@ -21,8 +21,7 @@ export type Loop = {
 /**
  * Runs `handler` in slots, in the shape of `Deno.cron` but on the monotonic clock: slot n is due at
  * `now + phaseMs + n × intervalMs`, however long the handlers take. After a stall only the newest
- * due slot runs; the tick says how many it skipped. Ends when `signal` aborts. `exact` is the clock's
- * `exactly`.
+ * due slot runs; the tick says how many it skipped. Ends when `signal` aborts. `exact` is the clock's.
  */
 export function every(
   name: string,

@@ -246,8 +246,8 @@ Deno.test("an exact loop asks the clock for exact timers, another one does not",
     const asked: unknown[] = [];
     const clock = new FakeClock();
     const { after } = clock;
-    clock.after = function (delayMs: number, callback: () => void, exactly?: boolean) {
-      asked.push(exactly);
+    clock.after = function (delayMs: number, callback: () => void, exact?: boolean) {
+      asked.push(exact);
       return after.call(this, delayMs, callback);
     };
     every("test", SECOND, () => {}, { clock, signal: new AbortController().signal, exact });
