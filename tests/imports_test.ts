@@ -41,7 +41,8 @@ const ALLOWED: Record<string, string[] | "all"> = {
   "legible.ts": ["okdata/errors"],
   "log.ts": ["output", "times"],
   "catalogue.ts": [],
-  "metrics.ts": ["catalogue", "clock", "task"],
+  "instruments.ts": [],
+  "metrics.ts": ["catalogue", "clock", "instruments", "task"],
   "dashboard.ts": ["catalogue", "objectives"],
   "objectives.ts": ["catalogue"],
   "remote.ts": [
