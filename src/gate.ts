@@ -4,7 +4,7 @@ import { SECURITY_HEADERS } from "./security_headers.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
-/** Requests that may wait for their turn; the last of them waits for seconds, at the dearest. */
+/** Requests and answers that may wait; the last of them waits for seconds, at the dearest. */
 const MOST_WAITING = 200;
 
 /** How long a turn may be before the next one has to wait for as long as it took. */
@@ -41,7 +41,7 @@ export function gate(handler: Handler, clock: Clock): Handler {
 
   return async (request) => {
     if (UNGUARDED.test(request.url)) return handler(request);
-    if (requests.waiting >= MOST_WAITING) {
+    if (requests.waiting + answers.waiting >= MOST_WAITING) {
       await refusals.next();
       return REFUSAL.clone();
     }

@@ -23,7 +23,13 @@ const LONGEST_WAIT_MS = 1_000;
 const SLOW_SECONDS = 0.05;
 
 /** A request that has not been answered. */
-type Open = { what: string; askedMs: number; isSlow: boolean; onBegin: () => void };
+type Open = {
+  what: string;
+  askedMs: number;
+  isSlow: boolean;
+  onBegin: () => void;
+  onMade: () => void;
+};
 
 /** One who follows `/events`. */
 type Follower = {
@@ -127,20 +133,25 @@ export class Readers {
         rendering = this.#rendering = { format, samples };
       } else if (rendering.format !== format) rendering = null;
     };
-    this.#request(path, { accept }, (status, text) => {
+    const onMade = () => {
       if (this.#rendering?.format === format) this.#rendering = null;
+    };
+    this.#request(path, { accept }, (status, text) => {
       this.scrapes++;
       if (status !== 200) return this.journal.broken("a scrape is answered", `${status}: ${text}`);
       this.#checkExposition(text, format, rendering?.samples ?? null);
-    }, { onBegin });
+    }, { onBegin, onMade });
   }
 
-  /** The program takes up a request, which may have waited for its turn. */
-  begins(request: Request): void {
+  /** The program makes an answer; the request may have waited for its turn, the answer yet may. */
+  async answer(request: Request, handler: Handler): Promise<Response> {
     const open = this.#beginning.get(request);
-    if (!open) return;
+    if (!open) return handler(request);
     open.isSlow ||= this.time.isSlow || this.#rendering !== null;
     open.onBegin();
+    const response = await handler(request);
+    open.onMade();
+    return response;
   }
 
   /** Whether it is well, and whether it takes requests. */
@@ -203,7 +214,13 @@ export class Readers {
     path: string,
     headers: { [name: string]: string },
     onAnswer: (status: number, text: string, response: Response) => void,
-    { method = "GET", isAuthorized = true, isStream = false, onBegin = () => {} } = {},
+    {
+      method = "GET",
+      isAuthorized = true,
+      isStream = false,
+      onBegin = () => {},
+      onMade = () => {},
+    } = {},
   ): void {
     const { journal, settings: { bearerToken } } = this;
     if (!this.#handler) return;
@@ -218,7 +235,7 @@ export class Readers {
       headers: { ...headers, ...authorization } as { [name: string]: string },
     });
     const isSlow = this.time.isSlow || this.#rendering !== null;
-    const open = { what, askedMs: this.time.nowMs, isSlow, onBegin };
+    const open = { what, askedMs: this.time.nowMs, isSlow, onBegin, onMade };
     this.#open.set(number, open);
     this.#beginning.set(request, open);
     Promise.try(this.#handler, request).then(async (response) => {

@@ -281,10 +281,11 @@ class Simulation {
       },
       exchange: this.#platform.exchange,
       listen: (address, handler, onChange) =>
-        listenWith(this.#port)(address, (request) => {
-          this.#readers.begins(request);
-          return handler(request);
-        }, onChange),
+        listenWith(this.#port)(
+          address,
+          (request) => this.#readers.answer(request, handler),
+          onChange,
+        ),
       readFile: (path) => Promise.resolve(this.#settings.files[path]),
       resolve: () => Promise.reject(new Error("the main loop resolves no names")),
       log: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
