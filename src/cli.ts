@@ -77,10 +77,11 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const valued = [...SETTING_FLAGS, ...Object.keys(VALUES)];
   const known = [...valued, ...Object.keys(SWITCHES)];
 
-  const given: Record<string, unknown> = parseArgs(joinNegativeNumbers(args, valued), {
+  // As aliases for the parser they would be known with two dashes as well.
+  const long = args.map((arg) => arg === "-h" ? "--help" : arg === "-V" ? "--version" : arg);
+  const given: Record<string, unknown> = parseArgs(joinNegativeNumbers(long, valued), {
     string: valued,
     boolean: Object.keys(SWITCHES),
-    alias: { h: "help", V: "version" },
     unknown(argument: string, name?: string) {
       // What is no flag stays among the words, where it is looked at below.
       if (name === undefined) return true;
