@@ -4,8 +4,8 @@ import { SECURITY_HEADERS } from "./security_headers.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
-/** Requests and answers that may wait; the last of them waits for seconds, at the dearest. */
-const MOST_WAITING = 200;
+/** Requests between their coming and their answer; the last waits for seconds, at the dearest. */
+const MOST_INSIDE = 201;
 
 /** How long a turn may be before the next one has to wait for as long as it took. */
 const SHORT_TURN_MS = 3;
@@ -15,6 +15,9 @@ const LONGEST_PAUSE_MS = 100;
 
 /** How many are sent away in a turn: thousands at once would hold the loop for tenths of a second. */
 const REFUSED_A_TURN = 50;
+
+/** How many may wait to be sent away; who comes then is sent away at once. */
+const MOST_REFUSED = 20_000;
 
 /** How much of an answer is handed to the system at once. */
 const PIECE_BYTES = 64 * 1024;
@@ -38,21 +41,27 @@ export function gate(handler: Handler, clock: Clock): Handler {
   const answers = new Turns(clock);
   const refusals = new Turns(clock, REFUSED_A_TURN);
   const unread = new Unread();
+  let inside = 0;
 
   return async (request) => {
     if (UNGUARDED.test(request.url)) return handler(request);
-    if (requests.waiting + answers.waiting >= MOST_WAITING) {
-      await refusals.next();
+    if (inside >= MOST_INSIDE) {
+      if (refusals.waiting < MOST_REFUSED) await refusals.next();
       return REFUSAL.clone();
     }
-    await requests.next();
-    const response = await handler(request);
-    // A stream that lasts is bounded by who makes it.
-    const isLasting = response.headers.get("content-type") === "text/event-stream";
-    if (response.body === null || isLasting) return response;
-    // A crowd that waits for the same has it in the same instant.
-    await answers.next();
-    return await unread.keep(response);
+    inside++;
+    try {
+      await requests.next();
+      const response = await handler(request);
+      // A stream that lasts is bounded by who makes it.
+      const isLasting = response.headers.get("content-type") === "text/event-stream";
+      if (response.body === null || isLasting) return response;
+      // A crowd that waits for the same has it in the same instant.
+      await answers.next();
+      return await unread.keep(response);
+    } finally {
+      inside--;
+    }
   };
 }
 

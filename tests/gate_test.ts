@@ -133,6 +133,29 @@ Deno.test("too many are sent away, but for those who ask for the health", async 
   for (const answer of first) assertEquals((await answer).status, 200);
 });
 
+Deno.test("those who have begun and wait for their answer count among the many", async () => {
+  const { clock, turn } = loop();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const handler = gate(() => promise.then(() => new Response("answer")), clock);
+  const first = Array.from({ length: 201 }, () => handler(ask("/metrics")));
+  for (let turns = 0; turns < 201; turns++) await turn();
+  const refusal = handler(ask("/metrics"));
+  await turn();
+  assertEquals((await refusal).status, 503);
+  resolve();
+  for (let turns = 0; turns < 202; turns++) await turn();
+  for (const answer of first) assertEquals((await answer).status, 200);
+  assertEquals((await handler(ask("/metrics"))).status, 200);
+});
+
+Deno.test("who comes when thousands wait to be sent away is sent away at once", async () => {
+  const { clock } = loop();
+  const handler = gate(() => new Response("answer"), clock);
+  for (let nth = 0; nth < 201; nth++) handler(ask("/metrics"));
+  for (let nth = 0; nth < 20_000 + 1; nth++) handler(ask("/metrics"));
+  assertEquals((await handler(ask("/metrics"))).status, 503);
+});
+
 Deno.test("a crowd is sent away a few at a time, in the order in which they came", async () => {
   const { clock, turn } = loop();
   const handler = gate(() => new Response("answer"), clock);
