@@ -98,7 +98,9 @@ function judge({ ledger, history, rest, exitCode, exitMs }: Run, control: Run): 
       found: `${bytes.toFixed(1)} ± ${error.toFixed(1)} B`,
       wanted: isJudged
         ? `at most ${MOST_BYTES_A_TASK} B${isLong ? "" : ", within two errors"}`
-        : `not judged: fewer than ${fewest} tasks`,
+        : ledger.settled < fewest
+        ? `not judged: fewer than ${fewest} tasks`
+        : "not judged: too few looks",
       holds: isJudged ? bytes - (isLong ? 0 : 2 * error) <= MOST_BYTES_A_TASK : null,
     };
   };
