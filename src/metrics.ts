@@ -22,20 +22,12 @@ type Instrument<D extends Definition> = {
 }[D["type"]];
 type Instruments<C extends Catalogue> = { [K in keyof C]: Instrument<C[K]> };
 
-/** Metrics of a catalogue in one format, with labels that all their samples carry. */
-type Page<C extends Catalogue> = {
-  registry: Registry;
-  metrics: Instruments<C>;
-};
+type Format = "text" | "openmetrics";
 
-/**
- * One exposition format. The datasets have pages of their own, so that an exposition of many can be
- * rendered in pieces.
- */
-type Book = {
-  contentType: RegistryContentType;
-  shared: Page<typeof SHARED>;
-  datasets: Map<string, Page<typeof PER_DATASET>>;
+/** Metrics of a catalogue, in a registry for each format, with labels that all their samples carry. */
+type Page<C extends Catalogue> = {
+  metrics: Instruments<C>;
+  registries: Record<Format, Registry>;
 };
 
 /** What a scrape reads from the rest of the program at the moment it starts. */
@@ -61,34 +53,34 @@ export type MetricsOptions = {
   read: () => Readings;
 };
 
-type Format = "text" | "openmetrics";
+const CONTENT_TYPES: Record<Format, RegistryContentType> = {
+  text: Registry.PROMETHEUS_CONTENT_TYPE,
+  openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
+};
 
 /** How long rendering may hold the loop before it lets others run. */
 const LONGEST_HOLD_MS = 2;
 
 /**
  * Counts what happens and renders it for Prometheus. Every label set that can be known beforehand
- * is there with 0 from the start.
- *
- * Every metric is kept twice, once for each format: prom-client 15 renames a counter that is shared
- * by a text and an OpenMetrics registry. While an exposition is rendered, changes wait, so that it
- * shows one instant.
+ * is there with 0 from the start. While an exposition is rendered, changes wait, so that it shows
+ * one instant.
  */
 export class Metrics {
   #options: MetricsOptions;
-  #books: Record<Format, Book>;
+  #shared: Page<typeof SHARED>;
+  /** Each has a page of its own, so that an exposition of many can be rendered in pieces. */
+  #datasets: Map<string, Page<typeof PER_DATASET>>;
   #rendering: { format: Format; body: Promise<string> } | null = null;
   #waiting: (() => void)[] = [];
   #cpuSeconds = 0;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
-    this.#books = {
-      text: newBook(Registry.PROMETHEUS_CONTENT_TYPE, options),
-      openmetrics: newBook(Registry.OPENMETRICS_CONTENT_TYPE, options),
-    };
-    this.#change(({ metrics }) => startShared(metrics, options));
-    for (const id of options.datasetIds) this.#changeDataset(id, startDataset);
+    this.#shared = newPage(SHARED, { app_id: options.appId });
+    this.#datasets = newDatasetPages(options);
+    startShared(this.#shared.metrics, options);
+    for (const { metrics } of this.#datasets.values()) startDataset(metrics);
   }
 
   created(datasetId: string): void {
@@ -98,36 +90,36 @@ export class Metrics {
   /** Records everything about a settled task; `settledMs` is its wall-clock time. */
   settled(task: SettledTask, settledMs: number): void {
     this.#changeDataset(task.datasetId, (metrics) => recordOutcome(metrics, task, settledMs));
-    this.#change(({ metrics }) => recordPhases(metrics, task));
+    this.#change((metrics) => recordPhases(metrics, task));
   }
 
   tokenRequested(result: Result): void {
-    this.#change(({ metrics }) => metrics.tokenRequests.inc({ result }));
+    this.#change((metrics) => metrics.tokenRequests.inc({ result }));
   }
 
   /** `expiresMs` is on the wall clock, as everywhere here. */
   tokenExpires(expiresMs: number): void {
-    this.#change(({ metrics }) => metrics.tokenExpiry.set(expiresMs / 1e3));
+    this.#change((metrics) => metrics.tokenExpiry.set(expiresMs / 1e3));
   }
 
   certificateExpires(host: string, expiresMs: number): void {
-    this.#change(({ metrics }) => metrics.certificateExpiry.set({ host }, expiresMs / 1e3));
+    this.#change((metrics) => metrics.certificateExpiry.set({ host }, expiresMs / 1e3));
   }
 
   heartbeat(result: Result): void {
-    this.#change(({ metrics }) => metrics.heartbeats.inc({ result }));
+    this.#change((metrics) => metrics.heartbeats.inc({ result }));
   }
 
   dismissed(count: number): void {
-    this.#change(({ metrics }) => metrics.dismissed.inc(count));
+    this.#change((metrics) => metrics.dismissed.inc(count));
   }
 
   skipped(cause: SkipCause, count: number): void {
-    this.#change(({ metrics }) => metrics.skipped.inc({ cause }, count));
+    this.#change((metrics) => metrics.skipped.inc({ cause }, count));
   }
 
   lag(loop: typeof LOOPS[number], lagMs: number): void {
-    this.#change(({ metrics }) => metrics.lag.observe({ loop }, lagMs / 1e3));
+    this.#change((metrics) => metrics.lag.observe({ loop }, lagMs / 1e3));
   }
 
   /**
@@ -138,43 +130,40 @@ export class Metrics {
     while (this.#rendering && this.#rendering.format !== format) await this.#rendering.body;
     if (!this.#rendering) {
       this.#read();
-      this.#rendering = { format, body: this.#renderNow(this.#books[format]) };
+      this.#rendering = { format, body: this.#renderNow(format) };
     }
-    return { contentType: this.#books[format].contentType, body: await this.#rendering.body };
+    return { contentType: CONTENT_TYPES[format], body: await this.#rendering.body };
   }
 
-  async #renderNow(book: Book): Promise<string> {
+  async #renderNow(format: Format): Promise<string> {
     try {
-      return await write(book, this.#options.clock);
+      return await write(format, this.#shared, [...this.#datasets.values()], this.#options.clock);
     } finally {
       this.#rendering = null;
       for (const change of this.#waiting.splice(0)) change();
     }
   }
 
-  #change(change: (page: Page<typeof SHARED>) => void): void {
-    this.#apply(({ shared }) => change(shared));
+  #change(change: (metrics: Instruments<typeof SHARED>) => void): void {
+    this.#whenShown(() => change(this.#shared.metrics));
   }
 
   #changeDataset(id: string, change: (metrics: Instruments<typeof PER_DATASET>) => void): void {
-    this.#apply(({ datasets }) => {
-      const page = datasets.get(id);
-      if (!page) throw new Error(`${id} is not a dataset of this probe`);
-      change(page.metrics);
-    });
+    const page = this.#datasets.get(id);
+    if (!page) throw new Error(`${id} is not a dataset of this probe`);
+    this.#whenShown(() => change(page.metrics));
   }
 
-  #apply(change: (book: Book) => void): void {
-    const both = () => Object.values(this.#books).forEach(change);
-    if (this.#rendering) this.#waiting.push(both);
-    else both();
+  #whenShown(change: () => void): void {
+    if (this.#rendering) this.#waiting.push(change);
+    else change();
   }
 
   #read(): void {
     const readings = this.#options.read();
     const cpuSeconds = Math.max(0, readings.cpuSeconds - this.#cpuSeconds);
     this.#cpuSeconds += cpuSeconds;
-    this.#change(({ metrics: { tracked, inFlight, oldestPending, cpu, memory, heap } }) => {
+    this.#change(({ tracked, inFlight, oldestPending, cpu, memory, heap }) => {
       for (const [state, count] of Object.entries(readings.tracked)) tracked.set({ state }, count);
       inFlight.set(readings.tracked.PENDING);
       oldestPending.set(readings.oldestPendingAgeSeconds);
@@ -185,20 +174,23 @@ export class Metrics {
   }
 }
 
-/** The exposition of a book, written in pieces that let others run. */
-async function write(book: Book, clock: Clock): Promise<string> {
-  const datasets = [...book.datasets.values()];
+/** The exposition of all pages, written in pieces that let others run. */
+async function write(
+  format: Format,
+  shared: Page<typeof SHARED>,
+  datasets: readonly Page<typeof PER_DATASET>[],
+  clock: Clock,
+): Promise<string> {
   const blocks: string[] = [];
   let sinceMs = clock.monotonic();
-  for (const key of Object.keys(CATALOGUE)) {
-    const pages = key in PER_DATASET ? datasets : [book.shared];
+  for (const [key, definition] of Object.entries<Definition>(CATALOGUE)) {
+    const pages = key in PER_DATASET ? datasets : [shared];
+    const name = familyName(definition, format);
     const lines: string[] = [];
-    for (const { registry, metrics } of pages as Page<Catalogue>[]) {
-      const { name } = metrics[key] as Instrument<Definition> & { name: string };
-      const text = await registry.getSingleMetricAsString(name);
+    for (const { registries } of pages) {
+      const text = await registries[format].getSingleMetricAsString(name);
       // Each page's family begins with the two lines of its name and its type.
-      const samples = text.split("\n").slice(2);
-      lines.push(...lines.length === 0 ? [text] : samples);
+      lines.push(...lines.length === 0 ? [text] : text.split("\n").slice(2));
       if (clock.monotonic() - sinceMs > LONGEST_HOLD_MS) {
         await sleep(clock, 0);
         sinceMs = clock.monotonic();
@@ -206,58 +198,66 @@ async function write(book: Book, clock: Clock): Promise<string> {
     }
     blocks.push(lines.join("\n"));
   }
-  return book.contentType === Registry.OPENMETRICS_CONTENT_TYPE
-    ? `${blocks.join("\n")}\n# EOF\n`
-    : `${blocks.join("\n\n")}\n`;
+  return format === "openmetrics" ? `${blocks.join("\n")}\n# EOF\n` : `${blocks.join("\n\n")}\n`;
 }
 
-function newBook(contentType: RegistryContentType, options: MetricsOptions): Book {
-  const { appId, datasetIds, latencyObjectiveSeconds } = options;
+function newDatasetPages(
+  { appId, datasetIds, latencyObjectiveSeconds }: MetricsOptions,
+): Map<string, Page<typeof PER_DATASET>> {
   const { duration } = PER_DATASET;
   const buckets = new Set([...duration.buckets, latencyObjectiveSeconds]);
-  const perDataset = {
+  const catalogue = {
     ...PER_DATASET,
     duration: { ...duration, buckets: [...buckets].sort((a, b) => a - b) },
   };
-  return {
-    contentType,
-    shared: newPage(SHARED, contentType, { app_id: appId }),
-    datasets: new Map(datasetIds.map((id) => [
-      id,
-      newPage(perDataset, contentType, { app_id: appId, dataset_id: id }),
-    ])),
-  };
+  return new Map(
+    datasetIds.map((id) => [id, newPage(catalogue, { app_id: appId, dataset_id: id })]),
+  );
 }
 
-function newPage<C extends Catalogue>(
-  catalogue: C,
-  contentType: RegistryContentType,
-  labels: Record<string, string>,
-): Page<C> {
-  const registry: Registry = new Registry();
-  registry.setContentType(contentType);
-  registry.setDefaultLabels(labels);
-  const metrics = mapValues(catalogue, (each: Definition) => define(each, registry));
-  return { registry, metrics: metrics as Instruments<C> };
+function newPage<C extends Catalogue>(catalogue: C, labels: Record<string, string>): Page<C> {
+  const registries = mapValues(CONTENT_TYPES, (contentType) => {
+    const registry: Registry = new Registry();
+    registry.setContentType(contentType);
+    registry.setDefaultLabels(labels);
+    return registry;
+  });
+  const metrics = mapValues(catalogue, (each: Definition) => define(each, registries));
+  return { registries, metrics: metrics as Instruments<C> };
 }
 
+/** Makes a metric that both registries show. */
 function define(
-  { type, name, help, labels, buckets, exemplars }: Definition,
-  registry: Registry,
+  definition: Definition,
+  { text, openmetrics }: Record<Format, Registry>,
 ): Counter | Gauge | Histogram {
-  const openMetrics = registry.contentType === Registry.OPENMETRICS_CONTENT_TYPE;
-  const common = { help, labelNames: [...labels], registers: [registry] };
+  const { type, help, labels, buckets, exemplars } = definition;
+  const name = familyName(definition, "openmetrics");
+  const common = { name, help, labelNames: [...labels], registers: [openmetrics] };
   switch (type) {
-    case "counter":
-      // OpenMetrics names the family without the suffix of its sample, which prom-client adds.
-      return new Counter({ ...common, name: openMetrics ? name.replace(/_total$/, "") : name });
-    case "gauge":
-      return new Gauge({ ...common, name });
+    case "counter": {
+      const counter = new Counter(common);
+      const view: Counter = Object.create(counter, { name: { value: definition.name } });
+      text.registerMetric(view);
+      return counter;
+    }
+    case "gauge": {
+      const gauge = new Gauge(common);
+      text.registerMetric(gauge);
+      return gauge;
+    }
     case "histogram": {
-      const enableExemplars = openMetrics && exemplars === true;
-      return new Histogram({ ...common, name, buckets: [...buckets ?? []], enableExemplars });
+      const enableExemplars = exemplars === true;
+      const histogram = new Histogram({ ...common, buckets: [...buckets ?? []], enableExemplars });
+      text.registerMetric(histogram);
+      return histogram;
     }
   }
+}
+
+/** OpenMetrics names a counter's family without the suffix of its sample, which prom-client adds. */
+function familyName({ type, name }: Definition, format: Format): string {
+  return format === "openmetrics" && type === "counter" ? name.replace(/_total$/, "") : name;
 }
 
 function startDataset(metrics: Instruments<typeof PER_DATASET>): void {
