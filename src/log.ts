@@ -1,5 +1,5 @@
 import { configure, getLogger, type LogRecord } from "@logtape/logtape";
-import type { Output } from "./output.ts";
+import type { LazyOutput } from "./output.ts";
 import { formatDateTime } from "./times.ts";
 
 /** A line of the log: a message for people, and what it is about for machines. */
@@ -15,7 +15,7 @@ export type LogOptions = {
   format: "text" | "json";
   color: boolean;
   appId: string;
-  output: Output;
+  output: LazyOutput;
 };
 
 const COLORS: Partial<Record<LogRecord["level"], string>> = {
@@ -31,7 +31,7 @@ export async function createLog({ level, format, color, appId, output }: LogOpti
     : (record: LogRecord) => textLine(record, color);
   await configure({
     reset: true,
-    sinks: { output: (record) => output.write(lineOf(record) + "\n") },
+    sinks: { output: (record) => output.writeLater(() => lineOf(record) + "\n") },
     loggers: [
       { category: "dataplatform-probe", lowestLevel: level, sinks: ["output"] },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["output"] },

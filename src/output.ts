@@ -15,18 +15,23 @@ export type Output = {
   flush(): Promise<unknown>;
 };
 
+/** Takes what makes a text when it is written. */
+export type LazyOutput = { writeLater(make: () => string): void };
+
 /**
  * An output that never holds up the program and never fails: a pipe that nobody reads would stop
  * the schedule if it were written to in place. With `keepsAll` nothing is dropped and `flush` waits
  * for as long as it takes: for results, which are worth nothing by halves. With `lingerMs` lines that
- * come close together are written together: a write costs more than a line.
+ * come close together are made and written together: code that has just run is fast, and a write
+ * costs more than a line.
  */
 export function createOutput(
   stream: { write(bytes: Uint8Array): Promise<number> },
   { keepsAll = false, lingerMs = 0 } = {},
-): Output {
+): Output & LazyOutput {
   const encoder = new TextEncoder();
   let waiting = "";
+  const unmade: (() => string)[] = [];
   let writing: Promise<void> | null = null;
   let lostTo: unknown;
 
@@ -44,6 +49,15 @@ export function createOutput(
     }
   }
 
+  function writeLater(make: () => string): void {
+    unmade.push(make);
+    soon();
+  }
+
+  function take(text: string): void {
+    if (keepsAll || waiting.length <= MOST_WAITING_BYTES) waiting += text;
+  }
+
   let lingering: ReturnType<typeof setTimeout> | undefined;
   function soon(): void {
     if (lingerMs === 0) return start();
@@ -53,6 +67,7 @@ export function createOutput(
   function start(): void {
     clearTimeout(lingering);
     lingering = undefined;
+    for (const make of unmade.splice(0)) take(make());
     if (writing || !waiting) return;
     writing = drain().finally(() => {
       writing = null;
@@ -62,11 +77,8 @@ export function createOutput(
   }
 
   return {
-    write(text) {
-      if (!keepsAll && waiting.length > MOST_WAITING_BYTES) return;
-      waiting += text;
-      soon();
-    },
+    write: (text) => writeLater(() => text),
+    writeLater,
     async flush() {
       start();
       while (keepsAll && writing) await writing;

@@ -11,7 +11,6 @@ import type { Page, Query } from "./backlog.ts";
 import type { Exposition } from "./metrics.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 import type { Status, StatusQuery } from "./status.ts";
-import { pagePolicy, statusPage } from "./status_page.tsx";
 import { DOCUMENT_VERSION, REASONS, type State, STATES, taskToJson } from "./task.ts";
 
 /** What the endpoints read; they change nothing. */
@@ -83,7 +82,8 @@ export function createServer(options: ServerOptions): Hono {
         }
         // The page asks so for its news: it has the script and the style already.
         const minimal = c.req.header("prefer") === "return=minimal";
-        return c.html(renderPage(data, minimal), 200, {
+        const { pagePolicy, statusPage } = await loadPage();
+        return c.html(renderPage(statusPage, data, minimal), 200, {
           "vary": "Accept, Prefer",
           "content-security-policy": pagePolicy(),
         });
@@ -150,6 +150,13 @@ export function createServer(options: ServerOptions): Hono {
   return server;
 }
 
+let page: Promise<typeof import("./status_page.tsx")> | undefined;
+
+/** Most of the program's text is the page: it is read when somebody looks at it first. */
+export function loadPage(): Promise<typeof import("./status_page.tsx")> {
+  return page ??= import("./status_page.tsx");
+}
+
 /** What an orchestrator asks, which carries no credentials. */
 const OPEN_PATHS = ["/healthz", "/readyz"];
 
@@ -204,6 +211,7 @@ function createPages({ status, flushes, monotonic }: ServerOptions) {
   const kept = new Map<string, { html: string; madeMs: number }>();
   let keptFlushes = flushes();
   return (
+    statusPage: (status: Status, options: { minimal: boolean }) => string,
     { dataset_id: datasetId, ...query }: z.output<typeof statusQuery>,
     minimal: boolean,
   ): string => {

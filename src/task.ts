@@ -48,7 +48,10 @@ type Opened = {
 };
 
 type Settled = Opened & {
-  /** From creation to settlement on the monotonic clock. */
+  /**
+   * From when it turned to the platform until the last answer was whole, on the monotonic clock:
+   * what the probe itself does before and after is not the platform's time.
+   */
   readonly durationSeconds: number;
   readonly attempts: readonly Attempt[];
   readonly phases: Phases;
@@ -66,28 +69,41 @@ export type SettledTask = SucceededTask | FailedTask;
 export type Task = PendingTask | SettledTask;
 
 /** What a task went through on its way to being settled. */
-export type Journey = { attempts: Attempt[]; phases: Phases };
+export type Journey = {
+  attempts: Attempt[];
+  phases: Phases;
+  /** Monotonic instant at which it turned to the platform first. */
+  begunMs?: number;
+  /** The one at which the last attempt ended; none while something else goes on. */
+  endedMs?: number;
+};
 
 /** The pending task as it stands after a success at `nowMonotonicMs`. */
 export function succeed(
   task: PendingTask,
   nowMonotonicMs: number,
-  { attempts, phases }: Journey,
+  journey: Journey,
 ): SucceededTask {
-  const durationSeconds = secondsBetween(task.createdMonotonicMs, nowMonotonicMs);
-  return { ...task, state: "SUCCEEDED", durationSeconds, attempts, phases };
+  return { ...task, state: "SUCCEEDED", ...outcomeOf(task, nowMonotonicMs, journey) };
 }
 
 /** The pending task as it stands after a failure at `nowMonotonicMs`. */
 export function fail(
   task: PendingTask,
   nowMonotonicMs: number,
-  { attempts, phases }: Journey,
+  journey: Journey,
   reason: Reason,
   body: string | null = null,
 ): FailedTask {
-  const durationSeconds = secondsBetween(task.createdMonotonicMs, nowMonotonicMs);
-  return { ...task, state: "FAILED", durationSeconds, attempts, phases, reason, body };
+  return { ...task, state: "FAILED", ...outcomeOf(task, nowMonotonicMs, journey), reason, body };
+}
+
+function outcomeOf(
+  { createdMonotonicMs }: PendingTask,
+  nowMonotonicMs: number,
+  { attempts, phases, begunMs = createdMonotonicMs, endedMs = nowMonotonicMs }: Journey,
+) {
+  return { durationSeconds: secondsBetween(begunMs, endedMs), attempts, phases };
 }
 
 /** Seconds from one monotonic instant to a later one, to the microsecond. */

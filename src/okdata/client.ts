@@ -14,7 +14,7 @@ export type DatasetRequest = {
   seqno: number;
   datasetId: string;
   traceId: string;
-  /** Filled in while the request goes on: every attempt, and the phases of the last one. */
+  /** Filled in while the request goes on: every attempt, the phases of the last one, and instants. */
   journey: Journey;
 };
 
@@ -84,6 +84,7 @@ async function tokenFor(
   signal: AbortSignal,
 ): Promise<string | null> {
   journey.phases = {};
+  journey.endedMs = undefined;
   if (tokens === null) return null;
   const startMs = clock.monotonic();
   try {
@@ -107,6 +108,7 @@ async function attempt(
   const { datasetId, journey } = request;
   const marks = newMarks(clock.monotonic());
   let failure: OkdataError | null = null;
+  let endMs: number | undefined;
   try {
     const reply = await within(
       clock,
@@ -121,12 +123,15 @@ async function attempt(
         return new OkdataError("timeout", `no full answer ${limit}`);
       },
     );
+    endMs = marks.wholeMs ?? clock.monotonic();
     failure = await judge(reply, datasetId, clock.now(), redact);
   } catch (error) {
     if (signal.aborted) throw error;
+    endMs ??= clock.monotonic();
     failure = brokenOff(error, marks, redact);
   }
-  const endMs = clock.monotonic();
+  journey.begunMs ??= marks.startMs - 1e3 * (journey.phases.token ?? 0);
+  journey.endedMs = endMs;
   journey.phases = { ...journey.phases, ...phasesOf(marks, endMs) };
   const made: Attempt = {
     status: failure === null ? 200 : failure.reply?.status ?? null,

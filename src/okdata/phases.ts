@@ -2,6 +2,7 @@ import { type Phases, secondsBetween } from "../task.ts";
 
 /** Monotonic instants at which an exchange passed from one phase to the next. */
 export type Marks = {
+  /** When the connection was begun; before that, when the exchange was asked for. */
   startMs: number;
   /** A name and not an address is connected to, so that it has to be resolved. */
   named: boolean;
@@ -10,6 +11,8 @@ export type Marks = {
   connectedMs?: number;
   securedMs?: number;
   headersMs?: number;
+  /** The last byte of the answer. */
+  wholeMs?: number;
   /** The answer as far as it has come. */
   answer?: { status: number; chunks: Uint8Array[] };
   /** When the server's certificate ends, on the wall clock, milliseconds since the epoch. */

@@ -218,7 +218,8 @@ test("REQUEST_TIMEOUT_SECONDS ends one attempt, TASK_TIMEOUT_SECONDS the task", 
   assertEquals([attempts.code, first.reason, first.attempts.length], [4, "timeout", 2]);
   const second = JSON.parse(task.stdout).tasks[0];
   assertEquals([task.code, second.reason, second.attempts.length], [4, "timeout", 1]);
-  assert(second.duration_seconds >= 0.3 && second.duration_seconds < 1, second.duration_seconds);
+  // The limit counts from the task's creation, the duration from its connection.
+  assert(second.duration_seconds > 0.2 && second.duration_seconds < 1, second.duration_seconds);
 });
 
 test("a one-off run opens no port", async () => {

@@ -1,8 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
+import { sleep } from "../../src/clock.ts";
 import { createClient } from "../../src/okdata/client.ts";
 import type { OkdataError } from "../../src/okdata/errors.ts";
 import { parseRetryAfterMs, retryDelayMs } from "../../src/okdata/retry.ts";
-import type { Journey } from "../../src/task.ts";
+import type { Marks } from "../../src/okdata/phases.ts";
+import type { Request } from "../../src/okdata/transport.ts";
+import { fail, type Journey, type PendingTask, succeed } from "../../src/task.ts";
 import { FakeClock, settle } from "../fakes/clock.ts";
 import { FakeTransport } from "../fakes/transport.ts";
 
@@ -35,6 +38,16 @@ async function ask(options = {}) {
   const done = result.catch((caught) => error = caught);
   await settle();
   return { clock, transport, journey, done, stop, error: () => error as OkdataError };
+}
+
+const TASK: PendingTask = {
+  ...{ state: "PENDING", seqno: 1, datasetId: "abc123" },
+  ...{ traceId: "0af7651916cd43dd8448eb211c80319c", createdMs: 0, createdMonotonicMs: 0 },
+};
+
+async function later<T>(clock: FakeClock, ms: number, value?: T): Promise<T | undefined> {
+  await sleep(clock, ms);
+  return value;
 }
 
 Deno.test("one request, to the dataset's own address, with the trace id", async () => {
@@ -176,6 +189,34 @@ Deno.test("the failed attempt's phases add up to its duration", async () => {
   transport.open[0].breakOff("ECONNRESET");
   await done;
   assertEquals([journey.phases, journey.attempts[0].durationSeconds], [{ resolve: 1.5 }, 1.5]);
+});
+
+Deno.test("the time goes from the connection to the last byte; the probe's own is not in it", async () => {
+  const clock = new FakeClock();
+  const { journey, done } = await ask({
+    clock,
+    tokens: { get: () => later(clock, 20, "token"), drop: () => false },
+    exchange: async ({ url }: Request, { marks }: { marks: Marks }) => {
+      await later(clock, 3);
+      marks.startMs = clock.monotonic();
+      await later(clock, 100);
+      marks.wholeMs = clock.monotonic();
+      await later(clock, 5);
+      const body = JSON.stringify({ Type: "Dataset", Id: url.pathname.split("/").at(-1) });
+      return { status: 200, headers: {}, body: new TextEncoder().encode(body) };
+    },
+  });
+  await clock.run(200);
+  await done;
+  const task = { ...TASK, createdMonotonicMs: -1_000 };
+  const { durationSeconds } = succeed(task, clock.monotonic(), journey);
+  assertEquals([journey.attempts[0].durationSeconds, durationSeconds], [0.1, 0.12]);
+});
+
+Deno.test("a task that has not turned to the platform lasts from its creation to its end", () => {
+  const task = { ...TASK, createdMonotonicMs: 1_000 };
+  const { durationSeconds } = fail(task, 1_500, { attempts: [], phases: {} }, "auth");
+  assertEquals(durationSeconds, 0.5);
 });
 
 Deno.test("back-off doubles up to 8 s, and jitter takes any share of it", () => {

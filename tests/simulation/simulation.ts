@@ -3,6 +3,7 @@ import { type Config, configure } from "../../src/config.ts";
 import { EXIT } from "../../src/exit_code.ts";
 import type { Ground } from "../../src/ground.ts";
 import { listenWith } from "../../src/listen.ts";
+import { loadPage } from "../../src/server.ts";
 import { type StopSignal, untilTold } from "../../src/stop.ts";
 import { settle } from "../fakes/clock.ts";
 import { Books } from "./books.ts";
@@ -146,6 +147,8 @@ class Simulation {
     const endMs = this.#startMs + this.options.hours * HOUR_MS;
     // Now and then it is stopped early, even before it has begun.
     const stopMs = this.#chance.chance(0.1) ? this.#chance.between(this.#startMs, endMs) : endMs;
+    // To read a file takes real time, of which a simulation has none.
+    await loadPage();
     const ground = this.#ground();
     const view = { table: this.#settings.table, rows: 20, utc: true };
     if (this.#chance.chance(0.01)) this.#signal("SIGTERM");
