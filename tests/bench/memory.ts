@@ -8,7 +8,7 @@ import { isHere } from "./tools.ts";
 
 const TRACKED = 100_000;
 const FEW = 1_000;
-const REPEATS = 3;
+const REPEATS = 2;
 /** Each is a probe that tracks many and one that tracks few; all of them run at once. */
 const PAIRS = 2;
 const AIM: Aim = { atMost: 100 };
