@@ -29,11 +29,10 @@ export const PERMISSIONS: readonly string[] = [
 ];
 
 /**
- * A probe mostly waits: memory counts for more than the last tenth of speed. Maglev, the middle one
- * of V8's compilers, reads 3 MB of itself into memory for the first scrape; with a small young
- * generation 200 datasets take a third less.
+ * A probe mostly waits: memory counts for more than the last bit of speed. Maglev, the middle one of
+ * V8's compilers, would be read into memory for the first scrape, and the young generation grow.
  */
-const V8_FLAGS = ["--no-maglev", "--optimize-for-size"];
+export const V8_FLAGS = "--v8-flags=--no-maglev,--optimize-for-size";
 
 /**
  * Bundles the program into this folder and returns the path of the file that starts it. What is not
@@ -59,7 +58,7 @@ export async function compile(
     // To check types, some versions fetch a package of types and put it into the executable.
     "--no-check",
     ...PERMISSIONS,
-    `--v8-flags=${V8_FLAGS.join(",")}`,
+    V8_FLAGS,
     ...(target ? ["--target", target] : []),
     ...["--output", output, script],
   ]);

@@ -145,16 +145,16 @@ export class Metrics {
   }
 
   #change(change: (metrics: Instruments<typeof SHARED>) => void): void {
-    this.#whenShown(() => change(this.#shared.metrics));
+    this.#afterRendering(() => change(this.#shared.metrics));
   }
 
   #changeDataset(id: string, change: (metrics: Instruments<typeof PER_DATASET>) => void): void {
     const page = this.#datasets.get(id);
     if (!page) throw new Error(`${id} is not a dataset of this probe`);
-    this.#whenShown(() => change(page.metrics));
+    this.#afterRendering(() => change(page.metrics));
   }
 
-  #whenShown(change: () => void): void {
+  #afterRendering(change: () => void): void {
     if (this.#rendering) this.#waiting.push(change);
     else change();
   }
@@ -237,6 +237,7 @@ function define(
   switch (type) {
     case "counter": {
       const counter = new Counter(common);
+      // The same counter under the name that the text has for it; only to be read.
       const view: Counter = Object.create(counter, { name: { value: definition.name } });
       text.registerMetric(view);
       return counter;

@@ -1,6 +1,9 @@
 /** How much may wait for a reader that does not read. */
 const MOST_WAITING_BYTES = 1024 * 1024;
 
+/** How many texts may wait to be made. */
+const MOST_UNMADE = 1_000;
+
 /** How long the end of the program waits for such a reader. */
 const LONGEST_FLUSH_MS = 1_000;
 
@@ -50,12 +53,17 @@ export function createOutput(
   }
 
   function writeLater(make: () => string): void {
-    unmade.push(make);
-    soon();
+    if (unmade.push(make) < MOST_UNMADE) soon();
+    else start();
   }
 
-  function take(text: string): void {
-    if (keepsAll || waiting.length <= MOST_WAITING_BYTES) waiting += text;
+  function take(make: () => string): void {
+    if (!keepsAll && waiting.length > MOST_WAITING_BYTES) return;
+    try {
+      waiting += make();
+    } catch (error) {
+      waiting += `a text could not be made: ${error}\n`;
+    }
   }
 
   let lingering: ReturnType<typeof setTimeout> | undefined;
@@ -67,7 +75,7 @@ export function createOutput(
   function start(): void {
     clearTimeout(lingering);
     lingering = undefined;
-    for (const make of unmade.splice(0)) take(make());
+    for (const make of unmade.splice(0)) take(make);
     if (writing || !waiting) return;
     writing = drain().finally(() => {
       writing = null;

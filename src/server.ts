@@ -150,11 +150,24 @@ export function createServer(options: ServerOptions): Hono {
   return server;
 }
 
-let page: Promise<typeof import("./status_page.tsx")> | undefined;
+type PageModule = typeof import("./status_page.tsx");
 
-/** Most of the program's text is the page: it is read when somebody looks at it first. */
-export function loadPage(): Promise<typeof import("./status_page.tsx")> {
-  return page ??= import("./status_page.tsx");
+let pageModule: PageModule | undefined;
+let loading: Promise<unknown> = Promise.resolve();
+
+/**
+ * Most of the program's text is the page: it is read when somebody looks at it first. Who comes
+ * meanwhile goes on one a turn of the loop, as all requests do. Rejects when it cannot be read; the
+ * next one tries again.
+ */
+export async function loadPage(): Promise<PageModule> {
+  if (pageModule) return pageModule;
+  const loaded = loading.catch(() => {}).then(async () => {
+    await new Promise((resolve) => setTimeout(resolve));
+    return pageModule ??= await import("./status_page.tsx");
+  });
+  loading = loaded;
+  return await loaded;
 }
 
 /** What an orchestrator asks, which carries no credentials. */

@@ -49,8 +49,9 @@ type Opened = {
 
 type Settled = Opened & {
   /**
-   * From when it turned to the platform until the last answer was whole, on the monotonic clock:
-   * what the probe itself does before and after is not the platform's time.
+   * From when it turned to the platform until the last answer was whole, or given up, on the
+   * monotonic clock: what the probe itself does before and after is not the platform's time. A task
+   * that has made no attempt counts from its creation.
    */
   readonly durationSeconds: number;
   readonly attempts: readonly Attempt[];
@@ -72,9 +73,9 @@ export type Task = PendingTask | SettledTask;
 export type Journey = {
   attempts: Attempt[];
   phases: Phases;
-  /** Monotonic instant at which it turned to the platform first. */
+  /** Monotonic instant at which the first connection was begun, less the wait for its token. */
   begunMs?: number;
-  /** The one at which the last attempt ended; none while something else goes on. */
+  /** The one at which the last attempt ended; none again from when the next token is asked for. */
   endedMs?: number;
 };
 
@@ -111,7 +112,7 @@ export function secondsBetween(fromMs: number, toMs: number): number {
   return Math.round((toMs - fromMs) * 1e3) / 1e6;
 }
 
-/** When a task was settled on the wall clock, milliseconds since the epoch; null while pending. */
+/** When a task's answer was whole or given up, on the wall clock to half a millisecond or so, milliseconds since the epoch; null while pending. */
 export function settledMs(task: Task): number | null {
   return task.state === "PENDING" ? null : task.createdMs + task.durationSeconds * 1e3;
 }

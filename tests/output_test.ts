@@ -108,6 +108,39 @@ Deno.test("lines that come close together are written together, and a flush wait
   assertEquals([writes, text], [1, "0 1 2 3 4 5 6 7 8 9 "]);
 });
 
+Deno.test("texts that are made later keep their place; one that cannot be made says so in it", async () => {
+  const stream = slowStream(1e6);
+  stream.read();
+  const output = createOutput(stream, { lingerMs: 60_000 });
+  let made = 0;
+  output.write("first\n");
+  output.writeLater(() => `${++made}\n`);
+  output.writeLater(() => {
+    throw new Error("no text");
+  });
+  output.write("last\n");
+  await settle();
+  assertEquals([stream.text, made], ["", 0]);
+  await output.flush();
+  assertEquals(stream.text, "first\n1\na text could not be made: Error: no text\nlast\n");
+});
+
+Deno.test("what is to be made does not pile up, and nothing is made for nobody", async () => {
+  const stream = slowStream(1e6);
+  const output = createOutput(stream, { lingerMs: 60_000 });
+  let made = 0;
+  const line = () => {
+    made++;
+    return "x".repeat(999) + "\n";
+  };
+  for (let i = 0; i < 10_000; i++) output.writeLater(line);
+  await settle();
+  // A thousand are on their way, and another million bytes wait for them.
+  assert(made > 1_500 && made < 2_500, `${made} made`);
+  stream.read();
+  await output.flush();
+});
+
 Deno.test("a flush tells what text was lost to", async () => {
   const full = new Error("no space left on device");
   const output = createOutput({ write: () => Promise.reject(full) });
