@@ -29,11 +29,11 @@ export const PERMISSIONS: readonly string[] = [
 ];
 
 /**
- * A probe mostly waits: its young generation need not grow. To go without Maglev as well, the middle
- * one of V8's compilers, would save 3 MB at rest, but a busy probe then takes many seconds to get
- * up to speed.
+ * A probe mostly waits. Maglev, the middle one of V8's compilers, would be read into memory for the
+ * first scrape, and the young generation grow. Beyond some hundreds of tasks a second, which no
+ * settings ask for, the probe is slower without.
  */
-export const V8_FLAGS = "--v8-flags=--optimize-for-size";
+const V8_FLAGS = "--v8-flags=--no-maglev,--optimize-for-size";
 
 /**
  * Bundles the program into this folder and returns the path of the file that starts it. What is not

@@ -10,7 +10,7 @@ const TRACKED = 100_000;
 const FEW = 1_000;
 const REPEATS = 2;
 /** Each is a probe that tracks many and one that tracks few; all of them run at once. */
-const PAIRS = 2;
+const PAIRS = 1;
 const AIM: Aim = { atMost: 100 };
 
 const DATASETS = Array.from({ length: 50 }, (_, i) => `dataset-${i}`).join(",");

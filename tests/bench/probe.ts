@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { bundle as makeBundle, V8_FLAGS } from "../../local/compile.ts";
+import { bundle as makeBundle } from "../../local/compile.ts";
 import { Child, type ChildOptions, deno, eventuallyFetch, freePort } from "./child.ts";
 import { metricIn } from "./exposition.ts";
 import { collectGarbage } from "./inspector.ts";
@@ -21,9 +21,9 @@ export async function bundleBytes(): Promise<number> {
   return files.reduce((sum, { name }) => sum + Deno.statSync(`${folder}/${name}`).size, 0);
 }
 
-/** Arguments that start the bundle as its executable would run it; `flags` are Deno's own. */
+/** Arguments that start the bundle; `flags` are Deno's own. */
 export async function probeArguments(flags: readonly string[] = []): Promise<string[]> {
-  return ["run", V8_FLAGS, ...flags, ...PERMISSIONS, await bundle()];
+  return ["run", ...flags, ...PERMISSIONS, await bundle()];
 }
 
 /** The settings of a probe that listens on `port` and asks `apiUrl` for one dataset. */

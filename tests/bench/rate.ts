@@ -10,7 +10,7 @@ import { requestsPerSecond } from "./wrk.ts";
 const REPEATS = 3;
 const DATASETS = Array.from({ length: 100 }, (_, i) => `dataset-${i}`);
 /** Between which rates the highest one is looked for, and how closely. */
-const [LOWEST, HIGHEST, PRECISION] = [500, 6_000, 1.07];
+const [LOWEST, HIGHEST, PRECISION] = [1_000, 6_000, 1.07];
 const WARM_UP_MS = 1_200;
 const WINDOW_MS = 1_800;
 /** How many requests of those without slots are under way at once, and for how long. */
