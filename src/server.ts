@@ -8,6 +8,7 @@ import { HTTPException } from "hono/http-exception";
 import * as z from "zod/mini";
 import type { Access } from "./access.ts";
 import type { Page, Query } from "./backlog.ts";
+import { sleep, systemClock } from "./clock.ts";
 import type { Exposition } from "./metrics.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 import type { Status, StatusQuery } from "./status.ts";
@@ -163,7 +164,7 @@ let loading: Promise<unknown> = Promise.resolve();
 export async function loadPage(): Promise<PageModule> {
   if (pageModule) return pageModule;
   const loaded = loading.catch(() => {}).then(async () => {
-    await new Promise((resolve) => setTimeout(resolve));
+    await sleep(systemClock, 0);
     return pageModule ??= await import("./status_page.tsx");
   });
   loading = loaded;
