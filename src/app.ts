@@ -112,6 +112,7 @@ export async function serve(
     listen: () => events.listen(),
     flushes: () => events.flushes,
     monotonic: () => clock.monotonic(),
+    nextTurn: () => sleep(clock, 0),
     stalledLoops,
     isDraining,
     onError: (error) => log.error(`failed to answer: ${inspectError(error)}`),

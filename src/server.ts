@@ -8,7 +8,6 @@ import { HTTPException } from "hono/http-exception";
 import * as z from "zod/mini";
 import type { Access } from "./access.ts";
 import type { Page, Query } from "./backlog.ts";
-import { sleep, systemClock } from "./clock.ts";
 import type { Exposition } from "./metrics.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 import type { Status, StatusQuery } from "./status.ts";
@@ -29,6 +28,8 @@ export type ServerOptions = {
   /** Goes up when those who listen were told something. */
   flushes: () => number;
   monotonic: () => number;
+  /** Resolves when the loop has gone round. */
+  nextTurn: () => Promise<void>;
   /** The loops that have stopped ticking; none in a healthy probe. */
   stalledLoops: () => string[];
   isDraining: () => boolean;
@@ -83,7 +84,7 @@ export function createServer(options: ServerOptions): Hono {
         }
         // The page asks so for its news: it has the script and the style already.
         const minimal = c.req.header("prefer") === "return=minimal";
-        const { pagePolicy, statusPage } = await loadPage();
+        const { pagePolicy, statusPage } = await loadPage(options.nextTurn);
         return c.html(renderPage(statusPage, data, minimal), 200, {
           "vary": "Accept, Prefer",
           "content-security-policy": pagePolicy(),
@@ -161,10 +162,10 @@ let loading: Promise<unknown> = Promise.resolve();
  * meanwhile goes on one a turn of the loop, as all requests do. Rejects when it cannot be read; the
  * next one tries again.
  */
-export async function loadPage(): Promise<PageModule> {
+export async function loadPage(nextTurn: () => Promise<void>): Promise<PageModule> {
   if (pageModule) return pageModule;
   const loaded = loading.catch(() => {}).then(async () => {
-    await sleep(systemClock, 0);
+    await nextTurn();
     return pageModule ??= await import("./status_page.tsx");
   });
   loading = loaded;

@@ -46,6 +46,7 @@ export function serverWith(options: Partial<ServerOptions>): Hono {
     listen: () => null,
     flushes: () => 0,
     monotonic: () => 0,
+    nextTurn: () => Promise.resolve(),
     stalledLoops: () => [],
     isDraining: () => false,
     onError(error) {
