@@ -2,6 +2,8 @@ import { serve } from "../../src/app.ts";
 import { configure } from "../../src/config.ts";
 import type { Ground } from "../../src/ground.ts";
 import type { Output } from "../../src/output.ts";
+// Read beforehand, since that takes real time, of which a fake clock has none.
+import "../../src/table.ts";
 import { plainTrace } from "../../src/tracing.ts";
 import { FakeClock, settle } from "./clock.ts";
 import { FakeTransport } from "./transport.ts";

@@ -148,7 +148,7 @@ class Simulation {
     // Now and then it is stopped early, even before it has begun.
     const stopMs = this.#chance.chance(0.1) ? this.#chance.between(this.#startMs, endMs) : endMs;
     // To read a file takes real time, of which a simulation has none.
-    await loadPage(() => Promise.resolve());
+    await Promise.all([loadPage(() => Promise.resolve()), import("../../src/table.ts")]);
     const ground = this.#ground();
     const view = { table: this.#settings.table, rows: 20, utc: true };
     if (this.#chance.chance(0.01)) this.#signal("SIGTERM");
