@@ -30,8 +30,8 @@ export const PERMISSIONS: readonly string[] = [
 
 /**
  * A probe mostly waits. Maglev, the middle one of V8's compilers, would be read into memory for the
- * first scrape, and the young generation grow. At 200 tasks a second that saves no time; near a
- * thousand it would.
+ * first scrape, and the young generation grow. At 200 tasks a second neither would save time; near
+ * a thousand they would.
  */
 const V8_FLAGS = "--v8-flags=--no-maglev,--optimize-for-size";
 

@@ -112,7 +112,10 @@ export function secondsBetween(fromMs: number, toMs: number): number {
   return Math.round((toMs - fromMs) * 1e3) / 1e6;
 }
 
-/** When a task's answer was whole or given up, on the wall clock to half a millisecond or so, milliseconds since the epoch; null while pending. */
+/**
+ * When a task's answer was whole or given up, milliseconds since the epoch on the wall clock, to half
+ * a millisecond or so; null while pending.
+ */
 export function settledMs(task: Task): number | null {
   return task.state === "PENDING" ? null : task.createdMs + task.durationSeconds * 1e3;
 }
