@@ -1073,10 +1073,10 @@ sharingTest(
       return peak;
     };
     const early = await peakUntil(4);
-    const late = await peakUntil(8);
+    const late = await peakUntil(12);
     saboteur.behaviour = healthy;
     saboteur.hangUp();
-    // Four rounds more would need twice so much, were what they held not given back.
+    // Eight rounds more would need four times so much, were what they held not given back.
     assert(late - early < 2 * most * MEBIBYTE, `${(late - early) / 1e6} MB more`);
     const { value } = await checkedScrape(url);
     assert(value("probe_slots_skipped_total", { cause: "in_flight" }) > 0, "the bound was reached");
