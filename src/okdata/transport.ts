@@ -58,14 +58,13 @@ export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup)
         headers: { ...headers, connection: "close" },
         defaultPort: marks.secure ? 443 : 80,
         createConnection({ port }, onConnection) {
-          // To make the request takes a part of a millisecond, which is not the platform's.
-          marks.startMs = clock.monotonic();
           const address = {
             host,
             port: Number(port),
             lookup: marking(lookup, clock, marks),
           };
           if (!marks.secure) return connect(address, clock, marks);
+          marks.startMs = clock.monotonic();
           const socket = connectSecurely(address, clock, marks, certificate);
           if (!certificate) return socket;
           handOver(socket, certificate, signal, onConnection);
@@ -80,6 +79,14 @@ export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup)
         reject(signal.aborted ? signal.reason : error);
       };
 
+      // What has come is parsed and told of a part of a millisecond later, which is the probe's own.
+      let arrivedMs: number | undefined;
+      const arrival = () => arrivedMs ?? clock.monotonic();
+      request.on("socket", (socket) => {
+        const mark = () => arrivedMs = clock.monotonic();
+        socket.prependListener("data", mark).prependListener("end", mark);
+      });
+
       let isWhole = () => false;
       // What follows a whole answer is not part of it. RFC 9112, section 6.3.
       request.on("error", (error) => isWhole() || fail(error));
@@ -93,7 +100,7 @@ export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup)
       });
       request.on("response", (response) => {
         isWhole = () => response.complete && !signal.aborted;
-        marks.headersMs = clock.monotonic();
+        marks.headersMs = arrival();
         const status = response.statusCode ?? 0;
         const chunks: Uint8Array[] = [];
         marks.answer = { status, chunks };
@@ -105,14 +112,14 @@ export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup)
           if (length > MOST_BODY_BYTES) fail(tooLarge());
         });
         response.on("end", () => {
-          marks.wholeMs = clock.monotonic();
+          marks.wholeMs = arrival();
           signal.removeEventListener("abort", onAbort);
           resolve({ status, headers: response.headers, body: concat(chunks) });
         });
       });
       // A 101, which nobody has asked for.
       request.on("upgrade", ({ statusCode = 101, headers }, socket) => {
-        marks.headersMs = clock.monotonic();
+        marks.headersMs = arrival();
         signal.removeEventListener("abort", onAbort);
         socket.destroy();
         resolve({ status: statusCode, headers, body: new Uint8Array() });
@@ -138,7 +145,10 @@ export function tooLarge(): OkdataError {
 }
 
 function connect(address: net.TcpSocketConnectOpts, clock: Clock, marks: Marks): net.Socket {
-  return net.connect(address).once("connect", () => marks.connectedMs = clock.monotonic());
+  const socket = new net.Socket();
+  // To make the request and the socket takes a part of a millisecond, which is not the platform's.
+  marks.startMs = clock.monotonic();
+  return socket.connect(address).once("connect", () => marks.connectedMs = clock.monotonic());
 }
 
 function connectSecurely(

@@ -1,9 +1,11 @@
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
+import { X509Certificate } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { systemClock } from "../../src/clock.ts";
 import { createClient } from "../../src/okdata/client.ts";
 import { OkdataError } from "../../src/okdata/errors.ts";
 import type { Lookup } from "../../src/okdata/lookup.ts";
+import { newMarks, phasesOf } from "../../src/okdata/phases.ts";
 import { createTransport } from "../../src/okdata/transport.ts";
 import { systemRandom } from "../../src/random.ts";
 import type { Journey } from "../../src/task.ts";
@@ -130,6 +132,33 @@ Deno.test("an address needs no resolving", async () => {
   );
   assertEquals(reached, ["connect", "processing", "transfer"]);
 });
+
+for (const scheme of ["http", "https"]) {
+  Deno.test(`over ${scheme}, to read an answer that came as a whole counts to no phase`, async () => {
+    const pair = await createSelfSigned("localhost");
+    const address = { port: 0, hostname: "127.0.0.1" };
+    const isSecure = scheme === "https";
+    using listener = isSecure ? Deno.listenTls({ ...address, ...pair }) : Deno.listen(address);
+    const answering = (async () => {
+      const connection = await listener.accept();
+      await connection.read(new Uint8Array(4096));
+      await connection.write(new TextEncoder().encode(
+        `HTTP/1.1 200 OK\r\ncontent-length: ${DATASET.length}\r\n\r\n${DATASET}`,
+      ));
+      return connection;
+    })();
+    const marks = newMarks(performance.now());
+    const { status } = await createTransport(systemClock)({
+      url: new URL(`${scheme}://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`),
+      method: "GET",
+      headers: {},
+      certificate: isSecure ? new X509Certificate(pair.cert).raw : null,
+    }, { signal: new AbortController().signal, marks });
+    (await answering).close();
+    assertEquals(status, 200);
+    assertEquals(phasesOf(marks, marks.wholeMs ?? NaN).transfer, 0);
+  });
+}
 
 for (const reachable of ["127.0.0.1", "::1"]) {
   Deno.test(`of a name with addresses of both families, ${reachable} alone is reached`, async () => {
