@@ -113,8 +113,8 @@ export function secondsBetween(fromMs: number, toMs: number): number {
 }
 
 /**
- * When a task's answer was whole or given up, milliseconds since the epoch on the wall clock, to half
- * a millisecond or so; null while pending.
+ * When a task's answer was whole or given up, milliseconds since the epoch on the wall clock, to a
+ * millisecond or so; null while pending.
  */
 export function settledMs(task: Task): number | null {
   return task.state === "PENDING" ? null : task.createdMs + task.durationSeconds * 1e3;

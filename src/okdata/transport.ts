@@ -79,15 +79,16 @@ export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup)
         reject(signal.aborted ? signal.reason : error);
       };
 
+      let isWhole = () => false;
       // What has come is parsed and told of a part of a millisecond later, which is the probe's own.
       let arrivedMs: number | undefined;
       const arrival = () => arrivedMs ?? clock.monotonic();
       request.on("socket", (socket) => {
-        const mark = () => arrivedMs = clock.monotonic();
+        // The end of the connection may come before the end of the answer is told of.
+        const mark = () => isWhole() || (arrivedMs = clock.monotonic());
         socket.prependListener("data", mark).prependListener("end", mark);
       });
 
-      let isWhole = () => false;
       // What follows a whole answer is not part of it. RFC 9112, section 6.3.
       request.on("error", (error) => isWhole() || fail(error));
       let interimAnswers = 0;

@@ -140,12 +140,11 @@ for (const scheme of ["http", "https"]) {
     const isSecure = scheme === "https";
     using listener = isSecure ? Deno.listenTls({ ...address, ...pair }) : Deno.listen(address);
     const answering = (async () => {
-      const connection = await listener.accept();
+      using connection = await listener.accept();
       await connection.read(new Uint8Array(4096));
       await connection.write(new TextEncoder().encode(
         `HTTP/1.1 200 OK\r\ncontent-length: ${DATASET.length}\r\n\r\n${DATASET}`,
       ));
-      return connection;
     })();
     const marks = newMarks(performance.now());
     const { status } = await createTransport(systemClock)({
@@ -154,7 +153,7 @@ for (const scheme of ["http", "https"]) {
       headers: {},
       certificate: isSecure ? new X509Certificate(pair.cert).raw : null,
     }, { signal: new AbortController().signal, marks });
-    (await answering).close();
+    await answering;
     assertEquals(status, 200);
     assertEquals(phasesOf(marks, marks.wholeMs ?? NaN).transfer, 0);
   });
