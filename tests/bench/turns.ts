@@ -1,6 +1,7 @@
 import { median } from "./figure.ts";
 
-type Measurement = () => number | Promise<number>;
+/** Says how long something took. */
+export type Measurement = () => number | Promise<number>;
 
 /**
  * What each of two measurements says, repeat by repeat: the median of `times` values. They take
