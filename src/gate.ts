@@ -1,3 +1,4 @@
+import { concat } from "@std/bytes/concat";
 import { equals } from "@std/bytes/equals";
 import type { Clock } from "./clock.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
@@ -55,10 +56,11 @@ export function gate(handler: Handler, clock: Clock): Handler {
       const response = await handler(request);
       // A stream that lasts is bounded by who makes it.
       const isLasting = response.headers.get("content-type") === "text/event-stream";
-      if (response.body === null || isLasting) return response;
+      const { body } = response;
+      if (body === null || isLasting) return response;
       // A crowd that waits for the same has it in the same instant.
       await answers.next();
-      return await unread.keep(response);
+      return await unread.keep(response, body);
     } finally {
       inside--;
     }
@@ -123,8 +125,9 @@ class Unread {
   #bytes = 0;
 
   /** The same answer, which breaks off when it is the oldest one of too many. */
-  async keep(response: Response): Promise<Response> {
-    const shared = this.#share(await response.bytes());
+  async keep(response: Response, body: ReadableStream<Uint8Array>): Promise<Response> {
+    const chunks = await Array.fromAsync(body);
+    const shared = this.#share(chunks.length === 1 ? chunks[0] : concat(chunks));
     const kept = new Response(this.#stream(shared), response);
     // Who gets less than this knows that it is not all.
     kept.headers.set("content-length", String(shared.bytes.length));
@@ -132,7 +135,8 @@ class Unread {
   }
 
   #share(bytes: Uint8Array): Shared {
-    if (!equals(bytes, this.#last.bytes)) this.#last = { bytes, readers: 0 };
+    const { bytes: last } = this.#last;
+    if (bytes !== last && !equals(bytes, last)) this.#last = { bytes, readers: 0 };
     return this.#last;
   }
 

@@ -40,7 +40,7 @@ export type Readings = {
 };
 
 /** An exposition, ready to be sent. */
-export type Exposition = { contentType: string; body: string };
+export type Exposition = { contentType: string; body: Uint8Array<ArrayBuffer> };
 
 export type MetricsOptions = {
   clock: Clock;
@@ -61,6 +61,8 @@ const CONTENT_TYPES: Record<Format, RegistryContentType> = {
 /** How long rendering may hold the loop before it lets others run. */
 const LONGEST_HOLD_MS = 2;
 
+const encoder = new TextEncoder();
+
 /**
  * Counts what happens and renders it for Prometheus. Every label set that can be known beforehand
  * is there with 0 from the start. While an exposition is rendered, changes wait, so that it shows
@@ -71,7 +73,7 @@ export class Metrics {
   #shared: Page<typeof SHARED>;
   /** Each has a page of its own, so that an exposition of many can be rendered in pieces. */
   #datasets: Map<string, Page<typeof PER_DATASET>>;
-  #rendering: { format: Format; body: Promise<string> } | null = null;
+  #rendering: { format: Format; body: Promise<Exposition["body"]> } | null = null;
   #waiting: (() => void)[] = [];
   #cpuSeconds = 0;
 
@@ -135,9 +137,10 @@ export class Metrics {
     return { contentType: CONTENT_TYPES[format], body: await this.#rendering.body };
   }
 
-  async #renderNow(format: Format): Promise<string> {
+  async #renderNow(format: Format): Promise<Exposition["body"]> {
     try {
-      return await write(format, this.#shared, [...this.#datasets.values()], this.#options.clock);
+      const pages = [...this.#datasets.values()];
+      return encoder.encode(await write(format, this.#shared, pages, this.#options.clock));
     } finally {
       this.#rendering = null;
       for (const change of this.#waiting.splice(0)) change();

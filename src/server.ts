@@ -91,7 +91,7 @@ export function createServer(options: ServerOptions): Hono {
         });
       }
       const { contentType, body } = await render(type === OPENMETRICS ? "openmetrics" : "text");
-      return c.body(body, 200, { "content-type": contentType, "vary": "Accept" });
+      return c.body(streamOf(body), 200, { "content-type": contentType, "vary": "Accept" });
     });
   }
 
@@ -100,7 +100,7 @@ export function createServer(options: ServerOptions): Hono {
     if (problem !== undefined) return c.json({ error: problem }, 400);
     const { dataset_id: datasetId, ...asked } = data;
     const { tasks, next } = page({ ...asked, datasetId });
-    return c.json({
+    const body = JSON.stringify({
       version: DOCUMENT_VERSION,
       app_id: appId,
       datasets: options.datasets,
@@ -108,6 +108,7 @@ export function createServer(options: ServerOptions): Hono {
       tasks: tasks.map((task) => taskToJson(task, appId)),
       next,
     });
+    return c.body(streamOf(encoder.encode(body)), 200, { "content-type": "application/json" });
   });
 
   server.get("/events", (c) => {
@@ -150,6 +151,13 @@ export function createServer(options: ServerOptions): Hono {
     return c.json({ error: "the probe failed to answer; its log says why" }, 500);
   });
   return server;
+}
+
+const encoder = new TextEncoder();
+
+/** A body for long answers: a `Response` would make a copy of a text, or of bytes, at once. */
+function streamOf(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return ReadableStream.from([bytes]);
 }
 
 type PageModule = typeof import("./status_page.tsx");

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Metrics } from "../src/metrics.ts";
 import { FakeClock, settle } from "./fakes/clock.ts";
+import { renderText } from "./prometheus/render.ts";
 
 /** A clock on which every look costs time, as on a machine that is slow to render. */
 class CostlyClock extends FakeClock {
@@ -42,7 +43,7 @@ Deno.test("rendering the metrics of many datasets lets others run in between", a
     return after.call(this, delayMs, callback);
   };
   let body = "";
-  metricsOf(200, clock).render("text").then((exposition) => body = exposition.body);
+  renderText(metricsOf(200, clock)).then((text) => body = text);
   for (let turns = 0; body === "" && turns < 10_000; turns++) {
     await settle();
     clock.advance(0);
@@ -80,14 +81,14 @@ Deno.test("a reading that fails once fails one scrape, not all that follow", asy
   await assertRejects(() => metrics.render("text"), Error, "no reading");
   isBroken = false;
   metrics.created("dataset-0");
-  const { body } = await metrics.render("text");
+  const body = await renderText(metrics);
   assert(body.includes('probe_tasks_created_total{app_id="00000000",dataset_id="dataset-0"} 1'));
 });
 
 Deno.test("durations are told apart at the objective, wherever it lies", async () => {
   const bounds = async (objectiveSeconds: number) => {
     const metrics = metricsOf(1, new FakeClock(), () => {}, objectiveSeconds);
-    const { body } = await metrics.render("text");
+    const body = await renderText(metrics);
     const line = /^probe_task_duration_seconds_bucket\{le="([^"]+)".*outcome="succeeded"/gm;
     return [...body.matchAll(line)].map(([, bound]) => Number(bound.replace("+Inf", "Infinity")));
   };

@@ -9,6 +9,7 @@ import { serverWith } from "./fakes/server.ts";
 import { failed, pending, succeeded } from "./fakes/tasks.ts";
 import { parse, select, valuesBySeries } from "./prometheus/exposition.ts";
 import { startPrometheus } from "./prometheus/prometheus.ts";
+import { renderText } from "./prometheus/render.ts";
 import {
   checkOpenMetrics,
   checkText,
@@ -259,7 +260,7 @@ Deno.test("scraped in alternation, both formats keep saying the same", async () 
   for (const { metrics, state } of lifeOf(newMetrics())) {
     const seen = [];
     for (const format of [...FORMATS, ...FORMATS, ...FORMATS.toReversed()]) {
-      seen.push(parse((await metrics.render(format)).body));
+      seen.push(parse(await renderText(metrics, format)));
     }
     const [first, ...others] = seen.map(valuesBySeries);
     for (const other of others) assertEquals(other, first, state);
@@ -464,7 +465,7 @@ for (const [what, accept, expected] of ACCEPTS) {
       assertEquals([response.status, response.headers.get("content-type")], [200, expected]);
       assertEquals(response.headers.get("vary")?.toLowerCase().includes("accept"), true);
       assertEquals(body.endsWith("\n# EOF\n"), expected === OPENMETRICS);
-      assertEquals(body, (await metrics.render(expected === TEXT ? "text" : "openmetrics")).body);
+      assertEquals(body, await renderText(metrics, expected === TEXT ? "text" : "openmetrics"));
     });
   }
 }
@@ -494,9 +495,9 @@ function settle(metrics: Metrics, task: SettledTask): void {
 }
 
 function bodies(metrics: Metrics): Promise<string[]> {
-  return Promise.all(FORMATS.map(async (format) => (await metrics.render(format)).body));
+  return Promise.all(FORMATS.map((format) => renderText(metrics, format)));
 }
 
 async function scraped(metrics: Metrics, format: Format) {
-  return parse((await metrics.render(format)).body);
+  return parse(await renderText(metrics, format));
 }

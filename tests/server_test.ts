@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStrictEquals } from "@std/assert";
 import type { StatusQuery } from "../src/status.ts";
 import { assertHasSecurityHeaders, NOTHING_YET, serverWith } from "./fakes/server.ts";
 
@@ -32,12 +32,20 @@ Deno.test("what the probe fails to answer is told to its log alone, under the he
 });
 
 Deno.test("who does not name text/html gets metrics at /, and everybody does at /metrics", async () => {
-  const render = () => Promise.resolve({ contentType: "text/plain", body: "metrics\n" });
+  const body = new TextEncoder().encode("metrics\n");
+  const render = () => Promise.resolve({ contentType: "text/plain", body });
   const server = serverWith({ render });
   for (const accept of ["*/*", "text/*", "application/json", "text/html;q=0.1,text/plain"]) {
     assertEquals(await (await page(server, "/", accept)).text(), "metrics\n", accept);
   }
   assertEquals(await (await page(server, "/metrics")).text(), "metrics\n");
+});
+
+Deno.test("an exposition that many wait for is copied for none of them", async () => {
+  const body = new TextEncoder().encode("metrics\n");
+  const server = serverWith({ render: () => Promise.resolve({ contentType: "text/plain", body }) });
+  const [chunk] = await Array.fromAsync((await page(server, "/metrics")).body!);
+  assertStrictEquals<Uint8Array>(chunk, body);
 });
 
 Deno.test("the page's query is read as it was meant; empty fields of a form are none", async () => {

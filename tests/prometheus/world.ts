@@ -5,6 +5,7 @@ import type { Reason } from "../../src/task.ts";
 import { FakeClock } from "../fakes/clock.ts";
 import { failed, pending, succeeded } from "../fakes/tasks.ts";
 import { parse } from "./exposition.ts";
+import { renderText } from "./render.ts";
 
 export type Labels = Record<string, string>;
 
@@ -204,7 +205,7 @@ export class SimulatedProbe {
       this.#next.slot += this.#options.taskIntervalSeconds;
       this.#since++;
     }
-    const { samples } = parse((await this.#metrics.render("text")).body);
+    const { samples } = parse(await renderText(this.#metrics));
     const ours = samples.filter(({ name }) => !LEFT_OUT.test(name)).map((
       { name, labels, value },
     ): [string, number] => {
