@@ -5,7 +5,7 @@ import { type Scrape, scrape } from "../e2e/scrape.ts";
 import { residentBytes, vitalsOf } from "../faults/vitals.ts";
 
 /**
- * How many slots an attack lasts at least, ten seconds of them. Thousands of attackers come in one
+ * How many slots an attack lasts unless told otherwise, ten seconds of them. Attackers come in one
  * instant and leave in another: of fewer slots, those that run beside it would be a hundredth.
  */
 const SLOTS = 500;
@@ -53,10 +53,11 @@ export type Attacker = readonly [shape: string, connections: number, path?: stri
  * Slots that a bystander, which nobody attacks, runs late at the same time are the machine's.
  */
 export async function attack(
-  { victim, bystander, attackers }: {
+  { victim, bystander, attackers, slots = SLOTS }: {
     victim: Victim;
     bystander: Victim;
     attackers: readonly Attacker[];
+    slots?: number;
   },
 ): Promise<void> {
   const { program: { pid }, url } = victim;
@@ -70,10 +71,10 @@ export async function attack(
   let acts: number[];
   {
     await using running = await startAttackers(url, attackers);
-    await eventually(`${SLOTS} tasks under attack`, async () => {
+    await eventually(`${slots} tasks under attack`, async () => {
       slowestMs = Math.max(slowestMs, await timeOfHealth(url));
       mostBytes = Math.max(mostBytes, residentBytes(pid));
-      return victim.begun() >= begun + SLOTS;
+      return victim.begun() >= begun + slots;
     }, 60_000);
     acts = running.acts();
   }
