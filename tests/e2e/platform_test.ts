@@ -64,21 +64,28 @@ test("a wrong secret: exit 3, and the API is never asked", async () => {
 });
 
 test("tokens are refreshed before they end; no task pays for it", async () => {
-  // The provider counts in whole seconds, so that a token of six may end after five.
-  await using provider = await startProvider({ ...CLIENT, lifetimeSeconds: 6 });
+  // The provider counts in whole seconds, so that a token of ten may end after nine.
+  const delayMs = 300;
+  await using provider = await startProvider({ ...CLIENT, lifetimeSeconds: 10, delayMs });
   await using api = startApi(() => provider);
   await using probe = await startLoop({
     env: { ...credentials(provider, api.url), TASK_INTERVAL_SECONDS: "0.1", RETRIES: "0" },
   });
-  await eventually("a second token was fetched", () => provider.requests() >= 2);
+  await eventually("a token was used", () => api.requests.length > 0);
+  const waited = await metricOf(probe.url, "probe_tasks_created_total");
+  await eventually("a second token was fetched", () => provider.requests() >= 2, 15_000);
   const before = api.requests.length;
   await eventually("it was used", () => api.requests.length >= before + 20);
   const tasks = await tasksOf(probe.url);
   const settled = tasks.filter(({ state }: { state: string }) => state !== "PENDING");
   assertEquals(settled.filter(({ state }: { state: string }) => state === "FAILED"), []);
-  const slow = settled.slice(0, -1).filter((
-    task: { phases: { token: number }; attempts: unknown[] },
-  ) => task.phases.token > 0.01 || task.attempts.length > 1);
+  const slow = settled.filter((
+    { seqno, phases, attempts }: {
+      seqno: number;
+      phases: { token: number };
+      attempts: unknown[];
+    },
+  ) => seqno > waited && (phases.token > delayMs / 1e3 / 2 || attempts.length > 1));
   assertEquals(slow, []);
 });
 

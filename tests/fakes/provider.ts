@@ -7,13 +7,15 @@ export type ProviderOptions = {
   clientId: string;
   clientSecret: string;
   lifetimeSeconds?: number;
+  /** How long it takes for each token, besides its own work. */
+  delayMs?: number;
   /** A port of its own choosing, when it comes back after an outage. */
   port?: number;
 };
 
 /** A certified OpenID provider on this machine, with Keycloak's path. */
 export async function startProvider(options: ProviderOptions) {
-  const { clientId, clientSecret, lifetimeSeconds = 300, port = 0 } = options;
+  const { clientId, clientSecret, lifetimeSeconds = 300, delayMs = 0, port = 0 } = options;
   // It warns of what only matters in production.
   const { warn, info } = console;
   console.warn = console.info = () => {};
@@ -36,7 +38,7 @@ export async function startProvider(options: ProviderOptions) {
   const handle = provider.callback();
   const server = createServer((request, response) => {
     requests++;
-    handle(request, response);
+    setTimeout(() => handle(request, response), delayMs);
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const address = server.address() as { port: number };
