@@ -1072,12 +1072,12 @@ sharingTest(
       }, 30_000);
       return peak;
     };
-    const early = await peakUntil(4);
-    const late = await peakUntil(12);
+    const early = await peakUntil(8);
+    const late = await peakUntil(24);
     saboteur.behaviour = healthy;
     saboteur.hangUp();
-    // Eight rounds more would need four times so much, were what they held not given back.
-    assert(late - early < 2 * most * MEBIBYTE, `${(late - early) / 1e6} MB more`);
+    // Sixteen rounds more would need four times so much, were what they held not given back.
+    assert(late - early < 4 * most * MEBIBYTE, `${(late - early) / 1e6} MB more`);
     const { value } = await checkedScrape(url);
     assert(value("probe_slots_skipped_total", { cause: "in_flight" }) > 0, "the bound was reached");
     assertEquals(value("probe_slots_skipped_total", { cause: "late" }), 0);
