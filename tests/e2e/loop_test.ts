@@ -425,6 +425,8 @@ test("MAX_TRACKED_TASKS bounds the backlog, and failures outlive successes", asy
       OKDATA_API_URL: target.url,
       TASK_INTERVAL_SECONDS: "0.03",
       MAX_TRACKED_TASKS: "1000",
+      // Three in flight, where the machine stands still, would leave no room to the failure.
+      MAX_IN_FLIGHT_TASKS: "2",
     },
   });
   await untilSettled(probe.url, 10);
