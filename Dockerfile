@@ -23,7 +23,7 @@ RUN echo 'export {}' >empty.js \
     && rm empty empty.js bundled.js
 COPY main.ts ./
 COPY src src
-COPY local/compile.ts local/
+COPY local/tools/compile.ts local/
 RUN deno task compile --target "$(cat target)"
 
 FROM docker.io/denoland/deno:$DENO_VERSION AS local

@@ -1,21 +1,21 @@
 import { cpuUsage } from "node:process";
-import { FileError, readSecretFile } from "./src/access.ts";
-import { parseCommandLine, usage } from "./src/cli.ts";
-import { systemClock } from "./src/clock.ts";
-import { type Config, configure, describe, NO_TEXT } from "./src/config.ts";
-import { EXIT, exitCodeOfSignal } from "./src/exit_code.ts";
-import type { Ground } from "./src/ground.ts";
-import { listen, PortError } from "./src/listen.ts";
-import { createLog, type Log } from "./src/log.ts";
-import { createTransport, resolveName } from "./src/okdata/transport.ts";
-import { createOutput } from "./src/output.ts";
-import { systemRandom } from "./src/random.ts";
-import { RemoteError } from "./src/remote_error.ts";
-import { inspectError } from "./src/report.ts";
-import type { Screen } from "./src/screen.ts";
-import { untilTold } from "./src/stop.ts";
-import { plainTrace, spanTrace } from "./src/tracing.ts";
-import { VERSION } from "./src/version.ts";
+import { FileError, readSecretFile } from "./src/config/credentials.ts";
+import { parseCommandLine, usage } from "./src/commands/command_line.ts";
+import { systemClock } from "./src/core/clock.ts";
+import { type Config, describe, NO_TEXT, parseConfig } from "./src/config/config.ts";
+import { EXIT, exitCodeOfSignal } from "./src/core/exit_code.ts";
+import type { Runtime } from "./src/runtime/runtime.ts";
+import { listen, PortError } from "./src/server/listen.ts";
+import { createLog, type Log } from "./src/runtime/log.ts";
+import { createTransport, resolveName } from "./src/http_client/exchange.ts";
+import { createOutput } from "./src/runtime/output.ts";
+import { systemRandom } from "./src/core/random.ts";
+import { ProbeClientError } from "./src/probe_client/errors.ts";
+import { inspectError } from "./src/probing/task_log.ts";
+import type { Screen } from "./src/terminal/screen.ts";
+import { abortOnSignals } from "./src/runtime/signals.ts";
+import { plainTrace, spanTrace } from "./src/runtime/tracing.ts";
+import { VERSION } from "./src/core/version.ts";
 
 /** How long a line of the log may wait for the next one where nobody watches. */
 const LOG_LINGER_MS = 50;
@@ -35,7 +35,7 @@ async function run(args: string[]): Promise<number> {
 
   const input = { flags, env: variable };
   const probes = !["rules", "dashboard", "healthcheck", "tasks"].includes(command.name);
-  const configured = configure(input, () => systemRandom.hex(4), { probes });
+  const configured = parseConfig(input, () => systemRandom.hex(4), { probes });
   if (!configured.ok) problems.push(...configured.problems);
   if (!configured.ok || problems.length > 0) return refuse(problems);
   if (command.name === "print-config") return print(describe(input, configured.config));
@@ -48,11 +48,11 @@ async function run(args: string[]): Promise<number> {
   };
   // Commands are loaded where they are asked for: each starts sooner without the others.
   if (command.name === "rules") {
-    const { rulesAsYaml } = await import("./src/rules.ts");
+    const { rulesAsYaml } = await import("./src/prometheus/rules/rules.ts");
     return print(rulesAsYaml(objectives));
   }
   if (command.name === "dashboard") {
-    const { dashboard } = await import("./src/dashboard.ts");
+    const { dashboard } = await import("./src/prometheus/dashboard/dashboard.ts");
     return print(JSON.stringify(dashboard(objectives), null, 2) + "\n");
   }
   // What goes on until it is stopped must not wait for whoever reads its tables; a terminal that is
@@ -63,7 +63,7 @@ async function run(args: string[]): Promise<number> {
   const secretProblem = probes && await secretFileProblem(config);
   if (secretProblem) return refuse([secretProblem]);
   const watched = Deno.stderr.isTerminal();
-  const ground: Ground = {
+  const runtime: Runtime = {
     clock: systemClock,
     random: systemRandom,
     trace: variable("OTEL_DENO") === "true"
@@ -86,32 +86,32 @@ async function run(args: string[]): Promise<number> {
     usage: resourceUsage,
     build: { deno: Deno.version.deno, target: Deno.build.target },
   };
-  const signal = untilTold({
+  const signal = abortOnSignals({
     onSignal: (name, hear) => Deno.addSignalListener(name, hear),
     monotonic: () => systemClock.monotonic(),
     exit: () => Deno.exit(EXIT.interrupted),
   });
   try {
     if (command.name === "check") {
-      const { check } = await import("./src/check.ts");
-      return await check(config, view, ground, signal);
+      const { check } = await import("./src/commands/check.ts");
+      return await check(config, view, runtime, signal);
     }
     if (command.name === "healthcheck") {
-      const { healthcheck } = await import("./src/remote.ts");
-      return await healthcheck(config, ground, signal);
+      const { healthcheck } = await import("./src/probe_client/probe_client.ts");
+      return await healthcheck(config, runtime, signal);
     }
     if (command.name === "tasks") {
-      const { showTasks } = await import("./src/tasks.ts");
+      const { showTasks } = await import("./src/commands/tasks.ts");
       const screen = Deno.stdout.isTerminal() ? await ownScreen() : null;
-      return await showTasks(command, view, config, ground, screen, signal);
+      return await showTasks(command, view, config, runtime, screen, signal);
     }
-    const { runOnce, serve } = await import("./src/app.ts");
-    if (command.name === "run") return await runOnce(config, view, command, ground, signal);
-    endWhenUncaught(ground.log);
-    return await serve(config, view, ground, signal);
+    const { runOnce, serve } = await import("./src/commands/serve.ts");
+    if (command.name === "run") return await runOnce(config, view, command, runtime, signal);
+    endWhenUncaught(runtime.log);
+    return await serve(config, view, runtime, signal);
   } catch (error) {
     if (error instanceof PortError || error instanceof FileError) return refuse([error.message]);
-    if (error instanceof RemoteError) return refuse([error.message], error.exitCode);
+    if (error instanceof ProbeClientError) return refuse([error.message], error.exitCode);
     if (signal.aborted && error === signal.reason) return exitCodeOfSignal(signal);
     throw error;
   }
@@ -175,7 +175,7 @@ function isColorful(): boolean {
 }
 
 async function ownScreen(): Promise<Screen> {
-  const { Screen } = await import("./src/screen.ts");
+  const { Screen } = await import("./src/terminal/screen.ts");
   // Ctrl-Z would leave the shell on a screen that is not its own.
   Deno.addSignalListener("SIGTSTP", () => {});
   return new Screen({

@@ -7,7 +7,7 @@ import { html } from "hono/html";
 import { z } from "zod";
 
 /** How many notifications are kept. */
-const MOST_NOTIFICATIONS = 100;
+const MAX_NOTIFICATIONS = 100;
 
 const texts = z.record(z.string(), z.string());
 
@@ -39,7 +39,7 @@ export function receiver() {
     const { data, error } = NOTIFICATION.safeParse(await c.req.json().catch(() => undefined));
     if (error) return c.json({ message: "Not a notification", errors: z.flattenError(error) }, 400);
     const notification = { ...data, received: new Date().toISOString() };
-    notifications = [notification, ...notifications].slice(0, MOST_NOTIFICATIONS);
+    notifications = [notification, ...notifications].slice(0, MAX_NOTIFICATIONS);
     return c.json({ message: "Received" });
   });
   app.get("/alerts", (c) => c.json(notifications));

@@ -8,7 +8,7 @@ import { NO_FAULTS } from "../../local/http_server/faults.ts";
 import { startHttpServer } from "../../local/http_server/http_server.ts";
 import manifest from "../../deno.json" with { type: "json" };
 
-const LONGEST_RUN_MS = 60_000;
+const MAX_RUN_MS = 60_000;
 
 const emulator = startHttpServer({ faults: NO_FAULTS, requireToken: true });
 const env = {
@@ -30,7 +30,7 @@ function commandOf([first = "", ...others]: string[]): string[] {
 async function expect(flag: string, expectedCode: number, expected: RegExp): Promise<void> {
   const { code, stdout, stderr } = await new Deno.Command(command, {
     ...{ args: [...words, flag], env },
-    signal: AbortSignal.timeout(LONGEST_RUN_MS),
+    signal: AbortSignal.timeout(MAX_RUN_MS),
   }).output();
   const decoder = new TextDecoder();
   const said = decoder.decode(stdout).trim();

@@ -40,7 +40,7 @@ export function missingResponse(id: string): Response {
 
 /** An answer of `status` for no reason of the request's own. */
 export function statusResponse(status: number): Response {
-  const message = status === 401 ? "Unauthorized" : `Status ${status} on demand`;
+  const message = status === 401 ? "Unauthorized" : `StatusView ${status} on demand`;
   // A redirect leads somewhere, so that a client which follows it is found out.
   const redirects = status >= 300 && status < 400;
   const headers: HeadersInit = redirects ? { location: "/heartbeat" } : {};

@@ -118,7 +118,7 @@ function answerError(error: Error, c: Context): Response {
   return c.json({ message: "Wrong faults", errors: error.problems }, 400);
 }
 
-/** Marks a request that gets no whole answer, because of its client or of us. */
+/** Timings a request that gets no whole answer, because of its client or of us. */
 function abandon(c: Context<Env>, response: Response): Response {
   c.set("aborted", true);
   return response;

@@ -9,7 +9,7 @@ export interface Client {
 /** Where Keycloak answers for the platform's realm. */
 export const TOKEN_PATH = "/auth/realms/api-catalog/protocol/openid-connect/token";
 
-/** Access tokens. Memory is bounded by what is issued in one lifetime. */
+/** EndpointCredentials tokens. Memory is bounded by what is issued in one lifetime. */
 export class IssuedTokens {
   // The first to expire comes first, since all live equally long.
   readonly #expiries = new Map<string, number>();

@@ -1,25 +1,25 @@
 import { concat } from "@std/bytes/concat";
-import { type Clock, sleep, within } from "../clock.ts";
-import type { Random } from "../random.ts";
-import { type Attempt, type Journey, secondsBetween } from "../task.ts";
-import { explain, OkdataError, reasonOf, reasonOfStatus } from "./errors.ts";
-import { type Marks, newMarks, phasesOf } from "./phases.ts";
-import type { Redact } from "./redact.ts";
-import { checkDataset, decoded, excerpt } from "./reply.ts";
-import { isRetried, parseRetryAfterMs, retryDelayMs } from "./retry.ts";
-import type { TokenSource } from "./token.ts";
-import type { Exchange, Reply, Request } from "./transport.ts";
+import { type Clock, sleep, within } from "../core/clock.ts";
+import type { Random } from "../core/random.ts";
+import { type Attempt, secondsBetween, type TaskExecution } from "../core/task.ts";
+import { explain, reasonOf, reasonOfStatus, RequestError } from "../http_client/errors.ts";
+import { newTimings, phasesOf, type Timings } from "../http_client/timings.ts";
+import type { Redact } from "../http_client/redact.ts";
+import { checkDataset, decoded, excerpt } from "../http_client/response.ts";
+import { isRetried, parseRetryAfterMs, retryDelayMs } from "../http_client/retry.ts";
+import type { TokenSource } from "./token_cache.ts";
+import type { Exchange, Reply, Request } from "../http_client/exchange.ts";
 
 export type DatasetRequest = {
   seqno: number;
   datasetId: string;
   traceId: string;
   /** Filled in while the request goes on: every attempt, the phases of the last one, and instants. */
-  journey: Journey;
+  execution: TaskExecution;
 };
 
 /**
- * Gets a dataset's metadata as a user does: with a token, then the API. Throws an `OkdataError` with
+ * Gets a dataset's metadata as a user does: with a token, then the API. Throws an `RequestError` with
  * the reason of the last attempt, or the signal's reason.
  */
 export type GetDataset = (request: DatasetRequest, signal: AbortSignal) => Promise<void>;
@@ -50,12 +50,12 @@ export function createClient(options: ClientOptions): GetDataset {
     const leftMs = () => deadlineMs - clock.monotonic();
     let renewed = false;
     let retry = 0;
-    let last: OkdataError | null = null;
+    let last: RequestError | null = null;
     for (;;) {
       const token = await tokenFor(options, request, leftMs(), signal);
       // Who was held up may find that no time is left: an attempt would be given up as it begins.
       if (leftMs() <= 0) {
-        throw last ?? new OkdataError("timeout", "no time was left for an attempt");
+        throw last ?? new RequestError("timeout", "no time was left for an attempt");
       }
       const failure = await attempt(options, request, token, leftMs(), signal);
       if (failure === null) return;
@@ -76,38 +76,38 @@ export function createClient(options: ClientOptions): GetDataset {
   };
 }
 
-/** The token for the next attempt, and in the journey how long it was waited for; null without one. */
+/** The token for the next attempt, and in the execution how long it was waited for; null without one. */
 async function tokenFor(
   { tokens, clock }: ClientOptions,
-  { journey }: DatasetRequest,
+  { execution }: DatasetRequest,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<string | null> {
-  journey.phases = {};
-  journey.endedMs = undefined;
+  execution.phases = {};
+  execution.endedMs = undefined;
   if (tokens === null) return null;
   const startMs = clock.monotonic();
   try {
     return await within(clock, timeoutMs, signal, () => tokens.get(), () => {
-      return new OkdataError("auth", "no token before the task's deadline");
+      return new RequestError("auth", "no token before the task's deadline");
     });
   } finally {
-    journey.phases = { token: secondsBetween(startMs, clock.monotonic()) };
+    execution.phases = { token: secondsBetween(startMs, clock.monotonic()) };
   }
 }
 
-/** Makes one attempt and adds it to the journey; returns what it failed with, or null. */
+/** Makes one attempt and adds it to the execution; returns what it failed with, or null. */
 async function attempt(
   options: ClientOptions,
   request: DatasetRequest,
   token: string | null,
   leftMs: number,
   signal: AbortSignal,
-): Promise<OkdataError | null> {
+): Promise<RequestError | null> {
   const { clock, exchange, redact, requestTimeoutMs, onAttempt } = options;
-  const { datasetId, journey } = request;
-  const marks = newMarks(clock.monotonic());
-  let failure: OkdataError | null = null;
+  const { datasetId, execution } = request;
+  const timings = newTimings(clock.monotonic());
+  let failure: RequestError | null = null;
   let endMs: number | undefined;
   try {
     const reply = await within(
@@ -115,30 +115,30 @@ async function attempt(
       Math.min(requestTimeoutMs, leftMs),
       signal,
       (attemptSignal) =>
-        exchange(httpRequest(options, request, token), { signal: attemptSignal, marks }),
+        exchange(httpRequest(options, request, token), { signal: attemptSignal, timings }),
       () => {
         const limit = leftMs < requestTimeoutMs
           ? "before the task's deadline"
           : `within ${requestTimeoutMs / 1e3} s`;
-        return new OkdataError("timeout", `no full answer ${limit}`);
+        return new RequestError("timeout", `no full answer ${limit}`);
       },
     );
-    endMs = marks.wholeMs ?? clock.monotonic();
+    endMs = timings.wholeMs ?? clock.monotonic();
     failure = await judge(reply, datasetId, clock.now(), redact);
   } catch (error) {
     if (signal.aborted) throw error;
     endMs ??= clock.monotonic();
-    failure = brokenOff(error, marks, redact);
+    failure = brokenOff(error, timings, redact);
   }
-  journey.begunMs ??= marks.startMs - 1e3 * (journey.phases.token ?? 0);
-  journey.endedMs = endMs;
-  journey.phases = { ...journey.phases, ...phasesOf(marks, endMs) };
+  execution.begunMs ??= timings.startMs - 1e3 * (execution.phases.token ?? 0);
+  execution.endedMs = endMs;
+  execution.phases = { ...execution.phases, ...phasesOf(timings, endMs) };
   const made: Attempt = {
     status: failure === null ? 200 : failure.reply?.status ?? null,
     reason: failure && failure.reason,
-    durationSeconds: secondsBetween(marks.startMs, endMs),
+    durationSeconds: secondsBetween(timings.startMs, endMs),
   };
-  journey.attempts.push(made);
+  execution.attempts.push(made);
   onAttempt(request, made);
   return failure;
 }
@@ -164,7 +164,7 @@ async function judge(
   datasetId: string,
   nowMs: number,
   redact: Redact,
-): Promise<OkdataError | null> {
+): Promise<RequestError | null> {
   const { status, headers } = reply;
   let { body } = reply;
   const reason = reasonOfStatus(status);
@@ -176,11 +176,11 @@ async function judge(
       return null;
     }
   } catch (error) {
-    if (!(error instanceof OkdataError)) throw error;
+    if (!(error instanceof RequestError)) throw error;
     // A refusal says enough, even where its body cannot be read.
     if (!reason) message = error.message;
   }
-  return new OkdataError(reason ?? "invalid_response", message, {
+  return new RequestError(reason ?? "invalid_response", message, {
     status,
     body: excerpt(body, redact),
     retryAfterMs: parseRetryAfterMs(headers["retry-after"], nowMs),
@@ -188,11 +188,11 @@ async function judge(
 }
 
 /** What ended an exchange before its answer was whole; `internal` where nobody foresaw it. */
-function brokenOff(error: unknown, { answer }: Marks, redact: Redact): OkdataError {
+function brokenOff(error: unknown, { answer }: Timings, redact: Redact): RequestError {
   const reply = answer && {
     status: answer.status,
     body: excerpt(concat(answer.chunks), redact),
     retryAfterMs: null,
   };
-  return new OkdataError(reasonOf(error), redact(explain(error)), reply, { cause: error });
+  return new RequestError(reasonOf(error), redact(explain(error)), reply, { cause: error });
 }

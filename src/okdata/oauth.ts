@@ -1,14 +1,14 @@
 import * as oauth from "oauth4webapi";
-import { type Clock, within } from "../clock.ts";
-import { explain, OkdataError, reasonOfStatus } from "./errors.ts";
-import { newMarks } from "./phases.ts";
-import type { Redact } from "./redact.ts";
-import type { Exchange } from "./transport.ts";
+import { type Clock, within } from "../core/clock.ts";
+import { explain, reasonOfStatus, RequestError } from "../http_client/errors.ts";
+import { newTimings } from "../http_client/timings.ts";
+import type { Redact } from "../http_client/redact.ts";
+import type { Exchange } from "../http_client/exchange.ts";
 
 /** A token and how long it is good for. */
 export type Token = { value: string; lifetimeMs: number };
 
-/** Asks the identity provider for a token; throws an `OkdataError` with the reason `auth`. */
+/** Asks the identity provider for a token; throws an `RequestError` with the reason `auth`. */
 export type FetchToken = (signal: AbortSignal) => Promise<Token>;
 
 export type OauthOptions = {
@@ -27,7 +27,7 @@ export type OauthOptions = {
 const DEFAULT_LIFETIME_SECONDS = 300;
 
 /** A longer life is cut: it would be a mistake, and timers and dates have their bounds. */
-const LONGEST_LIFETIME_SECONDS = 30 * 24 * 3600;
+const MAX_LIFETIME_SECONDS = 30 * 24 * 3600;
 
 /**
  * The client credentials grant, RFC 6749, section 4.4. The secret goes into the body: some providers
@@ -44,7 +44,7 @@ export function createTokenFetcher(options: OauthOptions): FetchToken {
       method: "POST",
       headers: { ...request.headers, "user-agent": userAgent },
       body: String(request.body),
-    }, { signal, marks: newMarks(clock.monotonic()) });
+    }, { signal, timings: newTimings(clock.monotonic()) });
     const contentType = String(headers["content-type"] ?? "");
     // A `Response` cannot be made of a status outside this range.
     if (status < 200 || status > 599) throw withoutToken(status);
@@ -75,19 +75,19 @@ export function createTokenFetcher(options: OauthOptions): FetchToken {
       throw new Error("the token has characters that none may have");
     }
     const lifetimeSeconds = answer.expires_in ?? DEFAULT_LIFETIME_SECONDS;
-    return { value, lifetimeMs: Math.min(lifetimeSeconds, LONGEST_LIFETIME_SECONDS) * 1e3 };
+    return { value, lifetimeMs: Math.min(lifetimeSeconds, MAX_LIFETIME_SECONDS) * 1e3 };
   }
 
   return async (signal) => {
     try {
       return await within(clock, timeoutMs, signal, fetchToken, () => {
-        return new OkdataError("timeout", `no full answer within ${timeoutMs / 1e3} s`);
+        return new RequestError("timeout", `no full answer within ${timeoutMs / 1e3} s`);
       });
     } catch (error) {
       if (signal.aborted) throw error;
       const { message, cause } = describe(error);
       const told = `no token from ${tokenUrl}: ${redact(message)}`;
-      throw new OkdataError("auth", told, undefined, { cause });
+      throw new RequestError("auth", told, undefined, { cause });
     }
   };
 }
@@ -113,7 +113,7 @@ function describe(error: unknown): { message: string; cause: unknown } {
   return { message: explain(error), cause: error };
 }
 
-function withoutToken(status: number): OkdataError {
+function withoutToken(status: number): RequestError {
   const message = `the provider answered with status ${status} and no token`;
-  return new OkdataError(reasonOfStatus(status) ?? "invalid_response", message);
+  return new RequestError(reasonOfStatus(status) ?? "invalid_response", message);
 }

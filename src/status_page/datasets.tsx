@@ -1,14 +1,14 @@
-import type { DatasetHistory, Health } from "../history.ts";
-import { durationText, ratioText, spanText } from "../page/words.ts";
-import type { Status, StatusQuery } from "../status.ts";
-import { PHASES, type SettledTask } from "../task.ts";
+import type { DatasetHistory, Health } from "../probing/health.ts";
+import { durationText, ratioText, spanText } from "./words.ts";
+import type { StatusQuery, StatusView } from "./view.ts";
+import { PHASES, type SettledTask } from "../core/task.ts";
 import { Bar, href, Key, PhaseList, Reason, Scope, shortId, Time } from "./parts.tsx";
 
 /** More datasets than this have no bars of their phases, for want of room; each alone has one. */
-const MOST_BARS = 12;
+const MAX_BARS = 12;
 
 /** A page of datasets; the one asked for, with its last task; or where there is but one, that task. */
-export function Datasets({ status }: { status: Status }) {
+export function Datasets({ status }: { status: StatusView }) {
   const { datasets, datasetIds, query, pages, nowMs } = status;
   const { page, datasetId } = query;
   if (datasetId !== undefined && !datasetIds.includes(datasetId)) {
@@ -16,7 +16,7 @@ export function Datasets({ status }: { status: Status }) {
   }
   if (datasetIds.length === 1) return <LastTask last={datasets[0]?.last} status={status} />;
   const shown = datasets.filter((one) => datasetId === undefined || one.datasetId === datasetId);
-  const hasBars = shown.length <= MOST_BARS;
+  const hasBars = shown.length <= MAX_BARS;
   return (
     <>
       <section aria-labelledby="datasets">
@@ -113,7 +113,7 @@ function Dataset(
   );
 }
 
-function LastTask({ last, status }: { last?: SettledTask | null; status: Status }) {
+function LastTask({ last, status }: { last?: SettledTask | null; status: StatusView }) {
   return (
     <section aria-labelledby="last">
       <h2 id="last">Last task</h2>

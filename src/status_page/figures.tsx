@@ -1,11 +1,11 @@
 import { raw } from "hono/html";
-import { countText, durationText, MEANINGS, spanText } from "../page/words.ts";
-import type { Status } from "../status.ts";
-import { REASONS } from "../task.ts";
+import { countText, durationText, MEANINGS, spanText } from "./words.ts";
+import type { StatusView } from "./view.ts";
+import { REASONS } from "../core/task.ts";
 import { Fact, href, percent, Scope } from "./parts.tsx";
 
 /** How long the newest tasks took. The chart is drawn by the script; the words are for everybody. */
-export function Durations({ status }: { status: Status }) {
+export function Durations({ status }: { status: StatusView }) {
   const { durations } = status;
   const sorted = durations.map(({ seconds }) => seconds).sort((a, b) => a - b);
   const failed = durations.filter(({ reason }) => reason !== null).length;
@@ -36,7 +36,7 @@ export function Durations({ status }: { status: Status }) {
  * The chart's points as JSON, in columns. Numbers and times are differences to the one before, so
  * that they are short; `failed` is 0 for a success, or a reason's number in `REASONS` from 1.
  */
-function pointsOf(durations: Status["durations"]): string {
+function pointsOf(durations: StatusView["durations"]): string {
   const points = durations.toSorted((a, b) => a.settledMs - b.settledMs);
   return JSON.stringify({
     seqno: differences(points.map(({ seqno }) => seqno)),
@@ -51,7 +51,7 @@ function differences(values: number[]): number[] {
 }
 
 /** How many tracked tasks have failed, and why. */
-export function Failures({ status }: { status: Status }) {
+export function Failures({ status }: { status: StatusView }) {
   const { failures, query } = status;
   const most = Math.max(1, ...failures.map(([, count]) => count));
   return (
@@ -82,7 +82,7 @@ export function Failures({ status }: { status: Status }) {
 }
 
 /** How well the probe keeps its own schedule. */
-export function Schedule({ status }: { status: Status }) {
+export function Schedule({ status }: { status: StatusView }) {
   const { schedule, stalledLoops, nowMs, startedMs } = status;
   const { slots, skipped, lastLagMs, worstLagMs } = schedule;
   const lag = (ms: number | null) => ms === null ? "–" : durationText(ms / 1e3);

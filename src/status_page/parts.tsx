@@ -1,10 +1,10 @@
 /** What several parts of the status page are made of. */
 import type { Child } from "hono/jsx";
-import type { Health, Ratio } from "../history.ts";
-import { legible } from "../legible.ts";
-import { countText, durationText, ratioText } from "../page/words.ts";
-import type { Status, StatusQuery } from "../status.ts";
-import { type FailedTask, type Phase, PHASES, type Phases } from "../task.ts";
+import type { Health, Ratio } from "../probing/health.ts";
+import { legible } from "../text/escape.ts";
+import { countText, durationText, ratioText } from "./words.ts";
+import type { StatusQuery, StatusView } from "./view.ts";
+import { type FailedTask, type Phase, PHASES, type Phases } from "../core/task.ts";
 
 /** The shape as an icon beside words; the style draws it. */
 export function Icon({ tone }: { tone: Health }) {
@@ -51,7 +51,7 @@ export function Ratios({ ratios }: { ratios: Ratio[] }) {
 }
 
 /** Whether figures are of all datasets or of one. */
-export function Scope({ status: { datasetIds, query } }: { status: Status }) {
+export function Scope({ status: { datasetIds, query } }: { status: StatusView }) {
   if (datasetIds.length === 1) return null;
   const { datasetId } = query;
   return (
@@ -109,7 +109,7 @@ export function Bar({ phases }: { phases: Phases }) {
   const ends = PHASES.flatMap((phase) => {
     const share = 100 * (phases[phase] ?? 0) / whole;
     end += share || 0;
-    return share >= LEAST_SHARE ? [{ phase, end }] : [];
+    return share >= MIN_SHARE_PERCENT ? [{ phase, end }] : [];
   });
   return (
     <svg class="bar">
@@ -119,7 +119,7 @@ export function Bar({ phases }: { phases: Phases }) {
 }
 
 /** What is shorter cannot be seen, percent. */
-const LEAST_SHARE = 0.5;
+const MIN_SHARE_PERCENT = 0.5;
 
 export function percent(value: number): string {
   return `${Math.round(value * 10) / 10}%`;

@@ -1,15 +1,15 @@
-import type { Health } from "../history.ts";
-import { legibleLines } from "../legible.ts";
-import { countText, durationText, MEANINGS, spanText } from "../page/words.ts";
-import type { Status, StatusQuery } from "../status.ts";
-import { REASONS, settledMs, type State, STATES, type Task } from "../task.ts";
+import type { Health } from "../probing/health.ts";
+import { legibleLines } from "../text/escape.ts";
+import { countText, durationText, MEANINGS, spanText } from "./words.ts";
+import type { StatusQuery, StatusView } from "./view.ts";
+import { REASONS, settledMs, type State, STATES, type Task } from "../core/task.ts";
 import { Fact, href, Icon, PhaseList, Reason, shortId, Time, Zone } from "./parts.tsx";
 
 /** More dataset IDs than this, in characters, are too much for a list: they are typed. */
-const LONGEST_LIST = 1_000;
+const MAX_LIST_LENGTH = 1_000;
 
 /** The tracked tasks that fit the query, and the detail of one. */
-export function Tasks({ status }: { status: Status }) {
+export function Tasks({ status }: { status: StatusView }) {
   const { tasks, tracked, next, query, datasetIds, nowMs } = status;
   const several = datasetIds.length > 1 && query.datasetId === undefined;
   return (
@@ -115,7 +115,7 @@ function Row(
 }
 
 /** A plain form: it works without the script, which only sends it sooner. */
-function Filters({ status }: { status: Status }) {
+function Filters({ status }: { status: StatusView }) {
   const { query, datasetIds } = status;
   const { state, datasetId, reason } = query;
   const isFiltered = [state, datasetId, reason, query.before].some((value) => value !== undefined);
@@ -133,7 +133,7 @@ function Filters({ status }: { status: Status }) {
           label="Dataset"
           name="dataset_id"
           chosen={datasetId}
-          values={datasetIds.join().length <= LONGEST_LIST ? datasetIds : undefined}
+          values={datasetIds.join().length <= MAX_LIST_LENGTH ? datasetIds : undefined}
         />
       )}
       <Choice label="Reason" name="reason" chosen={reason} values={REASONS} />
@@ -169,7 +169,7 @@ function Choice(
   );
 }
 
-function Detail({ status, seqno }: { status: Status; seqno: number }) {
+function Detail({ status, seqno }: { status: StatusView; seqno: number }) {
   const { task, query } = status;
   return (
     <section id="detail" class="detail" aria-labelledby="detail-heading">

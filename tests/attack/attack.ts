@@ -1,7 +1,14 @@
 /** The real program under attack, and what is asked of it meanwhile. */
 import { assert, assertEquals } from "@std/assert";
-import { baseEnvironment, eventually, linesOf, type Program, ROOT, shell } from "../e2e/program.ts";
-import { type Scrape, scrape } from "../e2e/scrape.ts";
+import {
+  baseEnvironment,
+  eventually,
+  linesOf,
+  type Program,
+  ROOT,
+  shell,
+} from "../support/program.ts";
+import { type Scrape, scrape } from "../support/scrape.ts";
 import { residentBytes, vitalsOf } from "../faults/vitals.ts";
 
 /**
@@ -12,13 +19,13 @@ const SLOTS = 500;
 
 /** A share of slots may be late; all others must not, by more than this. */
 const QUANTILE = 0.99;
-const MOST_LATE_SECONDS = 0.05;
+const MAX_LATENESS_SECONDS = 0.05;
 
 /** What a prober waits for the health that is not told otherwise, such as Kubernetes'. */
 const HEALTH_LIMIT_MS = 1_000;
 
 /** What the deployments in `deploy/` let a probe have, whatever is done to it. */
-const MOST_MEGABYTES = 512;
+const MAX_MEGABYTES = 512;
 
 /** What may come and go by itself: connections of scrapes and tasks, a file that is being read. */
 const SPARE_DESCRIPTORS = 6;
@@ -103,7 +110,7 @@ export async function attack(
     `of ${schedule.slots} slots ${schedule.late} ran late, ${aside} where nobody attacks`,
   );
   assert(slowestMs <= HEALTH_LIMIT_MS, `the health took ${slowestMs} ms`);
-  assert(megabytes <= MOST_MEGABYTES, `${megabytes} MB in memory`);
+  assert(megabytes <= MAX_MEGABYTES, `${megabytes} MB in memory`);
   assertEquals(complaintsOf(victim.program).slice(complained), []);
 }
 
@@ -126,7 +133,7 @@ export function scheduleBetween(before: Scrape, after: Scrape) {
   const grown = (name: string, labels = {}) =>
     after.value(name, labels) - before.value(name, labels);
   const slots = grown("probe_schedule_lag_seconds_count", { loop: "probe" });
-  const le = String(MOST_LATE_SECONDS);
+  const le = String(MAX_LATENESS_SECONDS);
   const inTime = grown("probe_schedule_lag_seconds_bucket", { loop: "probe", le });
   return {
     slots,

@@ -3,9 +3,9 @@
  * ATTACK_FIGURES=1 each attack prints what was measured.
  */
 import { assertEquals } from "@std/assert";
-import { eventually, isAvailable, sharingTest, startLoop } from "../e2e/program.ts";
-import { scrape } from "../e2e/scrape.ts";
-import { answerDataset, type Seen, startServer } from "../e2e/targets.ts";
+import { eventually, isAvailable, sharingTest, startLoop } from "../support/program.ts";
+import { scrape } from "../support/scrape.ts";
+import { answerDataset, type Seen, startServer } from "../support/targets.ts";
 import { attack, type Attacker, PROBE_FIRST, type Victim, withDescriptors } from "./attack.ts";
 import { send } from "./bytes.ts";
 import { ODDITIES } from "./oddities.ts";

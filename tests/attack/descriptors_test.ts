@@ -1,8 +1,8 @@
 /** Strangers who take every descriptor that the main loop may have, and go. */
 import { assert, assertEquals } from "@std/assert";
-import { eventually, linesOf, startLoop, test } from "../e2e/program.ts";
-import { scrape } from "../e2e/scrape.ts";
-import { answerDataset, startServer } from "../e2e/targets.ts";
+import { eventually, linesOf, startLoop, test } from "../support/program.ts";
+import { scrape } from "../support/scrape.ts";
+import { answerDataset, startServer } from "../support/targets.ts";
 import { scheduleBetween, withDescriptors } from "./attack.ts";
 
 const DESCRIPTORS = 100;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { baseEnvironment } from "../e2e/program.ts";
+import { baseEnvironment } from "../support/program.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 

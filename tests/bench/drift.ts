@@ -1,6 +1,6 @@
-import { every } from "../../src/schedule.ts";
-import { FakeClock } from "../fakes/clock.ts";
-import { seededRandom } from "../fakes/program.ts";
+import { every } from "../../src/probing/schedule.ts";
+import { FakeClock } from "../support/clock.ts";
+import { seededRandom } from "../support/fake_runtime.ts";
 import type { Figure, Line } from "./figure.ts";
 import { latenessOf } from "./slots.ts";
 

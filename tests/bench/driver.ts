@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock } from "../../src/clock.ts";
-import { every } from "../../src/schedule.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { every } from "../../src/probing/schedule.ts";
 
 /** Calls `ask` every `intervalMs`, whether or not it has answered, until it is disposed of. */
 export class Driver implements AsyncDisposable {

@@ -1,4 +1,4 @@
-import { compile } from "../../local/compile.ts";
+import { compile } from "../../local/tools/compile.ts";
 import { script } from "./child.ts";
 import type { Run } from "./figure.ts";
 import { bundle } from "./probe.ts";

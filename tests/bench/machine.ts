@@ -1,4 +1,4 @@
-import { VERSION } from "../../src/version.ts";
+import { VERSION } from "../../src/core/version.ts";
 import { toolVersions, versionOf } from "./tools.ts";
 
 /** What the figures were measured on and with. */

@@ -16,7 +16,7 @@ const AIM: Aim = { atMost: 100 };
 const DATASETS = Array.from({ length: 50 }, (_, i) => `dataset-${i}`).join(",");
 /** About what four probes can do on two cores; what they cannot takes longer. */
 const INTERVAL_SECONDS = "0.04";
-const LONGEST_MS = 400_000;
+const MAX_MS = 400_000;
 /** The probe stands still before it is looked at, and needs a moment to give memory back. */
 const PAUSE_MS = 500;
 
@@ -117,9 +117,9 @@ function start({ apiUrl }: { apiUrl: string }, tracked: number): Promise<Probe> 
 }
 
 async function untilFull(probe: Probe): Promise<void> {
-  const deadlineMs = performance.now() + LONGEST_MS;
+  const deadlineMs = performance.now() + MAX_MS;
   while (await probe.metric("probe_tasks_succeeded_total") < TRACKED) {
-    if (performance.now() > deadlineMs) throw new Error(`no ${TRACKED} tasks in ${LONGEST_MS} ms`);
+    if (performance.now() > deadlineMs) throw new Error(`no ${TRACKED} tasks in ${MAX_MS} ms`);
     await sleep(500);
   }
 }

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { bundle as makeBundle } from "../../local/compile.ts";
+import { bundle as makeBundle } from "../../local/tools/compile.ts";
 import { Child, type ChildOptions, deno, eventuallyFetch, freePort } from "./child.ts";
 import { metricIn } from "./exposition.ts";
 import { collectGarbage } from "./inspector.ts";

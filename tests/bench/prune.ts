@@ -1,4 +1,4 @@
-import { Backlog } from "../../src/backlog.ts";
+import { Backlog } from "../../src/probing/backlog.ts";
 import { compared, type Figure, type Line } from "./figure.ts";
 import { fill } from "./tasks.ts";
 import { inTurn } from "./turns.ts";

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock } from "../../src/clock.ts";
-import { Backlog } from "../../src/backlog.ts";
-import { listen } from "../../src/listen.ts";
-import { Metrics } from "../../src/metrics.ts";
-import { serverWith as serverOf } from "../fakes/server.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { Backlog } from "../../src/probing/backlog.ts";
+import { listen } from "../../src/server/listen.ts";
+import { Metrics } from "../../src/prometheus/metrics.ts";
+import { serverWith as serverOf } from "../support/server.ts";
 import { compared, type Figure, type Line, type Run } from "./figure.ts";
 import { Nginx } from "./nginx.ts";
 import { Probe } from "./probe.ts";

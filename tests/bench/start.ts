@@ -4,7 +4,7 @@ import type { Line } from "./figure.ts";
 import { figuresOf, type Server, servers } from "./servers.ts";
 
 const REPEATS = 15;
-const LONGEST_MS = 10_000;
+const MAX_MS = 10_000;
 const NOBODY = "http://127.0.0.1:1/metadata";
 
 /** The time from the start of the process to its first answer to a scrape. */
@@ -35,7 +35,7 @@ async function firstScrapeMs(server: Server): Promise<number> {
 }
 
 async function untilItAnswers(port: number): Promise<void> {
-  const deadlineMs = performance.now() + LONGEST_MS;
+  const deadlineMs = performance.now() + MAX_MS;
   while (!await answers(port)) {
     if (performance.now() > deadlineMs) throw new Error("it does not answer");
     await sleep(1);

@@ -1,5 +1,5 @@
-import type { Backlog } from "../../src/backlog.ts";
-import { fail, succeed } from "../../src/task.ts";
+import type { Backlog } from "../../src/probing/backlog.ts";
+import { fail, succeed } from "../../src/core/task.ts";
 
 /** One in so many tasks fails; 0: none does. */
 type Filling = { first: number; count: number; failEvery?: number };

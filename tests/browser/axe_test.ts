@@ -2,8 +2,8 @@
 import { assertEquals } from "@std/assert";
 import axe from "npm:axe-core@4.14.1";
 import type { Page } from "npm:playwright-core@1.65.1";
-import { startLoop } from "../e2e/program.ts";
-import { startEmulator } from "../e2e/targets.ts";
+import { startLoop } from "../support/program.ts";
+import { startEmulator } from "../support/targets.ts";
 import { browserTest, isLive, open } from "./browser.ts";
 
 type Found = { id: string; impact: string; nodes: { html: string; failureSummary: string }[] };
@@ -50,8 +50,8 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.locator("html.lost").waitFor();
       assertEquals(await seriousFlaws(page), []);
 
-      const ground = "getComputedStyle(document.documentElement).backgroundColor";
-      const [, red] = (await page.evaluate<string>(ground)).match(/^rgb\((\d+),/) ?? [];
+      const runtime = "getComputedStyle(document.documentElement).backgroundColor";
+      const [, red] = (await page.evaluate<string>(runtime)).match(/^rgb\((\d+),/) ?? [];
       assertEquals(Number(red) < 128, colorScheme === "dark");
     });
   }

@@ -5,7 +5,7 @@ import {
   chromium,
   type Page,
 } from "npm:playwright-core@1.65.1";
-import { test } from "../e2e/program.ts";
+import { test } from "../support/program.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 
@@ -15,7 +15,7 @@ const ARGUMENTS = [
 ];
 
 /** What a page may take on a busy machine to become what a test waits for. */
-const LONGEST_WAIT_MS = 20_000;
+const MAX_WAIT_MS = 20_000;
 
 const isMissing = Deno.env.get("CI") !== "true" && !await isThere(CHROMIUM);
 if (isMissing) console.warn(`Not installed, so that no page is tested: chromium`);
@@ -39,7 +39,7 @@ export async function open(url: string, options: BrowserContextOptions = {}): Pr
   const browser = await launch();
   try {
     const context = await browser.newContext({ timezoneId: "Europe/Oslo", ...options });
-    context.setDefaultTimeout(LONGEST_WAIT_MS);
+    context.setDefaultTimeout(MAX_WAIT_MS);
     const page = await context.newPage();
     const requests: string[] = [];
     const complaints: string[] = [];

@@ -1,9 +1,9 @@
 /** The chart with durations that no real platform gives at will. */
 import { assertEquals } from "@std/assert";
-import { statusPage } from "../../src/status_page.tsx";
-import { eventually } from "../e2e/program.ts";
-import { startServer } from "../e2e/targets.ts";
-import { play, SCENES } from "../fakes/status.ts";
+import { statusPage } from "../../src/status_page/page.tsx";
+import { eventually } from "../support/program.ts";
+import { startServer } from "../support/targets.ts";
+import { play, SCENES } from "../support/status.ts";
 import { browserTest, open } from "./browser.ts";
 
 /** Shortest durations with all kinds of first digits, in several units. */

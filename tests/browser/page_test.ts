@@ -1,8 +1,8 @@
 /** The status page of the real program in a real browser. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Page } from "npm:playwright-core@1.65.1";
-import { eventually, type Program, startLoop } from "../e2e/program.ts";
-import { startEmulator, startGate, startServer } from "../e2e/targets.ts";
+import { eventually, type Program, startLoop } from "../support/program.ts";
+import { startEmulator, startGate, startServer } from "../support/targets.ts";
 import { browserTest, isLive, open } from "./browser.ts";
 
 /** A probe that settles a task several times a second. */
@@ -536,14 +536,14 @@ browserTest("on a phone the loss is seen however far the page is scrolled", asyn
 });
 
 browserTest("while nothing is settled there is no empty chart", async () => {
-  await using gate = startGate();
-  await using probe = await startQuick(`${gate.url}/metadata`);
+  await using shedLoad = startGate();
+  await using probe = await startQuick(`${shedLoad.url}/metadata`);
   await using opened = await open(probe.url);
   const { page } = opened;
   await isLive(page);
   assertEquals(await page.locator("#chart").isVisible(), false);
-  await eventually("a task waits", () => gate.waiting() > 0);
-  gate.release();
+  await eventually("a task waits", () => shedLoad.waiting() > 0);
+  shedLoad.release();
   await page.locator("#chart .u-over").waitFor();
   assert(await page.locator("#chart").isVisible());
 });

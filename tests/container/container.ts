@@ -1,4 +1,4 @@
-import { eventually } from "../e2e/program.ts";
+import { eventually } from "../support/program.ts";
 import { type Image, output } from "./buildah.ts";
 
 /** A number is a user that the image does not know. */

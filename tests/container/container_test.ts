@@ -3,10 +3,10 @@
  * `eval "$(.ci/denort)" && deno test -A tests/container/`.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { PERMISSIONS } from "../../local/compile.ts";
+import { PERMISSIONS } from "../../local/tools/compile.ts";
 import { NO_FAULTS } from "../../local/http_server/faults.ts";
 import { startHttpServer } from "../../local/http_server/http_server.ts";
-import { eventually, isAvailable } from "../e2e/program.ts";
+import { eventually, isAvailable } from "../support/program.ts";
 import { type Image, Images, output } from "./buildah.ts";
 import { Container } from "./container.ts";
 import { type Compiler, makeStandIns } from "./stand_ins.ts";

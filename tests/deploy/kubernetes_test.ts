@@ -1,4 +1,4 @@
-import { serverWith } from "../fakes/server.ts";
+import { serverWith } from "../support/server.ts";
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import {
   PodMonitor,
@@ -7,9 +7,9 @@ import {
 import type { IPodMonitor } from "npm:@kubernetes-models/prometheus-operator@6.0.0/monitoring.coreos.com/v1";
 import { Deployment, type IDeployment } from "npm:kubernetes-models@5.1.0/apps/v1";
 import { ConfigMap } from "npm:kubernetes-models@5.1.0/v1";
-import { configure, VARIABLES } from "../../src/config.ts";
-import { VERSION } from "../../src/version.ts";
-import { isAvailable, ROOT } from "../e2e/program.ts";
+import { parseConfig, VARIABLES } from "../../src/config/config.ts";
+import { VERSION } from "../../src/core/version.ts";
+import { isAvailable, ROOT } from "../support/program.ts";
 import { environmentOf, type Manifest, offencesOf, ofKind, podOf, render } from "./manifests.ts";
 
 const NAME = "dataplatform-probe";
@@ -106,7 +106,7 @@ for (const [index, shape] of ["one probe", "a probe in each zone"].entries()) {
       for (const deployment of deployments) {
         const environment = environmentOf(deployment, manifests);
         for (const name of Object.keys(environment)) assert(VARIABLES.includes(name), name);
-        const configured = configure({ flags: {}, env: (name) => environment[name] }, () => "");
+        const configured = parseConfig({ flags: {}, env: (name) => environment[name] }, () => "");
         if (!configured.ok) throw new Error(configured.problems.join("; "));
         const { config } = configured;
         // A name that stays keeps the series of pods that follow each other joined.

@@ -2,7 +2,7 @@
 import { parseAll } from "npm:deno-std@1.4.0/yaml/parse.js";
 import type { IDeployment } from "npm:kubernetes-models@5.1.0/apps/v1";
 import type { IConfigMap, IPodSpec } from "npm:kubernetes-models@5.1.0/v1";
-import { ROOT } from "../e2e/program.ts";
+import { ROOT } from "../support/program.ts";
 
 export type Manifest = { apiVersion: string; kind: string; metadata: { name: string } };
 

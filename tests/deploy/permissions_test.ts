@@ -4,8 +4,8 @@
  */
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { compile, PERMISSIONS } from "../../local/compile.ts";
-import { VARIABLES } from "../../src/config.ts";
+import { compile, PERMISSIONS } from "../../local/tools/compile.ts";
+import { VARIABLES } from "../../src/config/config.ts";
 import {
   baseEnvironment,
   COMMAND,
@@ -15,16 +15,16 @@ import {
   ROOT,
   shell,
   startLoop,
-} from "../e2e/program.ts";
-import { scrape } from "../e2e/scrape.ts";
-import { startEmulator, startServer } from "../e2e/targets.ts";
+} from "../support/program.ts";
+import { scrape } from "../support/scrape.ts";
+import { startEmulator, startServer } from "../support/targets.ts";
 import type { Report } from "./trespasser.ts";
 
 const TRESPASSER = `${ROOT}tests/deploy/trespasser.ts`;
 const CI = Deno.env.get("CI") === "true";
 
 /** Long enough for a busy machine; a prompt would wait for ever. */
-const LONGEST_MS = 60_000;
+const MAX_MS = 60_000;
 
 /** What Deno itself does in a folder of its own, and an executable cannot. */
 const ONLY_REFUSED_TO_EXECUTABLES = ["keep in localStorage", "keep in caches"];
@@ -74,7 +74,7 @@ async function trespass(command: string[], { terminal = false } = {}): Promise<T
       clearEnv: true,
       env: { ...baseEnvironment(), DENO_DIR: `${home}/deno`, DATASET_ID: "abc123" },
       stdin: "null",
-      signal: AbortSignal.timeout(LONGEST_MS),
+      signal: AbortSignal.timeout(MAX_MS),
     }).output();
     const decoder = new TextDecoder();
     const written = decoder.decode(stdout) + decoder.decode(stderr);
@@ -227,12 +227,12 @@ Deno.test({
       });
       await eventually("ten tasks have succeeded", async () => {
         return (await scrape(program.url)).value("probe_tasks_succeeded_total") >= 10;
-      }, LONGEST_MS);
+      }, MAX_MS);
       for (const accept of ["text/html", "application/openmetrics-text"]) {
         await (await fetch(program.url, { headers: { accept } })).body?.cancel();
       }
       await shell(`kill -TERM $(cat /proc/${program.pid}/task/*/children)`);
-      assertEquals((await program.ended(LONGEST_MS)).code, 0);
+      assertEquals((await program.ended(MAX_MS)).code, 0);
 
       const calls = linesOf(await Deno.readTextFile(`${folder}/calls`))
         .filter((line) => !/^\d+ +<\.\.\. \w+ resumed>/.test(line));
@@ -248,8 +248,8 @@ Deno.test({
   },
 });
 
-Deno.test("the gate runs these tests on the executable too", async () => {
-  const gate = await Deno.readTextFile(`${ROOT}.ci/run`);
-  const [, afterCompile] = gate.split("task compile");
+Deno.test("the shedLoad runs these tests on the executable too", async () => {
+  const shedLoad = await Deno.readTextFile(`${ROOT}.ci/run`);
+  const [, afterCompile] = shedLoad.split("task compile");
   assertMatch(afterCompile, /PROBE_COMMAND=[^]*tests\/deploy\/permissions_test\.ts/);
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
-import { configure, VARIABLES } from "../../src/config.ts";
+import { parseConfig, VARIABLES } from "../../src/config/config.ts";
 import {
   COMMAND,
   eventually,
@@ -8,8 +8,8 @@ import {
   ROOT,
   shell,
   startLoop,
-} from "../e2e/program.ts";
-import { startEmulator } from "../e2e/targets.ts";
+} from "../support/program.ts";
+import { startEmulator } from "../support/targets.ts";
 
 const PATH = `${ROOT}deploy/systemd/dataplatform-probe.service`;
 const unit = await Deno.readTextFile(PATH);
@@ -108,7 +108,7 @@ Deno.test("the program takes what the unit and the example of its environment sa
   for (const lines of [given, [...given, ...optional]]) {
     const environment: Record<string, string> = { ...unitEnvironment, ...assignments(lines) };
     for (const name of Object.keys(environment)) assert(VARIABLES.includes(name), name);
-    const configured = configure({ flags: {}, env: (name) => environment[name] }, () => "");
+    const configured = parseConfig({ flags: {}, env: (name) => environment[name] }, () => "");
     if (!configured.ok) throw new Error(configured.problems.join("; "));
     assert(configured.config.appId);
   }

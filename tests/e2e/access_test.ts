@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { createAuthority, createSelfSigned, type Pair } from "../fakes/certificates.ts";
-import { assertHasSecurityHeaders } from "../fakes/server.ts";
-import { DATASET_ID, eventually, run, type Start, startLoop, test } from "./program.ts";
+import { createAuthority, createSelfSigned, type Pair } from "../support/certificates.ts";
+import { assertHasSecurityHeaders } from "../support/server.ts";
+import { DATASET_ID, eventually, run, type Start, startLoop, test } from "../support/program.ts";
 
 const TOKEN = "t0ken-of-the.scraper~";
 const PAIR = "on-call:pässw0rd: with a colon";
@@ -25,7 +25,7 @@ function basic(pair: string): string {
   return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(pair)))}`;
 }
 
-async function statusOf(url: string, authorization?: string, method = "GET"): Promise<number> {
+async function viewOf(url: string, authorization?: string, method = "GET"): Promise<number> {
   const headers: HeadersInit = authorization === undefined ? {} : { authorization };
   const response = await fetch(url, { method, headers });
   await response.body?.cancel();
@@ -47,8 +47,8 @@ async function folder(): Promise<AsyncDisposable & { put(name: string, text: str
 test("without credentials in its configuration a probe answers anybody", async () => {
   await using probe = await startLoop({ env: NOWHERE });
   for (const path of ["/", "/metrics", "/tasks", ...OPEN]) {
-    assertEquals(await statusOf(probe.url + path), 200, path);
-    assertEquals(await statusOf(probe.url + path, "Bearer whatever"), 200, path);
+    assertEquals(await viewOf(probe.url + path), 200, path);
+    assertEquals(await viewOf(probe.url + path, "Bearer whatever"), 200, path);
   }
 });
 
@@ -93,16 +93,16 @@ for (const [what, env, allowed] of RIGHT) {
     for (const path of GUARDED) {
       for (const authorization of WRONG) {
         const shown = `${path} ${authorization}`;
-        assertEquals(await statusOf(probe.url + path, authorization), 401, shown);
+        assertEquals(await viewOf(probe.url + path, authorization), 401, shown);
       }
       const expected = ["/", "/metrics", "/tasks", "/events"].includes(path) ? 200 : 404;
       for (const authorization of allowed) {
-        assertEquals(await statusOf(probe.url + path, authorization), expected, path);
+        assertEquals(await viewOf(probe.url + path, authorization), expected, path);
       }
     }
-    for (const path of OPEN) assertEquals(await statusOf(probe.url + path), 200, path);
+    for (const path of OPEN) assertEquals(await viewOf(probe.url + path), 200, path);
     for (const method of ["HEAD", "POST", "OPTIONS", "DELETE"]) {
-      assertEquals(await statusOf(`${probe.url}/metrics`, undefined, method), 401, method);
+      assertEquals(await viewOf(`${probe.url}/metrics`, undefined, method), 401, method);
     }
 
     const refusal = await fetch(`${probe.url}/metrics`);
@@ -161,9 +161,9 @@ test("secrets come from files too, without the line end that editors put there",
     HTTP_BASIC_AUTH_FILE: files.put("pair", `${PAIR}\r\n`),
   };
   await using probe = await startLoop({ env: { ...NOWHERE, ...env } });
-  assertEquals(await statusOf(`${probe.url}/metrics`), 401);
-  assertEquals(await statusOf(`${probe.url}/metrics`, `Bearer ${TOKEN}`), 200);
-  assertEquals(await statusOf(`${probe.url}/metrics`, basic(PAIR)), 200);
+  assertEquals(await viewOf(`${probe.url}/metrics`), 401);
+  assertEquals(await viewOf(`${probe.url}/metrics`, `Bearer ${TOKEN}`), 200);
+  assertEquals(await viewOf(`${probe.url}/metrics`, basic(PAIR)), 200);
 });
 
 test("every answer forbids what nobody needs, and lets no other origin read it", async () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { startHttpServer } from "../../local/http_server/http_server.ts";
-import { baseEnvironment, eventually, ROOT } from "./program.ts";
+import { baseEnvironment, eventually, ROOT } from "../support/program.ts";
 
 /** A port that nobody listens on. */
 function freePort(): string {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { EXCEPTIONS } from "./exceptions.ts";
+import { EXCEPTIONS } from "../support/exceptions.ts";
 
 Deno.test("every exception names one test, which is there, and gives a reason", async () => {
   const sources = await Promise.all(["./", "../attack/", "../faults/"].map(sourcesIn));

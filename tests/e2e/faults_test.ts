@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Faults } from "../../local/http_server/faults.ts";
-import { DATASET_ID, run, test } from "./program.ts";
+import { DATASET_ID, run, test } from "../support/program.ts";
 import {
   readHead,
   readOneByte,
@@ -9,7 +9,7 @@ import {
   startServer,
   type Target,
   write,
-} from "./targets.ts";
+} from "../support/targets.ts";
 
 type Fault = {
   /** The name of the test, in full, so that the exception list can be checked. */

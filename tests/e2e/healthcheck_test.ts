@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { run, startLoop, test } from "./program.ts";
-import { startServer } from "./targets.ts";
+import { run, startLoop, test } from "../support/program.ts";
+import { startServer } from "../support/targets.ts";
 
 /** Asks the probe at this address for its health, with nothing else configured. */
 function healthOf(url: string, env: Record<string, string> = {}) {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { COMMANDS } from "../../src/cli.ts";
-import { SETTINGS } from "../../src/config.ts";
-import { linesOf, run, test } from "./program.ts";
+import { COMMANDS } from "../../src/commands/command_line.ts";
+import { SETTINGS } from "../../src/config/config.ts";
+import { linesOf, run, test } from "../support/program.ts";
 import project from "../../deno.json" with { type: "json" };
 
 const SWITCHES = [

@@ -2,9 +2,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { closesAfter } from "../faults/behaviours.ts";
 import { Saboteur } from "../faults/saboteur.ts";
-import { eventually, linesOf, run, startLoop, test } from "./program.ts";
-import { scrape } from "./scrape.ts";
-import { startServer } from "./targets.ts";
+import { eventually, linesOf, run, startLoop, test } from "../support/program.ts";
+import { scrape } from "../support/scrape.ts";
+import { startServer } from "../support/targets.ts";
 
 /** What would act on headers, a page, a log, a terminal, a stream of events, or metrics. */
 const HOSTILE = [

@@ -8,8 +8,14 @@ import {
   shell,
   shellCommand,
   test,
-} from "./program.ts";
-import { answerDataset, occupyPort, startEmulator, startGate, startServer } from "./targets.ts";
+} from "../support/program.ts";
+import {
+  answerDataset,
+  occupyPort,
+  startEmulator,
+  startGate,
+  startServer,
+} from "../support/targets.ts";
 
 const TASK_KEYS = [
   ...["seqno", "app_id", "dataset_id", "state", "created", "settled", "duration_seconds"],
@@ -201,8 +207,8 @@ test("RETRIES is how often it tries again", async () => {
 });
 
 test("REQUEST_TIMEOUT_SECONDS ends one attempt, TASK_TIMEOUT_SECONDS the task", async () => {
-  await using gate = startGate();
-  const env = { DATASET_ID, OKDATA_API_URL: gate.url };
+  await using shedLoad = startGate();
+  const env = { DATASET_ID, OKDATA_API_URL: shedLoad.url };
   const [attempts, task] = await Promise.all([
     run({
       args: ["--once", "--json"],
@@ -303,14 +309,14 @@ test("a reader that leaves early does not hold up a one-off run", async () => {
 for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   test(`a one-off run interrupted by ${signal} exits ${expected} with what it has`, async () => {
     for (const args of [["--count", "3"], ["--count", "3", "--json"]]) {
-      await using gate = startGate();
+      await using shedLoad = startGate();
       await using probe = new Program({
         args,
-        env: { DATASET_ID, OKDATA_API_URL: gate.url, TASK_INTERVAL_SECONDS: "0.2" },
+        env: { DATASET_ID, OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: "0.2" },
       });
-      await eventually("the first request", () => gate.waiting() > 0);
-      gate.release();
-      await eventually("another request", () => gate.waiting() > 0);
+      await eventually("the first request", () => shedLoad.waiting() > 0);
+      shedLoad.release();
+      await eventually("another request", () => shedLoad.waiting() > 0);
       const startMs = performance.now();
       probe.kill(signal);
       const { code, stdout } = await probe.ended();

@@ -1,9 +1,9 @@
 /** The platform as it really is: a certified OpenID provider, TLS, and an API that wants a token. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { createAuthority } from "../fakes/certificates.ts";
-import { startProvider } from "../fakes/provider.ts";
-import { DATASET_ID, eventually, Program, run, startLoop, test } from "./program.ts";
-import { answerDataset, startServer } from "./targets.ts";
+import { createAuthority } from "../support/certificates.ts";
+import { startProvider } from "../support/provider.ts";
+import { DATASET_ID, eventually, Program, run, startLoop, test } from "../support/program.ts";
+import { answerDataset, startServer } from "../support/targets.ts";
 
 const CLIENT = { clientId: "probe-client", clientSecret: "s3cret-of-the-client" };
 

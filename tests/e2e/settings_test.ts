@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { SETTINGS } from "../../src/config.ts";
+import { SETTINGS } from "../../src/config/config.ts";
 import {
   DATASET_ID,
   eventually,
@@ -9,8 +9,8 @@ import {
   shell,
   startLoop,
   test,
-} from "./program.ts";
-import { answerDataset, startServer } from "./targets.ts";
+} from "../support/program.ts";
+import { answerDataset, startServer } from "../support/targets.ts";
 
 type Key = keyof typeof SETTINGS;
 type Setting = { env: string; flag?: string; default?: string; secret?: boolean };

@@ -1,10 +1,17 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { DATASET_ID, eventually, isAvailable, Program, startLoop, test } from "./program.ts";
-import { scrape } from "./scrape.ts";
-import { answerDataset, startGate, startServer, write } from "./targets.ts";
+import {
+  DATASET_ID,
+  eventually,
+  isAvailable,
+  Program,
+  startLoop,
+  test,
+} from "../support/program.ts";
+import { scrape } from "../support/scrape.ts";
+import { answerDataset, startGate, startServer, write } from "../support/targets.ts";
 
 /** The whole stop, with tasks that never end: 8 s for them and a little for the rest. */
-const LONGEST_STOP_MS = 10_000;
+const MAX_STOP_MS = 10_000;
 const GRACE_MS = 8_000;
 
 /** How long a stop takes at most that waits for nothing, on a machine that is busy. */
@@ -54,23 +61,23 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 }
 
 test("a task in flight that ends in time is counted, then the exit code is 0", async () => {
-  await using gate = startGate();
+  await using shedLoad = startGate();
   await using probe = await startLoop({
-    env: { OKDATA_API_URL: gate.url, TASK_INTERVAL_SECONDS: "0.2", LOG_FORMAT: "text" },
+    env: { OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: "0.2", LOG_FORMAT: "text" },
   });
-  await eventually("two requests", () => gate.waiting() >= 2);
+  await eventually("two requests", () => shedLoad.waiting() >= 2);
   probe.kill("SIGTERM");
   await untilDraining(probe);
   const { value } = await scrape(probe.url);
   const created = value("probe_tasks_created_total");
-  await eventually("every request", () => gate.waiting() === created);
-  gate.release();
+  await eventually("every request", () => shedLoad.waiting() === created);
+  shedLoad.release();
   await eventually("the task is counted", async () => {
     const seen = await scrape(probe.url);
     assertEquals(seen.value("probe_tasks_created_total"), created);
     return seen.value("probe_tasks_succeeded_total") === 1;
   });
-  while (gate.waiting() > 0) gate.release();
+  while (shedLoad.waiting() > 0) shedLoad.release();
   const { code, durationMs } = await endOf(probe);
 
   assertEquals(code, 0);
@@ -80,12 +87,12 @@ test("a task in flight that ends in time is counted, then the exit code is 0", a
 });
 
 test("a task that hangs is abandoned after 8 s and never counted as failed", async () => {
-  await using gate = startGate();
+  await using shedLoad = startGate();
   await using probe = await startLoop({
     args: ["--table"],
-    env: { OKDATA_API_URL: gate.url, TASK_INTERVAL_SECONDS: "0.2", LOG_FORMAT: "text" },
+    env: { OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: "0.2", LOG_FORMAT: "text" },
   });
-  await eventually("two requests", () => gate.waiting() >= 2);
+  await eventually("two requests", () => shedLoad.waiting() >= 2);
   const startMs = performance.now();
   probe.kill("SIGTERM");
   await untilDraining(probe);
@@ -104,20 +111,20 @@ test("a task that hangs is abandoned after 8 s and never counted as failed", asy
   const durationMs = performance.now() - startMs;
 
   assertEquals(code, 0);
-  assert(durationMs < LONGEST_STOP_MS, `${durationMs} ms`);
+  assert(durationMs < MAX_STOP_MS, `${durationMs} ms`);
   assertStringIncludes(probe.stderr, `abandoned ${created} tasks`);
   assert(!probe.stderr.includes("failed"), probe.stderr);
   assertMatch(probe.stdout, /^1 +PENDING/m);
 });
 
 test("one Ctrl-C that arrives twice, as task runners deliver it, is one signal", async () => {
-  await using gate = startGate();
-  await using probe = await startLoop({ env: { OKDATA_API_URL: gate.url } });
-  await eventually("a request", () => gate.waiting() === 1);
+  await using shedLoad = startGate();
+  await using probe = await startLoop({ env: { OKDATA_API_URL: shedLoad.url } });
+  await eventually("a request", () => shedLoad.waiting() === 1);
   probe.kill("SIGINT");
   probe.kill("SIGINT");
   await untilDraining(probe);
-  gate.release();
+  shedLoad.release();
 
   assertEquals((await probe.ended()).code, 0);
 });
@@ -129,9 +136,9 @@ for (
   ]] as const
 ) {
   test(`a second signal ends it at once: ${first}, then ${second}, exit 130`, async () => {
-    await using gate = startGate();
-    await using probe = await startLoop({ env: { OKDATA_API_URL: gate.url } });
-    await eventually("a request", () => gate.waiting() === 1);
+    await using shedLoad = startGate();
+    await using probe = await startLoop({ env: { OKDATA_API_URL: shedLoad.url } });
+    await eventually("a request", () => shedLoad.waiting() === 1);
     probe.kill(first);
     await untilDraining(probe);
     await laterThanAnEcho();
@@ -208,15 +215,15 @@ async function childOf(pid: number): Promise<number> {
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   test(`as PID 1, ${signal} stops it as it does elsewhere`, async () => {
-    await using gate = startGate();
+    await using shedLoad = startGate();
     await using probe = await startLoop({
       wrapper: UNSHARE,
-      env: { OKDATA_API_URL: gate.url, TASK_INTERVAL_SECONDS: ONCE },
+      env: { OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: ONCE },
     });
-    await eventually("a request", () => gate.waiting() === 1);
+    await eventually("a request", () => shedLoad.waiting() === 1);
     Deno.kill(await childOf(probe.pid), signal);
     await untilDraining(probe);
-    gate.release();
+    shedLoad.release();
     const { code, durationMs } = await endOf(probe);
 
     assertEquals(code, 0);

@@ -1,7 +1,14 @@
 import { assertEquals } from "@std/assert";
-import { DATASET_ID, eventually, shell, shellCommand, startLoop, test } from "./program.ts";
-import { scrape } from "./scrape.ts";
-import { answerDataset, startServer } from "./targets.ts";
+import {
+  DATASET_ID,
+  eventually,
+  shell,
+  shellCommand,
+  startLoop,
+  test,
+} from "../support/program.ts";
+import { scrape } from "../support/scrape.ts";
+import { answerDataset, startServer } from "../support/targets.ts";
 
 /** Writes much to both outputs. */
 const CHATTY = {

@@ -1,7 +1,13 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { createAuthority } from "../fakes/certificates.ts";
-import { eventually, linesOf, Program, run, startLoop, test } from "./program.ts";
-import { answerDataset, startEmulator, startRawServer, startServer, write } from "./targets.ts";
+import { createAuthority } from "../support/certificates.ts";
+import { eventually, linesOf, Program, run, startLoop, test } from "../support/program.ts";
+import {
+  answerDataset,
+  startEmulator,
+  startRawServer,
+  startServer,
+  write,
+} from "../support/targets.ts";
 
 const ONCE = "3600";
 const HEADING = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d {2}(.*)$/;

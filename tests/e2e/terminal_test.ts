@@ -10,9 +10,9 @@ import {
   type Start,
   startLoop,
   test,
-} from "./program.ts";
-import { answerDataset, startEmulator, startGate, startServer } from "./targets.ts";
-import { Terminal, type TerminalOptions } from "./terminal.ts";
+} from "../support/program.ts";
+import { answerDataset, startEmulator, startGate, startServer } from "../support/targets.ts";
+import { Terminal, type TerminalOptions } from "../support/terminal.ts";
 
 const COLUMNS = 80;
 
@@ -42,19 +42,22 @@ function settings(apiUrl: string, more: Record<string, string> = {}): Record<str
 }
 
 test("--count shows on a terminal how far it is, and leaves only the results", async () => {
-  await using gate = startGate();
-  await using terminal = await Terminal.start({ args: ["--count", "3"], env: settings(gate.url) });
+  await using shedLoad = startGate();
+  await using terminal = await Terminal.start({
+    args: ["--count", "3"],
+    env: settings(shedLoad.url),
+  });
   for (let done = 1; done <= 2; done++) {
-    await eventually("a request", () => gate.waiting() > 0);
-    gate.release();
+    await eventually("a request", () => shedLoad.waiting() > 0);
+    shedLoad.release();
     const screen = await eventually(`${done} of 3`, async () => {
       const seen = await terminal.screen();
       return seen.includes(`${done} of 3 tasks`) && seen;
     });
     assertEquals(linesOf(screen).length, done + 1);
   }
-  await eventually("the last request", () => gate.waiting() > 0);
-  gate.release();
+  await eventually("the last request", () => shedLoad.waiting() > 0);
+  shedLoad.release();
 
   const lines = (await afterTheEnd(terminal, "screen")).split("\n");
   const result = (seqno: number) => new RegExp(`^#${seqno} ${DATASET_ID} SUCCEEDED in [\\d.]+ s$`);
@@ -75,16 +78,16 @@ test("--json on a terminal leaves only the document", async () => {
 }, { ignore });
 
 test("progress goes to the terminal while the results go to a file, unmixed", async () => {
-  await using gate = startGate();
+  await using shedLoad = startGate();
   const file = await Deno.makeTempFile();
   try {
-    const start: Start = { args: ["--count", "2"], env: settings(gate.url) };
+    const start: Start = { args: ["--count", "2"], env: settings(shedLoad.url) };
     await using terminal = await Terminal.start(start, { redirect: `>${file}` });
-    await eventually("a request", () => gate.waiting() > 0);
-    gate.release();
+    await eventually("a request", () => shedLoad.waiting() > 0);
+    shedLoad.release();
     await eventually("progress", async () => /^1 of 2 tasks$/m.test(await terminal.screen()));
-    await eventually("the last request", () => gate.waiting() > 0);
-    gate.release();
+    await eventually("the last request", () => shedLoad.waiting() > 0);
+    shedLoad.release();
 
     assertEquals(await afterTheEnd(terminal, "screen"), "exit 0");
     assertMatch(await Deno.readTextFile(file), /^#1 [\w .]+\n#2 [\w .]+\n$/);

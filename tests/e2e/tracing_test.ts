@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { DATASET_ID, run, test } from "./program.ts";
-import { answerDataset, startServer } from "./targets.ts";
+import { DATASET_ID, run, test } from "../support/program.ts";
+import { answerDataset, startServer } from "../support/targets.ts";
 
 type Span = { name: string; traceId: string; parentSpanId: string };
 

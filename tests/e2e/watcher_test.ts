@@ -1,8 +1,15 @@
 /** Whether a probe that no longer does its work can be told from one that does. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { eventually, IS_EXECUTABLE, type Program, run, startLoop, test } from "./program.ts";
-import { scrape } from "./scrape.ts";
-import { startEmulator } from "./targets.ts";
+import {
+  eventually,
+  IS_EXECUTABLE,
+  type Program,
+  run,
+  startLoop,
+  test,
+} from "../support/program.ts";
+import { scrape } from "../support/scrape.ts";
+import { startEmulator } from "../support/targets.ts";
 
 // An executable loads nothing before its own code.
 const ignore = IS_EXECUTABLE;

@@ -4,8 +4,8 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { freePort } from "../bench/child.ts";
-import { eventually, IS_EXECUTABLE, run, type Start, startLoop, test } from "./program.ts";
-import { answerDataset, startServer } from "./targets.ts";
+import { eventually, IS_EXECUTABLE, run, type Start, startLoop, test } from "../support/program.ts";
+import { answerDataset, startServer } from "../support/targets.ts";
 
 const ignore = IS_EXECUTABLE;
 if (ignore) console.log("Not tested here: a broken inside, because executables have no inspector.");

@@ -1,9 +1,9 @@
 /** A fault from its beginning to its end, in a program that probes all the while. */
 import { assert, assertEquals } from "@std/assert";
-import { eventually, type Program } from "../e2e/program.ts";
-import { type Scrape, scrape } from "../e2e/scrape.ts";
-import { MOST_LOOKUPS } from "../../src/okdata/lookup.ts";
-import type { Reason } from "../../src/task.ts";
+import { eventually, type Program } from "../support/program.ts";
+import { type Scrape, scrape } from "../support/scrape.ts";
+import { MAX_LOOKUPS_PER_NAME } from "../../src/http_client/lookup.ts";
+import type { Reason } from "../../src/core/task.ts";
 import { type Vitals, vitalsOf } from "./vitals.ts";
 
 /** A program that probes, and where it is reached. */
@@ -52,7 +52,7 @@ const TASKS = 8;
 const SPARE_DESCRIPTORS = 4;
 
 /** Each of the lookups that hang holds a thread, and some write the log. */
-const SPARE_THREADS = MOST_LOOKUPS + 4;
+const SPARE_THREADS = MAX_LOOKUPS_PER_NAME + 4;
 
 /** Those that are due at the very instants of the scrapes, or run a little late. */
 const SPARE_SLOTS = 3;

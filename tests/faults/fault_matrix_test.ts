@@ -33,8 +33,8 @@ import { Network } from "./network.ts";
 import { type Behaviour, dataset, healthy, Saboteur } from "./saboteur.ts";
 import { isAlive, residentBytes, vitalsOf } from "./vitals.ts";
 import { output } from "../container/buildah.ts";
-import { createAuthority, createSelfSigned } from "../fakes/certificates.ts";
-import { startProvider } from "../fakes/provider.ts";
+import { createAuthority, createSelfSigned } from "../support/certificates.ts";
+import { startProvider } from "../support/provider.ts";
 import {
   eventually,
   isAvailable,
@@ -42,9 +42,9 @@ import {
   sharingTest,
   type Start,
   startLoop,
-} from "../e2e/program.ts";
-import { scrape } from "../e2e/scrape.ts";
-import { occupyPort } from "../e2e/targets.ts";
+} from "../support/program.ts";
+import { scrape } from "../support/scrape.ts";
+import { occupyPort } from "../support/targets.ts";
 
 /** As many datasets as there are loops: a second's tasks come evenly, and each loop has time. */
 const DATASETS = 30;

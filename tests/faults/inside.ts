@@ -2,7 +2,7 @@
  * Loaded before the program's own code (`deno run --preload`), it breaks a running probe from within
  * at SIGUSR2, as `BREAKS` says: what no target, network or machine can do to it.
  */
-import { Backlog } from "../../src/backlog.ts";
+import { Backlog } from "../../src/probing/backlog.ts";
 
 const BREAKAGES: Record<string, () => void> = {
   // Timers fire no more. What comes over the network is answered as before.

@@ -1,4 +1,4 @@
-import type { Target } from "../e2e/targets.ts";
+import type { Target } from "../support/targets.ts";
 
 /** What a target does with a connection that it has taken. */
 export type Behaviour = (connection: Connection) => Promise<unknown>;

@@ -2,9 +2,9 @@
 import { deflateSync, gzipSync } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { createRedactor } from "../../src/okdata/redact.ts";
-import type { Exchange, Reply } from "../../src/okdata/transport.ts";
-import { FakeClock, settle } from "../fakes/clock.ts";
+import { createRedactor } from "../../src/http_client/redact.ts";
+import type { Exchange, Reply } from "../../src/http_client/exchange.ts";
+import { FakeClock, settle } from "../support/clock.ts";
 import { HOSTILE, mostly } from "./runs.ts";
 
 export const SECRET = 's3cret/"+ value';

@@ -1,8 +1,8 @@
 /** Variables and flags: whatever they hold, there is a configuration or lines that say what is wrong. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { parseCommandLine, SWITCHES, VALUES } from "../../src/cli.ts";
-import { type Config, configure, describe, SETTINGS } from "../../src/config.ts";
+import { parseCommandLine, SWITCHES, VALUES } from "../../src/commands/command_line.ts";
+import { type Config, describe, parseConfig, SETTINGS } from "../../src/config/config.ts";
 import { holds, HOSTILE, mostly, mutated, Outcomes } from "./runs.ts";
 
 type Setting = { env: string; alias?: string; flag?: string; secret?: true };
@@ -145,7 +145,7 @@ Deno.test("settings are accepted within their bounds, or refused in lines that s
       outcomes.add(problems.length > 0 ? "arguments refused" : command.name);
       // The program does not go on after a problem with its arguments.
       const input = { flags: problems.length > 0 ? {} : flags, env: (name: string) => env[name] };
-      const configured = configure(input, () => "00000000", { probes });
+      const configured = parseConfig(input, () => "00000000", { probes });
       if (!configured.ok) {
         assert(configured.problems.length > 0);
         checkProblems(configured.problems, env, args);

@@ -3,9 +3,9 @@ import { gunzipSync, inflateSync } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { createClient } from "../../src/okdata/client.ts";
-import { OkdataError } from "../../src/okdata/errors.ts";
-import { MOST_BODY_BYTES, type Reply } from "../../src/okdata/transport.ts";
-import { type Journey, type Reason, REASONS } from "../../src/task.ts";
+import { RequestError } from "../../src/http_client/errors.ts";
+import { MAX_BODY_BYTES, type Reply } from "../../src/http_client/exchange.ts";
+import { type Reason, REASONS, type TaskExecution } from "../../src/core/task.ts";
 import {
   checkMessage,
   checkRemains,
@@ -65,7 +65,7 @@ Deno.test("an answer of the API brings the dataset, or a reason of the closed li
   const outcomes = new Outcomes();
   await holds(fc.asyncProperty(script, fraction, retries, async (endings, chance, most) => {
     const { clock, exchange, outcomeOf, last } = world(endings);
-    const journey: Journey = { attempts: [], phases: {} };
+    const execution: TaskExecution = { attempts: [], phases: {} };
     const get = createClient({
       ...{ exchange, clock, redact, apiUrl: "http://api/metadata", userAgent: "test" },
       ...{ taskTimeoutMs: TASK_TIMEOUT_MS, requestTimeoutMs: 10_000, retries: most ?? 0 },
@@ -76,20 +76,20 @@ Deno.test("an answer of the API brings the dataset, or a reason of the closed li
       },
       onAttempt: () => {},
     });
-    const request = { seqno: 1, datasetId: "abc123", traceId: "0".repeat(32), journey };
+    const request = { seqno: 1, datasetId: "abc123", traceId: "0".repeat(32), execution };
     const startMs = clock.monotonic();
     const outcome = await outcomeOf(get(request, new AbortController().signal));
     assert(clock.monotonic() - startMs <= TASK_TIMEOUT_MS + STEP_MS, "it outlives its deadline");
-    const refused = journey.attempts.some((attempt) => attempt.status === 401);
-    assert(journey.attempts.length <= 1 + (most ?? 0) + (refused ? 1 : 0), "too many attempts");
-    assert(journey.attempts.every(({ durationSeconds }) => durationSeconds >= 0));
+    const refused = execution.attempts.some((attempt) => attempt.status === 401);
+    assert(execution.attempts.length <= 1 + (most ?? 0) + (refused ? 1 : 0), "too many attempts");
+    assert(execution.attempts.every(({ durationSeconds }) => durationSeconds >= 0));
     if ("value" in outcome) {
       const reply = replyOf(last());
       assert(isDataset(reply));
-      assertEquals(journey.attempts.at(-1)?.reason, null);
+      assertEquals(execution.attempts.at(-1)?.reason, null);
       return outcomes.add(`success ${reply.headers["content-encoding"]}`);
     }
-    const { message, reason, reply } = errorOf(outcome, OkdataError);
+    const { message, reason, reply } = errorOf(outcome, RequestError);
     assertEquals(reason, most === null ? "auth" : reasonOf(last()));
     checkMessage(message);
     checkRemains(message);
@@ -100,15 +100,15 @@ Deno.test("an answer of the API brings the dataset, or a reason of the closed li
     outcomes.add(reason);
     if (shown.includes("[redacted]")) outcomes.add("redacted body");
     if (message.includes("[redacted]")) outcomes.add("redacted message");
-    if (journey.attempts.length > 1) outcomes.add("several attempts");
+    if (execution.attempts.length > 1) outcomes.add("several attempts");
   }));
   outcomes.requireAll(REASONS.filter((reason) => reason !== "internal"));
   outcomes.requireAll(["success undefined", "success gzip", "success deflate", "several attempts"]);
   outcomes.requireAll(["redacted body", "redacted message"]);
 });
 
-function noToken(): OkdataError {
-  return new OkdataError("auth", "no token");
+function noToken(): RequestError {
+  return new RequestError("auth", "no token");
 }
 
 const REASON_BY_STATUS: Record<number, Reason> = {
@@ -148,7 +148,7 @@ function isDataset(reply: Reply): boolean {
       : gunzipSync(reply.body);
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     const { Id, Type = "Dataset" } = JSON.parse(text);
-    const isWithinBound = !isPacked(reply) || bytes.length <= MOST_BODY_BYTES;
+    const isWithinBound = !isPacked(reply) || bytes.length <= MAX_BODY_BYTES;
     return reply.status === 200 && Id === "abc123" && Type === "Dataset" && isWithinBound;
   } catch {
     return false;

@@ -2,11 +2,11 @@
 import { assert, assertEquals } from "@std/assert";
 import stringWidth from "string-width";
 import fc from "npm:fast-check@4.10.2";
-import { listingOf, newestTasks } from "../../src/listing.ts";
-import { remoteAt } from "../../src/remote.ts";
-import { RemoteError } from "../../src/remote_error.ts";
-import { renderTable } from "../../src/table.ts";
-import { fakeGround } from "../fakes/program.ts";
+import { newestTasks, taskListOf } from "../../src/probe_client/task_list.ts";
+import { probeClientAt } from "../../src/probe_client/probe_client.ts";
+import { ProbeClientError } from "../../src/probe_client/errors.ts";
+import { renderTable } from "../../src/terminal/table.ts";
+import { fakeGround } from "../support/fake_runtime.ts";
 import {
   checkMessage,
   endingWith,
@@ -73,14 +73,14 @@ const columns = fc.integer({ min: 20, max: 200 });
 
 Deno.test("a document of tasks is shown without harm, or refused in a line that says why", async () => {
   const outcomes = new Outcomes();
-  const remote = remoteAt(new URL(`http://probe:${encodeURIComponent(SECRET)}@probe/`));
+  const client = probeClientAt(new URL(`http://probe:${encodeURIComponent(SECRET)}@probe/`));
   await holds(fc.asyncProperty(script, rowsWanted, columns, async (endings, most, width) => {
     const { clock, exchange, outcomeOf } = world(endings);
-    const ground = { ...fakeGround().ground, clock, exchange };
+    const runtime = { ...fakeGround().runtime, clock, exchange };
     const signal = new AbortController().signal;
-    const outcome = await outcomeOf(newestTasks(remote, {}, most, ground, signal));
+    const outcome = await outcomeOf(newestTasks(client, {}, most, runtime, signal));
     if ("error" in outcome) {
-      const { message, brief, exitCode } = errorOf(outcome, RemoteError);
+      const { message, brief, exitCode } = errorOf(outcome, ProbeClientError);
       for (const text of [message, brief]) checkMessage(text);
       assert([3, 5, 6].includes(exitCode), `${exitCode}`);
       outcomes.add(`exit ${exitCode}`);
@@ -88,7 +88,7 @@ Deno.test("a document of tasks is shown without harm, or refused in a line that 
       if (message.includes("[redacted]")) outcomes.add("redacted");
       return;
     }
-    const { rows, severalDatasets, appId, older } = listingOf(outcome.value, {});
+    const { rows, severalDatasets, appId, older } = taskListOf(outcome.value, {});
     const table = { severalDatasets, nowMs: clock.now(), more: `${older}` };
     const lines = renderTable(rows, table, { width, utc: true, color: false });
     for (const line of [...lines, appId]) assert(!UNSAFE.test(line), JSON.stringify(line));

@@ -1,11 +1,11 @@
 /** Queries of /tasks and of the page, in process, over a backlog with tasks of every kind. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { Backlog } from "../../src/backlog.ts";
-import { REASONS, type Task } from "../../src/task.ts";
-import { serverWith } from "../fakes/server.ts";
-import { manyIds, play } from "../fakes/status.ts";
-import { failed, pending, succeeded } from "../fakes/tasks.ts";
+import { Backlog } from "../../src/probing/backlog.ts";
+import { REASONS, type Task } from "../../src/core/task.ts";
+import { serverWith } from "../support/server.ts";
+import { manyIds, play } from "../support/status.ts";
+import { failed, pending, succeeded } from "../support/tasks.ts";
 import { holds, HOSTILE, mostly, mutated, Outcomes } from "./runs.ts";
 
 const IDS = manyIds(25);

@@ -2,9 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { send } from "../attack/bytes.ts";
-import { startLoop } from "../e2e/program.ts";
-import { scrape } from "../e2e/scrape.ts";
-import { answerDataset, startServer } from "../e2e/targets.ts";
+import { startLoop } from "../support/program.ts";
+import { scrape } from "../support/scrape.ts";
+import { answerDataset, startServer } from "../support/targets.ts";
 import { holds, HOSTILE, mostly, mutated, Outcomes, RUNS } from "./runs.ts";
 
 /** Inputs at once, each on a connection of its own: below what the program sends away. */
@@ -14,7 +14,7 @@ const AT_ONCE = 100;
 const QUIET_MS = 40;
 
 /** A client that has said so is waited for no longer than this. */
-const LONGEST_END_MS = 10_000;
+const MAX_END_MS = 10_000;
 
 /** Ends most connections: nothing but a body or a half header can swallow it. */
 const LAST = "\r\n\r\nGET /healthz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
@@ -214,9 +214,9 @@ async function read(connection: Deno.TcpConn): Promise<string> {
 async function end({ input, connection, answer }: Begun): Promise<string> {
   using _ = connection;
   // What is asked for as it should be ends the connection itself, on a busy machine late.
-  if (await isSoon(answer, EXPECTED.has(input) ? LONGEST_END_MS : QUIET_MS)) return answer;
+  if (await isSoon(answer, EXPECTED.has(input) ? MAX_END_MS : QUIET_MS)) return answer;
   await connection.closeWrite().catch(() => {});
-  assert(await isSoon(answer, LONGEST_END_MS), `still open: ${JSON.stringify(input)}`);
+  assert(await isSoon(answer, MAX_END_MS), `still open: ${JSON.stringify(input)}`);
   return answer;
 }
 

@@ -1,7 +1,7 @@
 /** Whatever the identity provider answers, there is a token or an error that says why not. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { OkdataError } from "../../src/okdata/errors.ts";
+import { RequestError } from "../../src/http_client/errors.ts";
 import { createTokenFetcher } from "../../src/okdata/oauth.ts";
 import {
   checkMessage,
@@ -18,7 +18,7 @@ import {
 } from "./answers.ts";
 import { holds, mostly, mutated, Outcomes } from "./runs.ts";
 
-const LONGEST_LIFE_SECONDS = 30 * 86_400;
+const MAX_LIFE_SECONDS = 30 * 86_400;
 
 const lifetime = mostly(
   fc.integer({ min: 1, max: 1e5 }),
@@ -63,12 +63,12 @@ Deno.test("an answer of the identity provider brings a token, or fails with `aut
       const { access_token, expires_in = 300 } = JSON.parse(new TextDecoder().decode(body));
       assertEquals([status, outcome.value.value], [200, access_token]);
       assert(/^[!-~]+$/.test(access_token), JSON.stringify(access_token));
-      const seconds = Math.min(parseFloat(expires_in), LONGEST_LIFE_SECONDS);
+      const seconds = Math.min(parseFloat(expires_in), MAX_LIFE_SECONDS);
       assertEquals(outcome.value.lifetimeMs, seconds * 1e3);
       assert(seconds >= 0, `${seconds}`);
-      return outcomes.add(seconds === LONGEST_LIFE_SECONDS ? "long token" : "token");
+      return outcomes.add(seconds === MAX_LIFE_SECONDS ? "long token" : "token");
     }
-    const { reason, message, cause } = errorOf(outcome, OkdataError);
+    const { reason, message, cause } = errorOf(outcome, RequestError);
     assertEquals(reason, "auth");
     checkMessage(message);
     checkRemains(message);
@@ -78,7 +78,7 @@ Deno.test("an answer of the identity provider brings a token, or fails with `aut
       const { status } = ending;
       if (status !== 200) assertStringIncludes(message, `status ${status}`);
       if (status >= 500 && status <= 599) {
-        assertEquals(errorOf({ error: cause }, OkdataError).reason, "server_error");
+        assertEquals(errorOf({ error: cause }, RequestError).reason, "server_error");
       }
       outcomes.add(message.includes("refused with") ? "refused" : `${Math.floor(status / 100)}xx`);
     }

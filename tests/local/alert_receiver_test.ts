@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parse } from "npm:deno-std@1.4.0/yaml/parse.js";
 import { receiver } from "../../local/alert_receiver.ts";
-import { baseEnvironment, eventually, ROOT, shell } from "../e2e/program.ts";
-import { startServer } from "../prometheus/prometheus.ts";
-import { WITHOUT_ALERTMANAGER } from "../prometheus/tools.ts";
+import { baseEnvironment, eventually, ROOT, shell } from "../support/program.ts";
+import { startServer } from "../monitoring/prometheus.ts";
+import { WITHOUT_ALERTMANAGER } from "../support/prometheus_tools.ts";
 
 type Labels = Record<string, string>;
 

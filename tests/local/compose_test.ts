@@ -3,11 +3,11 @@ import { parse } from "npm:deno-std@1.4.0/yaml/parse.js";
 import { startHttpServer } from "../../local/http_server/http_server.ts";
 import { NO_FAULTS } from "../../local/http_server/faults.ts";
 import { SERVICES } from "../../local/run.ts";
-import { configure, VARIABLES } from "../../src/config.ts";
-import { rules } from "../../src/rules.ts";
-import { REASONS } from "../../src/task.ts";
-import { baseEnvironment, eventually, ROOT, run, shell } from "../e2e/program.ts";
-import { WITHOUT_ALERTMANAGER, WITHOUT_PROMTOOL } from "../prometheus/tools.ts";
+import { parseConfig, VARIABLES } from "../../src/config/config.ts";
+import { rules } from "../../src/prometheus/rules/rules.ts";
+import { REASONS } from "../../src/core/task.ts";
+import { baseEnvironment, eventually, ROOT, run, shell } from "../support/program.ts";
+import { WITHOUT_ALERTMANAGER, WITHOUT_PROMTOOL } from "../support/prometheus_tools.ts";
 
 type Service = {
   image?: string;
@@ -144,7 +144,7 @@ Deno.test("the probe is shut in, and asked for its health with what its image ha
 Deno.test("the probe understands its variables, and probes the emulator with them", async () => {
   const { environment = {} } = services.probe;
   for (const name of Object.keys(environment)) assert(VARIABLES.includes(name), name);
-  const configured = configure({ flags: {}, env: (name) => environment[name] }, () => "00000000");
+  const configured = parseConfig({ flags: {}, env: (name) => environment[name] }, () => "00000000");
   if (!configured.ok) throw new Error(configured.problems.join("\n"));
   const { config } = configured;
   const [, port] = publishedPort(services.emulator);

@@ -86,7 +86,7 @@ Deno.test("only missing datasets are not found", () =>
         message: "Dataset two does not exist",
       });
     }
-    assertEquals(await statusOf(`${url}/metadata/three`), 200);
+    assertEquals(await viewOf(`${url}/metadata/three`), 200);
   }));
 
 Deno.test("what is not there is 404 in JSON, and is not counted", () =>
@@ -152,7 +152,7 @@ Deno.test("the drawn delays are the ones that the client sees", () =>
       const waits: number[] = [];
       for (let nth = 0; nth < 12; nth++) {
         const { delayMs } = drawFate(faults, random);
-        const waitMs = await durationMs(() => statusOf(`${url}/metadata/a`));
+        const waitMs = await durationMs(() => viewOf(`${url}/metadata/a`));
         assert(waitMs >= delayMs - 1, `${waitMs} ms, but drew ${delayMs} ms`);
         waits.push(waitMs);
       }
@@ -187,7 +187,7 @@ Deno.test("slow answers do not change the sequence of outcomes", async () => {
     async ({ url, counts }) => {
       const answers: Promise<number>[] = [];
       for (let nth = 1; nth <= 50; nth++) {
-        answers.push(statusOf(`${url}/metadata/a`));
+        answers.push(viewOf(`${url}/metadata/a`));
         await until(() => counts().requests === nth);
       }
       return Promise.all(answers);
@@ -215,7 +215,7 @@ Deno.test("two emulators at once have their own ports and seeds", () =>
     withServer({}, async (other) => {
       assertNotEquals(one.url, other.url);
       assertNotEquals(one.seed, other.seed);
-      await statusOf(`${one.url}/metadata/a`);
+      await viewOf(`${one.url}/metadata/a`);
       assertEquals([one.counts().requests, other.counts().requests], [1, 0]);
     })));
 
@@ -252,7 +252,7 @@ Deno.test("DELETE returns to the faults of the start", () =>
 
     const expected = { ...NO_FAULTS, status: 418 };
     assertEquals([answer.status, await answer.json()], [200, expected]);
-    assertEquals(await statusOf(`${url}/metadata/a`), 418);
+    assertEquals(await viewOf(`${url}/metadata/a`), 418);
   }));
 
 Deno.test("wrong faults are refused, all of them at once, and change nothing", () =>
@@ -342,7 +342,7 @@ Deno.test("status is what every dataset request is answered", () =>
 
     const response = await fetch(`${url}/metadata/gone`);
     assertEquals(response.status, 503);
-    assertEquals(await response.json(), { message: "Status 503 on demand" });
+    assertEquals(await response.json(), { message: "StatusView 503 on demand" });
     assertEquals(await statusesOf(url, 20), Array(20).fill(503));
   }));
 
@@ -380,7 +380,7 @@ Deno.test("fixed_delay_seconds delays every request", () =>
     { faults: { fixed_delay_seconds: 0.02 } },
     async ({ url }) => {
       for (let nth = 0; nth < 3; nth++) {
-        const elapsedMs = await durationMs(() => statusOf(`${url}/metadata/a`));
+        const elapsedMs = await durationMs(() => viewOf(`${url}/metadata/a`));
         assert(elapsedMs >= 19, `${elapsedMs} ms`);
       }
     },
@@ -410,7 +410,7 @@ Deno.test("hang_percent never answers, until the client leaves", () =>
     await until(() => server.counts().requests === 1);
     // A hundred answers later, this one still has none.
     for (let nth = 0; nth < 100; nth++) {
-      await statusOf(`${server.url}/heartbeat`);
+      await viewOf(`${server.url}/heartbeat`);
     }
     assertEquals(server.counts(), countsOf({ requests: 1 }));
 
@@ -449,7 +449,7 @@ Deno.test("token_status is what the token endpoint answers, and nothing else doe
       assertEquals(response.status, status);
       await response.body?.cancel();
     }
-    assertEquals(await statusOf(`${url}/metadata/a`), 200);
+    assertEquals(await viewOf(`${url}/metadata/a`), 200);
   }));
 
 // ------------------------------------------------------------------ tokens
@@ -483,7 +483,7 @@ for (const [name, credentials] of Object.entries(BASIC)) {
       const authorization = `Basic ${btoa(credentials)}`;
       const body = new URLSearchParams({ grant_type: "client_credentials" });
       const headers = { authorization };
-      const status = await statusOf(url + TOKEN_PATH, {
+      const status = await viewOf(url + TOKEN_PATH, {
         method: "POST",
         body,
         headers,
@@ -557,7 +557,7 @@ Deno.test("a token opens a dataset, anything else that is presented does not", (
   withCalmServer({}, async ({ url }) => {
     const token = await tokenOf(url);
     const statusWith = (authorization: string) =>
-      statusOf(`${url}/metadata/a`, { headers: { authorization } });
+      viewOf(`${url}/metadata/a`, { headers: { authorization } });
 
     assertEquals(await statusWith(`Bearer ${token}`), 200);
     assertEquals(await statusWith(`bearer ${token}`), 200);
@@ -565,7 +565,7 @@ Deno.test("a token opens a dataset, anything else that is presented does not", (
     assertEquals(await statusWith("Bearer "), 401);
     assertEquals(await statusWith(token), 401);
     assertEquals(await statusWith(`Basic ${token}`), 401);
-    assertEquals(await statusOf(`${url}/metadata/a`), 200);
+    assertEquals(await viewOf(`${url}/metadata/a`), 200);
   }));
 
 Deno.test("with requireToken a request needs one", () =>
@@ -576,7 +576,7 @@ Deno.test("with requireToken a request needs one", () =>
 
     const authorization = `Bearer ${await tokenOf(url)}`;
     const headers = { authorization };
-    assertEquals(await statusOf(`${url}/metadata/a`, { headers }), 200);
+    assertEquals(await viewOf(`${url}/metadata/a`, { headers }), 200);
   }));
 
 Deno.test("a token that has expired opens nothing", () =>
@@ -678,7 +678,7 @@ Deno.test("the program says where it listens, its seed and how to break it", asy
     program.startLine,
     /^Listening on (http:\/\/127\.0\.0\.1:\d+), SEED=42\. Break it: curl -X PUT \1\/faults -d '\{"status":500\}'; mend it: curl -X DELETE \1\/faults$/,
   );
-  assertEquals(await statusOf(`${program.url}/heartbeat`), 200);
+  assertEquals(await viewOf(`${program.url}/heartbeat`), 200);
 });
 
 Deno.test("the seed that the program picks repeats its run", async () => {
@@ -713,12 +713,12 @@ Deno.test("the environment configures the program", async () => {
     delay_max_seconds: 0.005,
     unauthorized_percent: 0,
   });
-  assertEquals(await statusOf(`${url}/metadata/a`), 401);
+  assertEquals(await viewOf(`${url}/metadata/a`), 401);
   const credentials = { client_id: "me", client_secret: "secret" };
   const token = await (await requestToken(url, credentials)).json();
   assertEquals(token.expires_in, 7);
   const headers = { authorization: `Bearer ${token.access_token}` };
-  const statusWithToken = (id: string) => statusOf(`${url}/metadata/${id}`, { headers });
+  const statusWithToken = (id: string) => viewOf(`${url}/metadata/${id}`, { headers });
   assertEquals(await statusWithToken("one"), 404);
   assertEquals(await statusWithToken("two"), 404);
   assertEquals(await statusWithToken("a"), 200);
@@ -744,8 +744,8 @@ Deno.test("LOG_REQUESTS writes one line per request, its absence none", async ()
       DELAY_PERCENT: "0",
       UNAUTHORIZED_PERCENT: "0",
     });
-    await statusOf(`${program.url}/metadata/a`);
-    await statusOf(`${program.url}/nowhere`);
+    await viewOf(`${program.url}/metadata/a`);
+    await viewOf(`${program.url}/nowhere`);
     program.process.kill("SIGTERM");
     return program.remainingLines();
   };
@@ -830,7 +830,7 @@ function withCalmServer<T>(
   return withServer({ ...options, faults }, test);
 }
 
-async function statusOf(url: string, init?: RequestInit): Promise<number> {
+async function viewOf(url: string, init?: RequestInit): Promise<number> {
   const response = await fetch(url, init);
   await response.body?.cancel();
   return response.status;
@@ -839,7 +839,7 @@ async function statusOf(url: string, init?: RequestInit): Promise<number> {
 async function statusesOf(url: string, count: number): Promise<number[]> {
   const statuses: number[] = [];
   for (let nth = 0; nth < count; nth++) {
-    statuses.push(await statusOf(`${url}/metadata/a`));
+    statuses.push(await viewOf(`${url}/metadata/a`));
   }
   return statuses;
 }

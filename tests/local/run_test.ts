@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startHttpServer } from "../../local/http_server/http_server.ts";
 import { NO_FAULTS } from "../../local/http_server/faults.ts";
-import { baseEnvironment, eventually, linesOf, ROOT } from "../e2e/program.ts";
+import { baseEnvironment, eventually, linesOf, ROOT } from "../support/program.ts";
 
 /** How long a process may take to say something; several start Deno anew on a busy machine. */
-const LONGEST_MS = 30_000;
+const MAX_MS = 30_000;
 
 /** What `docker info` says without an engine. */
 const NO_DAEMON = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.";
@@ -87,11 +87,11 @@ class Run implements AsyncDisposable {
     const timer = setTimeout(() => {
       overdue = true;
       this.#child.kill("SIGTERM");
-    }, LONGEST_MS);
+    }, MAX_MS);
     const { code } = await this.#child.status;
     clearTimeout(timer);
     await this.#reading;
-    assert(!overdue, `still running after ${LONGEST_MS} ms: ${this.text}`);
+    assert(!overdue, `still running after ${MAX_MS} ms: ${this.text}`);
     return code;
   }
 
@@ -120,7 +120,7 @@ Deno.test("run brings the services up, and then probes the emulator until one si
   await eventually(
     "the table of the first task",
     () => /^1 +SUCCEEDED/m.test(run.stdout),
-    LONGEST_MS,
+    MAX_MS,
   );
   assertEquals(run.calls, [...ASKED, `${UP} emulator`]);
   for (const port of [9090, 9093, 8083, 8081]) {
@@ -186,7 +186,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.test(`${signal} while the services come up ends that, and no probe is started`, async () => {
     await using run = new Run(["run", "--once"], { DOCKER_UP_HANGS: "1" });
 
-    await eventually("the services come up", () => run.calls.at(-1) === "hanging", LONGEST_MS);
+    await eventually("the services come up", () => run.calls.at(-1) === "hanging", MAX_MS);
     run.kill(signal);
     assertEquals(await run.ended(), 130, run.text);
     assertEquals(run.calls.at(-1), "interrupted");

@@ -1,13 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { sleep } from "../../src/clock.ts";
+import { sleep } from "../../src/core/clock.ts";
 import { createClient } from "../../src/okdata/client.ts";
-import type { OkdataError } from "../../src/okdata/errors.ts";
-import { parseRetryAfterMs, retryDelayMs } from "../../src/okdata/retry.ts";
-import type { Marks } from "../../src/okdata/phases.ts";
-import type { Request } from "../../src/okdata/transport.ts";
-import { fail, type Journey, type PendingTask, succeed } from "../../src/task.ts";
-import { FakeClock, settle } from "../fakes/clock.ts";
-import { FakeTransport } from "../fakes/transport.ts";
+import type { RequestError } from "../../src/http_client/errors.ts";
+import { parseRetryAfterMs, retryDelayMs } from "../../src/http_client/retry.ts";
+import type { Timings } from "../../src/http_client/timings.ts";
+import type { Request } from "../../src/http_client/exchange.ts";
+import { fail, type PendingTask, succeed, type TaskExecution } from "../../src/core/task.ts";
+import { FakeClock, settle } from "../support/clock.ts";
+import { FakeTransport } from "../support/exchange.ts";
 
 /** A client on fakes that has just been asked for `abc123`. */
 async function ask(options = {}) {
@@ -28,16 +28,16 @@ async function ask(options = {}) {
     userAgent: "test",
     ...options,
   });
-  const journey: Journey = { attempts: [], phases: {} };
+  const execution: TaskExecution = { attempts: [], phases: {} };
   const stop = new AbortController();
   const result = getDataset(
-    { seqno: 1, datasetId: "abc123", traceId: "0af7651916cd43dd8448eb211c80319c", journey },
+    { seqno: 1, datasetId: "abc123", traceId: "0af7651916cd43dd8448eb211c80319c", execution },
     stop.signal,
   );
   let error: unknown;
   const done = result.catch((caught) => error = caught);
   await settle();
-  return { clock, transport, journey, done, stop, error: () => error as OkdataError };
+  return { clock, transport, execution, done, stop, error: () => error as RequestError };
 }
 
 const TASK: PendingTask = {
@@ -51,19 +51,19 @@ async function later<T>(clock: FakeClock, ms: number, value?: T): Promise<T | un
 }
 
 Deno.test("one request, to the dataset's own address, with the trace id", async () => {
-  const { transport, journey, done, error } = await ask();
+  const { transport, execution, done, error } = await ask();
   const [{ url, method, headers }] = transport.requests;
   assertEquals([method, url.href], ["GET", "http://api/metadata/abc123"]);
   assert(headers.traceparent.startsWith("00-0af7651916cd43dd8448eb211c80319c-"));
   transport.open[0].succeed();
   await done;
   assertEquals(error(), undefined);
-  assertEquals(journey.attempts, [{ status: 200, reason: null, durationSeconds: 0 }]);
+  assertEquals(execution.attempts, [{ status: 200, reason: null, durationSeconds: 0 }]);
 });
 
 for (const status of [429, 500, 502, 503, 504]) {
   Deno.test(`${status} is retried with exponential back-off, and each attempt is kept`, async () => {
-    const { clock, transport, journey, done, error } = await ask();
+    const { clock, transport, execution, done, error } = await ask();
     const reason = status === 429 ? "rate_limited" : "server_error";
     for (const backoffMs of [250, 500, 1_000]) {
       transport.open[0].answer(status);
@@ -75,7 +75,7 @@ for (const status of [429, 500, 502, 503, 504]) {
     transport.open[0].answer(status);
     await done;
     assertEquals(error().reason, reason);
-    assertEquals(journey.attempts.map((attempt) => [attempt.status, attempt.reason]), [
+    assertEquals(execution.attempts.map((attempt) => [attempt.status, attempt.reason]), [
       [status, reason],
       [status, reason],
       [status, reason],
@@ -86,22 +86,22 @@ for (const status of [429, 500, 502, 503, 504]) {
 
 for (const code of ["ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "CERT_HAS_EXPIRED"]) {
   Deno.test(`a connection that ends with ${code} is retried`, async () => {
-    const { clock, transport, journey, done, error } = await ask();
+    const { clock, transport, execution, done, error } = await ask();
     transport.open[0].breakOff(code);
     await clock.run(250);
     transport.open[0].succeed();
     await done;
     assertEquals(error(), undefined);
-    assertEquals(journey.attempts.map(({ status }) => status), [null, 200]);
+    assertEquals(execution.attempts.map(({ status }) => status), [null, 200]);
   });
 }
 
 for (const status of [302, 400, 401, 403, 404, 410, 501]) {
   Deno.test(`${status} is not retried`, async () => {
-    const { transport, journey, done, error } = await ask();
+    const { transport, execution, done, error } = await ask();
     transport.open[0].answer(status, "why");
     await done;
-    assertEquals([journey.attempts.length, error().reply?.body], [1, "why"]);
+    assertEquals([execution.attempts.length, error().reply?.body], [1, "why"]);
   });
 }
 
@@ -118,10 +118,10 @@ for (
   ] as const
 ) {
   Deno.test(`200 with ${what} is an invalid response, and not retried`, async () => {
-    const { transport, journey, done, error } = await ask();
+    const { transport, execution, done, error } = await ask();
     transport.open[0].answer(200, body);
     await done;
-    assertEquals([error().reason, journey.attempts.length], ["invalid_response", 1]);
+    assertEquals([error().reason, execution.attempts.length], ["invalid_response", 1]);
   });
 }
 
@@ -138,14 +138,14 @@ Deno.test("Retry-After is honoured, in seconds and as a date", async () => {
 });
 
 Deno.test("a Retry-After past the deadline ends the task at once with what is known", async () => {
-  const { transport, journey, done, error } = await ask();
+  const { transport, execution, done, error } = await ask();
   transport.open[0].answer(429, "", { "retry-after": "3600" });
   await done;
-  assertEquals([error().reason, journey.attempts.length], ["rate_limited", 1]);
+  assertEquals([error().reason, execution.attempts.length], ["rate_limited", 1]);
 });
 
 Deno.test("an attempt that hangs ends at its timeout and is retried; the deadline ends them all", async () => {
-  const { clock, transport, journey, done, error } = await ask({
+  const { clock, transport, execution, done, error } = await ask({
     taskTimeoutMs: 25_000,
     retries: 10,
   });
@@ -158,7 +158,7 @@ Deno.test("an attempt that hangs ends at its timeout and is retried; the deadlin
   await clock.run(1);
   await done;
   assertEquals(error().reason, "timeout");
-  assertEquals(journey.attempts.map(({ durationSeconds }) => durationSeconds), [10, 10, 4.25]);
+  assertEquals(execution.attempts.map(({ durationSeconds }) => durationSeconds), [10, 10, 4.25]);
   assertEquals(clock.waiting, 0);
 });
 
@@ -184,23 +184,23 @@ Deno.test("stopping ends the request and the wait for the next one", async () =>
 });
 
 Deno.test("the failed attempt's phases add up to its duration", async () => {
-  const { clock, transport, journey, done } = await ask({ retries: 0 });
+  const { clock, transport, execution, done } = await ask({ retries: 0 });
   await clock.run(1_500);
   transport.open[0].breakOff("ECONNRESET");
   await done;
-  assertEquals([journey.phases, journey.attempts[0].durationSeconds], [{ resolve: 1.5 }, 1.5]);
+  assertEquals([execution.phases, execution.attempts[0].durationSeconds], [{ resolve: 1.5 }, 1.5]);
 });
 
 Deno.test("the time goes from the connection to the last byte; the probe's own is not in it", async () => {
   const clock = new FakeClock();
-  const { journey, done } = await ask({
+  const { execution, done } = await ask({
     clock,
     tokens: { get: () => later(clock, 20, "token"), drop: () => false },
-    exchange: async ({ url }: Request, { marks }: { marks: Marks }) => {
+    exchange: async ({ url }: Request, { timings }: { timings: Timings }) => {
       await later(clock, 3);
-      marks.startMs = clock.monotonic();
+      timings.startMs = clock.monotonic();
       await later(clock, 100);
-      marks.wholeMs = clock.monotonic();
+      timings.wholeMs = clock.monotonic();
       await later(clock, 5);
       const body = JSON.stringify({ Type: "Dataset", Id: url.pathname.split("/").at(-1) });
       return { status: 200, headers: {}, body: new TextEncoder().encode(body) };
@@ -209,8 +209,8 @@ Deno.test("the time goes from the connection to the last byte; the probe's own i
   await clock.run(200);
   await done;
   const task = { ...TASK, createdMonotonicMs: -1_000 };
-  const { durationSeconds } = succeed(task, clock.monotonic(), journey);
-  assertEquals([journey.attempts[0].durationSeconds, durationSeconds], [0.1, 0.12]);
+  const { durationSeconds } = succeed(task, clock.monotonic(), execution);
+  assertEquals([execution.attempts[0].durationSeconds, durationSeconds], [0.1, 0.12]);
 });
 
 Deno.test("a task that has not turned to the platform lasts from its creation to its end", () => {

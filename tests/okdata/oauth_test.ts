@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { OkdataError } from "../../src/okdata/errors.ts";
+import { RequestError } from "../../src/http_client/errors.ts";
 import { createTokenFetcher } from "../../src/okdata/oauth.ts";
-import { createRedactor } from "../../src/okdata/redact.ts";
-import { FakeClock, settle } from "../fakes/clock.ts";
-import { FakeTransport } from "../fakes/transport.ts";
+import { createRedactor } from "../../src/http_client/redact.ts";
+import { FakeClock, settle } from "../support/clock.ts";
+import { FakeTransport } from "../support/exchange.ts";
 
 const TOKEN_URL = "http://login/auth/realms/api-catalog/protocol/openid-connect/token";
 const JSON_TYPE = { "content-type": "application/json" };
@@ -88,7 +88,7 @@ for (
   Deno.test(`an answer with ${what} is no token, and the message names the provider`, async () => {
     const { call, token } = await ask();
     call.answer(status, body, { "content-type": type });
-    const error = await assertRejects(() => token, OkdataError);
+    const error = await assertRejects(() => token, RequestError);
     assertEquals(error.reason, "auth");
     assert(error.message.startsWith(`no token from ${TOKEN_URL}: `), error.message);
   });
@@ -100,7 +100,7 @@ Deno.test("a refusal says what the provider said, without the secret", async () 
     error: "invalid_client",
     error_description: "client with secret s3cret-value is unknown",
   }, JSON_TYPE);
-  const { message } = await assertRejects(() => token, OkdataError);
+  const { message } = await assertRejects(() => token, RequestError);
   assert(message.includes("status 401, invalid_client"), message);
   assert(message.includes("[redacted]") && !message.includes("s3cret-value"), message);
 });
@@ -109,7 +109,7 @@ for (const code of ["ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "CERT_HAS_EXPIRED
   Deno.test(`a provider that ends with ${code} gives \`auth\``, async () => {
     const { call, token } = await ask();
     call.breakOff(code);
-    const error = await assertRejects(() => token, OkdataError, code);
+    const error = await assertRejects(() => token, RequestError, code);
     assertEquals(error.reason, "auth");
   });
 }
@@ -117,7 +117,7 @@ for (const code of ["ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "CERT_HAS_EXPIRED
 Deno.test("a slow provider is given up at the timeout", async () => {
   const { clock, token, transport } = await ask();
   await clock.run(10_000);
-  const error = await assertRejects(() => token, OkdataError, "no full answer within 10 s");
+  const error = await assertRejects(() => token, RequestError, "no full answer within 10 s");
   assertEquals([error.reason, transport.open.length, clock.waiting], ["auth", 0, 0]);
 });
 
@@ -131,7 +131,7 @@ Deno.test("what the provider says cannot forge a line or write to a terminal", a
   const { call, token } = await ask();
   const error_description = "bad\n12:00:00.000 info FORGED\x1b[2J\x1b]0;pwn\x07";
   call.answer(401, { error: "invalid_client", error_description }, JSON_TYPE);
-  const { message } = await assertRejects(() => token, OkdataError);
+  const { message } = await assertRejects(() => token, RequestError);
   // deno-lint-ignore no-control-regex -- they are what is looked for
   assert(!/[\x00-\x1f\x7f-\x9f]/.test(message), message);
 });

@@ -1,8 +1,8 @@
-import type { Page } from "../../src/backlog.ts";
-import type { SkipCause } from "../../src/catalogue.ts";
-import type { Config } from "../../src/config.ts";
-import type { Inside } from "../../src/ground.ts";
-import type { PendingTask, Reason, SettledTask, Task } from "../../src/task.ts";
+import type { Page } from "../../src/probing/backlog.ts";
+import type { SkipCause } from "../../src/prometheus/definitions.ts";
+import type { Config } from "../../src/config/config.ts";
+import type { Inside } from "../../src/runtime/runtime.ts";
+import type { PendingTask, Reason, SettledTask, Task } from "../../src/core/task.ts";
 import type { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
 import { SECRET_MARK } from "./settings.ts";

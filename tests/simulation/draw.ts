@@ -1,5 +1,5 @@
-import type { Random } from "../../src/random.ts";
-import { seededRandom } from "../fakes/program.ts";
+import type { Random } from "../../src/core/random.ts";
+import { seededRandom } from "../support/fake_runtime.ts";
 
 /** Chance that a seed decides: the same draws each time. Streams of a seed are independent. */
 export class Draw {

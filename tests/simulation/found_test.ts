@@ -1,6 +1,6 @@
 /** What the simulation has found, each in as few steps as it takes. */
 import { assertEquals } from "@std/assert";
-import { settle, startProgram } from "../fakes/program.ts";
+import { settle, startProgram } from "../support/fake_runtime.ts";
 
 Deno.test("a stop that has nothing to wait for leaves no timer behind", async () => {
   const { clock, transport, stop, exitCode } = await startProgram();

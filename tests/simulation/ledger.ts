@@ -1,6 +1,6 @@
-import { PER_DATASET, SHARED } from "../../src/catalogue.ts";
-import type { Config } from "../../src/config.ts";
-import { PHASES, type Phases, REASONS, type SettledTask } from "../../src/task.ts";
+import { PER_DATASET, SHARED } from "../../src/prometheus/definitions.ts";
+import type { Config } from "../../src/config/config.ts";
+import { PHASES, type Phases, REASONS, type SettledTask } from "../../src/core/task.ts";
 import type { Books } from "./books.ts";
 import type { SimulatedTime } from "./time.ts";
 

@@ -1,6 +1,11 @@
-import { type Exchange, type Reply, type Request, tooLarge } from "../../src/okdata/transport.ts";
-import type { Marks } from "../../src/okdata/phases.ts";
-import type { Reason } from "../../src/task.ts";
+import {
+  type Exchange,
+  type Reply,
+  type Request,
+  tooLarge,
+} from "../../src/http_client/exchange.ts";
+import type { Timings } from "../../src/http_client/timings.ts";
+import type { Reason } from "../../src/core/task.ts";
 import type { Books, SeenAttempt } from "./books.ts";
 import type { Draw } from "./draw.ts";
 import type { Journal } from "./journal.ts";
@@ -218,7 +223,7 @@ export const HEARTBEAT_MOODS: Record<string, Mood> = {
   elsewhere: API_MOODS.elsewhere,
 };
 
-const MOST_TOKENS = 1_000;
+const MAX_TOKENS = 1_000;
 
 type Open = { breakOff: () => void };
 
@@ -261,20 +266,20 @@ export class SimulatedPlatform {
     for (const open of [...this.#open]) open.breakOff();
   }
 
-  readonly exchange: Exchange = (request, { signal, marks }) => {
+  readonly exchange: Exchange = (request, { signal, timings }) => {
     if (signal.aborted) return Promise.reject(signal.reason);
     this.exchanges++;
     switch (request.url.hostname) {
       case HOSTS.api:
-        return this.#askApi(request, signal, marks);
+        return this.#askApi(request, signal, timings);
       case HOSTS.provider:
-        return this.#askProvider(request, signal, marks);
+        return this.#askProvider(request, signal, timings);
       default:
-        return this.#beat(request, signal, marks);
+        return this.#beat(request, signal, timings);
     }
   };
 
-  #askApi(request: Request, signal: AbortSignal, marks: Marks): Promise<Reply> {
+  #askApi(request: Request, signal: AbortSignal, timings: Timings): Promise<Reply> {
     const datasetId = request.url.pathname.split("/").at(-1) ?? "";
     const [, traceId = ""] = request.headers.traceparent?.split("-") ?? [];
     const token = request.headers.authorization?.replace("Bearer ", "") ?? null;
@@ -285,12 +290,12 @@ export class SimulatedPlatform {
     if (plan.status === 200 && token !== null && !this.#isKnown(token)) {
       plan = API_MOODS.unauthorized(this.draw, asked);
     }
-    return this.#carry(`api ${datasetId}`, plan, request, signal, marks, attempt, () => {
+    return this.#carry(`api ${datasetId}`, plan, request, signal, timings, attempt, () => {
       this.books.attemptEnds(traceId, attempt);
     });
   }
 
-  #askProvider(request: Request, signal: AbortSignal, marks: Marks): Promise<Reply> {
+  #askProvider(request: Request, signal: AbortSignal, timings: Timings): Promise<Reply> {
     const { tokens } = this.books;
     const { clientSecret } = this.settings;
     tokens.requested();
@@ -312,19 +317,19 @@ export class SimulatedPlatform {
       });
       const goodMs = (lifetimeSeconds ?? 300) * 1e3;
       // Those that are never seen again must not pile up in long runs.
-      if (this.#tokens.size > MOST_TOKENS) this.#tokens.clear();
+      if (this.#tokens.size > MAX_TOKENS) this.#tokens.clear();
       this.#tokens.set(value, this.time.realMs + goodMs);
       issue = () => tokens.issued(value, goodMs / 1e3);
     }
     const attempt = newAttempt(this.time.nowMs, null);
-    return this.#carry("provider", plan, request, signal, marks, attempt, () => {
+    return this.#carry("provider", plan, request, signal, timings, attempt, () => {
       if (this.books.isOver) return;
       if (attempt.end === "plan") issue();
       else tokens.notIssued();
     });
   }
 
-  #beat(request: Request, signal: AbortSignal, marks: Marks): Promise<Reply> {
+  #beat(request: Request, signal: AbortSignal, timings: Timings): Promise<Reply> {
     this.journal.check(
       request.method === "HEAD" && request.url.href === this.settings.env.HEARTBEAT_URL,
       "only known addresses are asked",
@@ -333,7 +338,7 @@ export class SimulatedPlatform {
     this.books.beatStarts();
     const plan = this.heartbeat(this.draw, { datasetId: "", token: "" });
     const attempt = newAttempt(this.time.nowMs, null);
-    return this.#carry("heartbeat", plan, request, signal, marks, attempt, () => {
+    return this.#carry("heartbeat", plan, request, signal, timings, attempt, () => {
       if (this.books.isOver) return;
       const { status = 0, end } = attempt;
       this.books.beatEnds(end === "plan" && plan.reason === null && status === 200);
@@ -354,28 +359,28 @@ export class SimulatedPlatform {
     plan: Plan,
     { url }: Request,
     signal: AbortSignal,
-    marks: Marks,
+    timings: Timings,
     attempt: SeenAttempt,
     onEnd: () => void,
   ): Promise<Reply> {
     const { time, journal } = this;
     const startMs = time.nowMs;
     const number = this.exchanges;
-    marks.named = true;
-    marks.secure = url.protocol === "https:";
+    timings.named = true;
+    timings.secure = url.protocol === "https:";
     journal.line(`${what} #${number}: ${plan.what} in ${plan.delayMs?.toFixed(3)}`);
     return new Promise((resolve, reject) => {
       const end = (how: SeenAttempt["end"], reason: Reason | null) => {
         cancel();
         this.#open.delete(open);
         signal.removeEventListener("abort", onAbort);
-        mark(marks, plan, startMs, time.nowMs);
+        mark(timings, plan, startMs, time.nowMs);
         attempt.end = how;
         attempt.endMs = time.nowMs;
         attempt.reason = reason;
-        attempt.status = marks.answer?.status ?? null;
+        attempt.status = timings.answer?.status ?? null;
         // The certificate of the heartbeat's receiver is nobody's business.
-        if (marks.certificateExpiresMs && url.host !== HOSTS.heartbeat) {
+        if (timings.certificateExpiresMs && url.host !== HOSTS.heartbeat) {
           this.books.certificates.set(url.host, CERTIFICATE_ENDS_MS);
         }
         journal.line(`${what} #${number} ${how}`);
@@ -420,9 +425,9 @@ export function newAttempt(startMs: number, token: string | null): SeenAttempt {
 /** When an exchange passes which mark, as shares of its time. */
 const PASSES = [0.05, 0.15, 0.3, 0.9];
 
-/** Sets those marks that an exchange has passed in the time that it had. */
+/** Sets those timings that an exchange has passed in the time that it had. */
 function mark(
-  marks: Marks,
+  timings: Timings,
   { delayMs, reached, status, end }: Plan,
   startMs: number,
   nowMs: number,
@@ -431,16 +436,16 @@ function mark(
   const [resolvedMs, connectedMs, securedMs, headersMs] = passed.map((atMs, i) =>
     i < reached && atMs <= nowMs ? atMs : undefined
   );
-  marks.resolvedMs = resolvedMs;
-  marks.connectedMs = connectedMs;
-  if (marks.secure && securedMs !== undefined) {
-    marks.securedMs = securedMs;
-    marks.certificateExpiresMs = CERTIFICATE_ENDS_MS;
+  timings.resolvedMs = resolvedMs;
+  timings.connectedMs = connectedMs;
+  if (timings.secure && securedMs !== undefined) {
+    timings.securedMs = securedMs;
+    timings.certificateExpiresMs = CERTIFICATE_ENDS_MS;
   }
   if (headersMs === undefined || status === null) return;
-  marks.headersMs = headersMs;
+  timings.headersMs = headersMs;
   const body = "body" in end ? end.body : '{"Type":"Data';
-  marks.answer = { status, chunks: [encode(body.slice(0, 20))] };
+  timings.answer = { status, chunks: [encode(body.slice(0, 20))] };
 }
 
 function replyOf({ status, end }: Plan, nowMs: number): Reply & { retryAfterMs: number | null } {

@@ -1,4 +1,4 @@
-import type { System } from "../../src/listen.ts";
+import type { System } from "../../src/server/listen.ts";
 import type { Books } from "./books.ts";
 import type { Draw } from "./draw.ts";
 import type { Journal } from "./journal.ts";
@@ -6,7 +6,7 @@ import type { Readers } from "./readers.ts";
 import type { SimulatedTime } from "./time.ts";
 
 /** A port that was lost is tried again at the latest after this. */
-const LONGEST_BACKOFF_MS = 5_000;
+const MAX_BACKOFF_MS = 5_000;
 
 /** What the program listens with: a port that can be lost while descriptors have run out. */
 export class SimulatedPort implements System {
@@ -62,7 +62,7 @@ export class SimulatedPort implements System {
     const { nowMs, toleranceMs } = this.clock;
     const waitedMs = nowMs - Math.max(this.#lostMs, this.#plentySinceMs);
     this.journal.check(
-      waitedMs <= LONGEST_BACKOFF_MS + toleranceMs,
+      waitedMs <= MAX_BACKOFF_MS + toleranceMs,
       "a lost port is opened again",
       () => `nobody has tried for ${waitedMs} ms`,
     );

@@ -1,4 +1,4 @@
-import type { SettledTask } from "../../src/task.ts";
+import type { SettledTask } from "../../src/core/task.ts";
 import type { Books, SettledRecord } from "./books.ts";
 import type { Draw } from "./draw.ts";
 import { readExposition } from "./exposition.ts";
@@ -17,7 +17,7 @@ const OPENMETRICS = "application/openmetrics-text; version=1.0.0";
 const GATHER_MS = 250;
 
 /** Those who ask at once wait for one another, each for a tenth of a second at most. */
-const LONGEST_WAIT_MS = 1_000;
+const MAX_WAIT_MS = 1_000;
 
 /** A gauge that was read while the machine was slow may be so much older. */
 const SLOW_SECONDS = 0.05;
@@ -186,7 +186,7 @@ export class Readers {
       return;
     }
     for (const { what, askedMs, isSlow } of this.#open.values()) {
-      if (isSlow || time.nowMs - Math.max(askedMs, this.#behindMs) <= LONGEST_WAIT_MS) continue;
+      if (isSlow || time.nowMs - Math.max(askedMs, this.#behindMs) <= MAX_WAIT_MS) continue;
       journal.broken("requests are answered soon", what);
     }
     for (const follower of this.#followers) {

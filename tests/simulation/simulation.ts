@@ -1,11 +1,11 @@
-import { serve } from "../../src/app.ts";
-import { type Config, configure } from "../../src/config.ts";
-import { EXIT } from "../../src/exit_code.ts";
-import type { Ground } from "../../src/ground.ts";
-import { listenWith } from "../../src/listen.ts";
-import { loadPage } from "../../src/server.ts";
-import { type StopSignal, untilTold } from "../../src/stop.ts";
-import { settle } from "../fakes/clock.ts";
+import { serve } from "../../src/commands/serve.ts";
+import { type Config, parseConfig } from "../../src/config/config.ts";
+import { EXIT } from "../../src/core/exit_code.ts";
+import type { Runtime } from "../../src/runtime/runtime.ts";
+import { listenWith } from "../../src/server/listen.ts";
+import { loadPage } from "../../src/server/server.ts";
+import { abortOnSignals, type StopSignal } from "../../src/runtime/signals.ts";
+import { settle } from "../support/clock.ts";
 import { Books } from "./books.ts";
 import { Draw } from "./draw.ts";
 import { Journal, type Violation } from "./journal.ts";
@@ -18,7 +18,7 @@ import { Weather } from "./weather.ts";
 
 const HOUR_MS = 3_600_000;
 
-const LONGEST_TURN_MS = 100;
+const MAX_TURN_MS = 100;
 
 const STEPS_BETWEEN_PROGRESS = 100_000;
 
@@ -33,8 +33,8 @@ export type SimulationOptions = {
   lines?: number;
   /** Hears now and then how far a long run is. */
   onProgress?: (progress: Progress) => void;
-  /** Breaks the ground that the program stands on: to see that it is noticed. */
-  tamper?: (ground: Ground) => Ground;
+  /** Breaks the runtime that the program stands on: to see that it is noticed. */
+  tamper?: (runtime: Runtime) => Runtime;
 };
 
 export type Progress = { virtualMs: number; tasks: number };
@@ -135,7 +135,7 @@ class Simulation {
       taskIntervalSeconds * 1e3,
     );
     this.#chance = draw(5);
-    this.#stop = untilTold({
+    this.#stop = abortOnSignals({
       onSignal: (name, hear) => void this.#signals.set(name, hear),
       monotonic: () => time.monotonic(),
       exit: () => void (this.#exitCode = EXIT.interrupted),
@@ -148,11 +148,11 @@ class Simulation {
     // Now and then it is stopped early, even before it has begun.
     const stopMs = this.#chance.chance(0.1) ? this.#chance.between(this.#startMs, endMs) : endMs;
     // To read a file takes real time, of which a simulation has none.
-    await Promise.all([loadPage(() => Promise.resolve()), import("../../src/table.ts")]);
-    const ground = this.#ground();
+    await Promise.all([loadPage(() => Promise.resolve()), import("../../src/terminal/table.ts")]);
+    const runtime = this.#runtime();
     const view = { table: this.#settings.table, rows: 20, utc: true };
     if (this.#chance.chance(0.01)) this.#signal("SIGTERM");
-    serve(this.#config, view, this.options.tamper?.(ground) ?? ground, this.#stop).then(
+    serve(this.#config, view, this.options.tamper?.(runtime) ?? runtime, this.#stop).then(
       (exitCode) => this.#exitCode = exitCode,
       (error) => this.#journal.broken("the program does not throw", `${error?.stack ?? error}`),
     );
@@ -170,7 +170,7 @@ class Simulation {
     // What gave way for a moment still comes to its end.
     await this.#until(time.nowMs, () => time.isCaughtUp);
     // The last turn of those who asked may not be over, of which the end of a process takes no notice.
-    await this.#until(time.nowMs + LONGEST_TURN_MS, () => time.waiting === 0);
+    await this.#until(time.nowMs + MAX_TURN_MS, () => time.waiting === 0);
     this.#checkEnd();
     const ended = this.#journal.digest();
     await this.#until(time.nowMs + HOUR_MS / 2, () => false);
@@ -266,7 +266,7 @@ class Simulation {
     this.#books.checkBacklog();
   }
 
-  #ground(): Ground {
+  #runtime(): Runtime {
     const { time } = this;
     const books = this.#books;
     const { random } = new Draw(this.seed, 6);
@@ -331,7 +331,7 @@ class Simulation {
 }
 
 function configOf({ env }: Settings): Config {
-  const configured = configure({ flags: {}, env: (name) => env[name] }, () => "00000000");
+  const configured = parseConfig({ flags: {}, env: (name) => env[name] }, () => "00000000");
   if (!configured.ok) throw new Error(configured.problems.join("\n"));
   return configured.config;
 }

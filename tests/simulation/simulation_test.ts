@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Clock } from "../../src/clock.ts";
-import type { Ground } from "../../src/ground.ts";
-import { REASONS } from "../../src/task.ts";
+import type { Clock } from "../../src/core/clock.ts";
+import type { Runtime } from "../../src/runtime/runtime.ts";
+import { REASONS } from "../../src/core/task.ts";
 import { type Outcome, simulate } from "./simulation.ts";
 import { SimulatedTime } from "./time.ts";
 import { Draw } from "./draw.ts";
@@ -64,69 +64,69 @@ const clockLike = (clock: Clock, changes: Partial<Clock>): Clock => ({
 });
 
 /** What may be wrong with a probe, brought about from below, and what notices it. */
-const BROKEN: [string, RegExp, (ground: Ground) => Ground][] = [
-  ["timers that are lost", /every slot that is due has run|deadline|refreshed/, (ground) => {
+const BROKEN: [string, RegExp, (runtime: Runtime) => Runtime][] = [
+  ["timers that are lost", /every slot that is due has run|deadline|refreshed/, (runtime) => {
     let armed = 0;
-    const { clock } = ground;
+    const { clock } = runtime;
     const after: Clock["after"] = (delayMs, callback) =>
       clock.after(delayMs, ++armed % 100 === 0 ? () => {} : callback);
-    return { ...ground, clock: clockLike(clock, { after }) };
+    return { ...runtime, clock: clockLike(clock, { after }) };
   }],
-  ["timers that cannot be cancelled", /no timer is left/, ({ clock, ...ground }) => {
+  ["timers that cannot be cancelled", /no timer is left/, ({ clock, ...runtime }) => {
     const after: Clock["after"] = (delayMs, callback) => {
       let isCancelled = false;
       clock.after(delayMs, () => isCancelled || callback());
       return () => isCancelled = true;
     };
-    return { ...ground, clock: clockLike(clock, { after }) };
+    return { ...runtime, clock: clockLike(clock, { after }) };
   }],
-  ["a schedule by the wall clock", /./, ({ clock, ...ground }) => {
-    return { ...ground, clock: clockLike(clock, { monotonic: () => clock.now() }) };
+  ["a schedule by the wall clock", /./, ({ clock, ...runtime }) => {
+    return { ...runtime, clock: clockLike(clock, { monotonic: () => clock.now() }) };
   }],
-  ["exchanges that are made twice", /one attempt at a time|only pending tasks/, (ground) => {
-    const exchange: Ground["exchange"] = (request, options) => {
-      void ground.exchange(request, options).catch(() => {});
-      return ground.exchange(request, options);
+  ["exchanges that are made twice", /one attempt at a time|only pending tasks/, (runtime) => {
+    const exchange: Runtime["exchange"] = (request, options) => {
+      void runtime.exchange(request, options).catch(() => {});
+      return runtime.exchange(request, options);
     };
-    return { ...ground, exchange };
+    return { ...runtime, exchange };
   }],
-  ["exchanges that are not given up", /one attempt at a time|attempts are as/, (ground) => {
+  ["exchanges that are not given up", /one attempt at a time|attempts are as/, (runtime) => {
     const { signal } = new AbortController();
     return {
-      ...ground,
-      exchange: (request, { marks }) => ground.exchange(request, { signal, marks }),
+      ...runtime,
+      exchange: (request, { timings }) => runtime.exchange(request, { signal, timings }),
     };
   }],
-  ["a back-off that is too long", /back-off is bounded|what may pass is retried/, (ground) => {
-    return { ...ground, random: { ...ground.random, fraction: () => 1.5 } };
+  ["a back-off that is too long", /back-off is bounded|what may pass is retried/, (runtime) => {
+    return { ...runtime, random: { ...runtime.random, fraction: () => 1.5 } };
   }],
-  ["counters that go down", /counters never go down|the accounting/, (ground) => {
+  ["counters that go down", /counters never go down|the accounting/, (runtime) => {
     let answers = 0;
-    const altered: Ground["listen"] = (address, handler, onChange) =>
-      ground.listen(address, async (request) => {
+    const altered: Runtime["listen"] = (address, handler, onChange) =>
+      runtime.listen(address, async (request) => {
         const response = await handler(request);
         if (!request.url.endsWith("/metrics") || response.status !== 200) return response;
         const text = await response.text();
         return new Response(++answers < 3 ? text : text.replace(/(created_total\S*) \d+/, "$1 0"));
       }, onChange);
-    return { ...ground, listen: altered };
+    return { ...runtime, listen: altered };
   }],
-  ["a port that does not close", /the probe ends with 0/, (ground) => ({
-    ...ground,
+  ["a port that does not close", /the probe ends with 0/, (runtime) => ({
+    ...runtime,
     listen(...parts) {
-      const { url, close } = ground.listen(...parts);
+      const { url, close } = runtime.listen(...parts);
       return { url, close: () => close().then(() => new Promise(() => {})) };
     },
   })],
-  ["a lost port of which nobody hears", /a lost port is told of/, (ground) => ({
-    ...ground,
-    listen: (address, handler) => ground.listen(address, handler, () => {}),
+  ["a lost port of which nobody hears", /a lost port is told of/, (runtime) => ({
+    ...runtime,
+    listen: (address, handler) => runtime.listen(address, handler, () => {}),
   })],
-  ["tasks of which nobody hears", /the accounts are right/, (ground) => {
-    const info: Ground["log"]["info"] = (message, properties) => {
-      if (!message.startsWith("task 7 ")) ground.log.info(message, properties);
+  ["tasks of which nobody hears", /the accounts are right/, (runtime) => {
+    const info: Runtime["log"]["info"] = (message, properties) => {
+      if (!message.startsWith("task 7 ")) runtime.log.info(message, properties);
     };
-    return { ...ground, log: { ...ground.log, info } };
+    return { ...runtime, log: { ...runtime.log, info } };
   }],
 ];
 
@@ -160,7 +160,7 @@ Deno.test("timers run in order of their time, inputs also while timers are held"
 
 async function run(...args: string[]): Promise<{ code: number; text: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "local/simulate.ts", ...args],
+    args: ["run", "-A", "local/tools/simulate.ts", ...args],
     cwd: new URL("../..", import.meta.url),
   }).output();
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

@@ -1,5 +1,5 @@
-import type { Clock } from "../../src/clock.ts";
-import { settle } from "../fakes/clock.ts";
+import type { Clock } from "../../src/core/clock.ts";
+import { settle } from "../support/clock.ts";
 import type { Draw } from "./draw.ts";
 
 type Event = { atMs: number; order: number; act: () => void; isSlow: boolean };

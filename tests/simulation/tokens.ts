@@ -4,8 +4,8 @@ import type { SimulatedTime } from "./time.ts";
 /** The longest that a token may be asked for less than this after it was given up. */
 const BETWEEN_FORCED_MS = 1_000;
 const FIRST_BACKOFF_MS = 500;
-const LONGEST_BACKOFF_MS = 5_000;
-const SHORTEST_REFRESH_MS = 1_000;
+const MAX_BACKOFF_MS = 5_000;
+const MIN_REFRESH_MS = 1_000;
 const REFRESH_AT = 0.8;
 
 /** What may and must happen to tokens, from what the identity provider and the API have seen. */
@@ -65,12 +65,12 @@ export class TokenBook {
     this.ok++;
     this.#failedInARow = 0;
     this.#current = { value, endsMs: this.#requestedMs + lifetimeMs, gotMs: nowMs };
-    this.#dueMs = nowMs + Math.max(SHORTEST_REFRESH_MS, lifetimeMs * REFRESH_AT);
+    this.#dueMs = nowMs + Math.max(MIN_REFRESH_MS, lifetimeMs * REFRESH_AT);
     this.shownExpiryMs = this.time.now() + lifetimeMs;
   }
 
   notIssued(): void {
-    const backoffMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failedInARow++);
+    const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failedInARow++);
     this.#end(true);
     this.failed++;
     this.#dueMs = this.time.nowMs + backoffMs;

@@ -1,5 +1,5 @@
 /** What the target does with a request, and what the probe must say of that attempt. */
-import type { Attempt, Reason } from "../../src/task.ts";
+import type { Attempt, Reason } from "../../src/core/task.ts";
 
 type Answer = {
   /** How often, of a thousand attempts or so. */

@@ -1,4 +1,4 @@
-import type { Reason } from "../../src/task.ts";
+import type { Reason } from "../../src/core/task.ts";
 import { type AnswerName, expectedOf } from "./answers.ts";
 
 /** A settled task as `/events` and `/tasks` show it. */
@@ -10,7 +10,7 @@ export type ToldTask = {
   trace_id: string;
 };
 
-const MOST_PROBLEMS = 20;
+const MAX_PROBLEMS = 20;
 
 /**
  * Books of what the target did and what the probe told of its tasks, compared attempt by attempt.
@@ -73,7 +73,7 @@ export class Ledger {
 
   /** Notes that something is wrong. */
   refuse(problem: string): void {
-    if (this.problems.length < MOST_PROBLEMS) this.problems.push(problem);
+    if (this.problems.length < MAX_PROBLEMS) this.problems.push(problem);
   }
 
   #noteFailure({ seqno, reason }: ToldTask): void {

@@ -1,4 +1,4 @@
-import { baseEnvironment, COMMAND, eventually, ROOT } from "../e2e/program.ts";
+import { baseEnvironment, COMMAND, eventually, ROOT } from "../support/program.ts";
 import { eventuallyFetch, freePort } from "../bench/child.ts";
 import { collectGarbage } from "../bench/inspector.ts";
 import { probeArguments } from "../bench/probe.ts";

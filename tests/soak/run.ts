@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { REASONS } from "../../src/task.ts";
-import { eventually } from "../e2e/program.ts";
+import { REASONS } from "../../src/core/task.ts";
+import { eventually } from "../support/program.ts";
 import { ask, problemsOf, type Samples, scrape, sumOf } from "./exposition.ts";
 import { Ledger, type ToldTask } from "./ledger.ts";
 import { Lines } from "./lines.ts";
@@ -62,7 +62,7 @@ const OUTAGE_MS = 100;
 const OUTAGE_SECONDS = 15;
 /** Longer than the probe gathers events for, or the target lines. */
 const SETTLE_MS = 600;
-const MOST_READ = 1000;
+const MAX_READ = 1000;
 
 /**
  * Runs the program under load until so many tasks are settled, and then to its end: the target
@@ -214,7 +214,7 @@ class Listener {
 
 /** The newest tasks that are settled. */
 async function readTasks(probe: Probe): Promise<ToldTask[]> {
-  const { tasks } = await (await ask(`${probe.url}/tasks?limit=${MOST_READ}`)).json();
+  const { tasks } = await (await ask(`${probe.url}/tasks?limit=${MAX_READ}`)).json();
   return tasks.filter(({ state }: { state: string }) => state !== "PENDING");
 }
 

@@ -1,7 +1,7 @@
 /** Runs the program under load and faults for long, and judges what is left. See `--help`. */
 import { parseArgs } from "@std/cli/parse-args";
 import { anySeed } from "../../local/http_server/random.ts";
-import { EXCEPTED_RUNTIME } from "../e2e/exceptions.ts";
+import { EXCEPTED_RUNTIME } from "../support/exceptions.ts";
 import type { ProgramName } from "./probe.ts";
 import { type Run, run, type Sample } from "./run.ts";
 
@@ -10,14 +10,14 @@ const INTERVAL_SECONDS = 0.01;
 const CONTROL_TASKS = 300;
 
 /** A megabyte for 100,000 tasks. */
-const MOST_BYTES_A_TASK = 10;
+const MAX_BYTES_A_TASK = 10;
 /** RSS goes up and down by tens of megabytes, and up at first: fewer tasks say nothing. */
 const FEWEST_TO_JUDGE = 500_000;
 /** What JavaScript keeps has levelled off after some 6,000 tasks. */
 const FEWEST_TO_JUDGE_KEPT = 20_000;
 const LOOKS = 16;
 const FEWEST_POINTS = 5;
-const LONGEST_EXIT_MS = 1_000;
+const MAX_EXIT_MS = 1_000;
 
 const USAGE = `Usage: deno task soak [--tasks 1000000] [--minutes 120]
                       [--program executable|bundle] [--seed N]
@@ -97,11 +97,11 @@ function judge({ ledger, history, rest, exitCode, exitMs }: Run, control: Run): 
       what: `${what}: growth a task, last half`,
       found: `${bytes.toFixed(1)} ± ${error.toFixed(1)} B`,
       wanted: isJudged
-        ? `at most ${MOST_BYTES_A_TASK} B${isLong ? "" : ", within two errors"}`
+        ? `at most ${MAX_BYTES_A_TASK} B${isLong ? "" : ", within two errors"}`
         : ledger.settled < fewest
         ? `not judged: fewer than ${fewest} tasks`
         : "not judged: too few looks",
-      holds: isJudged ? bytes - (isLong ? 0 : 2 * error) <= MOST_BYTES_A_TASK : null,
+      holds: isJudged ? bytes - (isLong ? 0 : 2 * error) <= MAX_BYTES_A_TASK : null,
     };
   };
   const resident = growthOf(history, ({ residentBytes }) => residentBytes);
@@ -122,8 +122,8 @@ function judge({ ledger, history, rest, exitCode, exitMs }: Run, control: Run): 
     {
       what: "the end after the last task",
       found: `${exitMs.toFixed(0)} ms`,
-      wanted: `at most ${LONGEST_EXIT_MS} ms`,
-      holds: exitMs <= LONGEST_EXIT_MS,
+      wanted: `at most ${MAX_EXIT_MS} ms`,
+      holds: exitMs <= MAX_EXIT_MS,
     },
     ...ledger.problems.map((problem) => ({
       ...{ what: "problem", found: problem, wanted: "none" },

@@ -2,7 +2,7 @@
  * Holds the successes of a backlog and says how much memory that takes. Arguments: how
  * many tasks succeed, and how many are tracked at most.
  */
-import { Backlog } from "../../../src/backlog.ts";
+import { Backlog } from "../../../src/probing/backlog.ts";
 import { fill } from "../tasks.ts";
 
 const [tasks, capacity] = Deno.args.map(Number);

@@ -1,0 +1,107 @@
+/**
+ * Makes the one executable, `dist/dataplatform-probe`: bundles with this Deno, compiles, and runs
+ * the result. With `DENO_242` and `DENORT_BIN` set (see `.ci/denort`) it compiles with those, on
+ * machines that cannot download a base runtime.
+ *
+ * `deno task compile [--target x86_64-unknown-linux-gnu] [--output dist/dataplatform-probe]`
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { VARIABLES } from "../../src/config/config.ts";
+import { VERSION } from "../../src/core/version.ts";
+
+const ROOT = new URL("../..", import.meta.url);
+
+/**
+ * What the executable may do, baked in: it answers and asks over the network, reads the files that
+ * its operator names, and knows its own variables. Nothing else.
+ */
+export const PERMISSIONS: readonly string[] = [
+  "--no-prompt",
+  // Without it the executable writes a predictable file into the temporary folder.
+  "--no-code-cache",
+  "--allow-net",
+  "--allow-read",
+  `--allow-env=${VARIABLES.join(",")}`,
+  // Else code of jsr.io, deno.land and some more hosts may be imported, which a bare `--deny-import`
+  // does not change in 2.9.6. One host takes the place of those, and is denied as well.
+  "--allow-import=none.invalid",
+  "--deny-import=none.invalid",
+];
+
+/**
+ * A probe mostly waits. Maglev, the middle one of V8's compilers, would be read into memory for the
+ * first scrape, and the young generation grow. At 200 tasks a second neither would save time; near
+ * a thousand they would.
+ */
+const V8_FLAGS = "--v8-flags=--no-maglev,--optimize-for-size";
+
+/**
+ * Bundles the program into this folder and returns the path of the file that starts it. What is not
+ * needed at once lies in files of its own: to read through all of it takes longer than to run it.
+ */
+export async function bundle(folder: string): Promise<string> {
+  await Deno.mkdir(folder, { recursive: true });
+  for (const { name } of Deno.readDirSync(folder)) await Deno.remove(`${folder}/${name}`);
+  await run(Deno.execPath(), [
+    ...["bundle", "--quiet", "--minify", "--platform", "deno", "--code-splitting"],
+    ...["--outdir", folder, "main.ts"],
+  ]);
+  return `${folder}/main.js`;
+}
+
+/** Makes an executable of this file of JavaScript and those that it imports, and nothing else. */
+export async function compile(
+  script: string,
+  { output, target }: { output: string; target?: string },
+): Promise<void> {
+  await run(Deno.env.get("DENO_242") ?? Deno.execPath(), [
+    ...["compile", "--quiet", "--no-config", "--no-lock", "--node-modules-dir=none"],
+    // To check types, some versions fetch a package of types and put it into the executable.
+    "--no-check",
+    ...PERMISSIONS,
+    V8_FLAGS,
+    ...(target ? ["--target", target] : []),
+    ...["--output", output, script],
+  ]);
+}
+
+async function run(command: string, args: string[]): Promise<void> {
+  const { code, stderr } = await new Deno.Command(command, { args, cwd: ROOT, stdout: "inherit" })
+    .output();
+  // Warnings are for whoever compiles; what has failed says so with its error.
+  if (code === 0) return void Deno.stderr.writeSync(stderr);
+  const complaint = new TextDecoder().decode(stderr).trim();
+  throw new Error(`exit code ${code}: ${command} ${args.join(" ")}\n${complaint}`);
+}
+
+async function main(): Promise<void> {
+  const { output, target } = parseArgs(Deno.args, {
+    string: ["output", "target"],
+    default: { output: "dist/dataplatform-probe" },
+  });
+  const folder = "dist/program";
+  await compile(await bundle(folder), { output, target });
+
+  const { os, arch } = Deno.build;
+  if (!target || (target.startsWith(arch) && target.includes(os))) {
+    const executable = output.startsWith("/") ? output : `./${output}`;
+    const { code, stdout } = await new Deno.Command(executable, { args: ["--version"] }).output();
+    const said = new TextDecoder().decode(stdout).trim();
+    if (code !== 0 || said !== `dataplatform-probe ${VERSION}`) {
+      throw new Error(`${output} --version ended with exit code ${code}: "${said}"`);
+    }
+  }
+  const megabytes = (paths: string[]) =>
+    (paths.reduce((sum, path) => sum + Deno.statSync(path).size, 0) / 1e6).toFixed(2);
+  const own = [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`);
+  console.log(`${output}: ${megabytes([output])} MB, ${megabytes(own)} MB of them its own`);
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    console.error(`not compiled: ${error instanceof Error ? error.message : error}`);
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * The packages that are in the program, with version, licence and reason: those that it names, and
+ * those that come with them. Run by itself it prints their lock file.
+ */
+import config from "../../deno.json" with { type: "json" };
+
+const root = new URL("../..", import.meta.url);
+
+/** Why each package that the program names is there. */
+export const REASONS: Readonly<Record<string, string>> = {
+  "@logtape/logtape": "the log: levels, JSON lines; `@std/log` is no longer published",
+  "@opentelemetry/api": "a root span for each task, where Deno's OpenTelemetry is on",
+  "deno-std": "Deno's standard library, as npm has it: flags, bytes, hints at misspelt flags, YAML",
+  "hono": "routes, and the status page's HTML",
+  "oauth4webapi": "tokens: the client credentials grant",
+  "prom-client": "metrics in both formats",
+  "string-width": "columns of tables in a terminal",
+  "uplot": "the chart on the status page",
+  "zod": "checks of the configuration and of answers",
+};
+
+/** What names packages for the browser, which are in the program as a script made beforehand. */
+const PAGE = "src/status_page/browser/client.ts";
+
+export type Dependency = { name: string; version: string; licence: string; reason: string };
+
+/** What a package's own `package.json` says, as far as it is of use here. */
+export type Package = {
+  name: string;
+  version: string;
+  license?: string;
+  scripts?: Record<string, string>;
+};
+
+/** A lock file, as far as it is of use here; the keys of `npm` are names with versions. */
+export type Lock = {
+  specifiers: Record<string, string>;
+  npm: Record<string, { integrity: string; dependencies?: string[]; scripts?: boolean }>;
+};
+
+/** Name and version of `npm:name@version/path`, or of a key of a lock file. */
+export function parseSpecifier(specifier: string): { name: string; version: string } {
+  const [, name, version] = specifier.match(/^(?:npm:)?((?:@[^/@]+\/)?[^/@]+)@([^/_]+)/) ?? [];
+  if (!name) throw new Error(`not a package with its version: ${specifier}`);
+  return { name, version };
+}
+
+export function readLock(path: string): Lock {
+  return JSON.parse(Deno.readTextFileSync(new URL(path, root)));
+}
+
+/** The `package.json` of every package of `deno.lock`, all of which are downloaded for it. */
+export function lockedPackages(): Map<string, Package> {
+  const { success, stdout, stderr } = new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", "main.ts"],
+    cwd: root,
+  }).outputSync();
+  const decoder = new TextDecoder();
+  if (!success) throw new Error(decoder.decode(stderr));
+  const { npmPackages }: { npmPackages: Record<string, { localPath: string }> } = JSON.parse(
+    decoder.decode(stdout),
+  );
+  return new Map(
+    Object.entries(npmPackages).map(([key, { localPath }]) => [
+      key,
+      JSON.parse(Deno.readTextFileSync(`${localPath}/package.json`)),
+    ]),
+  );
+}
+
+/** What is locked of the program: `local/run.lock`, and what the page has besides. */
+export function programLock(): Lock {
+  const run = readLock("local/run.lock");
+  const all = readLock("deno.lock");
+  const lock = { ...run, specifiers: { ...run.specifiers }, npm: { ...run.npm } };
+  const take = (key: string) => {
+    lock.npm[key] = all.npm[key];
+    for (const need of needsOf(key, all)) take(need);
+  };
+  for (const specifier of namedByPage()) {
+    lock.specifiers[specifier] = all.specifiers[specifier];
+    take(keyOf(specifier, all));
+  }
+  return lock;
+}
+
+function namedByPage(): string[] {
+  const source = Deno.readTextFileSync(new URL(PAGE, root));
+  return [...source.matchAll(/ from "(npm:[^"]+)"/g)].map(([, specifier]) => specifier);
+}
+
+/** The key of the package that `npm:name@version/path` is locked to. */
+function keyOf(specifier: string, { specifiers }: Lock): string {
+  const { name, version } = parseSpecifier(specifier);
+  return `${name}@${specifiers[`npm:${name}@${version}`]}`;
+}
+
+/** The keys of the packages that a package needs, which are named in short where that is clear. */
+function needsOf(key: string, { npm }: Lock): string[] {
+  return (npm[key].dependencies ?? []).map((need) =>
+    need in npm ? need : Object.keys(npm).find((other) => parseSpecifier(other).name === need) ?? ""
+  );
+}
+
+/** The packages in the program: first those that it names, then those that come with them. */
+export function dependencies(): Dependency[] {
+  const lock = programLock();
+  const known = lockedPackages();
+  const specifiers = [...Object.values(config.imports), ...namedByPage()];
+  const named = new Set(specifiers.map((specifier) => keyOf(specifier, lock)));
+  const keys = Object.keys(lock.npm);
+  const described = (key: string): Dependency => {
+    const { name, version } = parseSpecifier(key);
+    const needing = keys.filter((other) => needsOf(other, lock).includes(key))
+      .map((other) => `\`${parseSpecifier(other).name}\``);
+    const reason = named.has(key) ? REASONS[name] ?? "" : `comes with ${needing.join(", ")}`;
+    return { name, version, licence: known.get(key)?.license ?? "", reason };
+  };
+  return [...[...named].sort(), ...keys.filter((key) => !named.has(key))].map(described);
+}
+
+if (import.meta.main) console.log(JSON.stringify(programLock(), null, 2));

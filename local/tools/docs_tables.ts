@@ -1,0 +1,111 @@
+/** The README's tables, which stand between markers and come from the code. */
+import { COMMANDS, SWITCHES, VALUES } from "../../src/commands/command_line.ts";
+import { type Measured, rowsOf, TITLES } from "../../tests/bench/figure.ts";
+import measured from "../../tests/bench/figures.json" with { type: "json" };
+import type { machine as machineOf } from "../../tests/bench/machine.ts";
+import { SETTINGS } from "../../src/config/config.ts";
+import { EXIT_CODES } from "../../src/core/exit_code.ts";
+import type { Objectives } from "../../src/prometheus/slo.ts";
+import { rules } from "../../src/prometheus/rules/rules.ts";
+import { METRICS } from "../../src/prometheus/definitions.ts";
+import { dependencies } from "./dependencies.ts";
+
+const TABLES: Record<string, () => string> = {
+  ...{ settings, commands, metrics, alerts, exitCodes, packages, figures },
+};
+
+/** What the program's own defaults are. */
+export const OBJECTIVES: Objectives = {
+  taskIntervalSeconds: Number(SETTINGS.taskIntervalSeconds.default),
+  availability: Number(SETTINGS.sloAvailability.default),
+  latencySeconds: Number(SETTINGS.sloLatencySeconds.default),
+};
+
+function settings(): string {
+  const rows = Object.values(SETTINGS).map((setting) => {
+    const fallback = "default" in setting
+      ? code(setting.default)
+      : "defaultNote" in setting
+      ? setting.defaultNote
+      : "";
+    const flag = "flag" in setting ? code(`--${setting.flag}`) : "";
+    return [code(setting.env), flag, fallback, setting.help];
+  });
+  return table(["Variable", "Flag", "Default", "Meaning"], rows);
+}
+
+function commands(): string {
+  return table(["Word or flag", "Does"], [
+    ...Object.entries(COMMANDS).map(([name, help]) => [code(name), help]),
+    ...Object.entries(SWITCHES).map(([name, help]) => [code(`--${name}`), help]),
+    ...Object.entries(VALUES).map(([name, { value, help }]) => [code(`--${name} ${value}`), help]),
+  ]);
+}
+
+function metrics(): string {
+  const rows = Object.values(METRICS).map(({ name, type, labels, help }) => [
+    code(name),
+    type,
+    labels.map(code).join(", "),
+    help,
+  ]);
+  return table(["Name", "Type", "Labels", "Description"], rows);
+}
+
+function alerts(): string {
+  const rows = rules(OBJECTIVES).groups
+    .flatMap((group) => group.rules)
+    .flatMap((rule) => "alert" in rule ? [rule] : [])
+    .map((
+      { alert, labels, annotations },
+    ) => [code(alert), labels.severity, annotations.description]);
+  return table(["Alert", "Severity", "Fires when"], rows);
+}
+
+function exitCodes(): string {
+  return table(["Code", "Means"], EXIT_CODES.map(([number, meaning]) => [String(number), meaning]));
+}
+
+function packages(): string {
+  const rows = dependencies().map(({ name, version, licence, reason }) => [
+    ...[code(name), version, licence, reason],
+  ]);
+  return table(["Package", "Version", "Licence", "Why"], rows);
+}
+
+/** The figures that `deno task bench --json tests/bench/figures.json` has left. */
+function figures(): string {
+  const { machine, lines } = measured as {
+    machine: Awaited<ReturnType<typeof machineOf>>;
+    lines: Measured[];
+  };
+  const { cores, cpu, os, versions, tools } = machine;
+  const packages = Object.entries(tools).map(([name, version]) => `${name} ${version}`).join(", ");
+  const where = `Measured in one run on ${cores} shared cores (${cpu}, ${os}), Deno ` +
+    `${versions.deno}, executables with the runtime of ${versions.executables}, ${packages}. The ` +
+    "ratio counts, not the number.";
+  const rows = rowsOf(lines).map(([line, ...cells]) => [code(line), ...cells]);
+  const leftOut = lines.flatMap(({ leftOut }) => leftOut).map((what) => `\n\nLeft out: ${what}.`);
+  return `${where}\n\n${table(TITLES, rows)}${leftOut.join("")}`;
+}
+
+function table(head: string[], rows: string[][]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+function code(text: string): string {
+  return "`" + text + "`";
+}
+
+/** The README with every table as the code has it. Throws when a marker is missing. */
+export function withTables(readme: string): string {
+  return Object.entries(TABLES).reduce((text, [name, make]) => {
+    const [start, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
+    const from = text.indexOf(start);
+    const to = text.indexOf(end);
+    if (from < 0 || to < from) throw new Error(`README.md: expected ${start} and ${end}`);
+    return `${text.slice(0, from)}${start}\n\n${make()}\n\n${text.slice(to)}`;
+  }, readme);
+}

@@ -1,0 +1,50 @@
+/**
+ * Writes every file that follows from the code: the README's tables, the Prometheus rules, the
+ * Grafana dashboard. With `--check` it writes nothing, names what differs, and fails.
+ */
+import { stringify } from "@std/yaml/stringify";
+import { dashboard } from "../../src/prometheus/dashboard/dashboard.ts";
+import { rules, rulesAsYaml } from "../../src/prometheus/rules/rules.ts";
+import { pageScript, pageStyle } from "./page.ts";
+import { OBJECTIVES, withTables } from "./docs_tables.ts";
+
+const root = new URL("../..", import.meta.url);
+
+/** The files, and what each must hold given what it holds now. */
+const GENERATED: Record<string, (now: string) => string | Promise<string>> = {
+  "README.md": withTables,
+  "local/prometheus/rules.yaml": () => rulesAsYaml(OBJECTIVES),
+  "local/grafana/dashboard.json": () => JSON.stringify(dashboard(OBJECTIVES), null, 2) + "\n",
+  "src/status_page/generated/client.js": pageScript,
+  "src/status_page/generated/page.min.css": pageStyle,
+  "deploy/kubernetes/prometheus-rule.yaml": () =>
+    stringify({
+      apiVersion: "monitoring.coreos.com/v1",
+      kind: "PrometheusRule",
+      metadata: { name: "dataplatform-probe" },
+      spec: rules(OBJECTIVES),
+    }, { lineWidth: -1 }),
+};
+
+/** The generated files that are not what the code says, with what they should be. */
+export async function stale(): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const [path, make] of Object.entries(GENERATED)) {
+    const now = await Deno.readTextFile(new URL(path, root)).catch(() => "");
+    const right = await make(now);
+    if (right !== now) found.set(path, right);
+  }
+  return found;
+}
+
+if (import.meta.main) {
+  for (const [path, right] of await stale()) {
+    if (Deno.args.includes("--check")) {
+      console.error(`${path} differs from the code; run \`deno task generate\``);
+      Deno.exitCode = 1;
+    } else {
+      await Deno.writeTextFile(new URL(path, root), right);
+      console.log(`wrote ${path}`);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/** Takes what is secret out of a text that somebody may read. */
+export type Redact = (text: string) => string;
+
+export type Redactor = {
+  redact: Redact;
+  /** Hides this secret for good. */
+  hide: (secret: string) => void;
+  /** Hides a token; the oldest of many are forgotten, since they have long ended. */
+  hideToken: (token: string) => void;
+};
+
+const HIDDEN = "[redacted]";
+const MAX_TOKENS = 20;
+
+/** Shorter ones would blank out ordinary words. */
+const MIN_SECRET_LENGTH = 4;
+
+/**
+ * What looks like a credential even when nobody has named it: a bearer header, a JSON Web Token. The
+ * lengths are bounded, so that no text can make the search slow.
+ */
+const BEARER = /\b(bearer\s{1,9})[\w.~+/=-]{8,8000}/gi;
+const WEB_TOKEN = /\beyJ[\w-]{1,8000}\.[\w-]{1,8000}\.[\w-]{0,8000}/g;
+
+/**
+ * Redacts every secret that it has been told of, as it is and in the forms that it takes in a URL, a
+ * posted form and JSON, and what looks like a credential.
+ */
+export function createRedactor(): Redactor {
+  const secrets = new Set<string>();
+  let tokens: string[] = [];
+  /** Null until somebody needs them: tokens come more often than there is something to hide. */
+  let forms: string[] | null = null;
+
+  function allForms(): string[] {
+    const all = [...secrets, ...tokens].filter(({ length }) => length >= MIN_SECRET_LENGTH);
+    // Longest first: one may be the beginning of another.
+    return [...new Set(all.flatMap(formsOf))].sort((a, b) => b.length - a.length);
+  }
+
+  return {
+    redact(text) {
+      forms ??= allForms();
+      const named = forms.reduce((left, form) => left.replaceAll(form, HIDDEN), text);
+      return named.replace(BEARER, `$1${HIDDEN}`).replace(WEB_TOKEN, HIDDEN);
+    },
+    hide(secret) {
+      if (secrets.has(secret)) return;
+      secrets.add(secret);
+      forms = null;
+    },
+    hideToken(token) {
+      tokens = [token, ...tokens.filter((each) => each !== token)].slice(0, MAX_TOKENS);
+      forms = null;
+    },
+  };
+}
+
+function formsOf(secret: string): string[] {
+  return [
+    secret,
+    encodeURIComponent(secret),
+    new URLSearchParams({ "": secret }).toString().slice(1),
+    JSON.stringify(secret).slice(1, -1),
+  ];
+}

@@ -1,0 +1,79 @@
+import type { Clock } from "../core/clock.ts";
+
+/** One run of a loop's handler. */
+export type Tick = {
+  /** Number of the slot that runs, from 0. */
+  slot: number;
+  /** Slots passed over since the last tick because the process was held up. */
+  skipped: number;
+  /** How long after its time the slot runs. */
+  lagMs: number;
+};
+
+/** A running loop, as its watchers see it. */
+export type Loop = {
+  name: string;
+  intervalMs: number;
+  /** How long the next slot has been due; 0 while it lies ahead. */
+  overdueMs(): number;
+};
+
+/**
+ * Runs `handler` in slots, in the shape of `Deno.cron` but on the monotonic clock: slot n is due at
+ * `now + phaseMs + n × intervalMs`, however long the handlers take. After a stall only the newest
+ * due slot runs; the tick says how many it skipped. Ends when `signal` aborts. `exact` is the clock's.
+ */
+export function every(
+  name: string,
+  intervalMs: number,
+  handler: (tick: Tick) => void,
+  { clock, signal, phaseMs = 0, exact = false }: {
+    clock: Clock;
+    signal: AbortSignal;
+    phaseMs?: number;
+    exact?: boolean;
+  },
+): Loop {
+  const startMs = clock.monotonic() + phaseMs;
+  const dueMs = (slot: number) => startMs + slot * intervalMs;
+  let next = 0;
+  let cancel = () => {};
+
+  const newestDue = (nowMs: number) => {
+    let slot = Math.max(next, Math.floor((nowMs - startMs) / intervalMs));
+    // The division may round to a neighbour of the slot that `dueMs` means.
+    while (slot > next && dueMs(slot) > nowMs) slot--;
+    while (dueMs(slot + 1) <= nowMs) slot++;
+    return slot;
+  };
+
+  const arm = () => {
+    if (signal.aborted) return;
+    cancel = clock.after(Math.max(0, dueMs(next) - clock.monotonic()), run, exact);
+  };
+
+  const run = () => {
+    const nowMs = clock.monotonic();
+    if (nowMs < dueMs(next)) return arm();
+    const slot = newestDue(nowMs);
+    const tick = { slot, skipped: slot - next, lagMs: nowMs - dueMs(slot) };
+    next = slot + 1;
+    // Armed before the handler runs, so that nothing it does or throws can end the loop.
+    arm();
+    handler(tick);
+  };
+
+  signal.addEventListener("abort", () => cancel(), { once: true });
+  arm();
+  return { name, intervalMs, overdueMs: () => Math.max(0, clock.monotonic() - dueMs(next)) };
+}
+
+const MISSED_INTERVALS = 2;
+const MIN_STALL_MS = 5_000;
+const MAX_STALL_MS = 60_000;
+
+/** Whether a loop has missed its tick for two intervals, but not before 5 s, and after 60 s at last. */
+export function isStalled({ intervalMs, overdueMs }: Loop): boolean {
+  const patienceMs = Math.max(MIN_STALL_MS, MISSED_INTERVALS * intervalMs);
+  return overdueMs() > Math.min(MAX_STALL_MS, patienceMs);
+}

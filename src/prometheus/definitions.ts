@@ -1,0 +1,199 @@
+/** What a metric is: enough to register it, to list it, and to check who names it. */
+export type Definition = {
+  type: "counter" | "gauge" | "histogram";
+  name: string;
+  help: string;
+  labels: readonly string[];
+  buckets?: readonly number[];
+  /** Buckets carry the trace id of a recent task in OpenMetrics. */
+  exemplars?: true;
+};
+
+export type Definitions = Record<string, Definition>;
+
+/** Buckets of task durations in seconds: 5 ms to the default deadline of a minute. */
+const DURATION_BUCKETS = [
+  ...[0.005, 0.01, 0.025, 0.05, 0.075],
+  ...[0.1, 0.25, 0.5, 0.75, 1],
+  ...[2.5, 5, 7.5, 10, 30, 60],
+];
+
+/** What is counted for each dataset; all of it carries the label `dataset_id` besides these. */
+export const PER_DATASET = {
+  created: {
+    type: "counter",
+    name: "probe_tasks_created_total",
+    help: "Number of created tasks.",
+    labels: [],
+  },
+  succeeded: {
+    type: "counter",
+    name: "probe_tasks_succeeded_total",
+    help: "Number of succeeded tasks.",
+    labels: [],
+  },
+  failed: {
+    type: "counter",
+    name: "probe_tasks_failed_total",
+    help: "Number of failed tasks.",
+    labels: [],
+  },
+  lastDuration: {
+    type: "gauge",
+    name: "probe_task_duration",
+    help: "The duration of the last succeeded task, in seconds.",
+    labels: [],
+  },
+  duration: {
+    type: "histogram",
+    name: "probe_task_duration_seconds",
+    help: "The duration of settled tasks.",
+    labels: ["outcome"],
+    buckets: DURATION_BUCKETS,
+    exemplars: true,
+  },
+  failures: {
+    type: "counter",
+    name: "probe_task_failures_total",
+    help: "Number of failed tasks by reason.",
+    labels: ["reason"],
+  },
+  attempts: {
+    type: "counter",
+    name: "probe_task_attempts_total",
+    help: "Number of requests made for settled tasks.",
+    labels: ["result"],
+  },
+  lastSuccess: {
+    type: "gauge",
+    name: "probe_last_success_timestamp_seconds",
+    help: "When the last succeeded task was settled, seconds since the epoch.",
+    labels: [],
+  },
+} as const satisfies Definitions;
+
+/** What is counted once. */
+export const SHARED = {
+  phaseDuration: {
+    type: "histogram",
+    name: "probe_task_phase_duration_seconds",
+    help: "Time spent in each phase of a settled task's last attempt.",
+    labels: ["phase"],
+    buckets: [0.0005, 0.001, 0.0025, ...DURATION_BUCKETS],
+  },
+  tracked: {
+    type: "gauge",
+    name: "probe_tasks_tracked",
+    help: "Number of tasks in the backlog.",
+    labels: ["state"],
+  },
+  inFlight: {
+    type: "gauge",
+    name: "probe_tasks_in_flight",
+    help: "Number of tasks that are not settled yet.",
+    labels: [],
+  },
+  oldestPending: {
+    type: "gauge",
+    name: "probe_oldest_pending_task_age_seconds",
+    help: "Age of the oldest task in flight; 0 when there is none.",
+    labels: [],
+  },
+  dismissed: {
+    type: "counter",
+    name: "probe_tasks_dismissed_total",
+    help: "Number of tasks removed from the backlog.",
+    labels: [],
+  },
+  skipped: {
+    type: "counter",
+    name: "probe_slots_skipped_total",
+    help: "Number of slots of the schedule that got no task.",
+    labels: ["cause"],
+  },
+  lag: {
+    type: "histogram",
+    name: "probe_schedule_lag_seconds",
+    help: "How long after its time a slot of the schedule ran.",
+    labels: ["loop"],
+    buckets: [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30],
+  },
+  tokenRequests: {
+    type: "counter",
+    name: "probe_token_requests_total",
+    help: "Number of requests for a token to the identity provider.",
+    labels: ["result"],
+  },
+  tokenExpiry: {
+    type: "gauge",
+    name: "probe_token_expiry_timestamp_seconds",
+    help: "When the current token ends, seconds since the epoch.",
+    labels: [],
+  },
+  certificateExpiry: {
+    type: "gauge",
+    name: "probe_tls_certificate_expiry_timestamp_seconds",
+    help: "When the certificate that a host last showed ends, seconds since the epoch.",
+    labels: ["host"],
+  },
+  heartbeats: {
+    type: "counter",
+    name: "probe_heartbeats_total",
+    help: "Number of heartbeats sent.",
+    labels: ["result"],
+  },
+  buildInfo: {
+    type: "gauge",
+    name: "probe_build_info",
+    help: "What runs: always 1.",
+    labels: ["version", "deno", "target"],
+  },
+  cpu: {
+    type: "counter",
+    name: "process_cpu_seconds_total",
+    help: "User and system CPU time spent.",
+    labels: [],
+  },
+  memory: {
+    type: "gauge",
+    name: "process_resident_memory_bytes",
+    help: "Resident memory size.",
+    labels: [],
+  },
+  heap: {
+    type: "gauge",
+    name: "process_heap_bytes",
+    help: "Size of the JavaScript heap in use.",
+    labels: [],
+  },
+  startTime: {
+    type: "gauge",
+    name: "process_start_time_seconds",
+    help: "When the process started, seconds since the epoch.",
+    labels: [],
+  },
+} as const satisfies Definitions;
+
+/** Every metric of the probe, the only place with their names. All carry the label `app_id` too. */
+export const METRICS: Readonly<
+  Record<keyof typeof PER_DATASET | keyof typeof SHARED, Definition>
+> = { ...ofDataset(PER_DATASET), ...SHARED };
+
+/** Why a slot got no task: the loop was held up, or too many tasks were in flight. */
+export const SKIP_CAUSES = ["late", "in_flight"] as const;
+export type SkipCause = typeof SKIP_CAUSES[number];
+
+/** How a request ended. */
+export const RESULTS = ["ok", "failed"] as const;
+export type Result = typeof RESULTS[number];
+
+/** What runs on a schedule. */
+export const LOOPS = ["probe", "prune"] as const;
+
+function ofDataset<C extends Definitions>(catalogue: C): Record<keyof C, Definition> {
+  const entries = Object.entries(catalogue).map(([key, definition]) => [
+    key,
+    { ...definition, labels: ["dataset_id", ...definition.labels] },
+  ]);
+  return Object.fromEntries(entries);
+}

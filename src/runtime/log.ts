@@ -1,0 +1,81 @@
+import { configure, getLogger, type LogRecord } from "@logtape/logtape";
+import type { LazyOutput } from "./output.ts";
+import { formatDateTime } from "../text/format.ts";
+
+/** A line of the log: a message for people, and what it is about for machines. */
+export type LogLine = (message: string, properties?: Record<string, unknown>) => void;
+
+export type Log = { debug: LogLine; info: LogLine; warn: LogLine; error: LogLine };
+
+/** From the most talkative to the most silent. */
+const LEVELS = ["debug", "info", "warning", "error"] as const;
+
+export type LogOptions = {
+  level: typeof LEVELS[number];
+  format: "text" | "json";
+  color: boolean;
+  appId: string;
+  output: LazyOutput;
+};
+
+const COLORS: Partial<Record<LogRecord["level"], string>> = {
+  debug: "\x1b[2m",
+  warning: "\x1b[33m",
+  error: "\x1b[31m",
+};
+
+/** Sets up the program's log and returns it. The JSON lines carry the properties and `app_id`. */
+export async function createLog({ level, format, color, appId, output }: LogOptions): Promise<Log> {
+  const lineOf = format === "json"
+    ? (record: LogRecord) => jsonLine(record, appId)
+    : (record: LogRecord) => textLine(record, color);
+  await configure({
+    reset: true,
+    sinks: { output: (record) => output.writeLater(() => lineOf(record) + "\n") },
+    loggers: [
+      { category: "dataplatform-probe", lowestLevel: level, sinks: ["output"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["output"] },
+    ],
+  });
+  const logger = getLogger("dataplatform-probe");
+  // LogTape finds out that nobody is to see a line when most of the work is done.
+  const lineAt = (line: LogOptions["level"]): LogLine =>
+    LEVELS.indexOf(line) < LEVELS.indexOf(level)
+      ? () => {}
+      : (message, properties) => logger[line](verbatim(message), properties);
+  return {
+    debug: lineAt("debug"),
+    info: lineAt("info"),
+    warn: lineAt("warning"),
+    error: lineAt("error"),
+  };
+}
+
+/** LogTape would take braces for the names of properties. */
+function verbatim(message: string): string {
+  return message.replace(/[{}]/g, "$&$&");
+}
+
+function textLine({ timestamp, level, message }: LogRecord, color: boolean): string {
+  const paint = color ? COLORS[level] : undefined;
+  const milliseconds = String(timestamp % 1000).padStart(3, "0");
+  const time = `${formatDateTime(timestamp, false).slice(11)}.${milliseconds}`;
+  const text = `${time} ${level.padEnd(7)} ${harmless(message.join(""))}`;
+  return paint ? `${paint}${text}\x1b[0m` : text;
+}
+
+/** A text without what a terminal would obey; the lines of a stack stay lines. */
+function harmless(text: string): string {
+  // deno-lint-ignore no-control-regex -- they are what is looked for
+  return text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, "\ufffd");
+}
+
+function jsonLine({ timestamp, level, message, properties }: LogRecord, appId: string): string {
+  return JSON.stringify({
+    time: new Date(timestamp).toISOString(),
+    level,
+    message: message.join(""),
+    app_id: appId,
+    ...properties,
+  });
+}

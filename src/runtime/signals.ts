@@ -1,0 +1,32 @@
+/** The signals that ask a process to stop. */
+export type StopSignal = "SIGINT" | "SIGTERM";
+
+/**
+ * One Ctrl-C can arrive twice: from the terminal, and once more from `deno task` or npx, which pass
+ * it on.
+ */
+const SAME_SIGNAL_MS = 250;
+
+/** Aborts at the first signal, with its name; at a second one `exit` ends the process at once. */
+export function abortOnSignals(
+  { onSignal, monotonic, exit }: {
+    onSignal: (name: StopSignal, hear: () => void) => void;
+    monotonic: () => number;
+    exit: () => void;
+  },
+): AbortSignal {
+  const stop = new AbortController();
+  let stoppedMs = 0;
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    onSignal(name, () => {
+      const nowMs = monotonic();
+      if (!stop.signal.aborted) {
+        stoppedMs = nowMs;
+        stop.abort(name);
+      } else if (name !== stop.signal.reason || nowMs - stoppedMs > SAME_SIGNAL_MS) {
+        exit();
+      }
+    });
+  }
+  return stop.signal;
+}

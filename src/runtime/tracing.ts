@@ -1,0 +1,27 @@
+import type { Random } from "../core/random.ts";
+
+/** Runs a task in a trace of its own, which ends when the task does. `run` gets the trace's id. */
+export type Trace = <T>(run: (traceId: string) => Promise<T>) => Promise<T>;
+
+/** A trace that exists only by its id: the platform sees it in `traceparent`. */
+export function plainTrace(random: Random): Trace {
+  return (run) => run(random.hex(16));
+}
+
+/**
+ * A root span for each task, for Deno's own OpenTelemetry. Where that records nothing, as in an
+ * executable that was compiled without it, traces are plain ones.
+ */
+export async function spanTrace(random: Random): Promise<Trace> {
+  const { isSpanContextValid, trace } = await import("@opentelemetry/api");
+  const tracer = trace.getTracer("dataplatform-probe");
+  return (run) =>
+    tracer.startActiveSpan("probe task", { root: true }, async (span) => {
+      const context = span.spanContext();
+      try {
+        return await run(isSpanContextValid(context) ? context.traceId : random.hex(16));
+      } finally {
+        span.end();
+      }
+    });
+}

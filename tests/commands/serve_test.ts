@@ -1,0 +1,283 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
+import type { Log } from "../../src/runtime/log.ts";
+import { samplesOf, settle, startProgram, sumOf } from "../support/fake_runtime.ts";
+
+const OPENMETRICS = { accept: "application/openmetrics-text; version=1.0.0" };
+
+/** What a scrape says of the accounting. */
+function accountOf(exposition: string) {
+  const samples = samplesOf(exposition);
+  return {
+    created: sumOf(samples, "probe_tasks_created_total"),
+    succeeded: sumOf(samples, "probe_tasks_succeeded_total"),
+    failed: sumOf(samples, "probe_tasks_failed_total"),
+    inFlight: sumOf(samples, "probe_tasks_in_flight"),
+    failures: sumOf(samples, "probe_task_failures_total"),
+    durations: sumOf(samples, "probe_task_duration_seconds_count"),
+    dismissed: sumOf(samples, "probe_tasks_dismissed_total"),
+    tracked: sumOf(samples, "probe_tasks_tracked"),
+    skipped: sumOf(samples, "probe_slots_skipped_total"),
+  };
+}
+
+/** Every relation that must hold in every scrape. */
+function checkAccount(exposition: string): void {
+  const account = accountOf(exposition);
+  const { created, succeeded, failed, inFlight, failures, durations, dismissed, tracked } = account;
+  const shown = JSON.stringify(account);
+  assertEquals(created, succeeded + failed + inFlight, shown);
+  assertEquals(failures, failed, shown);
+  assertEquals(durations, succeeded + failed, shown);
+  assertEquals(tracked, created - dismissed, shown);
+}
+
+/** Makes the next line of information throw, in the middle of a task's settlement. */
+function breakNextLine(log: Log): void {
+  const { info } = log;
+  log.info = () => {
+    log.info = info;
+    throw new Error("broken on purpose");
+  };
+}
+
+const step = fc.oneof(
+  fc.record({ do: fc.constant("run" as const), ms: fc.integer({ min: 0, max: 4_000 }) }),
+  fc.record({ do: fc.constant("stall" as const), ms: fc.integer({ min: 0, max: 9_000 }) }),
+  fc.record({
+    do: fc.constantFrom("succeed" as const, "refuse" as const, "fail" as const, "reset" as const),
+    which: fc.nat(50),
+  }),
+  fc.record({ do: fc.constantFrom("scrape" as const, "scrapeBoth" as const, "settle" as const) }),
+);
+
+Deno.test("created = succeeded + failed + in flight in every scrape, whatever is interleaved", async () => {
+  let scrapes = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 1, maxLength: 60, size: "max" }),
+      fc.boolean(),
+      fc.integer({ min: 1, max: 12 }),
+      async (steps, stopsInBetween, maxTracked) => {
+        const program = await startProgram({
+          DATASET_ID: "a,b",
+          TASK_INTERVAL_SECONDS: "1",
+          DISMISS_TASK_SECONDS: "5",
+          CLEAN_TASKS_INTERVAL_SECONDS: "2",
+          TASK_TIMEOUT_SECONDS: "6",
+          REQUEST_TIMEOUT_SECONDS: "3",
+          RETRIES: "1",
+          MAX_IN_FLIGHT_TASKS: "5",
+          MAX_TRACKED_TASKS: String(maxTracked),
+        });
+        const { clock, transport, get } = program;
+        const scraping: Promise<void>[] = [];
+        const scrape = (headers = {}) =>
+          scraping.push(
+            get("/metrics", headers).then((response) => response.text()).then((text) => {
+              scrapes++;
+              checkAccount(text);
+            }),
+          );
+        // Without an await between them, so that settling runs in the middle of scraping.
+        for (const [i, each] of steps.entries()) {
+          const call = "which" in each && transport.open[each.which % transport.open.length];
+          if (each.do === "run") await clock.run(each.ms);
+          else if (each.do === "stall") clock.stall(each.ms);
+          else if (each.do === "settle") await settle();
+          else if (each.do === "scrape") scrape(i % 2 ? OPENMETRICS : {});
+          else if (each.do === "scrapeBoth") scrape(), scrape(OPENMETRICS);
+          else if (!call) continue;
+          else if (each.do === "succeed") call.succeed();
+          else if (each.do === "refuse") call.answer(401, { message: "Unauthorized" });
+          else if (each.do === "fail") call.answer(200, "not a dataset");
+          else call.breakOff("ECONNRESET");
+          if (stopsInBetween && i === steps.length >> 1) program.stop();
+        }
+        scrape();
+        await clock.run(0);
+        await Promise.all(scraping);
+        program.stop();
+        await clock.run(8_000);
+        assertEquals(await program.exitCode, 0);
+        checkAccount(await (await get("/metrics")).text());
+      },
+    ),
+    { numRuns: 60 },
+  );
+  assert(scrapes > 150, `only ${scrapes} scrapes`);
+});
+
+Deno.test("stop: no new slots, not ready, and tasks that end within the grace are counted", async () => {
+  const { clock, transport, get, stop, exitCode, logged } = await startProgram();
+  assertEquals((await get("/readyz")).status, 200);
+  stop();
+  await settle();
+  assertEquals((await get("/readyz")).status, 503);
+  assertEquals((await get("/healthz")).status, 200);
+  await clock.run(7_900);
+  transport.open[0].succeed();
+  await settle();
+  assertEquals(await exitCode, 0);
+  const account = accountOf(await (await get("/metrics")).text());
+  assertEquals([account.created, account.succeeded, account.inFlight], [1, 1, 0]);
+  assert(!logged.some(({ message }) => message.startsWith("abandoned")));
+});
+
+Deno.test("stop: what is left after 8 s stays pending, is logged as abandoned, never as failed", async () => {
+  const { clock, transport, get, stop, exitCode, logged } = await startProgram();
+  stop();
+  await clock.run(7_999);
+  assertEquals(transport.open.length, 1);
+  await clock.run(1);
+  assertEquals(await exitCode, 0);
+  assertEquals(transport.open.length, 0);
+  await settle();
+  const account = accountOf(await (await get("/metrics")).text());
+  assertEquals([account.created, account.failed, account.inFlight], [1, 0, 1]);
+  assertEquals(
+    logged.filter(({ message }) => message.startsWith("abandoned")).map((line) => line.properties),
+    [{ abandoned: 1 }],
+  );
+  assertEquals(clock.waiting, 0);
+});
+
+Deno.test("a slow task never delays the next slot, and a full probe counts what it refuses", async () => {
+  const { clock, transport, get } = await startProgram({
+    MAX_IN_FLIGHT_TASKS: "3",
+    REQUEST_TIMEOUT_SECONDS: "60",
+  });
+  await clock.run(20_000);
+  assertEquals(transport.open.length, 3);
+  await clock.run(20_000);
+  const samples = samplesOf(await (await get("/metrics")).text());
+  assertEquals(sumOf(samples, "probe_slots_skipped_total", 'cause="in_flight"'), 2);
+  assertEquals(sumOf(samples, "probe_slots_skipped_total", 'cause="late"'), 0);
+  assertEquals(sumOf(samples, "probe_oldest_pending_task_age_seconds"), 40);
+});
+
+Deno.test("a stall is counted as late slots and shows in the lag", async () => {
+  const { clock, get } = await startProgram();
+  clock.stall(35_000);
+  await settle();
+  const samples = samplesOf(await (await get("/metrics")).text());
+  assertEquals(sumOf(samples, "probe_slots_skipped_total", 'cause="late"'), 2);
+  assertEquals(sumOf(samples, "probe_tasks_created_total"), 2);
+  assertEquals(sumOf(samples, "probe_schedule_lag_seconds_sum", 'loop="probe"'), 5);
+});
+
+Deno.test("a task with hanging attempts fails with `timeout` at its deadline", async () => {
+  const { clock, get } = await startProgram({
+    TASK_INTERVAL_SECONDS: "1000",
+    TASK_TIMEOUT_SECONDS: "25",
+    RETRIES: "10",
+  });
+  await clock.run(24_999);
+  assertEquals((await (await get("/tasks")).json()).tasks[0].state, "PENDING");
+  await clock.run(1);
+  const [task] = (await (await get("/tasks")).json()).tasks;
+  assertEquals([task.state, task.reason, task.duration_seconds], ["FAILED", "timeout", 25]);
+  assertEquals(task.attempts.length, 3);
+});
+
+Deno.test("health: 503 once the loop is overdue though HTTP still answers", async () => {
+  const { clock, get } = await startProgram();
+  const blocked = Object.assign(clock, { after: () => () => {} });
+  await blocked.run(10_000);
+  assertEquals((await get("/healthz")).status, 200);
+  await blocked.run(30_000);
+  assertEquals((await get("/healthz")).status, 200, "overdue by two intervals, not more");
+  await blocked.run(1);
+  const response = await get("/healthz");
+  assertEquals([response.status, await response.json()], [
+    503,
+    { status: "stalled", app_id: "00000000", loops: ["probe"] },
+  ]);
+});
+
+Deno.test("several datasets are spread evenly over the interval", async () => {
+  const { clock, transport } = await startProgram({ DATASET_ID: "a,b,c,d" });
+  const seen: [string, number][] = [];
+  for (let ms = 0; ms < 10_000; ms += 500) {
+    for (const call of [...transport.open]) {
+      seen.push([call.request.url.pathname, ms]);
+      call.succeed();
+    }
+    await clock.run(500);
+  }
+  assertEquals(seen, [["/a", 0], ["/b", 2_500], ["/c", 5_000], ["/d", 7_500]]);
+});
+
+Deno.test("the table comes with the first settled task, then every interval, then at the end", async () => {
+  const { clock, transport, stdout, stop, exitCode } = await startProgram(
+    { TASK_INTERVAL_SECONDS: "7", TABLE_INTERVAL_SECONDS: "10" },
+    { table: true },
+  );
+  const tables = () => stdout.text.split("tracked:").length - 1;
+  await clock.run(3_000);
+  assertEquals(tables(), 0);
+  transport.open[0].succeed();
+  await clock.run(0);
+  assertEquals(tables(), 1);
+  await clock.run(9_999);
+  assertEquals(tables(), 1);
+  await clock.run(1);
+  assertEquals(tables(), 2);
+  for (const call of [...transport.open]) call.succeed();
+  stop();
+  await settle();
+  assertEquals(await exitCode, 0);
+  assertEquals(tables(), 3);
+});
+
+Deno.test("a broken invariant ends the probe with 70 instead of letting it live on", async () => {
+  const { transport, exitCode, logged, runtime } = await startProgram();
+  breakNextLine(runtime.log);
+  transport.open[0].succeed();
+  await settle();
+  assertEquals(await exitCode, 70);
+  assert(
+    logged.some(({ level, message }) => level === "error" && message.includes("broken on purpose")),
+  );
+});
+
+Deno.test("an error that nobody foresaw becomes `internal`, with its stack in the log", async () => {
+  const { transport, get, logged } = await startProgram();
+  transport.open[0].breakOff("EWHATEVER");
+  await settle();
+  const [task] = (await (await get("/tasks")).json()).tasks;
+  assertEquals([task.state, task.reason, task.attempts[0].reason], [
+    "FAILED",
+    "internal",
+    "internal",
+  ]);
+  const [line] = logged.filter(({ level }) => level === "error");
+  assert(line.message.includes("at "), "no stack");
+});
+
+Deno.test("200 datasets at a second: one request every 5 ms, each dataset once a second", async () => {
+  const ids = Array.from({ length: 200 }, (_, i) => `dataset-${i}`);
+  const { clock, transport } = await startProgram({
+    DATASET_ID: ids.join(","),
+    TASK_INTERVAL_SECONDS: "1",
+  });
+  const seen: string[] = [];
+  for (let slot = 0; slot < 400; slot++) {
+    assertEquals(transport.open.length, 1, `after ${slot * 5} ms`);
+    seen.push(transport.open[0].request.url.pathname.slice(1));
+    transport.open[0].succeed();
+    await clock.run(5);
+  }
+  assertEquals(seen, [...ids, ...ids]);
+});
+
+Deno.test("what breaks while the probe stops is not passed over", async () => {
+  const { transport, stop, exitCode, logged, runtime } = await startProgram();
+  stop();
+  await settle();
+  breakNextLine(runtime.log);
+  transport.open[0].succeed();
+  await settle();
+  assertEquals(await exitCode, 70);
+  assert(logged.some(({ level }) => level === "error"));
+});

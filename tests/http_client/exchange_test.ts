@@ -1,0 +1,444 @@
+import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
+import { X509Certificate } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import { systemClock } from "../../src/core/clock.ts";
+import { createClient } from "../../src/okdata/client.ts";
+import { RequestError } from "../../src/http_client/errors.ts";
+import type { Lookup } from "../../src/http_client/lookup.ts";
+import { newTimings, phasesOf } from "../../src/http_client/timings.ts";
+import { createTransport } from "../../src/http_client/exchange.ts";
+import { systemRandom } from "../../src/core/random.ts";
+import type { TaskExecution } from "../../src/core/task.ts";
+import { createAuthority, createSelfSigned } from "../support/certificates.ts";
+
+const DATASET = JSON.stringify({ Type: "Dataset", Id: "abc123" });
+
+/** Asks once for `abc123` over real sockets and tells what came of it. */
+async function visit(apiUrl: string, options = {}) {
+  const getDataset = createClient({
+    exchange: createTransport(systemClock),
+    clock: systemClock,
+    random: systemRandom,
+    tokens: null,
+    redact: (text) => text,
+    onAttempt: () => {},
+    apiUrl,
+    taskTimeoutMs: 5_000,
+    requestTimeoutMs: 5_000,
+    retries: 0,
+    userAgent: "test",
+    ...options,
+  });
+  const execution: TaskExecution = { attempts: [], phases: {} };
+  const request = { seqno: 1, datasetId: "abc123", traceId: "0".repeat(31) + "1", execution };
+  const startMs = performance.now();
+  let error: RequestError | undefined;
+  try {
+    await getDataset(request, new AbortController().signal);
+  } catch (caught) {
+    if (!(caught instanceof RequestError)) throw caught;
+    error = caught;
+  }
+  const { attempts: [{ durationSeconds }], phases } = execution;
+  return {
+    error,
+    reason: error?.reason,
+    status: execution.attempts[0].status,
+    body: error?.reply?.body,
+    phases,
+    durationSeconds,
+    reached: Object.keys(phases),
+    elapsedMs: performance.now() - startMs,
+  };
+}
+
+/** A server that answers every request so. */
+async function serving<T>(
+  answer: (request: Request) => Response | Promise<Response>,
+  use: (url: string) => Promise<T>,
+  tls: Deno.TlsCertifiedKeyPem | Record<string, never> = {},
+  hostname = "127.0.0.1",
+): Promise<T> {
+  const controller = new AbortController();
+  const server = Deno.serve({
+    port: 0,
+    hostname,
+    signal: controller.signal,
+    onListen() {},
+    ...tls,
+  }, answer);
+  try {
+    const scheme = "cert" in tls ? "https" : "http";
+    return await use(`${scheme}://localhost:${server.addr.port}`);
+  } finally {
+    controller.abort();
+    await server.finished;
+  }
+}
+
+/** A raw socket server: `talk` has each connection once the request has come. */
+async function talking<T>(
+  talk: (connection: Deno.TcpConn) => Promise<unknown> | unknown,
+  use: (url: string) => Promise<T>,
+): Promise<T> {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const open: Deno.TcpConn[] = [];
+  const accepting = (async () => {
+    for await (const connection of listener) {
+      open.push(connection);
+      void (async () => {
+        await connection.read(new Uint8Array(4096));
+        await talk(connection);
+      })().catch(() => {});
+    }
+  })();
+  try {
+    return await use(`http://127.0.0.1:${listener.addr.port}`);
+  } finally {
+    listener.close();
+    for (const connection of open) {
+      try {
+        connection.close();
+      } catch {
+        // The test has closed it.
+      }
+    }
+    await accepting;
+  }
+}
+
+const say = (connection: Deno.TcpConn, text: string) =>
+  connection.write(new TextEncoder().encode(text));
+
+Deno.test("a dataset over a name: the phases are there, in order, and add up", async () => {
+  const { error, phases, reached, durationSeconds } = await serving(
+    async () => {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      return new Response(DATASET);
+    },
+    (url) => visit(url),
+  );
+  assertEquals([error, reached], [undefined, ["resolve", "connect", "processing", "transfer"]]);
+  const sum = Object.values(phases).reduce((total, seconds) => total + seconds, 0);
+  assertAlmostEquals(sum, durationSeconds, 0.001);
+  assert((phases.processing ?? 0) >= 0.029, `processing took ${phases.processing} s`);
+});
+
+Deno.test("an address needs no resolving", async () => {
+  const { reached } = await talking(
+    (connection) =>
+      say(connection, `HTTP/1.1 200 OK\r\ncontent-length: ${DATASET.length}\r\n\r\n${DATASET}`),
+    (url) => visit(url),
+  );
+  assertEquals(reached, ["connect", "processing", "transfer"]);
+});
+
+for (const scheme of ["http", "https"]) {
+  Deno.test(`over ${scheme}, to read an answer that came as a whole counts to no phase`, async () => {
+    const pair = await createSelfSigned("localhost");
+    const address = { port: 0, hostname: "127.0.0.1" };
+    const isSecure = scheme === "https";
+    using listener = isSecure ? Deno.listenTls({ ...address, ...pair }) : Deno.listen(address);
+    const answering = (async () => {
+      using connection = await listener.accept();
+      await connection.read(new Uint8Array(4096));
+      await connection.write(new TextEncoder().encode(
+        `HTTP/1.1 200 OK\r\ncontent-length: ${DATASET.length}\r\n\r\n${DATASET}`,
+      ));
+    })();
+    const timings = newTimings(performance.now());
+    const { status } = await createTransport(systemClock)({
+      url: new URL(`${scheme}://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`),
+      method: "GET",
+      headers: {},
+      certificate: isSecure ? new X509Certificate(pair.cert).raw : null,
+    }, { signal: new AbortController().signal, timings });
+    await answering;
+    assertEquals(status, 200);
+    assertEquals(phasesOf(timings, timings.wholeMs ?? NaN).transfer, 0);
+  });
+}
+
+for (const reachable of ["127.0.0.1", "::1"]) {
+  Deno.test(`of a name with addresses of both families, ${reachable} alone is reached`, async () => {
+    const both = [{ address: "127.0.0.1", family: 4 }, { address: "::1", family: 6 }];
+    const lookup: Lookup = (_hostname, { all }, callback) =>
+      all ? callback(null, both, 0) : callback(null, both[0].address, both[0].family);
+    const { error, reached } = await serving(
+      () => new Response(DATASET),
+      (url) =>
+        visit(url.replace("localhost", "both.test"), {
+          exchange: createTransport(systemClock, lookup),
+        }),
+      {},
+      reachable,
+    );
+    assertEquals([error, reached], [undefined, ["resolve", "connect", "processing", "transfer"]]);
+  });
+}
+
+Deno.test("a name none of whose addresses can be connected to says so for each", async () => {
+  const both = [{ address: "127.0.0.1", family: 4 }, { address: "::1", family: 6 }];
+  const lookup: Lookup = (_hostname, _options, callback) => callback(null, both, 0);
+  // Nobody listens on port 1, and no ephemeral port is that low.
+  const { error } = await visit("http://both.test:1", {
+    exchange: createTransport(systemClock, lookup),
+  });
+  assertEquals(error?.reason, "connect");
+  assertMatch(error?.message ?? "", /127\.0\.0\.1:1.*; .*::1:1/);
+});
+
+Deno.test("a fresh connection for every attempt", async () => {
+  const ports = new Set<number>();
+  const requests = 5;
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (_request, info) => {
+    ports.add((info.remoteAddr as Deno.NetAddr).port);
+    return new Response(DATASET);
+  });
+  for (let i = 0; i < requests; i++) await visit(`http://127.0.0.1:${server.addr.port}`);
+  await server.shutdown();
+  assertEquals(ports.size, requests);
+});
+
+for (
+  const [status, reason] of [
+    [401, "unauthorized"],
+    [403, "unauthorized"],
+    [404, "not_found"],
+    [410, "http"],
+    [429, "rate_limited"],
+    [500, "server_error"],
+    [501, "server_error"],
+    [502, "server_error"],
+    [503, "server_error"],
+    [504, "server_error"],
+    [204, "http"],
+    [304, "http"],
+  ] as const
+) {
+  Deno.test(`status ${status} is \`${reason}\``, async () => {
+    const body = [204, 304].includes(status) ? null : "why not";
+    const { error } = await serving(() => new Response(body, { status }), (url) => visit(url));
+    assertEquals([error?.reason, error?.reply?.status, error?.reply?.body], [
+      reason,
+      status,
+      body ?? "",
+    ]);
+  });
+}
+
+Deno.test("a redirect is `http` and is never followed", async () => {
+  const asked: string[] = [];
+  const { reason } = await serving((request) => {
+    asked.push(new URL(request.url).pathname);
+    return new Response(null, { status: 302, headers: { location: "/elsewhere" } });
+  }, (url) => visit(url));
+  assertEquals([reason, asked], ["http", ["/abc123"]]);
+});
+
+for (
+  const [what, body] of [
+    ["HTML", "<html></html>"],
+    ["broken JSON", '{"Id": "abc'],
+    ["another Id", '{"Id": "abc124"}'],
+    ["nothing", ""],
+    ["invalid UTF-8", new Uint8Array([0x22, 0xff, 0x22])],
+  ] as const
+) {
+  Deno.test(`200 with ${what} is \`invalid_response\``, async () => {
+    const { reason } = await serving(() => new Response(body), (url) => visit(url));
+    assertEquals(reason, "invalid_response");
+  });
+}
+
+Deno.test("a body of 100 MB is cut off at the bound", async () => {
+  let sent = 0;
+  const chunk = new Uint8Array(64 * 1024).fill(0x20);
+  const { reason } = await serving(() =>
+    new Response(
+      new ReadableStream({
+        pull(controller) {
+          if (sent >= 100e6) return controller.close();
+          sent += chunk.length;
+          controller.enqueue(chunk);
+        },
+      }),
+    ), (url) => visit(url));
+  assertEquals(reason, "invalid_response");
+  assert(sent < 20e6, `${sent} bytes were taken`);
+});
+
+Deno.test("a gzip body is unpacked, a bomb is not, a broken one is `invalid_response`", async () => {
+  const bomb = gzipSync(new Uint8Array(50e6));
+  for (
+    const [body, expected] of [
+      [gzipSync(DATASET), undefined],
+      [bomb, "invalid_response"],
+      [gzipSync(DATASET).subarray(0, 20), "invalid_response"],
+    ] as const
+  ) {
+    const { reason } = await serving(
+      () =>
+        new Response(body as Uint8Array<ArrayBuffer>, { headers: { "content-encoding": "gzip" } }),
+      (url) => visit(url),
+    );
+    assertEquals(reason, expected);
+  }
+});
+
+Deno.test("no such host is `dns`", async () => {
+  const { reason, reached } = await visit("http://no-such-host.invalid");
+  assertEquals([reason, reached], ["dns", ["resolve"]]);
+});
+
+Deno.test("a refused connection is `connect`", async () => {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = listener.addr;
+  listener.close();
+  const { reason, reached } = await visit(`http://127.0.0.1:${port}`);
+  assertEquals([reason, reached], ["connect", ["connect"]]);
+});
+
+Deno.test("an end before the headers is `reset`", async () => {
+  const { reason, reached } = await talking(
+    (connection) => connection.close(),
+    (url) => visit(url),
+  );
+  assertEquals([reason, reached], ["reset", ["connect", "processing"]]);
+});
+
+Deno.test("an end inside the body is `reset`", async () => {
+  for (
+    const head of [
+      "content-length: 1000\r\n\r\nhalf",
+      "transfer-encoding: chunked\r\n\r\n5\r\nhalf ",
+    ]
+  ) {
+    const { reason, reached } = await talking(async (connection) => {
+      await say(connection, `HTTP/1.1 200 OK\r\n${head}`);
+      connection.close();
+    }, (url) => visit(url));
+    assertEquals([reason, reached], ["reset", ["connect", "processing", "transfer"]], head);
+  }
+});
+
+Deno.test("what is not HTTP is `invalid_response`", async () => {
+  for (const words of ["SSH-2.0-OpenSSH_9.2\r\n", "HTTP/9.9 banana\r\n\r\n", "\0\0\0\0"]) {
+    const { reason } = await talking((connection) => say(connection, words), (url) => visit(url));
+    assertEquals(reason, "invalid_response", words);
+  }
+});
+
+for (
+  const [what, talk, reached] of [
+    ["never answers", () => {}, ["connect", "processing"]],
+    [
+      "stalls after the headers",
+      (connection: Deno.TcpConn) => say(connection, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"),
+      ["connect", "processing", "transfer"],
+    ],
+    [
+      "drips",
+      async (connection: Deno.TcpConn) => {
+        await say(connection, "HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n");
+        for (let i = 0; i < 100; i++) {
+          await say(connection, " ");
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      },
+      ["connect", "processing", "transfer"],
+    ],
+  ] as const
+) {
+  Deno.test(`a target that ${what} is given up at the timeout`, async () => {
+    const { reason, reached: phases, durationSeconds, elapsedMs } = await talking(
+      talk,
+      (url) => visit(url, { requestTimeoutMs: 200 }),
+    );
+    assertEquals([reason, phases], ["timeout", [...reached]]);
+    // The limit counts from when the request is made, the duration from the connection.
+    assert(elapsedMs >= 200, `given up early, after ${elapsedMs} ms`);
+    assert(durationSeconds < 0.3, `given up late, after ${durationSeconds} s`);
+  });
+}
+
+Deno.test("TLS that is never finished is given up at the timeout, in its phase", async () => {
+  const { reason, reached } = await talking(
+    () => {},
+    (url) => visit(url.replace("http:", "https:"), { requestTimeoutMs: 200 }),
+  );
+  assertEquals([reason, reached], ["timeout", ["connect", "tls"]]);
+});
+
+Deno.test("https to an http port is `tls`", async () => {
+  const { reason } = await serving(
+    () => new Response(DATASET),
+    (url) => visit(url.replace("http:", "https:")),
+  );
+  assertEquals(reason, "tls");
+});
+
+Deno.test("self-signed, expired, wrong-host and unknown certificates are `tls`", async () => {
+  const authority = await createAuthority();
+  for (
+    const [what, pair] of [
+      ["self-signed", await createSelfSigned("localhost")],
+      ["expired", await authority.issue("localhost", -1)],
+      ["for another host", await authority.issue("example.org")],
+      ["of an unknown authority", await authority.issue("localhost")],
+    ] as const
+  ) {
+    const { reason, reached } = await serving(
+      () => new Response(DATASET),
+      (url) => visit(url),
+      { cert: pair.cert, key: pair.key },
+    );
+    assertEquals([reason, reached], ["tls", ["resolve", "connect", "tls"]], what);
+  }
+});
+
+Deno.test("a switch of protocols, which nobody asked for, is `http`", async () => {
+  const { reason, status } = await talking(
+    (connection) =>
+      say(
+        connection,
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+      ),
+    (url) => visit(url),
+  );
+  assertEquals([reason, status], ["http", 101]);
+});
+
+Deno.test("what follows a whole answer is not looked at", async () => {
+  for (const [head, body, reason] of [["200 OK", DATASET, undefined], ["204 No", "", "http"]]) {
+    const whole = `HTTP/1.1 ${head}\r\ncontent-length: ${body?.length}\r\n\r\n${body}`;
+    const visited = await talking(
+      (connection) => say(connection, `${whole}and more`),
+      (url) => visit(url),
+    );
+    assertEquals(visited.reason, reason, head);
+  }
+});
+
+Deno.test("interim answers are passed over, but not without end", async () => {
+  const hint = "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n";
+  const whole = `HTTP/1.1 200 OK\r\ncontent-length: ${DATASET.length}\r\n\r\n${DATASET}`;
+  const { error } = await talking((connection) => say(connection, hint + whole), (url) => {
+    return visit(url);
+  });
+  assertEquals(error, undefined);
+
+  const { reason, elapsedMs } = await talking(async (connection) => {
+    for (;;) await say(connection, hint.repeat(100));
+  }, (url) => visit(url));
+  assertEquals(reason, "invalid_response");
+  assert(elapsedMs < 1_000, `ended after ${elapsedMs} ms`);
+});
+
+Deno.test("an answer that ends early keeps its status and what came of its body", async () => {
+  const { reason, status, body } = await talking(async (connection) => {
+    await say(connection, "HTTP/1.1 500 Oops\r\ncontent-length: 1000\r\n\r\nhalf of it");
+    connection.close();
+  }, (url) => visit(url));
+  assertEquals([reason, status, body], ["reset", 500, "half of it"]);
+});

@@ -1,0 +1,148 @@
+import { eventually } from "../support/program.ts";
+
+export type Job = {
+  name: string;
+  address: string;
+  path: string;
+  /** More of the scrape configuration. */
+  more?: Record<string, unknown>;
+};
+
+/** A series as Prometheus' query interface gives it: every stored sample, oldest first. */
+type Series = { metric: Record<string, string>; values: [seconds: number, value: string][] };
+
+const SCRAPE_INTERVAL = "500ms";
+
+export type PrometheusOptions = {
+  /** A file of rules, in YAML; they are evaluated as often as jobs are scraped. */
+  rules?: string;
+  /** Where alerts go, as `host:port`. */
+  alertmanager?: string;
+};
+
+/** A Prometheus of its own, with its data in a temporary folder, which scrapes these jobs. */
+export async function startPrometheus(jobs: readonly Job[], options: PrometheusOptions = {}) {
+  const folder = await Deno.makeTempDir({ prefix: "prometheus-" });
+  try {
+    const prometheus = await startIn(folder, jobs, options);
+    return {
+      ...prometheus,
+      async [Symbol.asyncDispose]() {
+        await prometheus.stop();
+        await Deno.remove(folder, { recursive: true });
+      },
+    };
+  } catch (error) {
+    await Deno.remove(folder, { recursive: true });
+    throw error;
+  }
+}
+
+async function startIn(folder: string, jobs: readonly Job[], options: PrometheusOptions) {
+  await Deno.writeTextFile(`${folder}/prometheus.json`, configuration(jobs, options));
+  await Deno.writeTextFile(`${folder}/rules.yaml`, options.rules ?? "");
+  const { url, stop } = await startServer("prometheus", [
+    // JSON is YAML.
+    `--config.file=${folder}/prometheus.json`,
+    `--storage.tsdb.path=${folder}/data`,
+    "--enable-feature=exemplar-storage",
+  ]);
+  return { ...client(url), stop };
+}
+
+/** A server of the Prometheus family on a free port, ready to answer. */
+export async function startServer(
+  command: string,
+  args: readonly string[],
+): Promise<{ url: string; stop: () => Promise<void> }> {
+  const child = new Deno.Command(command, {
+    args: [...args, "--web.listen-address=127.0.0.1:0", "--log.format=json"],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  let log = "";
+  const logging = (async () => {
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) log += text;
+  })();
+
+  async function stop(): Promise<void> {
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+    await Promise.all([child.status, logging]);
+  }
+
+  try {
+    const url = await eventually(`${command} says where it listens`, () => addressIn(log));
+    // It listens before it can answer.
+    await eventually(`${command} is ready`, async () => {
+      const response = await fetch(`${url}/-/ready`);
+      await response.body?.cancel();
+      return response.ok;
+    });
+    return { url, stop };
+  } catch (error) {
+    await stop();
+    throw new Error(`${command} did not start: ${log}`, { cause: error });
+  }
+}
+
+function client(url: string) {
+  // deno-lint-ignore no-explicit-any -- the answer's shape depends on the path
+  async function get(path: string, parameters: Record<string, string>): Promise<any> {
+    const query = new URLSearchParams(parameters);
+    const { status, data, error } = await (await fetch(`${url}/api/v1/${path}?${query}`)).json();
+    if (status !== "success") throw new Error(`Prometheus: ${error}`);
+    return data;
+  }
+
+  return {
+    /** All that it has stored of the series that the selector names. */
+    async stored(selector: string): Promise<Series[]> {
+      return (await get("query", { query: `${selector}[1h]` })).result;
+    },
+    /** What the expression gives now. */
+    async query(expression: string): Promise<{ metric: Record<string, string> }[]> {
+      return (await get("query", { query: expression })).result;
+    },
+    /** The trace ids of the exemplars that it has stored. */
+    async traceIds(selector: string): Promise<string[]> {
+      const now = Date.now() / 1e3;
+      const found: { exemplars: { labels: { trace_id: string } }[] }[] = await get(
+        "query_exemplars",
+        { query: selector, start: String(now - 3600), end: String(now + 60) },
+      );
+      return found.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id));
+    },
+  };
+}
+
+function configuration(jobs: readonly Job[], { rules, alertmanager }: PrometheusOptions): string {
+  return JSON.stringify({
+    global: {
+      scrape_interval: SCRAPE_INTERVAL,
+      scrape_timeout: SCRAPE_INTERVAL,
+      evaluation_interval: SCRAPE_INTERVAL,
+    },
+    rule_files: rules === undefined ? [] : ["rules.yaml"],
+    alerting: {
+      alertmanagers: alertmanager === undefined
+        ? []
+        : [{ static_configs: [{ targets: [alertmanager] }] }],
+    },
+    scrape_configs: jobs.map(({ name, address, path, more }) => ({
+      job_name: name,
+      metrics_path: path,
+      static_configs: [{ targets: [address] }],
+      ...more,
+    })),
+  });
+}
+
+function addressIn(log: string): string | undefined {
+  const line = log.split("\n").find((each) => each.includes('"msg":"Listening on"'));
+  return line && `http://${JSON.parse(line).address}`;
+}

@@ -1,0 +1,215 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
+import { Backlog, type Page } from "../../src/probing/backlog.ts";
+import { type PendingTask, REASONS, type Task } from "../../src/core/task.ts";
+import { failed, pending, succeeded } from "../support/tasks.ts";
+
+function fieldsAt(createdMonotonicMs: number, datasetId = "abc123") {
+  const { state: _state, seqno: _seqno, ...fields } = pending({ createdMonotonicMs, datasetId });
+  return fields;
+}
+
+/** What a backlog must do, written as plainly as can be. */
+class Model {
+  tasks: Task[] = [];
+  dismissed = 0;
+  constructor(private readonly capacity: number) {}
+
+  makeRoom(): void {
+    for (const state of ["SUCCEEDED", "FAILED"]) {
+      while (this.tasks.length > this.capacity) {
+        const oldest = this.tasks.findIndex((task) => task.state === state);
+        if (oldest < 0) break;
+        this.tasks.splice(oldest, 1);
+        this.dismissed++;
+      }
+    }
+  }
+
+  prune(beforeMs: number): void {
+    const kept = this.tasks.filter((task) =>
+      task.state === "PENDING" || task.createdMonotonicMs >= beforeMs
+    );
+    this.dismissed += this.tasks.length - kept.length;
+    this.tasks = kept;
+  }
+}
+
+function assertSameFailures(backlog: Backlog, tasks: Task[]): void {
+  const reasons = (datasetId?: string) =>
+    tasks.flatMap((task) =>
+      task.state === "FAILED" && (datasetId ?? task.datasetId) === task.datasetId
+        ? [task.reason]
+        : []
+    );
+  for (const datasetId of [undefined, "a", "b", "neither"]) {
+    const counts = Map.groupBy(reasons(datasetId), (reason) => reason);
+    const expected = [...counts].map(([reason, alike]) => [reason, alike.length]);
+    assertEquals([...backlog.failures(datasetId)].sort(), expected.sort());
+  }
+}
+
+const step = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("open" as const), dataset: fc.constantFrom("a", "b") }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom("succeed" as const, "fail" as const),
+      which: fc.nat(1_000),
+      attempts: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("prune" as const), keepMs: fc.nat(30) }) },
+);
+
+Deno.test("the backlog keeps, orders and removes tasks like its plain model", () => {
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 300, size: "max" }),
+      fc.integer({ min: 1, max: 40 }),
+      (steps, capacity) => {
+        let dismissed = 0;
+        const backlog = new Backlog(capacity, (count) => dismissed += count);
+        const model = new Model(capacity);
+        steps.forEach((each, nowMs) => {
+          if (each.do === "open") {
+            model.tasks.push(backlog.open(fieldsAt(nowMs, each.dataset)));
+            model.makeRoom();
+          } else if (each.do === "prune") {
+            backlog.prune(nowMs - each.keepMs);
+            model.prune(nowMs - each.keepMs);
+          } else {
+            const open = model.tasks.filter((task): task is PendingTask =>
+              task.state === "PENDING"
+            );
+            if (open.length === 0) return;
+            const task = open[each.which % open.length];
+            const reason = REASONS[each.which % REASONS.length];
+            const settled = each.do === "succeed" ? succeeded(task) : failed(task, reason);
+            const attempts = Array.from({ length: each.attempts }, () => settled.attempts[0]);
+            const withAttempts = { ...settled, attempts };
+            backlog.settle(withAttempts);
+            model.tasks[model.tasks.indexOf(task)] = withAttempts;
+            model.makeRoom();
+          }
+          assertEquals(backlog.page({ limit: 1_000 }).tasks, model.tasks.toReversed());
+          assertEquals(dismissed, model.dismissed);
+          assertSameFailures(backlog, model.tasks);
+        });
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+Deno.test("more tasks than fit one chunk of packed rows, settled out of order, come back in order", () => {
+  const backlog = new Backlog(10_000, () => {});
+  const open = Array.from({ length: 5_000 }, (_, i) => backlog.open(fieldsAt(i)));
+  for (let i = 0; i < open.length; i += 50) {
+    for (const task of open.slice(i, i + 50).reverse()) backlog.settle(succeeded(task));
+  }
+  backlog.prune(2_500);
+  const expected = open.slice(2_500).map((task) => succeeded(task)).reverse();
+  assertEquals(backlog.page({ limit: 10_000 }).tasks, expected);
+});
+
+Deno.test("room is made by the oldest successes first, so that failures stay readable", () => {
+  let dismissed = 0;
+  const backlog = new Backlog(3, (count) => dismissed += count);
+  for (const settle of [failed, succeeded, failed, succeeded]) {
+    backlog.settle(settle(backlog.open(fieldsAt(0))));
+  }
+  assertEquals(backlog.page({ limit: 10 }).tasks.map(({ seqno }) => seqno), [4, 3, 1]);
+  backlog.settle(failed(backlog.open(fieldsAt(0))));
+  backlog.settle(failed(backlog.open(fieldsAt(0))));
+  assertEquals(backlog.page({ limit: 10 }).tasks.map(({ seqno }) => seqno), [6, 5, 3]);
+  assertEquals(dismissed, 3);
+});
+
+Deno.test("a pending task is never dismissed, however old and however full the backlog", () => {
+  const backlog = new Backlog(1, () => {});
+  for (let i = 0; i < 5; i++) backlog.open(fieldsAt(i));
+  assertEquals(backlog.prune(1e9), 0);
+  assertEquals(backlog.counts, { PENDING: 5, SUCCEEDED: 0, FAILED: 0 });
+  assertEquals(backlog.oldestPending?.seqno, 1);
+});
+
+Deno.test("settling what is not pending is refused", () => {
+  const backlog = new Backlog(10, () => {});
+  const task = succeeded(backlog.open(fieldsAt(0)));
+  backlog.settle(task);
+  assertThrows(() => backlog.settle(task), Error, "task 1 was settled, but it is not pending");
+  assertThrows(() => backlog.settle(succeeded(pending({ seqno: 9 }))), Error, "task 9");
+});
+
+Deno.test("paging repeats and loses nothing while new tasks arrive", () => {
+  const backlog = new Backlog(10_000, () => {});
+  const settleOne = () => backlog.settle(succeeded(backlog.open(fieldsAt(0))));
+  for (let i = 0; i < 1_000; i++) settleOne();
+  const seen: number[] = [];
+  let before: number | undefined;
+  do {
+    const page: Page = backlog.page({ limit: 70, before });
+    seen.push(...page.tasks.map(({ seqno }) => seqno));
+    before = page.next ?? undefined;
+    settleOne();
+  } while (before !== undefined);
+  assertEquals(seen, Array.from({ length: 1_000 }, (_, i) => 1_000 - i));
+});
+
+Deno.test("a page of a rare dataset looks at a bounded number of tasks and goes on in the next", () => {
+  const backlog = new Backlog(100_000, () => {});
+  backlog.settle(succeeded(backlog.open(fieldsAt(0, "rare"))));
+  for (let i = 0; i < 30_000; i++) backlog.settle(succeeded(backlog.open(fieldsAt(0))));
+  const first = backlog.page({ datasetId: "rare", limit: 10 });
+  assertEquals(first.tasks, []);
+  assert(first.next !== null, "a bounded page says where to go on");
+  const before = first.next ?? undefined;
+  const second = backlog.page({ datasetId: "rare", limit: 10, before });
+  assertEquals([second.tasks.map(({ seqno }) => seqno), second.next], [[1], null]);
+});
+
+Deno.test("a page can be of one state", () => {
+  const backlog = new Backlog(100, () => {});
+  backlog.settle(succeeded(backlog.open(fieldsAt(0))));
+  backlog.settle(failed(backlog.open(fieldsAt(0))));
+  backlog.open(fieldsAt(0));
+  for (const [state, seqno] of [["SUCCEEDED", 1], ["FAILED", 2], ["PENDING", 3]] as const) {
+    const { tasks, next } = backlog.page({ state, limit: 10 });
+    assertEquals([tasks.map((task) => task.seqno), next], [[seqno], null]);
+  }
+});
+
+Deno.test("a page can be of one reason, and a task can be found while it is tracked", () => {
+  const backlog = new Backlog(3, () => {});
+  backlog.settle(failed(backlog.open(fieldsAt(0)), "dns"));
+  backlog.settle(failed(backlog.open(fieldsAt(0)), "timeout"));
+  backlog.settle(succeeded(backlog.open(fieldsAt(0))));
+  assertEquals(backlog.page({ reason: "dns", limit: 10 }).tasks.map(({ seqno }) => seqno), [1]);
+  assertEquals(backlog.page({ reason: "tls", limit: 10 }), { tasks: [], next: null });
+  assertEquals(backlog.page({ reason: "dns", state: "SUCCEEDED", limit: 10 }).tasks, []);
+  assertEquals([0, 1, 2, 3, 4].map((seqno) => backlog.find(seqno)?.state), [
+    ...[undefined, "FAILED", "FAILED", "SUCCEEDED", undefined],
+  ]);
+  backlog.open(fieldsAt(0));
+  assertEquals([backlog.find(3), backlog.find(4)?.state], [undefined, "PENDING"]);
+});
+
+Deno.test("a page of one reason is found however rare failures are", () => {
+  const backlog = new Backlog(100_000, () => {});
+  backlog.settle(failed(backlog.open(fieldsAt(0)), "timeout"));
+  for (let i = 0; i < 30_000; i++) backlog.settle(succeeded(backlog.open(fieldsAt(0))));
+  const { tasks } = backlog.page({ reason: "timeout", limit: 20 });
+  assertEquals(tasks.map(({ seqno }) => seqno), [1]);
+});
+
+Deno.test("pending tasks do not push out settled ones where only those are wanted", () => {
+  const backlog = new Backlog(100, () => {});
+  backlog.settle(succeeded(backlog.open(fieldsAt(0))));
+  for (let i = 0; i < 10; i++) backlog.open(fieldsAt(0));
+  const { tasks, next } = backlog.page({ settled: true, limit: 5 });
+  assertEquals([tasks.map(({ seqno }) => seqno), next], [[1], null]);
+});

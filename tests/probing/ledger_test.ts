@@ -1,0 +1,104 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { Ledger, watchDeadlines } from "../../src/probing/ledger.ts";
+import { Backlog } from "../../src/probing/backlog.ts";
+import type { PendingTask } from "../../src/core/task.ts";
+import { settle, startProgram } from "../support/fake_runtime.ts";
+
+const TRACKED = { PENDING: 2, SUCCEEDED: 3, FAILED: 1 };
+
+function books(change: Partial<Ledger> = {}): Ledger {
+  return Object.assign(
+    new Ledger(),
+    { created: 16, succeeded: 9, failed: 5, dismissed: 10 },
+    change,
+  );
+}
+
+Deno.test("books that fit the backlog pass, and no others", () => {
+  books().check(TRACKED);
+  for (const entry of ["created", "succeeded", "failed", "dismissed"] as const) {
+    for (const difference of [1, -1]) {
+      const wrong = books({ [entry]: books()[entry] + difference });
+      assertThrows(() => wrong.check(TRACKED), Error, "the accounts say");
+    }
+  }
+  assertThrows(() => books().check({ ...TRACKED, PENDING: 1 }), Error, "the backlog has 1 and 4");
+});
+
+Deno.test("a task that is lost ends the program with 70, and the log says what does not fit", async () => {
+  const { open } = Backlog.prototype;
+  let lost = 0;
+  Backlog.prototype.open = function (fields) {
+    const task = open.call(this, fields);
+    // The third task is tracked nowhere.
+    if (task.seqno === 3 && ++lost) this.settle = () => {};
+    return task;
+  };
+  try {
+    const { clock, transport, exitCode, logged } = await startProgram({
+      TASK_INTERVAL_SECONDS: "1",
+    });
+    for (let i = 0; i < 3; i++) {
+      transport.open[0].succeed();
+      await clock.run(1_000);
+    }
+    await clock.run(8_000);
+    assertEquals({ code: await exitCode, lost }, { code: 70, lost: 1 });
+    const { message } = logged.find(({ level }) => level === "error")!;
+    assertEquals(message.includes("the accounts say 0 pending and 3 settled tasks"), true, message);
+  } finally {
+    Backlog.prototype.open = open;
+  }
+});
+
+Deno.test("a task that is seen overdue again after ten seconds is one too many", async () => {
+  const check = watchDeadlines(60_000);
+  const oldest = (seqno: number, createdMonotonicMs: number): PendingTask => ({
+    ...{ state: "PENDING", seqno, datasetId: "a", traceId: "", createdMs: 0, createdMonotonicMs },
+  });
+  const looks: [task: PendingTask | undefined, nowMs: number][] = [
+    [undefined, 1e9],
+    [oldest(1, 0), 60_000],
+    [oldest(1, 0), 600_000],
+    [oldest(1, 0), 610_000],
+    // That one has ended; the next one is overdue for its own time.
+    [oldest(2, 500_000), 611_000],
+    [oldest(2, 500_000), 621_000],
+  ];
+  for (const [task, nowMs] of looks) {
+    check(task, nowMs);
+    await settle();
+  }
+  assertThrows(
+    () => check(oldest(2, 500_000), 621_001),
+    Error,
+    "task 2 has been pending for 121.0 s, though its deadline was after 60 s",
+  );
+});
+
+Deno.test("looks between which nothing else could run prove nothing", () => {
+  const check = watchDeadlines(60_000);
+  const task: PendingTask = {
+    ...{ state: "PENDING", seqno: 1, datasetId: "a", traceId: "" },
+    ...{ createdMs: 0, createdMonotonicMs: 0 },
+  };
+  for (let nowMs = 100_000; nowMs < 1e6; nowMs += 100_000) check(task, nowMs);
+});
+
+Deno.test("a task that its deadline does not end ends the program with 70", async () => {
+  const { clock, transport, exitCode, logged } = await startProgram({
+    REQUEST_TIMEOUT_SECONDS: "60",
+    TASK_TIMEOUT_SECONDS: "60",
+  });
+  transport.open[0].succeed();
+  await clock.run(0);
+  // From now on no deadline comes, but the slots do.
+  const { after } = clock;
+  clock.after = (ms, callback) => ms > 50_000 ? () => {} : after.call(clock, ms, callback);
+  await clock.run(99_999);
+  assertEquals(logged.filter(({ level }) => level === "error"), []);
+  await clock.run(1 + 8_000);
+  assertEquals(await exitCode, 70);
+  const { message } = logged.find(({ level }) => level === "error")!;
+  assertStringIncludes(message, "task 2 has been pending for 90.0 s");
+});

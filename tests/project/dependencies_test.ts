@@ -1,0 +1,230 @@
+/** What others have made: what of it is in the program, and how it gets there. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
+import {
+  dependencies,
+  type Lock,
+  lockedPackages,
+  parseSpecifier,
+  programLock,
+  readLock,
+  REASONS,
+} from "../../local/tools/dependencies.ts";
+import { ROOT } from "../support/program.ts";
+
+/** Licences under which the program may be given to anybody, for anything. */
+const LICENCES = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"];
+
+const LOCKS = { "deno.lock": readLock("deno.lock"), "local/run.lock": readLock("local/run.lock") };
+
+const sources = await textsBelow("", /\.tsx?$|deno\.json$/);
+const ciScripts = await textsBelow(".ci", /./);
+const pipelines = await textsBelow(".github", /./);
+const images = { Dockerfile: await Deno.readTextFile(`${ROOT}Dockerfile`) };
+
+/** The texts below a folder whose paths fit, by path. */
+async function textsBelow(folder: string, fits: RegExp): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for await (const { name, isDirectory } of Deno.readDir(ROOT + folder)) {
+    const path = folder ? `${folder}/${name}` : name;
+    if (isDirectory && !/^(\..*|dist|coverage|node_modules)$/.test(name)) {
+      Object.assign(found, await textsBelow(path, fits));
+    } else if (!isDirectory && fits.test(path)) {
+      found[path] = await Deno.readTextFile(ROOT + path);
+    }
+  }
+  return found;
+}
+
+/** All places where the texts fit, as `path: what fits`. */
+function placesOf(pattern: RegExp, texts: Record<string, string>): string[] {
+  return Object.entries(texts).flatMap(([path, text]) =>
+    [...text.matchAll(pattern)].map(([found]) => `${path}: ${found}`)
+  );
+}
+
+Deno.test("every package in the program may be passed on, and has a reason to be there", () => {
+  const listed = dependencies();
+  assertEquals(listed.length, Object.keys(programLock().npm).length);
+  for (const { name, licence, reason } of listed) {
+    assert(LICENCES.includes(licence), `${name}: ${licence}`);
+    assertMatch(reason, /^(?!comes with $)./, name);
+  }
+  const named = listed.filter(({ reason }) => !reason.startsWith("comes with "));
+  assertEquals(Object.keys(REASONS).sort(), named.map(({ name }) => name).sort());
+});
+
+Deno.test("what the program and its page import has a reason, and nothing else has", () => {
+  const own = Object.entries(sources).filter(([path]) => /^(main\.ts|src\/)/.test(path));
+  const imported = own.flatMap(([, text]) =>
+    [...text.matchAll(/(?:from |import\(|import )"([^".][^"]*)"/g)].map(([, name]) => name)
+  ).filter((name) => !name.startsWith("node:"));
+  const specifiers: Record<string, string> = config.imports;
+  const named = imported.map((name) => {
+    const base = Object.keys(specifiers).find((key) => name === key || name.startsWith(`${key}/`));
+    return parseSpecifier(base ? specifiers[base] : name).name;
+  });
+  assertEquals([...new Set(named)].sort(), Object.keys(REASONS).sort());
+});
+
+Deno.test("every package that is named is named with one version", () => {
+  const named = placesOf(/(?<=")npm:[^"$]+/g, sources);
+  assert(named.length > 50);
+  const exact = /: npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+(\/[\w./-]+)?$/;
+  assertEquals(named.filter((place) => !exact.test(place)), []);
+  assertEquals(placesOf(/(?:from |import\()"(?:https?|jsr):.*/g, sources), []);
+
+  const fetched = placesOf(/(?<=^[^#\n]*)\bn(px|pm (pack|install|ci|exec)) .*/gm, {
+    ...ciScripts,
+    ...pipelines,
+  });
+  assert(fetched.length > 5);
+  const pinned = /: np(x -y|m pack --silent) "?(@[\w-]+\/)?[\w-]+@(\d[\w.-]*|\$deno_version)[" ]/;
+  assertEquals(fetched.filter((place) => !pinned.test(`${place} `)), []);
+});
+
+Deno.test("every locked package is known by its hash, the same one in both lock files", () => {
+  for (const [path, lock] of Object.entries(LOCKS)) {
+    assertEquals(Object.keys(lock).sort(), ["npm", "specifiers", "version", "workspace"], path);
+    for (const [key, { integrity }] of Object.entries(lock.npm)) {
+      assertMatch(integrity, /^sha512-[A-Za-z0-9+/]{86}==$/, `${path} ${key}`);
+    }
+  }
+  for (const [key, { integrity }] of Object.entries(LOCKS["local/run.lock"].npm)) {
+    assertEquals(integrity, LOCKS["deno.lock"].npm[key]?.integrity, key);
+  }
+});
+
+/** Runs Deno in a folder with the project's settings, its lock file, and one file of code. */
+async function denoWith(code: string, args: string[]) {
+  const folder = await Deno.makeTempDir({ prefix: "locked-" });
+  try {
+    for (const name of ["deno.json", "deno.lock"]) {
+      await Deno.copyFile(ROOT + name, `${folder}/${name}`);
+    }
+    await Deno.writeTextFile(`${folder}/code_test.ts`, code);
+    const ended = await new Deno.Command(Deno.execPath(), {
+      args: [...args, "--quiet", "code_test.ts"],
+      cwd: folder,
+    }).output();
+    return {
+      ...{ code: ended.code, stderr: new TextDecoder().decode(ended.stderr) },
+      lock: await Deno.readTextFile(`${folder}/deno.lock`),
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("no command takes a package that is not locked", async () => {
+  const lock = await Deno.readTextFile(`${ROOT}deno.lock`);
+  const codeWith = (version: string) =>
+    `import "npm:${"zod"}@${version}"; Deno.test("runs", () => {});`;
+  const { version } = parseSpecifier(config.imports.zod);
+  for (const command of [["check"], ["cache"], ["test"], ["bundle", "--output=code.js"]]) {
+    assertEquals((await denoWith(codeWith(version), command)).code, 0, command[0]);
+    // The locked version would do, and yet nobody has said so.
+    const unlocked = await denoWith(codeWith(`^${version}`), command);
+    assertEquals({ code: unlocked.code, lock: unlocked.lock }, { code: 1, lock }, command[0]);
+    assertStringIncludes(unlocked.stderr, "The lockfile is out of date");
+  }
+});
+
+Deno.test("nothing runs when packages are installed", () => {
+  for (const lock of Object.values<Lock>(LOCKS)) {
+    assertEquals(Object.keys(lock.npm).filter((key) => lock.npm[key].scripts), []);
+  }
+  const locked = lockedPackages();
+  assertEquals([...locked.keys()].sort(), Object.keys(LOCKS["deno.lock"].npm).sort());
+  const atInstallation = ["preinstall", "install", "postinstall"];
+  const scripts = [...locked].flatMap(([key, { scripts = {} }]) =>
+    atInstallation.filter((name) => name in scripts).map((name) => `${key}: ${scripts[name]}`)
+  );
+  assertEquals(scripts, []);
+
+  // Nor would Deno run any, nor npm any of what the ciScripts fetches by it.
+  const places = { ...ciScripts, ...pipelines, ...images, "deno.json": sources["deno.json"] };
+  assertEquals(placesOf(/allow-?scripts|node-?modules-?dir(?!=none)/gi, places), []);
+  for (const [path, text] of Object.entries({ ...ciScripts, ...pipelines })) {
+    if (!/\bnpx\b/.test(text) || path.startsWith(".github/scripts/")) continue;
+    assertMatch(text, /npm_config_ignore_scripts[=:] ?"?true\b[^]*\bnpx\b/i, path);
+  }
+});
+
+type Asked = Record<string, string[]>;
+
+/** A registry that knows of these holes, as npm's own would tell of them. */
+function startRegistry(holes: Record<string, string> | null) {
+  const asked: Asked[] = [];
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    async (request) => {
+      const name = new URL(request.url).pathname.slice(1);
+      if (request.method === "GET") {
+        return Response.json({ name, versions: { "1.0.0": { name, version: "1.0.0" } } });
+      }
+      assertEquals(name, "-/npm/v1/security/advisories/bulk");
+      const body = request.body?.pipeThrough(new DecompressionStream("gzip"));
+      asked.push(await new Response(body).json());
+      return holes === null
+        ? new Response(null, { status: 405 })
+        : Response.json(Object.fromEntries(
+          Object.entries(holes).map(([name, severity], id) => [name, [{
+            ...{ id, severity, title: "A hole", url: "https://github.com/advisories/GHSA-0" },
+            ...{ vulnerable_versions: "<=99.0.0", cwe: [], cvss: { score: 5 } },
+          }]]),
+        ));
+    },
+  );
+  return {
+    asked,
+    url: `http://127.0.0.1:${server.addr.port}/`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+/** What the ciScripts does, where this is the registry. */
+async function audit(registry: string) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "audit"],
+    cwd: ROOT,
+    env: { npm_config_registry: registry, npm_config_fetch_retries: "0" },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+Deno.test("a hole in one of the program's packages is found, unless it is a small one", async () => {
+  const packages = Object.keys(programLock().npm).map(parseSpecifier);
+  for (
+    const [severity, code] of [["low", 0], ["moderate", 1], ["high", 1], ["critical", 1]] as const
+  ) {
+    await using registry = startRegistry({ "bintrees": severity });
+    const audited = await audit(registry.url);
+    assertEquals(audited.code, code, audited.stderr);
+    const line = `bintrees <=99.0.0: ${severity}: A hole, https://github.com/advisories/GHSA-0\n`;
+    assertEquals(audited.stdout, `${line}${packages.length} packages, 1 known holes\n`);
+    const everyOne = packages.map(({ name, version }) => [name, [version]] as const);
+    assertEquals(registry.asked, [Object.fromEntries(everyOne)]);
+  }
+  await using registry = startRegistry({});
+  assertEquals((await audit(registry.url)).code, 0);
+});
+
+Deno.test("a registry that cannot be asked about holes is told from one that knows of none", async () => {
+  await using registry = startRegistry(null);
+  const refused = await audit(registry.url);
+  assertEquals({ code: refused.code, stdout: refused.stdout }, { code: 75, stdout: "" });
+  assertMatch(refused.stderr, /^not audited: 405 Method Not Allowed.*\n$/);
+
+  const unreachable = await audit("http://127.0.0.1:9/");
+  assertEquals(unreachable.code, 75);
+  assertMatch(unreachable.stderr, /^not audited: .*ECONNREFUSED.*\n$/);
+});
+
+Deno.test("the ciScripts fails for a hole, and somebody looks every day", () => {
+  assertStringIncludes(ciScripts[".ci/run"], "task --quiet audit 2>&1)\ncase $? in\n");
+  const daily = pipelines[".github/workflows/audit.yaml"];
+  assertMatch(daily, /cron: "\d+ \d+ \* \* \*"/);
+  assertMatch(daily, /run: npx -y deno@\S+ task audit\n/);
+});

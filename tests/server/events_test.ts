@@ -1,0 +1,127 @@
+import { assertEquals } from "@std/assert";
+import { Events } from "../../src/server/events.ts";
+import { FakeClock, settle } from "../support/clock.ts";
+
+/** Reads a stream as it comes. */
+function follow(stream: ReadableStream<Uint8Array> | null) {
+  if (!stream) throw new Error("there is no room for another reader");
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  const seen = { text: "", isEnded: false };
+  const reading = (async () => {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      seen.text += decoder.decode(part.value);
+    }
+    seen.isEnded = true;
+  })();
+  return Object.assign(seen, { reading, leave: () => reader.cancel() });
+}
+
+function start() {
+  const clock = new FakeClock();
+  const events = new Events(clock, { app_id: "0a1b2c3d" });
+  return { clock, events };
+}
+
+const HELLO = 'retry: 2000\nevent: hello\ndata: {"app_id":"0a1b2c3d"}\n\n';
+
+Deno.test("every reader hears what happens after it came, gathered into few writes", async () => {
+  const { clock, events } = start();
+  const first = follow(events.listen());
+  events.send("settled", () => ({ seqno: 1 }));
+  const second = follow(events.listen());
+  events.send("settled", () => ({ seqno: 2 }));
+  await settle();
+  assertEquals([first.text, second.text], [HELLO, HELLO]);
+
+  await clock.run(250);
+  const both = 'event: settled\ndata: {"seqno":1}\n\nevent: settled\ndata: {"seqno":2}\n\n';
+  assertEquals([first.text, second.text], [HELLO + both, HELLO + both]);
+  assertEquals(events.flushes, 1);
+  events.close();
+});
+
+Deno.test("a quiet stream says that it is there every 10 s, and nothing runs without readers", async () => {
+  const { clock, events } = start();
+  const first = follow(events.listen());
+  const second = follow(events.listen());
+  await clock.run(30_000);
+  for (const { text } of [first, second]) {
+    assertEquals(text, HELLO + ": still here\n\n".repeat(3));
+  }
+  await first.leave();
+  assertEquals([events.readers, clock.waiting], [1, 1]);
+  await second.leave();
+  assertEquals([events.readers, clock.waiting], [0, 0]);
+
+  events.send("settled", () => {
+    throw new Error("made for nobody");
+  });
+  const late = follow(events.listen());
+  await clock.run(10_000);
+  assertEquals(late.text, `${HELLO}: still here\n\n`);
+  events.close();
+});
+
+Deno.test("a reader that does not read is dropped, and the others go on", async () => {
+  const { clock, events } = start();
+  const stuck = events.listen()!;
+  const reading = follow(events.listen());
+  const kilobyte = "x".repeat(1024);
+  for (let kilobytes = 0; kilobytes < 255; kilobytes++) {
+    events.send("settled", () => kilobyte);
+    await clock.run(250);
+  }
+  assertEquals(events.readers, 1);
+  assertEquals(reading.text.split("event: settled").length - 1, 255);
+  const late = follow(stuck);
+  await late.reading;
+  assertEquals(late.text, "", "nothing is kept for it, and its end is no error");
+  events.close();
+});
+
+Deno.test("a burst of any size drops no reader that reads", async () => {
+  const { clock, events } = start();
+  const reader = follow(events.listen());
+  await clock.run(60_000);
+  for (let round = 1; round <= 3; round++) {
+    for (let seqno = 0; seqno < 1_000; seqno++) events.send("settled", () => "x".repeat(1024));
+    await clock.run(250);
+    await settle();
+    assertEquals(reader.text.split("event: settled").length - 1, round * 1_000);
+  }
+  events.close();
+  await reader.reading;
+});
+
+Deno.test("a reader that reads too slowly is dropped too", async () => {
+  const { clock, events } = start();
+  const reader = events.listen()!.getReader();
+  for (let kilobytes = 0; events.readers > 0 && kilobytes < 1_000; kilobytes++) {
+    events.send("settled", () => "x".repeat(1024));
+    await clock.run(250);
+    if (kilobytes % 4 === 0) await reader.read();
+  }
+  assertEquals(events.readers, 0);
+});
+
+Deno.test("there is a bound to readers, and room again when one leaves", async () => {
+  const { events } = start();
+  const readers = Array.from({ length: 250 }, () => follow(events.listen()));
+  assertEquals(events.listen(), null);
+  await readers[0].leave();
+  const another = follow(events.listen());
+  assertEquals(events.listen(), null);
+  events.close();
+  await another.reading;
+});
+
+Deno.test("closing sends what is gathered, ends every stream and takes no more readers", async () => {
+  const { clock, events } = start();
+  const reader = follow(events.listen());
+  events.send("settled", () => ({ seqno: 1 }));
+  events.close();
+  await reader.reading;
+  assertEquals(reader.text, `${HELLO}event: settled\ndata: {"seqno":1}\n\n`);
+  assertEquals([events.listen(), events.readers, clock.waiting], [null, 0, 0]);
+});

@@ -1,0 +1,48 @@
+import type { Exchange, Reply, Request } from "../../src/http_client/exchange.ts";
+
+/** An exchange that waits for the test to answer it. */
+export type Call = {
+  request: Request;
+  /** Answers with a status and a body; an object is sent as JSON. */
+  answer(status: number, body?: unknown, headers?: Record<string, string>): void;
+  /** Ends it as a socket does, with an error that carries this code. */
+  breakOff(code: string): void;
+  /** Answers with the dataset that was asked for. */
+  succeed(): void;
+};
+
+/** A transport without a network: its calls hang until answered. It checks nothing that HTTP checks. */
+export class FakeTransport {
+  /** Calls that hang, oldest first. */
+  readonly open: Call[] = [];
+  /** All requests ever made. */
+  readonly requests: Request[] = [];
+
+  readonly exchange: Exchange = (request, { signal, timings }) => {
+    this.requests.push(request);
+    timings.named = true;
+    return new Promise<Reply>((resolve, reject) => {
+      const end = (finish: () => void) => () => {
+        this.open.splice(this.open.indexOf(call), 1);
+        finish();
+      };
+      const call: Call = {
+        request,
+        answer: (status, body = "", headers = {}) =>
+          end(() => resolve({ status, headers, body: encode(body) }))(),
+        breakOff: (code) => end(() => reject(Object.assign(new Error(code), { code })))(),
+        succeed: () => call.answer(200, datasetOf(request)),
+      };
+      this.open.push(call);
+      signal.addEventListener("abort", end(() => reject(signal.reason)), { once: true });
+    });
+  };
+}
+
+function datasetOf({ url }: Request) {
+  return { Type: "Dataset", Id: decodeURIComponent(url.pathname.split("/").at(-1) ?? "") };
+}
+
+function encode(body: unknown): Uint8Array {
+  return new TextEncoder().encode(typeof body === "string" ? body : JSON.stringify(body));
+}

@@ -1,0 +1,17 @@
+import fc from "npm:fast-check@4.10.2";
+import type { Row } from "../../src/terminal/table.ts";
+
+/** Any task that may be shown. */
+export const anyRow: fc.Arbitrary<Row> = fc.record({
+  seqno: fc.oneof(fc.nat(99), fc.maxSafeNat()),
+  datasetId: fc.oneof(
+    fc.constantFrom("a", "FAILED", "x".repeat(128), "データ".repeat(30)),
+    fc.string({ unit: "grapheme" }),
+  ).filter((id) => !/\p{C}/u.test(id)),
+  state: fc.constantFrom("PENDING", "SUCCEEDED", "FAILED"),
+  createdMs: fc.integer({ min: 0, max: Date.UTC(2100) }),
+  settledMs: fc.option(fc.integer({ min: 0, max: Date.UTC(2100) })),
+  durationSeconds: fc.option(fc.double({ min: 0, max: 1e9, noNaN: true })),
+  attempts: fc.option(fc.nat(12)),
+  reason: fc.option(fc.constantFrom("dns", "invalid_response", "r".repeat(400))),
+});

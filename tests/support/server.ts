@@ -1,0 +1,70 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import type { Hono } from "hono";
+import { NO_CREDENTIALS } from "../../src/config/credentials.ts";
+import { createServer, type ServerOptions } from "../../src/server/server.ts";
+import type { StatusView } from "../../src/status_page/view.ts";
+
+/** What a probe shows that has just been started. */
+export const NOTHING_YET: StatusView = {
+  appId: "0a1b2c3d",
+  version: "1.2.3",
+  nowMs: Date.UTC(2026, 10, 23, 22, 1, 5),
+  startedMs: Date.UTC(2026, 10, 23, 22),
+  taskIntervalSeconds: 10,
+  apiUrl: "http://api",
+  draining: false,
+  stalledLoops: [],
+  tally: { starting: 1, ok: 0, silent: 0, failing: 0 },
+  worst: null,
+  tracked: { PENDING: 0, SUCCEEDED: 0, FAILED: 0 },
+  datasets: [],
+  pages: 1,
+  datasetIds: ["abc123"],
+  failures: [],
+  schedule: {
+    slots: 0,
+    skipped: { late: 0, in_flight: 0 },
+    lastLagMs: null,
+    worstLagMs: null,
+  },
+  durations: [],
+  tasks: [],
+  next: null,
+  query: { page: 1 },
+};
+
+/** The endpoints of a probe that has nothing to show but what is given here. */
+export function serverWith(options: Partial<ServerOptions>): Hono {
+  return createServer({
+    appId: NOTHING_YET.appId,
+    access: NO_CREDENTIALS,
+    render: () => Promise.reject(new Error("no metrics here")),
+    page: () => ({ tasks: [], next: null }),
+    datasets: 1,
+    tracked: () => NOTHING_YET.tracked,
+    status: (query) => ({ ...NOTHING_YET, query }),
+    listen: () => null,
+    flushes: () => 0,
+    monotonic: () => 0,
+    nextTurn: () => Promise.resolve(),
+    stalledLoops: () => [],
+    isDraining: () => false,
+    onError(error) {
+      throw error;
+    },
+    ...options,
+  });
+}
+
+/** What every answer must carry, whoever gives it and whatever it says. */
+export function assertHasSecurityHeaders({ headers }: { headers: Headers }, shown = ""): void {
+  assertEquals(headers.get("cache-control"), "no-store", shown);
+  assertEquals(headers.get("x-content-type-options"), "nosniff", shown);
+  assertEquals(headers.get("referrer-policy"), "no-referrer", shown);
+  assertEquals(headers.get("x-frame-options"), "DENY", shown);
+  assertEquals(headers.get("cross-origin-resource-policy"), "same-origin", shown);
+  assertMatch(headers.get("content-security-policy") ?? "", /^default-src 'none'/, shown);
+  assertMatch(headers.get("content-security-policy") ?? "", /frame-ancestors 'none'/, shown);
+  const open = [...headers.keys()].filter((name) => /^access-control-|^server$|powered/.test(name));
+  assertEquals(open, [], shown);
+}

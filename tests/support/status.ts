@@ -1,0 +1,141 @@
+/** What the status page shows, made by the program's own backlog and history from invented tasks. */
+import { Backlog } from "../../src/probing/backlog.ts";
+import { HealthHistory } from "../../src/probing/health.ts";
+import { type StatusQuery, type StatusView, viewOf } from "../../src/status_page/view.ts";
+import {
+  fail,
+  type PendingTask,
+  type Reason,
+  type SettledTask,
+  succeed,
+} from "../../src/core/task.ts";
+import { FakeClock } from "./clock.ts";
+import { seededRandom } from "./fake_runtime.ts";
+
+export type Scene = {
+  datasetIds?: readonly string[];
+  /** Tasks of each dataset, an interval apart, that have been settled. */
+  rounds: number;
+  intervalSeconds?: number;
+  /** Why the task of this dataset in this round fails; null when it succeeds. */
+  reasonOf?: (datasetId: string, round: number) => Reason | null;
+  body?: string;
+  /** How long nothing has been settled in the end, but for half an interval. */
+  silentSeconds?: number;
+  draining?: boolean;
+  stalledLoops?: string[];
+};
+
+const STATUSES: Partial<Record<Reason, number>> = {
+  server_error: 500,
+  not_found: 404,
+  rate_limited: 429,
+  unauthorized: 401,
+};
+
+/** Lives through the scene and returns what the page may ask about it. */
+export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView {
+  const { datasetIds = ["abc123"], rounds, intervalSeconds = 10, reasonOf = () => null } = scene;
+  const clock = new FakeClock({ wallMs: Date.UTC(2026, 10, 23, 20, 1, 5) });
+  const random = seededRandom(7);
+  const backlog = new Backlog(100_000, () => {});
+  const startedMs = clock.now();
+  const history = new HealthHistory(datasetIds, startedMs, Math.max(3 * intervalSeconds, 10) * 1e3);
+  for (let round = 0; round < rounds; round++) {
+    for (const datasetId of datasetIds) {
+      history.slot(random.fraction() * 3, clock.monotonic());
+      const reason = reasonOf(datasetId, round);
+      const task = settled(open(datasetId), reason, random.fraction, scene.body ?? null);
+      backlog.settle(task);
+      history.settled(task, clock.monotonic());
+      clock.advance(intervalSeconds * 1e3 / datasetIds.length);
+    }
+  }
+  open(datasetIds[0]);
+  clock.advance(intervalSeconds * 500 + (scene.silentSeconds ?? 0) * 1e3);
+  const sources = {
+    config: {
+      appId: "0a1b2c3d",
+      apiUrl: "https://api.example/metadata/datasets",
+      taskIntervalSeconds: intervalSeconds,
+      datasetIds,
+    },
+    ...{ clock, backlog, history, startedMs },
+    isDraining: () => scene.draining ?? false,
+    stalledLoops: () => scene.stalledLoops ?? [],
+  };
+  return (query) => viewOf({ page: 1, ...query }, sources);
+
+  function open(datasetId: string): PendingTask {
+    return backlog.open({
+      datasetId,
+      traceId: random.hex(16),
+      createdMs: clock.now(),
+      createdMonotonicMs: clock.monotonic(),
+    });
+  }
+}
+
+function settled(
+  task: PendingTask,
+  reason: Reason | null,
+  fraction: () => number,
+  body: string | null,
+): SettledTask {
+  const processing = 0.06 + 0.05 * fraction() + (fraction() < 0.05 ? fraction() : 0);
+  const phases = {
+    token: 0.0001,
+    resolve: 0.001 + 0.002 * fraction(),
+    connect: 0.004 + 0.004 * fraction(),
+    tls: 0.02 + 0.01 * fraction(),
+    processing: reason === "timeout" ? 10 : processing,
+    transfer: 0.003 + 0.003 * fraction(),
+  };
+  const durationSeconds = Object.values(phases).reduce((a, b) => a + b);
+  const endMs = task.createdMonotonicMs + durationSeconds * 1e3;
+  const attempt = { durationSeconds, reason, status: reason ? STATUSES[reason] ?? null : 200 };
+  if (!reason) return succeed(task, endMs, { phases, attempts: [attempt] });
+  return fail(task, endMs, { phases, attempts: [attempt, attempt, attempt] }, reason, body);
+}
+
+/** Dataset IDs as people give them. */
+export function manyIds(count: number): string[] {
+  const kinds = ["boligpriser", "befolkning", "trafikk", "luftkvalitet", "skoler", "parkering"];
+  return Array.from({ length: count }, (_, i) => `${kinds[i % kinds.length]}-${100 + i}`);
+}
+
+/** The states in which the page is looked at. */
+export const SCENES = {
+  starting: { rounds: 0 },
+  one: { rounds: 1 },
+  healthy: {
+    rounds: 700,
+    reasonOf: (_id: string, round: number) => [401, 640].includes(round) ? "reset" : null,
+  },
+  outage: {
+    rounds: 700,
+    body: '<h1>502</h1><script>alert("no")</script><img src=x onerror=alert(1)>',
+    reasonOf: (_id: string, round: number) =>
+      round > 670 ? (round % 9 === 0 ? "timeout" : "server_error") : round === 601 ? "dns" : null,
+  },
+  few: {
+    rounds: 200,
+    datasetIds: manyIds(3),
+    reasonOf: (id: string, round: number) => round > 190 && id.includes("101") ? "not_found" : null,
+  },
+  many: {
+    rounds: 40,
+    datasetIds: manyIds(200),
+    reasonOf: (id: string, round: number) =>
+      round > 30 && /1[049]7$/.test(id) ? (id.includes("147") ? "not_found" : "timeout") : null,
+  },
+  all: {
+    rounds: 40,
+    datasetIds: manyIds(200),
+    body: '{"message": "Service Unavailable"}',
+    reasonOf: (_id: string, round: number) => round > 36 ? "server_error" : null,
+  },
+  silent: { rounds: 50, silentSeconds: 300 },
+  silentFew: { rounds: 50, silentSeconds: 300, datasetIds: manyIds(3) },
+  stalled: { rounds: 50, stalledLoops: ["probe"] },
+} as const satisfies Record<string, Scene>;
