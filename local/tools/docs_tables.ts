@@ -1,17 +1,24 @@
-/** The README's tables, which stand between markers and come from the code. */
+/** The tables of the documentation, which stand between markers and are made from the code. */
 import { COMMANDS, SWITCHES, VALUES } from "../../src/commands/command_line.ts";
 import { type Measured, rowsOf, TITLES } from "../../tests/bench/figure.ts";
 import measured from "../../tests/bench/figures.json" with { type: "json" };
 import type { machine as machineOf } from "../../tests/bench/machine.ts";
 import { SETTINGS } from "../../src/config/config.ts";
-import { EXIT_CODES } from "../../src/core/exit_code.ts";
+import { EXIT, EXIT_MEANINGS } from "../../src/core/exit_code.ts";
+import { REASON_DEFINITIONS, REASONS } from "../../src/core/reasons.ts";
 import type { Objectives } from "../../src/prometheus/slo.ts";
 import { rules } from "../../src/prometheus/rules/rules.ts";
 import { METRICS } from "../../src/prometheus/definitions.ts";
 import { dependencies } from "./dependencies.ts";
 
-const TABLES: Record<string, () => string> = {
-  ...{ settings, commands, metrics, alerts, exitCodes, packages, figures },
+/** The tables of each document. */
+export const DOCUMENTS: Readonly<Record<string, Record<string, () => string>>> = {
+  "README.md": { advice },
+  "docs/configuration.md": { settings, commands, exitCodes },
+  "docs/metrics.md": { metrics, reasons },
+  "docs/alerts.md": { alerts },
+  "docs/security.md": { packages },
+  "docs/performance.md": { figures },
 };
 
 /** What the program's own defaults are. */
@@ -63,7 +70,29 @@ function alerts(): string {
 }
 
 function exitCodes(): string {
-  return table(["Code", "Means"], EXIT_CODES.map(([number, meaning]) => [String(number), meaning]));
+  const rows = Object.entries(EXIT).map(([name, exitCode]) => {
+    const reasons = REASONS.filter((reason) => REASON_DEFINITIONS[reason].exitCode === exitCode);
+    const meaning = EXIT_MEANINGS[name as keyof typeof EXIT];
+    return [String(exitCode), [reasons.map(code).join(", "), meaning].filter(Boolean).join("; ")];
+  });
+  return table(["Code", "Means"], rows);
+}
+
+function reasons(): string {
+  const rows = REASONS.map((reason) => {
+    const { meaning, origin, retried, exitCode } = REASON_DEFINITIONS[reason];
+    const isRetried = typeof retried === "boolean" ? (retried ? "yes" : "no") : retried.join(", ");
+    return [code(reason), meaning, origin, isRetried, String(exitCode)];
+  });
+  return table(["Reason", "Means", "Origin", "Retried", "Exit code"], rows);
+}
+
+function advice(): string {
+  const rows = REASONS.map((reason) => {
+    const { meaning, advice, exitCode } = REASON_DEFINITIONS[reason];
+    return [code(reason), meaning, advice("this environment"), String(exitCode)];
+  });
+  return table(["Reason", "Means", "What to do first", "Exit code"], rows);
 }
 
 function packages(): string {
@@ -99,13 +128,13 @@ function code(text: string): string {
   return "`" + text + "`";
 }
 
-/** The README with every table as the code has it. Throws when a marker is missing. */
-export function withTables(readme: string): string {
-  return Object.entries(TABLES).reduce((text, [name, make]) => {
+/** The document with every table of it as the code has it. Throws when a marker is missing. */
+export function withTables(path: keyof typeof DOCUMENTS, document: string): string {
+  return Object.entries(DOCUMENTS[path]).reduce((text, [name, make]) => {
     const [start, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
     const from = text.indexOf(start);
     const to = text.indexOf(end);
-    if (from < 0 || to < from) throw new Error(`README.md: expected ${start} and ${end}`);
+    if (from < 0 || to < from) throw new Error(`${path}: expected ${start} and ${end}`);
     return `${text.slice(0, from)}${start}\n\n${make()}\n\n${text.slice(to)}`;
-  }, readme);
+  }, document);
 }

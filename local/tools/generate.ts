@@ -1,18 +1,21 @@
 /**
- * Writes every file that follows from the code: the README's tables, the Prometheus rules, the
- * Grafana dashboard. With `--check` it writes nothing, names what differs, and fails.
+ * Writes every file that is made from the code: the tables of the documentation, the Prometheus
+ * rules, the Grafana dashboard, the status page's script and style. With `--check` it writes
+ * nothing, names the files that differ, and fails.
  */
 import { stringify } from "@std/yaml/stringify";
 import { dashboard } from "../../src/prometheus/dashboard/dashboard.ts";
 import { rules, rulesAsYaml } from "../../src/prometheus/rules/rules.ts";
 import { pageScript, pageStyle } from "./page.ts";
-import { OBJECTIVES, withTables } from "./docs_tables.ts";
+import { DOCUMENTS, OBJECTIVES, withTables } from "./docs_tables.ts";
 
 const root = new URL("../..", import.meta.url);
 
 /** The files, and what each must hold given what it holds now. */
 const GENERATED: Record<string, (now: string) => string | Promise<string>> = {
-  "README.md": withTables,
+  ...Object.fromEntries(
+    Object.keys(DOCUMENTS).map((path) => [path, (now: string) => withTables(path, now)]),
+  ),
   "local/prometheus/rules.yaml": () => rulesAsYaml(OBJECTIVES),
   "local/grafana/dashboard.json": () => JSON.stringify(dashboard(OBJECTIVES), null, 2) + "\n",
   "src/status_page/generated/client.js": pageScript,

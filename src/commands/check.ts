@@ -1,10 +1,11 @@
 import type { Config } from "../config/config.ts";
-import { exitCodeOf, exitCodeOfSignal } from "../core/exit_code.ts";
+import { exitCodeOfSignal } from "../core/exit_code.ts";
+import { exitCodeOf, type Reason } from "../core/reasons.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { explain, oneLine, reasonOf, RequestError } from "../http_client/errors.ts";
 import type { Token } from "../okdata/oauth.ts";
 import { connect } from "../okdata/okdata.ts";
-import type { Reason, TaskExecution } from "../core/task.ts";
+import type { TaskExecution } from "../core/task.ts";
 import { formatDateTime, formatSeconds, offsetOf } from "../text/format.ts";
 
 /** One thing that was looked at: what was found, or why it does not work and what to do then. */

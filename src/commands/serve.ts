@@ -1,12 +1,13 @@
 import { readEndpointCredentials, readTls } from "../config/credentials.ts";
 import { Ledger, watchDeadlines } from "../probing/ledger.ts";
 import { Backlog } from "../probing/backlog.ts";
-import type { SkipCause } from "../prometheus/definitions.ts";
+import type { SkipCause } from "../core/task_observer.ts";
 import type { View } from "./command_line.ts";
 import { sleep } from "../core/clock.ts";
 import type { Config } from "../config/config.ts";
 import { Events } from "../server/events.ts";
-import { EXIT, exitCodeOf, exitCodeOfSignal } from "../core/exit_code.ts";
+import { EXIT, exitCodeOfSignal } from "../core/exit_code.ts";
+import { exitCodeOf, type Reason } from "../core/reasons.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { createHeartbeat } from "../probing/heartbeat.ts";
 import { HealthHistory } from "../probing/health.ts";
@@ -27,13 +28,8 @@ import {
 import { every, isStalled, type Loop, type Tick } from "../probing/schedule.ts";
 import { createServer } from "../server/server.ts";
 import { viewOf } from "../status_page/view.ts";
-import {
-  DOCUMENT_VERSION,
-  type Reason,
-  settledMs,
-  type SettledTask,
-  taskToJson,
-} from "../core/task.ts";
+import { settledMs, type SettledTask } from "../core/task.ts";
+import { DOCUMENT_VERSION, taskToJson } from "../core/task_json.ts";
 import { VERSION } from "../core/version.ts";
 
 /** How long tasks in flight get when the probe is told to stop. */

@@ -1,6 +1,4 @@
-import type { Reason } from "./task.ts";
-
-/** Exit codes, as the README lists them. */
+/** Exit codes, as the documentation lists them. */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -14,47 +12,21 @@ export const EXIT = {
   terminated: 143,
 } as const;
 
-/** Exit code of a one-off run that a signal has ended; the signal's name is the abort's reason. */
-export function exitCodeOfSignal({ reason }: AbortSignal): number {
-  return reason === "SIGTERM" ? EXIT.terminated : EXIT.interrupted;
-}
-
-/** What each exit code means, for the README. */
-export const EXIT_CODES: readonly (readonly [number, string])[] = [
-  [EXIT.ok, "every task succeeded; the main loop or a watch was stopped"],
-  [
-    EXIT.failed,
-    "`unauthorized`, `not_found`, `rate_limited`, `server_error`, `http`, `internal`; or failures that need different codes; `--healthcheck` of a probe that is not well",
-  ],
-  [EXIT.usage, "wrong flags or configuration; the port cannot be had"],
-  [EXIT.auth, "`auth`; a probe that was asked wants other credentials"],
-  [EXIT.timeout, "`timeout`"],
-  [EXIT.unreachable, "`dns`, `connect`, `tls`, `reset`; no probe answers where one was asked"],
-  [EXIT.invalidResponse, "`invalid_response`; what answers there is no such probe"],
-  [EXIT.brokenInvariant, "the probe found itself broken"],
-  [EXIT.interrupted, "interrupted by SIGINT, or by a second signal"],
-  [EXIT.terminated, "a one-off run, ended by SIGTERM"],
-];
-
-const CODE_BY_REASON: Record<Reason, number> = {
-  unauthorized: EXIT.failed,
-  not_found: EXIT.failed,
-  rate_limited: EXIT.failed,
-  server_error: EXIT.failed,
-  http: EXIT.failed,
-  internal: EXIT.failed,
-  auth: EXIT.auth,
-  timeout: EXIT.timeout,
-  dns: EXIT.unreachable,
-  connect: EXIT.unreachable,
-  tls: EXIT.unreachable,
-  reset: EXIT.unreachable,
-  invalid_response: EXIT.invalidResponse,
+/** What each exit code means besides the reasons of failed tasks, for the documentation. */
+export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
+  ok: "every task succeeded; the main loop or a watch was stopped",
+  failed: "failures that need different codes; `--healthcheck` of a probe that is not healthy",
+  usage: "wrong flags or configuration; the port cannot be opened",
+  auth: "`tasks`: the probe refuses these credentials",
+  timeout: "",
+  unreachable: "`tasks`, `--healthcheck`: no probe responds there",
+  invalidResponse: "`tasks`, `--healthcheck`: what responds is not this probe",
+  brokenInvariant: "the probe found itself broken",
+  interrupted: "interrupted by SIGINT, or by a second signal",
+  terminated: "a one-off run, ended by SIGTERM",
 };
 
-/** Exit code of a one-off run: 0 without failures, 1 when they need different codes. */
-export function exitCodeOf(failures: Iterable<Reason>): number {
-  const codes = new Set(Array.from(failures, (reason) => CODE_BY_REASON[reason]));
-  if (codes.size === 0) return EXIT.ok;
-  return codes.size === 1 ? [...codes][0] : EXIT.failed;
+/** Exit code of a one-off run that a signal ended; the abort's reason is the signal's name. */
+export function exitCodeOfSignal({ reason }: AbortSignal): number {
+  return reason === "SIGTERM" ? EXIT.terminated : EXIT.interrupted;
 }

@@ -1,20 +1,4 @@
-/** Why a task failed: a closed list, so that it can be a metric's label. */
-export const REASONS = [
-  "timeout",
-  "dns",
-  "connect",
-  "tls",
-  "reset",
-  "auth",
-  "unauthorized",
-  "not_found",
-  "rate_limited",
-  "server_error",
-  "http",
-  "invalid_response",
-  "internal",
-] as const;
-export type Reason = typeof REASONS[number];
+import type { Reason } from "./reasons.ts";
 
 /** The parts of a task's last attempt, in the order in which they pass. */
 export const PHASES = ["token", "resolve", "connect", "tls", "processing", "transfer"] as const;
@@ -119,30 +103,3 @@ export function secondsBetween(fromMs: number, toMs: number): number {
 export function settledMs(task: Task): number | null {
   return task.state === "PENDING" ? null : task.createdMs + task.durationSeconds * 1e3;
 }
-
-/** A task as `/tasks` and `--json` show it. */
-export function taskToJson(task: Task, appId: string) {
-  const settledAtMs = settledMs(task);
-  const settled = task.state === "PENDING" ? null : task;
-  return {
-    seqno: task.seqno,
-    app_id: appId,
-    dataset_id: task.datasetId,
-    state: task.state,
-    created: new Date(task.createdMs).toISOString(),
-    settled: settledAtMs === null ? null : new Date(settledAtMs).toISOString(),
-    duration_seconds: settled && settled.durationSeconds,
-    reason: task.state === "FAILED" ? task.reason : null,
-    attempts: (settled?.attempts ?? []).map(({ status, reason, durationSeconds }) => ({
-      status,
-      reason,
-      duration_seconds: durationSeconds,
-    })),
-    phases: settled?.phases ?? {},
-    trace_id: task.traceId,
-    body: task.state === "FAILED" ? task.body : null,
-  };
-}
-
-/** The version of the document that holds tasks as JSON: raised when a reader must change. */
-export const DOCUMENT_VERSION = 1;

@@ -1,4 +1,4 @@
-import type { Reason } from "../core/task.ts";
+import type { Reason } from "../core/reasons.ts";
 
 /**
  * A request for a dataset that failed, with its reason; `internal` keeps what it met as its cause.

@@ -1,15 +1,5 @@
-import type { Reason } from "../core/task.ts";
-
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 8_000;
-
-const RETRIED_REASONS: ReadonlySet<Reason> = new Set(["timeout", "dns", "connect", "tls", "reset"]);
-const RETRIED_STATUSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
-
-/** Whether an attempt that ended so is worth another one; `status` is null when no answer came. */
-export function isRetried(reason: Reason, status: number | null): boolean {
-  return RETRIED_REASONS.has(reason) || (status !== null && RETRIED_STATUSES.has(status));
-}
 
 /**
  * Milliseconds before the next attempt: exponential back-off with full jitter, and not before the

@@ -6,7 +6,8 @@ import { explain, reasonOf, reasonOfStatus, RequestError } from "../http_client/
 import { newTimings, phasesOf, type Timings } from "../http_client/timings.ts";
 import type { Redact } from "../http_client/redact.ts";
 import { checkDataset, decoded, excerpt } from "../http_client/response.ts";
-import { isRetried, parseRetryAfterMs, retryDelayMs } from "../http_client/retry.ts";
+import { parseRetryAfterMs, retryDelayMs } from "../http_client/retry.ts";
+import { isRetried } from "../core/reasons.ts";
 import type { TokenSource } from "./token_cache.ts";
 import type { Exchange, Reply, Request } from "../http_client/exchange.ts";
 

@@ -5,7 +5,8 @@ import { legible } from "../text/escape.ts";
 import { ask, type ProbeClient } from "./probe_client.ts";
 import { ProbeClientError } from "./errors.ts";
 import type { Row } from "../terminal/table.ts";
-import { DOCUMENT_VERSION, type State, STATES } from "../core/task.ts";
+import { type State, STATES } from "../core/task.ts";
+import { DOCUMENT_VERSION } from "../core/task_json.ts";
 
 /** Which tasks of a running probe are asked for. */
 export type TaskListQuery = { state?: State; datasetId?: string };

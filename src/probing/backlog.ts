@@ -2,12 +2,12 @@ import { PackedSuccesses } from "./packed_successes.ts";
 import {
   type FailedTask,
   type PendingTask,
-  type Reason,
   type SettledTask,
   type State,
   STATES,
   type Task,
 } from "../core/task.ts";
+import { type Reason } from "../core/reasons.ts";
 
 /** Which tasks a reader wants. */
 export type Query = {

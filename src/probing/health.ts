@@ -1,5 +1,6 @@
-import type { SkipCause } from "../prometheus/definitions.ts";
-import { type Reason, settledMs, type SettledTask } from "../core/task.ts";
+import type { SkipCause } from "../core/task_observer.ts";
+import { settledMs, type SettledTask } from "../core/task.ts";
+import { type Reason } from "../core/reasons.ts";
 
 /**
  * How a dataset does: `starting` until its first task is settled, `silent` when it was well and

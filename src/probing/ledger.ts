@@ -1,4 +1,4 @@
-import type { SkipCause } from "../prometheus/definitions.ts";
+import type { SkipCause } from "../core/task_observer.ts";
 import type { PendingTask, State } from "../core/task.ts";
 
 /**

@@ -179,10 +179,6 @@ export const METRICS: Readonly<
   Record<keyof typeof PER_DATASET | keyof typeof SHARED, Definition>
 > = { ...ofDataset(PER_DATASET), ...SHARED };
 
-/** Why a slot got no task: the loop was held up, or too many tasks were in flight. */
-export const SKIP_CAUSES = ["late", "in_flight"] as const;
-export type SkipCause = typeof SKIP_CAUSES[number];
-
 /** How a request ended. */
 export const RESULTS = ["ok", "failed"] as const;
 export type Result = typeof RESULTS[number];

@@ -8,12 +8,12 @@ import {
   type Result,
   RESULTS,
   SHARED,
-  SKIP_CAUSES,
-  type SkipCause,
 } from "./definitions.ts";
+import { SKIP_CAUSES, type SkipCause } from "../core/task_observer.ts";
 import { type Clock, sleep } from "../core/clock.ts";
 import { Counter, Gauge, Histogram, Registry } from "./prom_client.ts";
-import { PHASES, REASONS, type SettledTask, type State } from "../core/task.ts";
+import { PHASES, type SettledTask, type State } from "../core/task.ts";
+import { REASONS } from "../core/reasons.ts";
 
 type Instrument<D extends Definition> = {
   counter: Counter;

@@ -11,7 +11,9 @@ import type { Page, Query } from "../probing/backlog.ts";
 import type { Exposition } from "../prometheus/metrics.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 import type { StatusQuery, StatusView } from "../status_page/view.ts";
-import { DOCUMENT_VERSION, REASONS, type State, STATES, taskToJson } from "../core/task.ts";
+import { type State, STATES } from "../core/task.ts";
+import { DOCUMENT_VERSION, taskToJson } from "../core/task_json.ts";
+import { REASONS } from "../core/reasons.ts";
 
 /** What the endpoints read; they change nothing. */
 export type ServerOptions = {

@@ -1,7 +1,7 @@
 import { raw } from "hono/html";
-import { countText, durationText, MEANINGS, spanText } from "./words.ts";
+import { countText, durationText, spanText } from "./words.ts";
 import type { StatusView } from "./view.ts";
-import { REASONS } from "../core/task.ts";
+import { REASON_DEFINITIONS, REASONS } from "../core/reasons.ts";
 import { Fact, href, percent, Scope } from "./parts.tsx";
 
 /** How long the newest tasks took. The chart is drawn by the script; the words are for everybody. */
@@ -65,7 +65,7 @@ export function Failures({ status }: { status: StatusView }) {
             <li>
               <a
                 href={`${href(query, { state: "FAILED", reason, before: undefined })}#tasks`}
-                title={MEANINGS[reason]}
+                title={REASON_DEFINITIONS[reason].meaning}
               >
                 {reason}
               </a>

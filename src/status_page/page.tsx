@@ -3,13 +3,14 @@ import { createHash } from "node:crypto";
 import type { DatasetHistory, Health } from "../probing/health.ts";
 import script from "./generated/client.js" with { type: "text" };
 import style from "./generated/page.min.css" with { type: "text" };
-import { countText, MEANINGS, spanText } from "./words.ts";
+import { countText, spanText } from "./words.ts";
 import type { StatusView } from "./view.ts";
 import { Datasets } from "./datasets.tsx";
 import { Durations, Failures, Schedule } from "./figures.tsx";
 import { Ratios, Time, Zone } from "./parts.tsx";
 import { Tasks } from "./tasks.tsx";
-import type { Reason, SettledTask } from "../core/task.ts";
+import type { SettledTask } from "../core/task.ts";
+import { type Reason, REASON_DEFINITIONS } from "../core/reasons.ts";
 
 /** What a reader sees at a glance, in a colour and a shape. */
 type Tone = Exclude<Health, "silent"> | "warning";
@@ -195,7 +196,7 @@ function Why({ last }: { last: SettledTask | null }) {
 function Meaning({ reason }: { reason: Reason }) {
   return (
     <>
-      <b>{reason}</b>: {MEANINGS[reason]}
+      <b>{reason}</b>: {REASON_DEFINITIONS[reason].meaning}
     </>
   );
 }

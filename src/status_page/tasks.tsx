@@ -1,8 +1,9 @@
 import type { Health } from "../probing/health.ts";
 import { legibleLines } from "../text/escape.ts";
-import { countText, durationText, MEANINGS, spanText } from "./words.ts";
+import { countText, durationText, spanText } from "./words.ts";
 import type { StatusQuery, StatusView } from "./view.ts";
-import { REASONS, settledMs, type State, STATES, type Task } from "../core/task.ts";
+import { settledMs, type State, STATES, type Task } from "../core/task.ts";
+import { REASON_DEFINITIONS, REASONS } from "../core/reasons.ts";
 import { Fact, href, Icon, PhaseList, Reason, shortId, Time, Zone } from "./parts.tsx";
 
 /** More dataset IDs than this, in characters, are too much for a list: they are typed. */
@@ -189,7 +190,9 @@ function TaskFacts({ task, nowMs }: { task: Task; nowMs: number }) {
         <Fact name="State">
           <StateOf task={task} />
         </Fact>
-        {task.state === "FAILED" && <Fact name="That is">{MEANINGS[task.reason]}</Fact>}
+        {task.state === "FAILED" && (
+          <Fact name="That is">{REASON_DEFINITIONS[task.reason].meaning}</Fact>
+        )}
         <Fact name="Dataset">{task.datasetId}</Fact>
         <Fact name="Created">
           <Time ms={task.createdMs} nowMs={nowMs} exact /> <Zone />

@@ -7,7 +7,8 @@ import type {
   Outage,
   ScheduleHistory,
 } from "../probing/health.ts";
-import { type Reason, settledMs, type State, type Task } from "../core/task.ts";
+import { settledMs, type State, type Task } from "../core/task.ts";
+import { type Reason } from "../core/reasons.ts";
 import { VERSION } from "../core/version.ts";
 
 /** How much of each a page shows: it must stay small, whatever the probe holds. */

@@ -1,24 +1,6 @@
 /** Figures and times as the page says them. */
 import type { Ratio } from "../probing/health.ts";
-import type { Reason } from "../core/task.ts";
 import { formatDuration } from "../text/format.ts";
-
-/** What a reason means, for somebody who meets it on the page. */
-export const MEANINGS: Record<Reason, string> = {
-  timeout: "no full answer in time",
-  dns: "the name could not be resolved",
-  connect: "no connection could be made",
-  tls: "no trusted TLS connection could be made",
-  reset: "the connection ended before the answer did",
-  auth: "no token could be had",
-  unauthorized: "the answer was 401 or 403",
-  not_found: "the answer was 404",
-  rate_limited: "the answer was 429",
-  server_error: "the answer was a 5xx",
-  http: "the answer had an unexpected status",
-  invalid_response: "the answer was not this dataset",
-  internal: "a fault of the probe's own; its log tells more",
-};
 
 /** Stands between a number and its unit, which no line may part. */
 const GAP = "\u00a0";

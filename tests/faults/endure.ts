@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { eventually, type Program } from "../support/program.ts";
 import { type Scrape, scrape } from "../support/scrape.ts";
 import { MAX_LOOKUPS_PER_NAME } from "../../src/http_client/lookup.ts";
-import type { Reason } from "../../src/core/task.ts";
+import type { Reason } from "../../src/core/reasons.ts";
 import { type Vitals, vitalsOf } from "./vitals.ts";
 
 /** A program that probes, and where it is reached. */

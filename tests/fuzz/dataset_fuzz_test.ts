@@ -5,7 +5,8 @@ import fc from "npm:fast-check@4.10.2";
 import { createClient } from "../../src/okdata/client.ts";
 import { RequestError } from "../../src/http_client/errors.ts";
 import { MAX_BODY_BYTES, type Reply } from "../../src/http_client/exchange.ts";
-import { type Reason, REASONS, type TaskExecution } from "../../src/core/task.ts";
+import { type TaskExecution } from "../../src/core/task.ts";
+import { type Reason, REASONS } from "../../src/core/reasons.ts";
 import {
   checkMessage,
   checkRemains,

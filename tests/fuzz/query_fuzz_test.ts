@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { Backlog } from "../../src/probing/backlog.ts";
-import { REASONS, type Task } from "../../src/core/task.ts";
+import { type Task } from "../../src/core/task.ts";
+import { REASONS } from "../../src/core/reasons.ts";
 import { serverWith } from "../support/server.ts";
 import { manyIds, play } from "../support/status.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";

@@ -5,7 +5,7 @@ import { NO_FAULTS } from "../../local/http_server/faults.ts";
 import { SERVICES } from "../../local/run.ts";
 import { parseConfig, VARIABLES } from "../../src/config/config.ts";
 import { rules } from "../../src/prometheus/rules/rules.ts";
-import { REASONS } from "../../src/core/task.ts";
+import { REASONS } from "../../src/core/reasons.ts";
 import { baseEnvironment, eventually, ROOT, run, shell } from "../support/program.ts";
 import { WITHOUT_ALERTMANAGER, WITHOUT_PROMTOOL } from "../support/prometheus_tools.ts";
 

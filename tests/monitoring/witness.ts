@@ -1,6 +1,6 @@
 import { createEmulator } from "../../local/http_server/emulator.ts";
 import { type Faults, NO_FAULTS } from "../../local/http_server/faults.ts";
-import type { Reason } from "../../src/core/task.ts";
+import type { Reason } from "../../src/core/reasons.ts";
 
 /** What a request came to: not answered yet, the dataset, or what is wrong with the answer. */
 type Outcome = "open" | "ok" | Reason;

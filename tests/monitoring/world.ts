@@ -1,7 +1,7 @@
 /** Probes that never ran, as Prometheus would have scraped them: input for `promtool test rules`. */
 import { SHARED } from "../../src/prometheus/definitions.ts";
 import { Metrics } from "../../src/prometheus/metrics.ts";
-import type { Reason } from "../../src/core/task.ts";
+import type { Reason } from "../../src/core/reasons.ts";
 import { FakeClock } from "../support/clock.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
 import { parse } from "../support/exposition.ts";

@@ -8,7 +8,7 @@ import { probeClientAt } from "../../src/probe_client/probe_client.ts";
 import { ProbeClientError } from "../../src/probe_client/errors.ts";
 import { Screen } from "../../src/terminal/screen.ts";
 import type { FailedTask, Task } from "../../src/core/task.ts";
-import { taskToJson } from "../../src/core/task.ts";
+import { taskToJson } from "../../src/core/task_json.ts";
 import { showTasks } from "../../src/commands/tasks.ts";
 import { fakeGround } from "../support/fake_runtime.ts";
 import { serverWith } from "../support/server.ts";

@@ -1,7 +1,8 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { HealthHistory } from "../../src/probing/health.ts";
-import type { Reason, SettledTask } from "../../src/core/task.ts";
+import type { SettledTask } from "../../src/core/task.ts";
+import type { Reason } from "../../src/core/reasons.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
 
 const SECOND = 1_000;

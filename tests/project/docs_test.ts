@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { stale } from "../../local/tools/generate.ts";
-import { REASONS } from "../../src/core/task.ts";
+import { REASONS } from "../../src/core/reasons.ts";
 
 const root = new URL("../..", import.meta.url);
 const readme = await Deno.readTextFile(new URL("README.md", root));

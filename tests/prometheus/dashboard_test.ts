@@ -12,7 +12,7 @@ import type { HttpServer } from "../../local/http_server/http_server.ts";
 import { METRICS } from "../../src/prometheus/definitions.ts";
 import { dashboard } from "../../src/prometheus/dashboard/dashboard.ts";
 import { fastSuccesses } from "../../src/prometheus/slo.ts";
-import type { taskToJson } from "../../src/core/task.ts";
+import type { taskToJson } from "../../src/core/task_json.ts";
 import { eventually, startLoop } from "../support/program.ts";
 import { startEmulator } from "../support/targets.ts";
 import { startServer } from "../monitoring/prometheus.ts";

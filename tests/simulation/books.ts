@@ -1,8 +1,9 @@
 import type { Page } from "../../src/probing/backlog.ts";
-import type { SkipCause } from "../../src/prometheus/definitions.ts";
+import type { SkipCause } from "../../src/core/task_observer.ts";
 import type { Config } from "../../src/config/config.ts";
 import type { Inside } from "../../src/runtime/runtime.ts";
-import type { PendingTask, Reason, SettledTask, Task } from "../../src/core/task.ts";
+import type { PendingTask, SettledTask, Task } from "../../src/core/task.ts";
+import type { Reason } from "../../src/core/reasons.ts";
 import type { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
 import { SECRET_MARK } from "./settings.ts";

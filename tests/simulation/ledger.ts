@@ -1,6 +1,7 @@
 import { PER_DATASET, SHARED } from "../../src/prometheus/definitions.ts";
 import type { Config } from "../../src/config/config.ts";
-import { PHASES, type Phases, REASONS, type SettledTask } from "../../src/core/task.ts";
+import { PHASES, type Phases, type SettledTask } from "../../src/core/task.ts";
+import { REASONS } from "../../src/core/reasons.ts";
 import type { Books } from "./books.ts";
 import type { SimulatedTime } from "./time.ts";
 

@@ -5,7 +5,7 @@ import {
   tooLarge,
 } from "../../src/http_client/exchange.ts";
 import type { Timings } from "../../src/http_client/timings.ts";
-import type { Reason } from "../../src/core/task.ts";
+import type { Reason } from "../../src/core/reasons.ts";
 import type { Books, SeenAttempt } from "./books.ts";
 import type { Draw } from "./draw.ts";
 import type { Journal } from "./journal.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Clock } from "../../src/core/clock.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
-import { REASONS } from "../../src/core/task.ts";
+import { REASONS } from "../../src/core/reasons.ts";
 import { type Outcome, simulate } from "./simulation.ts";
 import { SimulatedTime } from "./time.ts";
 import { Draw } from "./draw.ts";

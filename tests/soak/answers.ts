@@ -1,5 +1,6 @@
 /** What the target does with a request, and what the probe must say of that attempt. */
-import type { Attempt, Reason } from "../../src/core/task.ts";
+import type { Attempt } from "../../src/core/task.ts";
+import type { Reason } from "../../src/core/reasons.ts";
 
 type Answer = {
   /** How often, of a thousand attempts or so. */

@@ -1,4 +1,4 @@
-import type { Reason } from "../../src/core/task.ts";
+import type { Reason } from "../../src/core/reasons.ts";
 import { type AnswerName, expectedOf } from "./answers.ts";
 
 /** A settled task as `/events` and `/tasks` show it. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { REASONS } from "../../src/core/task.ts";
+import { REASONS } from "../../src/core/reasons.ts";
 import { eventually } from "../support/program.ts";
 import { ask, problemsOf, type Samples, scrape, sumOf } from "./exposition.ts";
 import { Ledger, type ToldTask } from "./ledger.ts";

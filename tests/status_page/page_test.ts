@@ -2,7 +2,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { durationText, ratioText, spanText } from "../../src/status_page/words.ts";
 import type { StatusQuery, StatusView } from "../../src/status_page/view.ts";
 import { pagePolicy, statusPage } from "../../src/status_page/page.tsx";
-import { PHASES, REASONS } from "../../src/core/task.ts";
+import { PHASES } from "../../src/core/task.ts";
+import { REASONS } from "../../src/core/reasons.ts";
 import { NOTHING_YET } from "../support/server.ts";
 import { manyIds, play, SCENES } from "../support/status.ts";
 

@@ -1,7 +1,9 @@
 /** Reads PromQL well enough to say which of its names and labels no series can have. */
 import { parser } from "npm:@prometheus-io/lezer-promql@0.315.0";
-import { LOOPS, METRICS, RESULTS, SKIP_CAUSES } from "../../src/prometheus/definitions.ts";
-import { PHASES, REASONS, STATES } from "../../src/core/task.ts";
+import { LOOPS, METRICS, RESULTS } from "../../src/prometheus/definitions.ts";
+import { SKIP_CAUSES } from "../../src/core/task_observer.ts";
+import { PHASES, STATES } from "../../src/core/task.ts";
+import { REASONS } from "../../src/core/reasons.ts";
 
 /** Labels of series that rules record, by their names; `ALERTS` may be among them. */
 export type Recorded = Record<string, readonly string[]>;

@@ -2,13 +2,8 @@
 import { Backlog } from "../../src/probing/backlog.ts";
 import { HealthHistory } from "../../src/probing/health.ts";
 import { type StatusQuery, type StatusView, viewOf } from "../../src/status_page/view.ts";
-import {
-  fail,
-  type PendingTask,
-  type Reason,
-  type SettledTask,
-  succeed,
-} from "../../src/core/task.ts";
+import { fail, type PendingTask, type SettledTask, succeed } from "../../src/core/task.ts";
+import { type Reason } from "../../src/core/reasons.ts";
 import { FakeClock } from "./clock.ts";
 import { seededRandom } from "./fake_runtime.ts";
 

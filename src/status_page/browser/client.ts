@@ -6,7 +6,7 @@
  * changes the document into that.
  */
 import uPlot from "npm:uplot@1.6.32";
-import { REASONS } from "../../core/task.ts";
+import { REASONS } from "../../core/reasons.ts";
 import { morph } from "./morph.ts";
 import { durationText } from "../words.ts";
 

@@ -1,0 +1,147 @@
+import { EXIT } from "./exit_code.ts";
+
+/** Who has to act on a failure. */
+export type Origin = "network" | "identity provider" | "platform" | "probe";
+
+type ReasonDefinition = {
+  /** What happened, for the status page and the documentation. */
+  meaning: string;
+  /** What to do first. `platform` names the environment, such as `OKDATA_ENVIRONMENT=dev`. */
+  advice: (platform: string) => string;
+  /** Exit code of a one-off run in which all failures have this reason. */
+  exitCode: number;
+  /** Whether an attempt that failed so is tried again; a list names the HTTP statuses for which. */
+  retried: boolean | readonly number[];
+  origin: Origin;
+};
+
+/**
+ * Why a task failed: a closed list, since the reason is a metric's label. Metrics, exit codes,
+ * status page, `--check`, alert rules and documentation are made from this table.
+ */
+const DEFINITIONS = {
+  timeout: {
+    meaning: "no complete response in time",
+    advice: () =>
+      "Check whether the service is slow or cut off; REQUEST_TIMEOUT_SECONDS limits one attempt.",
+    exitCode: EXIT.timeout,
+    retried: true,
+    origin: "network",
+  },
+  dns: {
+    meaning: "the host name could not be resolved",
+    advice: () => "Check the spelling of the host name, and this machine's name server.",
+    exitCode: EXIT.unreachable,
+    retried: true,
+    origin: "network",
+  },
+  connect: {
+    meaning: "no connection could be made",
+    advice: () =>
+      "Check that the service is up and that a firewall or proxy lets this machine reach it.",
+    exitCode: EXIT.unreachable,
+    retried: true,
+    origin: "network",
+  },
+  tls: {
+    meaning: "no trusted TLS connection could be made",
+    advice: () =>
+      "Check that the address needs https; put a private certificate authority into DENO_CERT.",
+    exitCode: EXIT.unreachable,
+    retried: true,
+    origin: "network",
+  },
+  reset: {
+    meaning: "the connection ended before the response was complete",
+    advice: () => "Look at the service's own status page or log: it closed the connection.",
+    exitCode: EXIT.unreachable,
+    retried: true,
+    origin: "network",
+  },
+  auth: {
+    meaning: "no token from the identity provider",
+    advice: (platform) =>
+      `Check OKDATA_CLIENT_ID and OKDATA_CLIENT_SECRET: they must belong to ${platform}.`,
+    exitCode: EXIT.auth,
+    retried: false,
+    origin: "identity provider",
+  },
+  unauthorized: {
+    meaning: "status 401 or 403",
+    advice: (platform) =>
+      `Check that this client may read the dataset, and that its credentials belong to ${platform}.`,
+    exitCode: EXIT.failed,
+    retried: false,
+    origin: "platform",
+  },
+  not_found: {
+    meaning: "status 404",
+    advice: (platform) =>
+      `Check DATASET_ID and OKDATA_API_URL: the dataset must exist in ${platform}.`,
+    exitCode: EXIT.failed,
+    retried: false,
+    origin: "platform",
+  },
+  rate_limited: {
+    meaning: "status 429",
+    advice: () => "Send fewer requests: TASK_INTERVAL_SECONDS may be too short.",
+    exitCode: EXIT.failed,
+    retried: true,
+    origin: "platform",
+  },
+  server_error: {
+    meaning: "status 5xx",
+    advice: () => "Look at the service's own status page or log: it reports an error.",
+    exitCode: EXIT.failed,
+    retried: [500, 502, 503, 504],
+    origin: "platform",
+  },
+  http: {
+    meaning: "any other unexpected status, redirects included",
+    advice: () => "Check OKDATA_API_URL, and look at the service's own status page or log.",
+    exitCode: EXIT.failed,
+    retried: false,
+    origin: "platform",
+  },
+  invalid_response: {
+    meaning: "the response was not HTTP, not JSON, or not this dataset",
+    advice: () => "Check that OKDATA_API_URL is the metadata API, without a dataset ID at its end.",
+    exitCode: EXIT.invalidResponse,
+    retried: false,
+    origin: "platform",
+  },
+  internal: {
+    meaning: "a fault of the probe itself; its log has the stack",
+    advice: () => "This is a fault of the probe: please report it with the log.",
+    exitCode: EXIT.failed,
+    retried: false,
+    origin: "probe",
+  },
+} as const satisfies Record<string, ReasonDefinition>;
+
+export type Reason = keyof typeof DEFINITIONS;
+
+/** Every reason in the order in which metrics and documentation list them. */
+export const REASONS = Object.keys(DEFINITIONS) as [Reason, ...Reason[]];
+
+/** What is known of each reason. */
+export const REASON_DEFINITIONS: Readonly<Record<Reason, ReasonDefinition>> = DEFINITIONS;
+
+/** The reasons that come from one of these origins. */
+export function reasonsFrom(...origins: Origin[]): Reason[] {
+  return REASONS.filter((reason) => origins.includes(DEFINITIONS[reason].origin));
+}
+
+/** Whether a failed attempt is worth another one; `status` is null when no response came. */
+export function isRetried(reason: Reason, status: number | null): boolean {
+  const { retried } = REASON_DEFINITIONS[reason];
+  if (typeof retried === "boolean") return retried;
+  return status !== null && retried.includes(status);
+}
+
+/** Exit code of a one-off run: 0 without failures, 1 when failures need different codes. */
+export function exitCodeOf(failures: Iterable<Reason>): number {
+  const codes = new Set(Array.from(failures, (reason) => REASON_DEFINITIONS[reason].exitCode));
+  const [code = EXIT.ok, ...others] = codes;
+  return others.length === 0 ? code : EXIT.failed;
+}

@@ -1,0 +1,28 @@
+import { settledMs, type Task } from "./task.ts";
+
+/** The version of the JSON document of tasks; raised when a reader must change. */
+export const DOCUMENT_VERSION = 1;
+
+/** A task as `/tasks`, `/events` and `--json` show it. */
+export function taskToJson(task: Task, appId: string) {
+  const settledAtMs = settledMs(task);
+  const settled = task.state === "PENDING" ? null : task;
+  return {
+    seqno: task.seqno,
+    app_id: appId,
+    dataset_id: task.datasetId,
+    state: task.state,
+    created: new Date(task.createdMs).toISOString(),
+    settled: settledAtMs === null ? null : new Date(settledAtMs).toISOString(),
+    duration_seconds: settled && settled.durationSeconds,
+    reason: task.state === "FAILED" ? task.reason : null,
+    attempts: (settled?.attempts ?? []).map(({ status, reason, durationSeconds }) => ({
+      status,
+      reason,
+      duration_seconds: durationSeconds,
+    })),
+    phases: settled?.phases ?? {},
+    trace_id: task.traceId,
+    body: task.state === "FAILED" ? task.body : null,
+  };
+}
