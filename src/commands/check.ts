@@ -2,10 +2,11 @@ import type { Config } from "../config/config.ts";
 import { exitCodeOfSignal } from "../core/exit_code.ts";
 import { exitCodeOf, type Reason } from "../core/reasons.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { explain, oneLine, reasonOf, RequestError } from "../http_client/errors.ts";
+import { explain, reasonOf, RequestError } from "../http_client/errors.ts";
 import type { Token } from "../okdata/oauth.ts";
 import { connect } from "../okdata/okdata.ts";
 import type { TaskExecution } from "../core/task.ts";
+import { toMessage } from "../text/escape.ts";
 import { formatDateTime, formatSeconds, offsetOf } from "../text/format.ts";
 
 /** One thing that was looked at: what was found, or why it does not work and what to do then. */
@@ -151,7 +152,7 @@ function issuerOf(token: string): string | undefined {
   try {
     const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
     const { iss } = JSON.parse(atob(payload));
-    return typeof iss === "string" ? oneLine(iss) : undefined;
+    return typeof iss === "string" ? toMessage(iss) : undefined;
   } catch {
     return undefined;
   }

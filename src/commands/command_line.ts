@@ -85,7 +85,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     unknown(argument: string, name?: string) {
       // What is no flag stays among the words, where it is looked at below.
       if (name === undefined) return true;
-      const flag = legible(argument.split("=")[0]);
+      const flag = shownWord(argument.split("=")[0]);
       problems.push(`${flag}: unknown flag; did you mean --${closestString(name, known)}?`);
       return false;
     },
@@ -94,7 +94,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const words = (given._ as unknown[]).map(String).filter((word) => word !== "");
   for (const word of words.filter((each) => !isCommand(each))) {
     problems.push(
-      `${legible(word)}: expected ${Object.keys(COMMANDS).join(", ")} or a flag; ` +
+      `${shownWord(word)}: expected ${Object.keys(COMMANDS).join(", ")} or a flag; ` +
         "a value follows its flag",
     );
   }
@@ -278,7 +278,7 @@ export function usage(): string {
 }
 
 /** A word as it was typed, unless it would write to the terminal or may carry a password. */
-function legible(word: string): string {
+function shownWord(word: string): string {
   if (word.includes("@")) return "a word that is not shown";
   return /^[\x21-\x7e]{1,80}$/.test(word) ? word : quote(word);
 }

@@ -20,7 +20,6 @@ import { createProbe } from "../probing/task_runner.ts";
 import {
   createTaskLog,
   inspectError,
-  jsonText,
   lineOf,
   logAttempt,
   logFailure,
@@ -30,6 +29,7 @@ import { createServer } from "../server/server.ts";
 import { viewOf } from "../status_page/view.ts";
 import { settledMs, type SettledTask } from "../core/task.ts";
 import { DOCUMENT_VERSION, taskToJson } from "../core/task_json.ts";
+import { toSafeJson } from "../text/escape.ts";
 import { VERSION } from "../core/version.ts";
 
 /** How long tasks in flight get when the probe is told to stop. */
@@ -318,7 +318,7 @@ export async function runOnce(
     const pending = backlog.page({ state: "PENDING", limit: Infinity }).tasks;
     documents.push(...pending.map((task) => taskToJson(task, config.appId)));
     const tasks = documents.sort((a, b) => a.seqno - b.seqno);
-    stdout.write(jsonText({ version: DOCUMENT_VERSION, tasks }));
+    stdout.write(toSafeJson({ version: DOCUMENT_VERSION, tasks }, 2) + "\n");
   } else if (view.table) {
     const draw = await tableDrawer(config, view, runtime);
     stdout.write(draw(backlog));

@@ -11,7 +11,7 @@ import {
   type TaskListQuery,
 } from "../probe_client/task_list.ts";
 import { localProbeClient, probeClientAt } from "../probe_client/probe_client.ts";
-import { jsonText } from "../probing/task_log.ts";
+import { toSafeJson } from "../text/escape.ts";
 import type { Screen } from "../terminal/screen.ts";
 import {
   headingOf,
@@ -55,7 +55,7 @@ export async function showTasks(
   const look = async () => taskListOf(await newest(command, rows), command);
 
   if (json) {
-    stdout.write(jsonText(await newest(command, rows)));
+    stdout.write(toSafeJson(await newest(command, rows), 2) + "\n");
     return EXIT.ok;
   }
   if (!command.watch) {

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { legible } from "../text/escape.ts";
+import { escapeControls } from "../text/escape.ts";
 
 const MAX_DATASETS = 200;
 
@@ -537,7 +537,7 @@ function parseDatasetIds(value: string, { issues }: z.core.ParsePayload): string
 
 /** A value as an error shows it: long ones cut, what moves or hides something escaped. */
 export function quote(text: string): string {
-  return legible(JSON.stringify(text.length > 80 ? text.slice(0, 79) + "…" : text));
+  return escapeControls(JSON.stringify(text.length > 80 ? text.slice(0, 79) + "…" : text));
 }
 
 function shellQuote(text: string): string {

@@ -1,3 +1,4 @@
+import { toMessage } from "../text/escape.ts";
 import type { Reason } from "../core/reasons.ts";
 
 /**
@@ -14,7 +15,7 @@ export class RequestError extends Error {
     readonly reply?: { status: number; body: string; retryAfterMs: number | null },
     options?: ErrorOptions,
   ) {
-    super(oneLine(message), options);
+    super(toMessage(message), options);
   }
 }
 
@@ -43,20 +44,6 @@ const REASON_BY_CODE: Record<string, Reason> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "tls",
   EPROTO: "tls",
 };
-
-const MAX_MESSAGE_LENGTH = 400;
-
-/** A text that nobody can forge a line with, nor write to a terminal. */
-export function oneLine(text: string): string {
-  const escaped = text.replace(
-    // deno-lint-ignore no-control-regex -- they are what is looked for
-    /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g,
-    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  return escaped.length > MAX_MESSAGE_LENGTH
-    ? escaped.slice(0, MAX_MESSAGE_LENGTH - 1) + "…"
-    : escaped;
-}
 
 /** An error's message with those of its causes, which say more. */
 export function explain(error: unknown): string {

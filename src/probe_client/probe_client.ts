@@ -8,11 +8,12 @@ import { within } from "../core/clock.ts";
 import type { Config } from "../config/config.ts";
 import { EXIT } from "../core/exit_code.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { explain, oneLine, reasonOf } from "../http_client/errors.ts";
+import { explain, reasonOf } from "../http_client/errors.ts";
 import { newTimings } from "../http_client/timings.ts";
 import { createRedactor, type Redact } from "../http_client/redact.ts";
 import type { Reply } from "../http_client/exchange.ts";
 import { ProbeClientError } from "./errors.ts";
+import { toMessage } from "../text/escape.ts";
 import { VERSION } from "../core/version.ts";
 
 /** How long a running probe is waited for: it answers from memory, and Docker waits for 5 s. */
@@ -133,7 +134,7 @@ export async function ask<T>(
     );
   } catch (error) {
     signal.throwIfAborted();
-    const why = oneLine(redact(explain(error)));
+    const why = toMessage(redact(explain(error)));
     throw reasonOf(error) === "invalid_response"
       ? new ProbeClientError(
         EXIT.invalidResponse,
@@ -190,8 +191,8 @@ export async function healthcheck(
 /** What came in place of what was asked for, in a few words. */
 function whatIs({ headers, body }: Reply, redact: Redact): string {
   const text = redact(new TextDecoder().decode(body.subarray(0, 16 * 1024)));
-  const words = oneLine(text.trim().replaceAll(/\s+/g, " ").slice(0, SHOWN_CHARACTERS));
-  if (headers.location) return `a redirect to ${oneLine(redact(String(headers.location)))}`;
+  const words = toMessage(text.trim().replaceAll(/\s+/g, " ").slice(0, SHOWN_CHARACTERS));
+  if (headers.location) return `a redirect to ${toMessage(redact(String(headers.location)))}`;
   if (words === "") return "nothing";
   const { data } = otherVersion.safeParse(parsed(body));
   if (data) return `a document of version ${data.version}, which this program does not know`;
@@ -204,7 +205,7 @@ const otherVersion = z.object({ version: z.int(), tasks: z.array(z.unknown()) })
 
 function titleOf(page: string): string {
   const title = page.match(/<title>([^<]{1,80})/i)?.[1].trim();
-  return title ? `, "${oneLine(title)}"` : "";
+  return title ? `, "${toMessage(title)}"` : "";
 }
 
 function parsed(body: Uint8Array): unknown {

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { EXIT } from "../core/exit_code.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { legible } from "../text/escape.ts";
+import { escapeControls } from "../text/escape.ts";
 import { ask, type ProbeClient } from "./probe_client.ts";
 import { ProbeClientError } from "./errors.ts";
 import type { Row } from "../terminal/table.ts";
@@ -118,19 +118,19 @@ export function taskListOf(
     older: next === null ? 0 : total === null ? null : Math.max(1, total - rows.length),
     tracked: tracked ?? null,
     severalDatasets: datasetId === undefined && (datasets ?? ids.size) > 1,
-    appId: legible(document.app_id ?? tasks[0]?.app_id ?? ""),
+    appId: escapeControls(document.app_id ?? tasks[0]?.app_id ?? ""),
   };
 }
 
 function rowOf({ seqno, state, ...task }: TasksDocument["tasks"][number]): Row {
   return {
     ...{ seqno, state },
-    datasetId: legible(task.dataset_id),
+    datasetId: escapeControls(task.dataset_id),
     createdMs: Date.parse(task.created),
     settledMs: task.settled === null ? null : Date.parse(task.settled),
     durationSeconds: task.duration_seconds,
     attempts: state === "PENDING" ? null : task.attempts.length,
-    reason: task.reason === null ? null : legible(task.reason),
+    reason: task.reason === null ? null : escapeControls(task.reason),
   };
 }
 

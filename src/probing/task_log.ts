@@ -79,21 +79,6 @@ function propertiesOf({ seqno, datasetId, durationSeconds, attempts, traceId }: 
   };
 }
 
-/**
- * A document as text, in which no character that acts on a terminal stands by itself: JSON escapes
- * some of them, and the others may be written so too.
- */
-export function jsonText(document: unknown): string {
-  return JSON.stringify(document, null, 2).replace(
-    /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) =>
-      Array.from(
-        { length: character.length },
-        (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`,
-      ).join(""),
-  ) + "\n";
-}
-
 /** An error with its stack, for the log: several lines where that is text. */
 export function inspectError(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);

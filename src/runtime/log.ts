@@ -1,5 +1,6 @@
 import { configure, getLogger, type LogRecord } from "@logtape/logtape";
 import type { LazyOutput } from "./output.ts";
+import { escapeControlsInLines, toSafeJson } from "../text/escape.ts";
 import { formatDateTime } from "../text/format.ts";
 
 /** A line of the log: a message for people, and what it is about for machines. */
@@ -60,18 +61,17 @@ function textLine({ timestamp, level, message }: LogRecord, color: boolean): str
   const paint = color ? COLORS[level] : undefined;
   const milliseconds = String(timestamp % 1000).padStart(3, "0");
   const time = `${formatDateTime(timestamp, false).slice(11)}.${milliseconds}`;
-  const text = `${time} ${level.padEnd(7)} ${harmless(message.join(""))}`;
+  const text = `${time} ${level.padEnd(7)} ${indented(message.join(""))}`;
   return paint ? `${paint}${text}\x1b[0m` : text;
 }
 
-/** A text without what a terminal would obey; the lines of a stack stay lines. */
-function harmless(text: string): string {
-  // deno-lint-ignore no-control-regex -- they are what is looked for
-  return text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, "\ufffd");
+/** Further lines are indented, so that no message can pass for a line of its own. */
+function indented(message: string): string {
+  return escapeControlsInLines(message).replaceAll("\n", "\n    ");
 }
 
 function jsonLine({ timestamp, level, message, properties }: LogRecord, appId: string): string {
-  return JSON.stringify({
+  return toSafeJson({
     time: new Date(timestamp).toISOString(),
     level,
     message: message.join(""),

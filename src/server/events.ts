@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import { toSafeJson } from "../text/escape.ts";
 
 /** Events that come close together are sent together: a write costs more than an event. */
 const GATHER_MS = 250;
@@ -166,7 +167,7 @@ class Reader {
 }
 
 function event(name: string, data: unknown): string {
-  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+  return `event: ${name}\ndata: ${toSafeJson(data)}\n\n`;
 }
 
 function encode(text: string): Uint8Array {

@@ -9,6 +9,7 @@ import * as z from "zod/mini";
 import type { EndpointCredentials } from "../config/credentials.ts";
 import type { Page, Query } from "../probing/backlog.ts";
 import type { Exposition } from "../prometheus/metrics.ts";
+import { toSafeJson } from "../text/escape.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 import type { StatusQuery, StatusView } from "../status_page/view.ts";
 import { type State, STATES } from "../core/task.ts";
@@ -102,7 +103,7 @@ export function createServer(options: ServerOptions): Hono {
     if (problem !== undefined) return c.json({ error: problem }, 400);
     const { dataset_id: datasetId, ...asked } = data;
     const { tasks, next } = page({ ...asked, datasetId });
-    const body = JSON.stringify({
+    const body = toSafeJson({
       version: DOCUMENT_VERSION,
       app_id: appId,
       datasets: options.datasets,

@@ -1,7 +1,7 @@
 /** What several parts of the status page are made of. */
 import type { Child } from "hono/jsx";
 import type { Health, Ratio } from "../probing/health.ts";
-import { legible } from "../text/escape.ts";
+import { escapeControls } from "../text/escape.ts";
 import { countText, durationText, ratioText } from "./words.ts";
 import type { StatusQuery, StatusView } from "./view.ts";
 import { type FailedTask, type Phase, PHASES, type Phases } from "../core/task.ts";
@@ -18,7 +18,7 @@ export function Reason({ of }: { of: FailedTask }) {
 
 /** An ID as far as it fits beside others; those that people give are shorter. */
 export function shortId(id: string): string {
-  const text = legible(id);
+  const text = escapeControls(id);
   return text.length > 40 ? `${text.slice(0, 24)}…${text.slice(-12)}` : text;
 }
 

@@ -1,5 +1,5 @@
 import type { Health } from "../probing/health.ts";
-import { legibleLines } from "../text/escape.ts";
+import { escapeControlsInLines } from "../text/escape.ts";
 import { countText, durationText, spanText } from "./words.ts";
 import type { StatusQuery, StatusView } from "./view.ts";
 import { settledMs, type State, STATES, type Task } from "../core/task.ts";
@@ -228,7 +228,7 @@ function TaskFacts({ task, nowMs }: { task: Task; nowMs: number }) {
         <>
           <h4>Start of the answer's body</h4>
           <pre tabindex={0} role="region" aria-label="Start of the answer's body">
-            {legibleLines(task.body)}
+            {escapeControlsInLines(task.body)}
           </pre>
         </>
       )}

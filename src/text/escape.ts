@@ -1,21 +1,47 @@
-import { oneLine } from "../http_client/errors.ts";
+/**
+ * The only escaper of the program, with one class of characters for terminals, logs, JSON, messages
+ * and the status page: whatever acts on a terminal, moves or hides the text beside it, or ends a
+ * line. That is Unicode's category C (controls, bidirectional marks, invisible and unassigned
+ * characters, lone surrogates) with the line and paragraph separators.
+ */
+const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
-/** Characters that move or hide what stands beside them, or that nobody sees. */
-const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
+/** The same without tab and line ends. */
+const UNSAFE_IN_LINES = /(?!\r\n|[\n\t])[\p{C}\p{Zl}\p{Zp}]/gu;
 
-/** The same but for what ends and divides lines. */
-const UNSEEN_IN_LINES = /(?!\r\n|[\n\t])[\p{C}\p{Zl}\p{Zp}]/gu;
+/** Most texts have nothing to escape, and this class is faster to search for. */
+const OTHER_THAN_ASCII = /[^\x20-\x7e]/;
 
-/** A text from elsewhere as it may stand in a table: nothing in it moves or hides anything. */
-export function legible(text: string): string {
-  return oneLine(text).replace(UNSEEN, escaped);
+/** A longer message is cut: it may hold a whole response. */
+const MAX_MESSAGE_LENGTH = 400;
+
+/** The text in one line, each unsafe character written as `\uXXXX`. */
+export function escapeControls(text: string): string {
+  return OTHER_THAN_ASCII.test(text) ? text.replace(UNSAFE, escaped) : text;
 }
 
-/** The same for a text of several lines, which stay. */
-export function legibleLines(text: string): string {
-  return text.replace(UNSEEN_IN_LINES, escaped);
+/** The text with its lines and tabs, every other unsafe character written as `\uXXXX`. */
+export function escapeControlsInLines(text: string): string {
+  return OTHER_THAN_ASCII.test(text) ? text.replace(UNSAFE_IN_LINES, escaped) : text;
 }
 
+/** A message from elsewhere: one line, escaped, at most 400 characters. */
+export function toMessage(text: string): string {
+  const message = escapeControls(text);
+  return message.length > MAX_MESSAGE_LENGTH
+    ? message.slice(0, MAX_MESSAGE_LENGTH - 1) + "…"
+    : message;
+}
+
+/** JSON with the same value in which no unsafe character stands by itself. */
+export function toSafeJson(value: unknown, indent?: number): string {
+  return escapeControlsInLines(JSON.stringify(value, null, indent));
+}
+
+/** As JSON writes it: a character beyond U+FFFF becomes two escapes. */
 function escaped(character: string): string {
-  return `\\u${character.codePointAt(0)?.toString(16).padStart(4, "0")}`;
+  return Array.from(
+    { length: character.length },
+    (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`,
+  ).join("");
 }

@@ -1,0 +1,57 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
+import {
+  escapeControls,
+  escapeControlsInLines,
+  toMessage,
+  toSafeJson,
+} from "../../src/text/escape.ts";
+
+/** Any text, with many of the characters that matter here. */
+const text = fc.string({
+  unit: fc.oneof(
+    fc.string({ unit: "binary", minLength: 1, maxLength: 1 }),
+    fc.constantFrom("\x1b", "\x9b", "\r", "\n", "\t", "\x7f", "\0"),
+    fc.constantFrom("\u2028", "\u2029", "\u202e", "\u200b", "\ufeff", "\ud800", "\u{e0001}"),
+    fc.constantFrom("a", "ø", "字", " ", "\\", '"'),
+  ),
+});
+
+const ACTS = /[\p{C}\p{Zl}\p{Zp}]/u;
+
+Deno.test("escapeControls leaves nothing that acts on a terminal or ends a line", () => {
+  fc.assert(fc.property(text, (given) => !ACTS.test(escapeControls(given))));
+});
+
+Deno.test("escapeControls keeps everything else as it is", () => {
+  fc.assert(fc.property(fc.string({ unit: "grapheme" }), (given) => {
+    if (!ACTS.test(given)) assertEquals(escapeControls(given), given);
+  }));
+  assertEquals(escapeControls("blåbær 字 ✓"), "blåbær 字 ✓");
+  assertEquals(escapeControls("\x1b[2J\u202e\u{e0001}"), "\\u001b[2J\\u202e\\udb40\\udc01");
+});
+
+Deno.test("escapeControlsInLines keeps lines and tabs, and nothing else that acts", () => {
+  fc.assert(fc.property(text, (given) => {
+    const shown = escapeControlsInLines(given);
+    assert(!ACTS.test(shown.replaceAll(/\r\n|[\n\t]/g, "")));
+    assertEquals(shown.split("\n").length, given.split("\n").length);
+  }));
+});
+
+Deno.test("toMessage is one line of at most 400 characters", () => {
+  fc.assert(fc.property(text, (given) => {
+    const message = toMessage(given.repeat(20));
+    assert(message.length <= 400 && !ACTS.test(message));
+  }));
+});
+
+Deno.test("toSafeJson has the same value and nothing that acts", () => {
+  fc.assert(
+    fc.property(fc.dictionary(text, text), fc.constantFrom(undefined, 2), (value, indent) => {
+      const json = toSafeJson(value, indent);
+      assertEquals(JSON.parse(json), JSON.parse(JSON.stringify(value)));
+      assert(!ACTS.test(json.replaceAll("\n", "")));
+    }),
+  );
+});
