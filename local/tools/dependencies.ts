@@ -40,8 +40,8 @@ export type Lock = {
 
 /** Name and version of `npm:name@version/path`, or of a key of a lock file. */
 export function parseSpecifier(specifier: string): { name: string; version: string } {
-  const [, name, version] = specifier.match(/^(?:npm:)?((?:@[^/@]+\/)?[^/@]+)@([^/_]+)/) ?? [];
-  if (!name) throw new Error(`not a package with its version: ${specifier}`);
+  const [, name, version] = specifier.match(/^(?:npm:\/?)?((?:@[^/@]+\/)?[^/@]+)@([^/_]+)/) ?? [];
+  if (!name || !version) throw new Error(`not a package with its version: ${specifier}`);
   return { name, version };
 }
 
@@ -74,19 +74,20 @@ export function programLock(): Lock {
   const all = readLock("deno.lock");
   const lock = { ...run, specifiers: { ...run.specifiers }, npm: { ...run.npm } };
   const take = (key: string) => {
-    lock.npm[key] = all.npm[key];
+    lock.npm[key] = locked(key, all);
     for (const need of needsOf(key, all)) take(need);
   };
   for (const specifier of namedByPage()) {
-    lock.specifiers[specifier] = all.specifiers[specifier];
-    take(keyOf(specifier, all));
+    const key = keyOf(specifier, all);
+    lock.specifiers[specifier] = parseSpecifier(key).version;
+    take(key);
   }
   return lock;
 }
 
 function namedByPage(): string[] {
   const source = Deno.readTextFileSync(new URL(PAGE, root));
-  return [...source.matchAll(/ from "(npm:[^"]+)"/g)].map(([, specifier]) => specifier);
+  return [...source.matchAll(/(?<= from ")npm:[^"]+/g)].map(([specifier]) => specifier);
 }
 
 /** The key of the package that `npm:name@version/path` is locked to. */
@@ -96,18 +97,29 @@ function keyOf(specifier: string, { specifiers }: Lock): string {
 }
 
 /** The keys of the packages that a package needs, which are named in short where that is clear. */
-function needsOf(key: string, { npm }: Lock): string[] {
-  return (npm[key].dependencies ?? []).map((need) =>
-    need in npm ? need : Object.keys(npm).find((other) => parseSpecifier(other).name === need) ?? ""
+function needsOf(key: string, lock: Lock): string[] {
+  const keys = Object.keys(lock.npm);
+  return (locked(key, lock).dependencies ?? []).map((need) =>
+    need in lock.npm ? need : keys.find((other) => parseSpecifier(other).name === need) ?? ""
   );
+}
+
+function locked(key: string, { npm }: Lock): Lock["npm"][string] {
+  const found = npm[key];
+  if (!found) throw new Error(`not in the lock file: ${key}`);
+  return found;
 }
 
 /** The packages in the program: first those that it names, then those that come with them. */
 export function dependencies(): Dependency[] {
   const lock = programLock();
   const known = lockedPackages();
-  const specifiers = [...Object.values(config.imports), ...namedByPage()];
-  const named = new Set(specifiers.map((specifier) => keyOf(specifier, lock)));
+  const imported = Object.values(config.imports).filter((specifier) =>
+    specifier.startsWith("npm:")
+  );
+  const named = new Set(
+    [...imported, ...namedByPage()].map((specifier) => keyOf(specifier, lock)),
+  );
   const keys = Object.keys(lock.npm);
   const described = (key: string): Dependency => {
     const { name, version } = parseSpecifier(key);
