@@ -116,7 +116,7 @@ Deno.test("stop: no new slots, not ready, and tasks that end within the grace ar
   assertEquals((await get("/readyz")).status, 503);
   assertEquals((await get("/healthz")).status, 200);
   await clock.run(7_900);
-  transport.open[0].succeed();
+  transport.oldest.succeed();
   await settle();
   assertEquals(await exitCode, 0);
   const account = accountOf(await (await get("/metrics")).text());
@@ -216,7 +216,7 @@ Deno.test("the table comes with the first settled task, then every interval, the
   const tables = () => stdout.text.split("tracked:").length - 1;
   await clock.run(3_000);
   assertEquals(tables(), 0);
-  transport.open[0].succeed();
+  transport.oldest.succeed();
   await clock.run(0);
   assertEquals(tables(), 1);
   await clock.run(9_999);
@@ -233,7 +233,7 @@ Deno.test("the table comes with the first settled task, then every interval, the
 Deno.test("a broken invariant ends the probe with 70 instead of letting it live on", async () => {
   const { transport, exitCode, logged, runtime } = await startProgram();
   breakNextLine(runtime.log);
-  transport.open[0].succeed();
+  transport.oldest.succeed();
   await settle();
   assertEquals(await exitCode, 70);
   assert(
@@ -243,7 +243,7 @@ Deno.test("a broken invariant ends the probe with 70 instead of letting it live 
 
 Deno.test("an error that nobody foresaw becomes `internal`, with its stack in the log", async () => {
   const { transport, get, logged } = await startProgram();
-  transport.open[0].breakOff("EWHATEVER");
+  transport.oldest.breakOff("EWHATEVER");
   await settle();
   const [task] = (await (await get("/tasks")).json()).tasks;
   assertEquals([task.state, task.reason, task.attempts[0].reason], [
@@ -251,8 +251,8 @@ Deno.test("an error that nobody foresaw becomes `internal`, with its stack in th
     "internal",
     "internal",
   ]);
-  const [line] = logged.filter(({ level }) => level === "error");
-  assert(line.message.includes("at "), "no stack");
+  const line = logged.find(({ level }) => level === "error");
+  assert(line?.message.includes("at "), "no stack");
 });
 
 Deno.test("200 datasets at a second: one request every 5 ms, each dataset once a second", async () => {
@@ -264,8 +264,8 @@ Deno.test("200 datasets at a second: one request every 5 ms, each dataset once a
   const seen: string[] = [];
   for (let slot = 0; slot < 400; slot++) {
     assertEquals(transport.open.length, 1, `after ${slot * 5} ms`);
-    seen.push(transport.open[0].request.url.pathname.slice(1));
-    transport.open[0].succeed();
+    seen.push(transport.oldest.request.url.pathname.slice(1));
+    transport.oldest.succeed();
     await clock.run(5);
   }
   assertEquals(seen, [...ids, ...ids]);
@@ -276,7 +276,7 @@ Deno.test("what breaks while the probe stops is not passed over", async () => {
   stop();
   await settle();
   breakNextLine(runtime.log);
-  transport.open[0].succeed();
+  transport.oldest.succeed();
   await settle();
   assertEquals(await exitCode, 70);
   assert(logged.some(({ level }) => level === "error"));

@@ -155,7 +155,7 @@ async function specificationOf(
 
 /** The numbers of `user` or `user:group`; a name is looked up in the image. */
 async function numbersOf(user: string, root: string): Promise<[number, number]> {
-  const [name, group = name] = user.split(":");
+  const [name = "", group = name] = user.split(":");
   if (/^\d+$/.test(name)) return [Number(name), Number(group)];
   const lines = (await Deno.readTextFile(`${root}/etc/passwd`)).split("\n");
   const found = lines.map((line) => line.split(":")).find(([known]) => known === name);

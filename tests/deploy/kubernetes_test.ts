@@ -1,3 +1,4 @@
+import { at } from "../support/at.ts";
 import { serverWith } from "../support/server.ts";
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import {
@@ -7,10 +8,20 @@ import {
 import type { IPodMonitor } from "npm:@kubernetes-models/prometheus-operator@6.0.0/monitoring.coreos.com/v1";
 import { Deployment, type IDeployment } from "npm:kubernetes-models@5.1.0/apps/v1";
 import { ConfigMap } from "npm:kubernetes-models@5.1.0/v1";
-import { parseConfig, VARIABLES } from "../../src/config/config.ts";
+import { parseConfig } from "../../src/config/config.ts";
+import { VARIABLES } from "../../src/config/settings.ts";
 import { VERSION } from "../../src/core/version.ts";
 import { isAvailable, ROOT } from "../support/program.ts";
-import { environmentOf, type Manifest, offencesOf, ofKind, podOf, render } from "./manifests.ts";
+import {
+  containerOf,
+  environmentOf,
+  type Manifest,
+  offencesOf,
+  ofKind,
+  onlyOfKind,
+  podOf,
+  render,
+} from "./manifests.ts";
 
 const NAME = "dataplatform-probe";
 
@@ -112,15 +123,15 @@ for (const [index, shape] of ["one probe", "a probe in each zone"].entries()) {
         // A name that stays keeps the series of pods that follow each other joined.
         assertEquals(config.appId, deployment.metadata?.name);
 
-        const [{ ports, volumeMounts, image }] = podOf(deployment).containers;
+        const { ports, volumeMounts, image } = containerOf(deployment);
         assertEquals(ports?.map(({ containerPort }) => containerPort), [config.port]);
         assertEquals(image, `ghcr.io/oslokommune/dataplatform-probe:${VERSION}`);
         // The secret is there by reference: a folder, for a single file would stay as it was.
         const [mount] = volumeMounts ?? [];
-        assertEquals(config.credentials?.secret, { path: `${mount.mountPath}/client-secret` });
-        assertEquals(mount.subPath, undefined);
+        assertEquals(config.credentials?.secret, { path: `${mount?.mountPath}/client-secret` });
+        assertEquals(mount?.subPath, undefined);
         const [volume] = podOf(deployment).volumes ?? [];
-        assertEquals([volume.name, volume.secret?.secretName], [mount.name, NAME]);
+        assertEquals([volume?.name, volume?.secret?.secretName], [mount?.name, NAME]);
       }
       assertEquals(ofKind(manifests, "Secret"), []);
     },
@@ -131,19 +142,18 @@ for (const [index, shape] of ["one probe", "a probe in each zone"].entries()) {
     ignore,
     fn() {
       const paths = serverWith({}).routes.map(({ path }) => path);
-      const [{ spec: monitor }] = ofKind<IPodMonitor>(manifests, "PodMonitor");
+      const { spec: monitor } = onlyOfKind<IPodMonitor>(manifests, "PodMonitor");
       const [endpoint] = monitor.podMetricsEndpoints ?? [];
-      assertEquals([endpoint.path, endpoint.interval], ["/metrics", "15s"]);
+      assertEquals([endpoint?.path, endpoint?.interval], ["/metrics", "15s"]);
       for (const deployment of deployments) {
-        const [container] = podOf(deployment).containers;
-        const { startupProbe, livenessProbe, readinessProbe, ports } = container;
+        const { startupProbe, livenessProbe, readinessProbe, ports } = containerOf(deployment);
         const asked = [startupProbe, livenessProbe, readinessProbe].map((probe) => probe?.httpGet);
         assertEquals(asked.map((get) => get?.path), ["/healthz", "/healthz", "/readyz"]);
         for (const get of [...asked, endpoint]) {
           assert(paths.includes(get?.path ?? ""), get?.path);
-          assertEquals(get?.port, ports?.[0].name);
+          assertEquals(get?.port, ports?.[0]?.name);
         }
-        assertGreater(podOf(deployment).terminationGracePeriodSeconds, 8);
+        assertGreater(podOf(deployment).terminationGracePeriodSeconds ?? 0, 8);
         assertEquals(deployment.spec?.replicas, 1);
         assertEquals(deployment.spec?.strategy?.type, "Recreate");
       }
@@ -154,7 +164,7 @@ for (const [index, shape] of ["one probe", "a probe in each zone"].entries()) {
     name: `${shape}: Prometheus finds every pod, as the job that the rules are about`,
     ignore,
     fn() {
-      const [{ spec: monitor }] = ofKind<IPodMonitor>(manifests, "PodMonitor");
+      const { spec: monitor } = onlyOfKind<IPodMonitor>(manifests, "PodMonitor");
       for (const { spec } of deployments) {
         const labels = spec?.template.metadata?.labels ?? {};
         for (const [name, value] of Object.entries(monitor.selector.matchLabels ?? {})) {
@@ -174,18 +184,23 @@ Deno.test({
   name: "a probe in each zone: pods and their series carry the zone, and no two probes share one",
   ignore,
   fn() {
-    const deployments = ofKind<IDeployment>(rendered[1], "Deployment");
-    const [{ spec: monitor }] = ofKind<IPodMonitor>(rendered[1], "PodMonitor");
+    const [, zones = []] = rendered;
+    const deployments = ofKind<IDeployment>(zones, "Deployment");
+    const { spec: monitor } = onlyOfKind<IPodMonitor>(zones, "PodMonitor");
     assertEquals(monitor.podTargetLabels, ["location"]);
-    const locations = deployments.map(({ spec }) => spec?.template.metadata?.labels?.location);
-    assert(!locations.includes(undefined));
+    const locations = deployments.map(({ spec }) => {
+      const location = spec?.template.metadata?.labels?.location;
+      assert(location);
+      return location;
+    });
     // An alert speaks of at least two locations.
     assertGreater(new Set(locations).size, 1);
     assertEquals(new Set(locations).size, deployments.length);
     for (const [n, deployment] of deployments.entries()) {
-      assertEquals(podOf(deployment).nodeSelector, { "topology.kubernetes.io/zone": locations[n] });
-      assertEquals(deployment.spec?.selector.matchLabels?.location, locations[n]);
-      assertEquals(deployment.metadata?.name, `${NAME}-${locations[n]}`);
+      const location = at(locations, n);
+      assertEquals(podOf(deployment).nodeSelector, { "topology.kubernetes.io/zone": location });
+      assertEquals(deployment.spec?.selector.matchLabels?.location, location);
+      assertEquals(deployment.metadata?.name, `${NAME}-${location}`);
     }
   },
 });

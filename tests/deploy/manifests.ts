@@ -1,7 +1,7 @@
 /** What the tests know of the manifests in `deploy/kubernetes/`. */
 import { parseAll } from "npm:deno-std@1.4.0/yaml/parse.js";
 import type { IDeployment } from "npm:kubernetes-models@5.1.0/apps/v1";
-import type { IConfigMap, IPodSpec } from "npm:kubernetes-models@5.1.0/v1";
+import type { IConfigMap, IContainer, IPodSpec } from "npm:kubernetes-models@5.1.0/v1";
 import { ROOT } from "../support/program.ts";
 
 export type Manifest = { apiVersion: string; kind: string; metadata: { name: string } };
@@ -22,10 +22,24 @@ export function ofKind<T>(manifests: Manifest[], kind: string): T[] {
   return manifests.filter((manifest) => manifest.kind === kind) as T[];
 }
 
+/** The one manifest of a kind. */
+export function onlyOfKind<T>(manifests: Manifest[], kind: string): T {
+  const [only, ...others] = ofKind<T>(manifests, kind);
+  if (!only || others.length > 0) throw new Error(`expected one ${kind}`);
+  return only;
+}
+
 /** A Deployment's pod. */
 export function podOf({ spec }: IDeployment): IPodSpec {
   if (!spec?.template.spec) throw new Error("a Deployment without a pod");
   return spec.template.spec;
+}
+
+/** The one container of a Deployment's pod. */
+export function containerOf(deployment: IDeployment): IContainer {
+  const [only, ...others] = podOf(deployment).containers;
+  if (!only || others.length > 0) throw new Error("expected one container");
+  return only;
 }
 
 /** The environment of a Deployment's one container, as the cluster puts it together. */
@@ -33,7 +47,7 @@ export function environmentOf(
   deployment: IDeployment,
   manifests: Manifest[],
 ): Record<string, string> {
-  const [{ envFrom = [], env = [] }] = podOf(deployment).containers;
+  const { envFrom = [], env = [] } = containerOf(deployment);
   const maps = envFrom.map(({ configMapRef }) => {
     const map = ofKind<IConfigMap>(manifests, "ConfigMap")
       .find(({ metadata }) => metadata?.name === configMapRef?.name);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
-import { parseConfig, VARIABLES } from "../../src/config/config.ts";
+import { parseConfig } from "../../src/config/config.ts";
+import { VARIABLES } from "../../src/config/settings.ts";
 import {
   COMMAND,
   eventually,
@@ -26,11 +27,18 @@ function valuesOf(key: string): string[] {
     .map((line) => line.slice(key.length + 1));
 }
 
+/** The one value of a key of the unit. */
+function valueOf(key: string): string {
+  const [value, ...others] = valuesOf(key);
+  assert(value !== undefined && others.length === 0, `expected one ${key}=`);
+  return value;
+}
+
 /** `NAME=value` lines as an object. */
 function assignments(lines: string[]): Record<string, string> {
   return Object.fromEntries(lines.map((line) => {
     const [, name, value] = line.match(/^([A-Z_]+)=(.*)$/) ?? [];
-    assert(name, `not an assignment: ${line}`);
+    assert(name && value !== undefined, `not an assignment: ${line}`);
     return [name, value];
   }));
 }
@@ -63,7 +71,7 @@ Deno.test({
     try {
       // The executable must exist, and is not installed here.
       const copy = `${folder}/dataplatform-probe.service`;
-      const [command] = valuesOf("ExecStart");
+      const command = valueOf("ExecStart");
       assertEquals(command, "/usr/local/bin/dataplatform-probe");
       await Deno.writeTextFile(copy, unit.replace(command, "/bin/true"));
       const { code, stdout, stderr } = await shell(`systemd-analyze verify ${copy}`);
@@ -89,7 +97,7 @@ Deno.test("the unit restarts what a restart can mend, and waits for tasks in fli
   assertEquals(valuesOf("Restart"), ["always"]);
   // A port that another process still has is refused with the code of a wrong configuration.
   assertEquals(valuesOf("RestartPreventExitStatus"), []);
-  assertGreater(parseInt(valuesOf("TimeoutStopSec")[0]), 8);
+  assertGreater(parseInt(valueOf("TimeoutStopSec")), 8);
 });
 
 Deno.test("the program takes what the unit and the example of its environment say", () => {
@@ -100,7 +108,7 @@ Deno.test("the program takes what the unit and the example of its environment sa
   );
   assertGreater(optional.length, 0);
   // The file that %d stands for is the credential of that name.
-  const [credential] = valuesOf("LoadCredential")[0].split(":");
+  const [credential = ""] = valueOf("LoadCredential").split(":");
   assertEquals(unitEnvironment.OKDATA_CLIENT_SECRET_FILE, `%d/${credential}`);
   assertEquals(valuesOf("LoadCredential"), [`${credential}:/etc/dataplatform-probe/${credential}`]);
   assertStringIncludes(example, credential);
@@ -122,7 +130,7 @@ Deno.test({
   ignore: withoutStrace,
   async fn() {
     const allowed = [...await allowedCalls(), ...DENOS_OWN].map((call) => `?${call}`);
-    const families = valuesOf("RestrictAddressFamilies")[0].split(" ");
+    const families = valueOf("RestrictAddressFamilies").split(" ");
     const folder = await Deno.makeTempDir();
     const trace = (what: string) => [
       ...["strace", "--follow-forks", "--seccomp-bpf", "--quiet=all", "--signal=none"],

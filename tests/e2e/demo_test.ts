@@ -63,7 +63,8 @@ Deno.test("deno task demo does not take another's emulator for its own", async (
       clearEnv: true,
       env: { ...baseEnvironment(), PORT: "0", HTTP_SERVER_PORT: new URL(other.url).port },
     }).output();
-    const [shown, said] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    const decoder = new TextDecoder();
+    const [shown, said] = [decoder.decode(stdout), decoder.decode(stderr)];
     assertEquals(code, 2, said);
     assertMatch(said, /^Something answers at http:\/\/localhost:\d+ already: .*\n$/);
     assertEquals(shown, "");

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../src/commands/command_line.ts";
-import { SETTINGS } from "../../src/config/config.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
+import { at } from "../support/at.ts";
 import { linesOf, run, test } from "../support/program.ts";
 import project from "../../deno.json" with { type: "json" };
 
@@ -35,12 +36,13 @@ test("--help names every flag, every variable and every default", async () => {
       default?: string;
       defaultNote?: string;
     } = setting;
-    const at = lines.findIndex((line) => new RegExp(`^\\s+${env}(,|$)`).test(line));
-    assert(at > 0, env);
+    const found = lines.findIndex((line) => new RegExp(`^\\s+${env}(,|$)`).test(line));
+    assert(found > 0, env);
+    const [above, line] = [at(lines, found - 1), at(lines, found)];
     const expected = fallback ?? defaultNote;
-    if (expected) assertStringIncludes(lines[at], `default ${expected}`);
-    assertStringIncludes(lines[at - 1], help);
-    if (flag) assertMatch(lines[at - 1], new RegExp(`^\\s+--${flag}\\s`));
+    if (expected) assertStringIncludes(line, `default ${expected}`);
+    assertStringIncludes(above, help);
+    if (flag) assertMatch(above, new RegExp(`^\\s+--${flag}\\s`));
   }
   for (const name of SWITCHES) {
     assertEquals(

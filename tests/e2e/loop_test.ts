@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { at } from "../support/at.ts";
 import { DATASET_ID, eventually, run, startLoop, test } from "../support/program.ts";
 import { scrape } from "../support/scrape.ts";
 import { answerDataset, startEmulator, startGate, startServer } from "../support/targets.ts";
@@ -103,7 +104,7 @@ test("several datasets are spread evenly over the interval", async () => {
   const createdMs = tasks.map(({ created }) => Date.parse(String(created)));
   createdMs.forEach((ms, i) => {
     // The slots are 200 ms apart; on a busy machine the first may run late, and others not.
-    assert(ms - createdMs[0] > i * 200 - 100, `task ${i + 1}: ${createdMs}`);
+    assert(ms - at(createdMs, 0) > i * 200 - 100, `task ${i + 1}: ${createdMs}`);
   });
 });
 
@@ -188,7 +189,7 @@ test("/ answers a scraper as /metrics does, in both formats", async () => {
         "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
         openMetrics,
       ],
-    ]
+    ] as const
   ) {
     const shapes = [];
     for (const path of ["/metrics", "/"]) {
@@ -306,10 +307,10 @@ test("/tasks shows a task as --json does, and one in flight as pending", async (
     env: { OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: ONCE, APP_ID: "me" },
   });
   await eventually("a request", () => shedLoad.waiting() === 1);
-  const pending = (await getTasks(probe.url, "?state=pending")).tasks[0];
+  const pending = at((await getTasks(probe.url, "?state=pending")).tasks, 0);
   shedLoad.release();
   await untilSettled(probe.url, 1);
-  const settled = (await getTasks(probe.url)).tasks[0];
+  const settled = at((await getTasks(probe.url)).tasks, 0);
   await using target = startServer(answerDataset);
   const { stdout } = await run({
     args: ["--once", "--json"],
@@ -343,7 +344,7 @@ test("/tasks gives 100 tasks unless told otherwise", async () => {
   await untilSettled(probe.url, 102);
 
   const { tasks, next } = await getTasks(probe.url);
-  assertEquals([tasks.length, next], [100, tasks[99].seqno]);
+  assertEquals([tasks.length, next], [100, at(tasks, 99).seqno]);
   assert((await getTasks(probe.url, "?limit=1000")).tasks.length > 100);
 });
 
@@ -355,10 +356,12 @@ test("/tasks refuses a bad query with 400, in JSON that names it", async () => {
     const [query, named] of [
       ["state=weird", "state"],
       ["state=", "state"],
-      ...["0", "1001", "-1", "1.5", "abc", "", "1e2"].map((value) => [`limit=${value}`, "limit"]),
-      ...["-1", "abc", "", "1.5"].map((value) => [`before=${value}`, "before"]),
+      ...["0", "1001", "-1", "1.5", "abc", "", "1e2"].map((value) =>
+        [`limit=${value}`, "limit"] as const
+      ),
+      ...["-1", "abc", "", "1.5"].map((value) => [`before=${value}`, "before"] as const),
       ["stat=failed", "stat"],
-    ]
+    ] as const
   ) {
     const response = await fetch(`${probe.url}/tasks?${query}`);
     const { error } = await response.json();

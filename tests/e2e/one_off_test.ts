@@ -16,6 +16,7 @@ import {
   startGate,
   startServer,
 } from "../support/targets.ts";
+import { at } from "../support/at.ts";
 
 const TASK_KEYS = [
   ...["seqno", "app_id", "dataset_id", "state", "created", "settled", "duration_seconds"],
@@ -73,7 +74,7 @@ test("the request is the one that a user makes, and can be traced", async () => 
     env: { DATASET_ID, OKDATA_API_URL: `${target.url}/metadata/datasets` },
   });
 
-  const [{ method, path, headers }] = target.requests;
+  const { method, path, headers } = at(target.requests, 0);
   assertEquals([method, path], ["GET", `/metadata/datasets/${DATASET_ID}`]);
   assertEquals(headers.get("accept"), "application/json");
   assertMatch(headers.get("user-agent") ?? "", /^dataplatform-probe\/\d+\.\d+\.\d+$/);
@@ -138,17 +139,18 @@ test("--table prints the table at the end, newest last", async () => {
 
   assertEquals({ code, stderr }, { code: 1, stderr: "" });
   const lines = linesOf(stdout);
-  const heading = lines.findIndex((line) => line.startsWith("# "));
-  assertEquals(lines[heading].trim().split(/\s+/), ["#", ...COLUMNS]);
-  const rows = lines.slice(heading + 1);
-  assertEquals(rows.length, 3);
+  const [heading = "", first = "", second = "", third = "", ...more] = lines.slice(
+    lines.findIndex((line) => line.startsWith("# ")),
+  );
+  assertEquals(heading.trim().split(/\s+/), ["#", ...COLUMNS]);
+  assertEquals(more, []);
   const time = "\\d\\d:\\d\\d:\\d\\d";
-  assertMatch(rows[0], new RegExp(`^1  SUCCEEDED  ${time}  ${time} +[\\d.]+ m?s +1$`));
+  assertMatch(first, new RegExp(`^1  SUCCEEDED  ${time}  ${time} +[\\d.]+ m?s +1$`));
   assertMatch(
-    rows[1],
+    second,
     new RegExp(`^2  FAILED     ${time}  +${time}  +[\\d.]+ m?s +1  not_found$`),
   );
-  assertMatch(rows[2], /^3 /);
+  assertMatch(third, /^3 /);
 });
 
 test("--table has a column for the dataset when there is more than one", async () => {
@@ -159,10 +161,12 @@ test("--table has a column for the dataset when there is more than one", async (
   });
 
   const lines = linesOf(stdout);
-  const heading = lines.findIndex((line) => line.startsWith("# "));
-  assertEquals(lines[heading].trim().split(/\s+/), ["#", "Dataset", ...COLUMNS]);
-  assertMatch(lines[heading + 1], /^1 +abc +SUCCEEDED /);
-  assertMatch(lines[heading + 2], /^2 +def +SUCCEEDED /);
+  const [heading = "", first = "", second = ""] = lines.slice(
+    lines.findIndex((line) => line.startsWith("# ")),
+  );
+  assertEquals(heading.trim().split(/\s+/), ["#", "Dataset", ...COLUMNS]);
+  assertMatch(first, /^1 +abc +SUCCEEDED /);
+  assertMatch(second, /^2 +def +SUCCEEDED /);
 });
 
 test("--rows bounds the table, and a line counts the rest", async () => {
@@ -174,7 +178,7 @@ test("--rows bounds the table, and a line counts the rest", async () => {
 
   const lines = linesOf(stdout);
   const heading = lines.findIndex((line) => line.startsWith("# "));
-  const [fourth, fifth, rest, ...more] = lines.slice(heading + 1);
+  const [fourth = "", fifth = "", rest = "", ...more] = lines.slice(heading + 1);
   assertMatch(fourth, /^4 /);
   assertMatch(fifth, /^5 /);
   assertMatch(rest, /\b3\b/);

@@ -88,7 +88,7 @@ test("a probe whose books do not fit says so and ends with 70", async () => {
   assertStringIncludes(errors[0], "accounts.ts");
 }, { ignore });
 
-for (const [breaks, what] of [["rejection", "a rejection"], ["exception", "an error"]]) {
+for (const [breaks, what] of [["rejection", "a rejection"], ["exception", "an error"]] as const) {
   test(`${what} that nobody catches ends the probe with 70 and stands in the log`, async () => {
     await using emulator = startEmulator();
     await using program = await startBreakable(breaks, emulator.apiUrl);

@@ -6,7 +6,7 @@ import { createClient } from "../../src/okdata/client.ts";
 import { RequestError } from "../../src/http_client/errors.ts";
 import type { Lookup } from "../../src/http_client/lookup.ts";
 import { newTimings, phasesOf } from "../../src/http_client/timings.ts";
-import { createTransport } from "../../src/http_client/exchange.ts";
+import { createExchange } from "../../src/http_client/exchange.ts";
 import { systemRandom } from "../../src/core/random.ts";
 import type { TaskExecution } from "../../src/core/task.ts";
 import { createAuthority, createSelfSigned } from "../support/certificates.ts";
@@ -16,7 +16,7 @@ const DATASET = JSON.stringify({ Type: "Dataset", Id: "abc123" });
 /** Asks once for `abc123` over real sockets and tells what came of it. */
 async function visit(apiUrl: string, options = {}) {
   const getDataset = createClient({
-    exchange: createTransport(systemClock),
+    exchange: createExchange(systemClock),
     clock: systemClock,
     random: systemRandom,
     tokens: null,
@@ -39,14 +39,15 @@ async function visit(apiUrl: string, options = {}) {
     if (!(caught instanceof RequestError)) throw caught;
     error = caught;
   }
-  const { attempts: [{ durationSeconds }], phases } = execution;
+  const { attempts: [attempt], phases } = execution;
+  assert(attempt, "no attempt");
   return {
     error,
     reason: error?.reason,
-    status: execution.attempts[0].status,
+    status: attempt.status,
     body: error?.reply?.body,
     phases,
-    durationSeconds,
+    durationSeconds: attempt.durationSeconds,
     reached: Object.keys(phases),
     elapsedMs: performance.now() - startMs,
   };
@@ -147,7 +148,7 @@ for (const scheme of ["http", "https"]) {
       ));
     })();
     const timings = newTimings(performance.now());
-    const { status } = await createTransport(systemClock)({
+    const { status } = await createExchange(systemClock)({
       url: new URL(`${scheme}://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`),
       method: "GET",
       headers: {},
@@ -161,14 +162,15 @@ for (const scheme of ["http", "https"]) {
 
 for (const reachable of ["127.0.0.1", "::1"]) {
   Deno.test(`of a name with addresses of both families, ${reachable} alone is reached`, async () => {
-    const both = [{ address: "127.0.0.1", family: 4 }, { address: "::1", family: 6 }];
+    const first = { address: "127.0.0.1", family: 4 };
+    const both = [first, { address: "::1", family: 6 }];
     const lookup: Lookup = (_hostname, { all }, callback) =>
-      all ? callback(null, both, 0) : callback(null, both[0].address, both[0].family);
+      all ? callback(null, both, 0) : callback(null, first.address, first.family);
     const { error, reached } = await serving(
       () => new Response(DATASET),
       (url) =>
         visit(url.replace("localhost", "both.test"), {
-          exchange: createTransport(systemClock, lookup),
+          exchange: createExchange(systemClock, lookup),
         }),
       {},
       reachable,
@@ -182,7 +184,7 @@ Deno.test("a name none of whose addresses can be connected to says so for each",
   const lookup: Lookup = (_hostname, _options, callback) => callback(null, both, 0);
   // Nobody listens on port 1, and no ephemeral port is that low.
   const { error } = await visit("http://both.test:1", {
-    exchange: createTransport(systemClock, lookup),
+    exchange: createExchange(systemClock, lookup),
   });
   assertEquals(error?.reason, "connect");
   assertMatch(error?.message ?? "", /127\.0\.0\.1:1.*; .*::1:1/);

@@ -5,6 +5,7 @@ import {
   MAX_LOOKUPS_PER_NAME,
   shareLookups,
 } from "../../src/http_client/lookup.ts";
+import { at } from "../support/at.ts";
 
 /** A resolver that answers when it is told to. */
 function hangingResolver() {
@@ -17,7 +18,7 @@ function hangingResolver() {
   return {
     asked,
     shared: shareLookups(lookup),
-    answer: (i: number, ...answer: Parameters<LookupCallback>) => waiting[i](...answer),
+    answer: (i: number, ...answer: Parameters<LookupCallback>) => at(waiting, i)(...answer),
   };
 }
 

@@ -27,7 +27,7 @@ async function ask() {
   const token = fetchToken(new AbortController().signal);
   token.catch(() => {});
   await settle();
-  return { clock, token, transport, call: transport.open[0] };
+  return { clock, token, transport, call: transport.oldest };
 }
 
 Deno.test("the client credentials grant, with the secret in the body", async () => {

@@ -3,6 +3,7 @@ import fc from "npm:fast-check@4.10.2";
 import { Backlog, type Page } from "../../src/probing/backlog.ts";
 import { type PendingTask, type Task } from "../../src/core/task.ts";
 import { REASONS } from "../../src/core/reasons.ts";
+import { at } from "../support/at.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
 
 function fieldsAt(createdMonotonicMs: number, datasetId = "abc123") {
@@ -87,10 +88,10 @@ Deno.test("the backlog keeps, orders and removes tasks like its plain model", ()
               task.state === "PENDING"
             );
             if (open.length === 0) return;
-            const task = open[each.which % open.length];
-            const reason = REASONS[each.which % REASONS.length];
+            const task = at(open, each.which % open.length);
+            const reason = at(REASONS, each.which % REASONS.length);
             const settled = each.do === "succeed" ? succeeded(task) : failed(task, reason);
-            const attempts = Array.from({ length: each.attempts }, () => settled.attempts[0]);
+            const attempts = Array.from({ length: each.attempts }, () => at(settled.attempts, 0));
             const withAttempts = { ...settled, attempts };
             backlog.settle(withAttempts);
             model.tasks[model.tasks.indexOf(task)] = withAttempts;

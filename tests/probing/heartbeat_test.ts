@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { at } from "../support/at.ts";
 import { samplesOf, settle, startProgram, sumOf } from "../support/fake_runtime.ts";
 
 const HEARTBEAT_URL = "http://beat/secret-path";
@@ -10,8 +11,9 @@ async function start(env: Record<string, string> = {}) {
   const open = (host: string) => transport.open.filter(({ request }) => request.url.host === host);
   return {
     ...program,
-    tasks: () => open("api"),
+    task: () => at(open("api"), 0),
     beats: () => open("beat"),
+    beat: () => at(open("beat"), 0),
     sent: () => transport.requests.filter(({ url }) => url.host === "beat").length,
     async counted() {
       const samples = samplesOf(await (await get("/metrics")).text());
@@ -26,27 +28,27 @@ async function start(env: Record<string, string> = {}) {
 }
 
 Deno.test("a HEAD after a success, at most one an interval", async () => {
-  const { clock, tasks, beats, sent, counted } = await start({ DATASET_ID: "a,b" });
+  const { clock, task, beat, sent, counted } = await start({ DATASET_ID: "a,b" });
   assertEquals(sent(), 0);
   for (let interval = 1; interval <= 5; interval++) {
-    tasks()[0].succeed();
+    task().succeed();
     await clock.run(5_000);
-    tasks()[0].succeed();
+    task().succeed();
     await clock.run(4_999);
-    assertEquals([sent(), beats()[0].request.method], [interval, "HEAD"]);
-    beats()[0].answer(200);
+    assertEquals([sent(), beat().request.method], [interval, "HEAD"]);
+    beat().answer(200);
     await clock.run(1);
   }
   assertEquals((await counted()).ok, 5);
 });
 
 Deno.test("no beat while one dataset's last task failed, though the other is well", async () => {
-  const { clock, tasks, beats, sent } = await start({ DATASET_ID: "a,b" });
+  const { clock, task, beats, sent } = await start({ DATASET_ID: "a,b" });
   const settleBoth = async (aFails: boolean) => {
-    if (aFails) tasks()[0].answer(404);
-    else tasks()[0].succeed();
+    if (aFails) task().answer(404);
+    else task().succeed();
     await clock.run(5_000);
-    tasks()[0].succeed();
+    task().succeed();
     await clock.run(5_000);
     for (const beat of beats()) beat.answer(200);
   };
@@ -58,25 +60,25 @@ Deno.test("no beat while one dataset's last task failed, though the other is wel
 });
 
 Deno.test("a beat that fails changes no task, is counted, and is logged once until it recovers", async () => {
-  const { clock, tasks, beats, counted, logged } = await start();
+  const { clock, task, beat, beats, counted, logged } = await start();
   const lines = () =>
     logged.map(({ level, message }) => `${level}: ${message}`)
       .filter((line) => line.includes("heartbeats"));
   for (const status of [500, 404, 302]) {
-    tasks()[0].succeed();
+    task().succeed();
     await settle();
-    beats()[0].answer(status);
+    beat().answer(status);
     await clock.run(10_000);
   }
-  tasks()[0].succeed();
+  task().succeed();
   await settle();
   await clock.run(10_000);
   assertEquals(beats(), [], "a beat that is never answered is given up at its own timeout");
   assertEquals(await counted(), { ok: 0, failed: 4, tasksFailed: 0 });
   assertEquals(lines(), ["warn: heartbeats fail: the answer has status 500"]);
-  tasks()[0].succeed();
+  task().succeed();
   await settle();
-  beats()[0].answer(204);
+  beat().answer(204);
   await settle();
   assertEquals(lines(), [
     "warn: heartbeats fail: the answer has status 500",
@@ -86,18 +88,18 @@ Deno.test("a beat that fails changes no task, is counted, and is logged once unt
 });
 
 Deno.test("the address of a heartbeat, which is a secret, is in no log line", async () => {
-  const { tasks, beats, logged } = await start();
-  tasks()[0].succeed();
+  const { task, beat, logged } = await start();
+  task().succeed();
   await settle();
-  beats()[0].breakOff("ECONNREFUSED");
+  beat().breakOff("ECONNREFUSED");
   await settle();
   assert(logged.some(({ message }) => message.startsWith("heartbeats fail")));
   assert(!JSON.stringify(logged).includes("secret-path"));
 });
 
 Deno.test("a beat that the end of the probe cuts off is not said to have failed", async () => {
-  const { clock, tasks, beats, stop, exitCode, counted, logged } = await start();
-  tasks()[0].succeed();
+  const { clock, task, beats, stop, exitCode, counted, logged } = await start();
+  task().succeed();
   await settle();
   assertEquals(beats().length, 1);
   stop();
@@ -107,9 +109,9 @@ Deno.test("a beat that the end of the probe cuts off is not said to have failed"
 });
 
 Deno.test("an endpoint that hangs has one beat at a time", async () => {
-  const { clock, tasks, beats, sent } = await start({ TASK_INTERVAL_SECONDS: "1" });
+  const { clock, task, beats, sent } = await start({ TASK_INTERVAL_SECONDS: "1" });
   for (let i = 0; i < 5; i++) {
-    tasks()[0].succeed();
+    task().succeed();
     await clock.run(1_000);
   }
   assertEquals([beats().length, sent()], [1, 1]);

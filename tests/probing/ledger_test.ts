@@ -39,7 +39,7 @@ Deno.test("a task that is lost ends the program with 70, and the log says what d
       TASK_INTERVAL_SECONDS: "1",
     });
     for (let i = 0; i < 3; i++) {
-      transport.open[0].succeed();
+      transport.oldest.succeed();
       await clock.run(1_000);
     }
     await clock.run(8_000);
@@ -90,7 +90,7 @@ Deno.test("a task that its deadline does not end ends the program with 70", asyn
     REQUEST_TIMEOUT_SECONDS: "60",
     TASK_TIMEOUT_SECONDS: "60",
   });
-  transport.open[0].succeed();
+  transport.oldest.succeed();
   await clock.run(0);
   // From now on no deadline comes, but the slots do.
   const { after } = clock;

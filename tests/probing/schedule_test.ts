@@ -117,9 +117,9 @@ Deno.test("a loop is stalled after two missed intervals, within 5 s and 60 s", (
       [100, 5 * SECOND],
       [10 * SECOND, 20 * SECOND],
       [5 * MINUTE, MINUTE],
-    ]
+    ] as const
   ) {
-    let overdueMs = patienceMs;
+    let overdueMs: number = patienceMs;
     const loop = { name: "probe", intervalMs, overdueMs: () => overdueMs };
     assertEquals(isStalled(loop), false, `${intervalMs} ms, at its bound`);
     overdueMs += 1;

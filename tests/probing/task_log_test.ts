@@ -1,10 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
+import { at } from "../support/at.ts";
 import { settle, startProgram } from "../support/fake_runtime.ts";
 
 Deno.test("one line a task; the first failure and the first success after failures stand out", async () => {
   const { clock, transport, logged } = await startProgram({ RETRIES: "0" });
   for (const status of [200, 500, 404, 200, 200]) {
-    const [call] = transport.open;
+    const call = transport.oldest;
     if (status === 200) call.succeed();
     else call.answer(status);
     await clock.run(10_000);
@@ -18,7 +19,7 @@ Deno.test("one line a task; the first failure and the first success after failur
     "info: RECOVERED: abc123 works again after 2 failed tasks; task 4 of abc123 succeeded in 0.000 s",
     "info: task 5 of abc123 succeeded in 0.000 s",
   ]);
-  const { properties } = lines[1];
+  const { properties } = at(lines, 1);
   for (const name of ["seqno", "dataset_id", "reason", "duration_seconds", "trace_id"]) {
     assert(name in properties, `no ${name}`);
   }
@@ -26,9 +27,9 @@ Deno.test("one line a task; the first failure and the first success after failur
 
 Deno.test("attempts are logged for those who look closely, and a late success says how many", async () => {
   const { clock, transport, logged } = await startProgram({ LOG_LEVEL: "debug" });
-  transport.open[0].answer(503);
+  transport.oldest.answer(503);
   await clock.run(250);
-  transport.open[0].succeed();
+  transport.oldest.succeed();
   await settle();
   const lines = logged.filter(({ properties }) => "seqno" in properties);
   assertEquals(lines.map((line) => `${line.level}: ${line.message}`.replace(/0\.\d+ s/, "T")), [

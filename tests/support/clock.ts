@@ -41,10 +41,10 @@ export class FakeClock implements Clock {
   /** Lets time pass with every timer on its time; what they resolve runs after the call. */
   advance(ms: number): void {
     const endMs = this.#monotonicMs + ms;
-    while (this.#timers.length > 0 && this.#timers[0].dueMs <= endMs) {
-      const timer = this.#timers.shift() as Timer;
-      this.#move(Math.max(0, timer.dueMs - this.#monotonicMs));
-      timer.callback();
+    for (let [next] = this.#timers; next && next.dueMs <= endMs; [next] = this.#timers) {
+      this.#timers.shift();
+      this.#move(Math.max(0, next.dueMs - this.#monotonicMs));
+      next.callback();
     }
     this.#move(endMs - this.#monotonicMs);
   }
@@ -53,8 +53,8 @@ export class FakeClock implements Clock {
   async run(ms: number): Promise<void> {
     const endMs = this.#monotonicMs + ms;
     await settle();
-    while (this.#timers.length > 0 && this.#timers[0].dueMs <= endMs) {
-      this.advance(Math.max(0, this.#timers[0].dueMs - this.#monotonicMs));
+    for (let [next] = this.#timers; next && next.dueMs <= endMs; [next] = this.#timers) {
+      this.advance(Math.max(0, next.dueMs - this.#monotonicMs));
       await settle();
     }
     this.advance(endMs - this.#monotonicMs);

@@ -1,4 +1,5 @@
 import type { Exchange, Reply, Request } from "../../src/http_client/exchange.ts";
+import { at } from "./at.ts";
 
 /** An exchange that waits for the test to answer it. */
 export type Call = {
@@ -17,6 +18,11 @@ export class FakeTransport {
   readonly open: Call[] = [];
   /** All requests ever made. */
   readonly requests: Request[] = [];
+
+  /** The call that has hung longest. Throws when there is none. */
+  get oldest(): Call {
+    return at(this.open, 0);
+  }
 
   readonly exchange: Exchange = (request, { signal, timings }) => {
     this.requests.push(request);

@@ -19,14 +19,14 @@ export function parse(text: string): Parsed {
   const samples: Sample[] = [];
   for (const line of text.split("\n").filter(Boolean)) {
     const [, family, type] = line.match(/^# TYPE (\S+) (\S+)$/) ?? [];
-    if (family) types.set(family, type);
+    if (family && type) types.set(family, type);
     if (line.startsWith("#")) continue;
     const [, name, labels = "", value] = line.match(SAMPLE) ?? [];
     if (name === undefined) throw new Error(`no sample: ${line}`);
     samples.push({
       name,
       labels: labelsOf(labels),
-      value: Number(value.replace("Inf", "Infinity")),
+      value: Number((value ?? "").replace("Inf", "Infinity")),
     });
   }
   return { types, samples };

@@ -99,7 +99,7 @@ export { settle };
 export function samplesOf(exposition: string): Map<string, number> {
   const lines = exposition.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return new Map(lines.map((line) => {
-    const [, series, value] = line.match(/^(.*?\}|\S+) (\S+)/) ?? [];
+    const [, series = "", value] = line.match(/^(.*?\}|\S+) (\S+)/) ?? [];
     return [series, Number(value)];
   }));
 }

@@ -110,7 +110,7 @@ export class Program implements AsyncDisposable {
     { args = [], env = {}, wrapper = [], denoFlags = [], stdoutUnread = false }: Start,
   ) {
     const own = COMMAND.toSpliced(IS_EXECUTABLE ? COMMAND.length : 2, 0, ...denoFlags);
-    const [command, ...words] = [...wrapper, ...own, ...args];
+    const [command = "", ...words] = [...wrapper, ...own, ...args];
     this.#child = new Deno.Command(command, {
       args: words,
       cwd: ROOT,
@@ -280,7 +280,7 @@ function shellQuote(word: string): string {
 function commandWords(): string[] {
   const given = Deno.env.get("PROBE_COMMAND")?.trim();
   if (!given) return [Deno.execPath(), "run", "--quiet", ...PERMISSIONS, "main.ts"];
-  const [command, ...words] = given.split(/\s+/);
+  const [command = "", ...words] = given.split(/\s+/);
   // A path counts from the program's folder, wherever the tests were started.
   const isPath = command.includes("/");
   return [isPath ? new URL(command, `file://${ROOT}`).pathname : command, ...words];

@@ -23,7 +23,7 @@ function parse(text: string): Scrape {
   const samples: Sample[] = [];
   for (const line of text.split("\n")) {
     const [, family, type] = line.match(/^# TYPE (\S+) (\S+)$/) ?? [];
-    if (family) types.set(family, type);
+    if (family && type) types.set(family, type);
     const [, name, labels = "", value] = line.match(/^([a-z_]+)(?:\{(.*)\})? (\S+)$/) ?? [];
     if (name) samples.push({ name, labels: parseLabels(labels), value: Number(value) });
   }
