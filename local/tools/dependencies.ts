@@ -20,7 +20,7 @@ export const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** What names packages for the browser, which are in the program as a script made beforehand. */
-const PAGE = "src/status_page/browser/client.ts";
+const PAGE = "src/status_page/browser/";
 
 export type Dependency = { name: string; version: string; licence: string; reason: string };
 
@@ -86,8 +86,11 @@ export function programLock(): Lock {
 }
 
 function namedByPage(): string[] {
-  const source = Deno.readTextFileSync(new URL(PAGE, root));
-  return [...source.matchAll(/(?<= from ")npm:[^"]+/g)].map(([specifier]) => specifier);
+  return [...Deno.readDirSync(new URL(PAGE, root))]
+    .filter(({ name }) => name.endsWith(".ts"))
+    .map(({ name }) => Deno.readTextFileSync(new URL(PAGE + name, root)))
+    .flatMap((source) => [...source.matchAll(/(?<= from ")npm:[^"]+/g)])
+    .map(([specifier]) => specifier);
 }
 
 /** The key of the package that `npm:name@version/path` is locked to. */

@@ -3,7 +3,7 @@ import { COMMANDS, SWITCHES, VALUES } from "../../src/commands/command_line.ts";
 import { type Measured, rowsOf, TITLES } from "../../tests/bench/figure.ts";
 import measured from "../../tests/bench/figures.json" with { type: "json" };
 import type { machine as machineOf } from "../../tests/bench/machine.ts";
-import { SETTINGS } from "../../src/config/config.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
 import { EXIT, EXIT_MEANINGS } from "../../src/core/exit_code.ts";
 import { REASON_DEFINITIONS, REASONS } from "../../src/core/reasons.ts";
 import type { Objectives } from "../../src/prometheus/slo.ts";
@@ -113,7 +113,7 @@ function figures(): string {
   const where = `Measured in one run on ${cores} shared cores (${cpu}, ${os}), Deno ` +
     `${versions.deno}, executables with the runtime of ${versions.executables}, ${packages}. The ` +
     "ratio counts, not the number.";
-  const rows = rowsOf(lines).map(([line, ...cells]) => [code(line), ...cells]);
+  const rows = rowsOf(lines).map(([line = "", ...cells]) => [code(line), ...cells]);
   const leftOut = lines.flatMap(({ leftOut }) => leftOut).map((what) => `\n\nLeft out: ${what}.`);
   return `${where}\n\n${table(TITLES, rows)}${leftOut.join("")}`;
 }
@@ -129,8 +129,8 @@ function code(text: string): string {
 }
 
 /** The document with every table of it as the code has it. Throws when a marker is missing. */
-export function withTables(path: keyof typeof DOCUMENTS, document: string): string {
-  return Object.entries(DOCUMENTS[path]).reduce((text, [name, make]) => {
+export function withTables(path: string, document: string): string {
+  return Object.entries(DOCUMENTS[path] ?? {}).reduce((text, [name, make]) => {
     const [start, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
     const from = text.indexOf(start);
     const to = text.indexOf(end);

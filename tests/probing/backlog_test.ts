@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { Backlog, type Page } from "../../src/probing/backlog.ts";
-import { type PendingTask, type Task } from "../../src/core/task.ts";
+import type { PendingTask, Task } from "../../src/core/task.ts";
 import { REASONS } from "../../src/core/reasons.ts";
 import { at } from "../support/at.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
