@@ -111,17 +111,16 @@ export async function serve(
   });
   const server = createServer({
     appId: config.appId,
-    access,
-    render: (format) => metrics.render(format),
-    page: (query) => backlog.page(query),
-    datasets: config.datasetIds.length,
-    tracked: () => backlog.counts,
-    status: (query) =>
+    clock,
+    credentials: access,
+    renderMetrics: (format) => metrics.render(format),
+    listTasks: (query) => backlog.page(query),
+    datasetCount: config.datasetIds.length,
+    trackedCounts: () => backlog.counts,
+    viewStatus: (query) =>
       viewOf(query, { config, clock, backlog, history, startedMs, isDraining, stalledLoops }),
-    listen: () => events.listen(),
-    flushes: () => events.flushes,
-    monotonic: () => clock.monotonic(),
-    nextTurn: () => sleep(clock, 0),
+    openEvents: () => events.open(),
+    eventFlushes: () => events.flushes,
     stalledLoops,
     isDraining,
     onError: (error) => log.error(`failed to answer: ${inspectError(error)}`),

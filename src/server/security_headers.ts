@@ -1,7 +1,8 @@
+import type { MiddlewareHandler } from "hono";
+
 /**
- * What every answer tells browsers and proxies: nothing here may be kept, run, framed, guessed at, or
- * read by another origin. Without Strict-Transport-Security, which would bind all other ports of the
- * host to HTTPS too.
+ * Headers of every response: it must not be stored, executed, framed, sniffed, or read by another
+ * origin. Strict-Transport-Security is left out: it would force all other ports of the host to HTTPS.
  */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
@@ -10,4 +11,12 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
+};
+
+/** Adds the security headers that a response does not set itself, as the page sets its own policy. */
+export const addSecurityHeaders: MiddlewareHandler = async (c, next) => {
+  await next();
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+    if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+  }
 };

@@ -124,7 +124,7 @@ function serverWith(tracked: number): Server {
     if (task.state !== "PENDING") metrics.settled(task, task.createdMs);
   }
   return serverOf({
-    render: (format) => metrics.render(format),
-    page: (query) => backlog.page(query),
+    renderMetrics: (format) => metrics.render(format),
+    listTasks: (query) => backlog.page(query),
   });
 }

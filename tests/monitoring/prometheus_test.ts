@@ -459,7 +459,7 @@ for (const [what, accept, expected] of ACCEPTS) {
   for (const path of ["/metrics", "/"]) {
     Deno.test(`GET ${path} answers ${what} with ${expected.split(";")[0]}`, async () => {
       const metrics = newMetrics();
-      const server = serverWith({ render: (format) => metrics.render(format) });
+      const server = serverWith({ renderMetrics: (format) => metrics.render(format) });
       const response = await server.request(path, { headers: accept ? { accept } : {} });
       const body = await response.text();
 

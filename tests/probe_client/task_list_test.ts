@@ -39,8 +39,8 @@ function groundOf(
   before: (count: number, path: string) => void = () => {},
 ) {
   const server = serverWith({
-    page: (query) => backlog.page(query),
-    tracked: () => backlog.counts,
+    listTasks: (query) => backlog.page(query),
+    trackedCounts: () => backlog.counts,
   });
   return groundWith(async (path, count) => {
     before(count, path);
@@ -151,7 +151,7 @@ Deno.test("a watch reads three pages at most, however many tasks are pending", a
 
 Deno.test("--json is one document as /tasks gives it, whatever the number of pages", async () => {
   const document = JSON.parse(await printed({ json: true, rows: 450 }, groundOf(backlogOf(500))));
-  const whole = await serverWith({ page: (query) => backlogOf(500).page(query) })
+  const whole = await serverWith({ listTasks: (query) => backlogOf(500).page(query) })
     .request("/tasks?limit=450");
   const { tasks, next } = await whole.json();
   assertEquals(document.tasks, tasks);

@@ -1,10 +1,10 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Events } from "../../src/server/events.ts";
 import { FakeClock, settle } from "../support/clock.ts";
 
-/** Reads a stream as it comes. */
+/** Reads a stream as it comes, and keeps what it has read. */
 function follow(stream: ReadableStream<Uint8Array> | null) {
-  if (!stream) throw new Error("there is no room for another reader");
+  if (!stream) throw new Error("too many readers");
   const reader = stream.getReader();
   const decoder = new TextDecoder();
   const seen = { text: "", isEnded: false };
@@ -25,11 +25,11 @@ function start() {
 
 const HELLO = 'retry: 2000\nevent: hello\ndata: {"app_id":"0a1b2c3d"}\n\n';
 
-Deno.test("every reader hears what happens after it came, gathered into few writes", async () => {
+Deno.test("Events sends each event to the present readers, several in one write", async () => {
   const { clock, events } = start();
-  const first = follow(events.listen());
+  const first = follow(events.open());
   events.send("settled", () => ({ seqno: 1 }));
-  const second = follow(events.listen());
+  const second = follow(events.open());
   events.send("settled", () => ({ seqno: 2 }));
   await settle();
   assertEquals([first.text, second.text], [HELLO, HELLO]);
@@ -41,10 +41,10 @@ Deno.test("every reader hears what happens after it came, gathered into few writ
   events.close();
 });
 
-Deno.test("a quiet stream says that it is there every 10 s, and nothing runs without readers", async () => {
+Deno.test("Events keeps quiet streams alive every 10 s, and sets no timer without readers", async () => {
   const { clock, events } = start();
-  const first = follow(events.listen());
-  const second = follow(events.listen());
+  const first = follow(events.open());
+  const second = follow(events.open());
   await clock.run(30_000);
   for (const { text } of [first, second]) {
     assertEquals(text, HELLO + ": still here\n\n".repeat(3));
@@ -55,18 +55,18 @@ Deno.test("a quiet stream says that it is there every 10 s, and nothing runs wit
   assertEquals([events.readers, clock.waiting], [0, 0]);
 
   events.send("settled", () => {
-    throw new Error("made for nobody");
+    throw new Error("data made for no reader");
   });
-  const late = follow(events.listen());
+  const late = follow(events.open());
   await clock.run(10_000);
   assertEquals(late.text, `${HELLO}: still here\n\n`);
   events.close();
 });
 
-Deno.test("a reader that does not read is dropped, and the others go on", async () => {
+Deno.test("Events drops a reader that does not read, and keeps the others", async () => {
   const { clock, events } = start();
-  const stuck = events.listen()!;
-  const reading = follow(events.listen());
+  const stuck = events.open();
+  const reading = follow(events.open());
   const kilobyte = "x".repeat(1024);
   for (let kilobytes = 0; kilobytes < 255; kilobytes++) {
     events.send("settled", () => kilobyte);
@@ -76,13 +76,17 @@ Deno.test("a reader that does not read is dropped, and the others go on", async 
   assertEquals(reading.text.split("event: settled").length - 1, 255);
   const late = follow(stuck);
   await late.reading;
-  assertEquals(late.text, "", "nothing is kept for it, and its end is no error");
+  assertEquals(
+    late.text,
+    "",
+    "the dropped reader gets nothing, and its stream ends without an error",
+  );
   events.close();
 });
 
-Deno.test("a burst of any size drops no reader that reads", async () => {
+Deno.test("Events drops no reader that reads, however large a burst is", async () => {
   const { clock, events } = start();
-  const reader = follow(events.listen());
+  const reader = follow(events.open());
   await clock.run(60_000);
   for (let round = 1; round <= 3; round++) {
     for (let seqno = 0; seqno < 1_000; seqno++) events.send("settled", () => "x".repeat(1024));
@@ -94,9 +98,11 @@ Deno.test("a burst of any size drops no reader that reads", async () => {
   await reader.reading;
 });
 
-Deno.test("a reader that reads too slowly is dropped too", async () => {
+Deno.test("Events drops a reader that reads too slowly", async () => {
   const { clock, events } = start();
-  const reader = events.listen()!.getReader();
+  const stream = events.open();
+  assert(stream);
+  const reader = stream.getReader();
   for (let kilobytes = 0; events.readers > 0 && kilobytes < 1_000; kilobytes++) {
     events.send("settled", () => "x".repeat(1024));
     await clock.run(250);
@@ -105,23 +111,24 @@ Deno.test("a reader that reads too slowly is dropped too", async () => {
   assertEquals(events.readers, 0);
 });
 
-Deno.test("there is a bound to readers, and room again when one leaves", async () => {
+Deno.test("Events refuses a reader beyond 250 until another one leaves", async () => {
   const { events } = start();
-  const readers = Array.from({ length: 250 }, () => follow(events.listen()));
-  assertEquals(events.listen(), null);
-  await readers[0].leave();
-  const another = follow(events.listen());
-  assertEquals(events.listen(), null);
+  const first = follow(events.open());
+  for (let nth = 1; nth < 250; nth++) follow(events.open());
+  assertEquals(events.open(), null);
+  await first.leave();
+  const another = follow(events.open());
+  assertEquals(events.open(), null);
   events.close();
   await another.reading;
 });
 
-Deno.test("closing sends what is gathered, ends every stream and takes no more readers", async () => {
+Deno.test("Events sends the gathered events, ends every stream and refuses readers when it closes", async () => {
   const { clock, events } = start();
-  const reader = follow(events.listen());
+  const reader = follow(events.open());
   events.send("settled", () => ({ seqno: 1 }));
   events.close();
   await reader.reading;
   assertEquals(reader.text, `${HELLO}event: settled\ndata: {"seqno":1}\n\n`);
-  assertEquals([events.listen(), events.readers, clock.waiting], [null, 0, 0]);
+  assertEquals([events.open(), events.readers, clock.waiting], [null, 0, 0]);
 });

@@ -3,12 +3,16 @@ import { listenWith, PortError, type System } from "../../src/server/listen.ts";
 import { FakeClock } from "../support/clock.ts";
 import { assertHasSecurityHeaders } from "../support/server.ts";
 
-/** A system whose descriptors and ports are told what to do. */
+/** A system whose descriptors are counted, and whose port fails when a test says so. */
 function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } = {}) {
   const clock = new FakeClock();
   const world = {
-    ...{ clock, descriptors, opened: [] as number[], heard: [] as string[] },
-    ...{ handler: (_: Request): Response | Promise<Response> => new Response(), hangs: false },
+    clock,
+    descriptors,
+    opened: [] as number[],
+    changes: [] as string[],
+    handler: (_: Request): Response | Promise<Response> => new Response(),
+    hangs: false,
     fail: (_error: Error) => {},
     end: () => {},
     ...given,
@@ -45,50 +49,50 @@ function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } 
   const open = (port = 0) =>
     listenWith(system)(
       { host: "127.0.0.1", port, tls: null },
-      () => new Response("answer"),
-      (error) => world.heard.push(error instanceof Error ? error.message : "back"),
+      () => new Response("body"),
+      (error) => world.changes.push(error instanceof Error ? error.message : "back"),
     );
   return { world, clock, open };
 }
 
-Deno.test("a port that is lost is opened again, and both are told once", async () => {
+Deno.test("listen opens a lost port again, and reports the loss and the recovery once", async () => {
   const { world, clock, open } = fakeSystem();
   const listener = open();
   assertEquals(listener.url, "http://127.0.0.1:4321");
   assertEquals(world.descriptors, 1_000 - 16 - 1);
   world.fail(new Error("too many open files"));
   await clock.run(0);
-  assertEquals([world.heard, world.descriptors], [["too many open files"], 1_000]);
+  assertEquals([world.changes, world.descriptors], [["too many open files"], 1_000]);
   await clock.run(99);
   assertEquals(world.opened, [0]);
   await clock.run(1);
-  assertEquals([world.opened, world.heard], [[0, 4321], ["too many open files"]]);
+  assertEquals([world.opened, world.changes], [[0, 4321], ["too many open files"]]);
   await clock.run(4_999);
-  assertEquals(world.heard, ["too many open files"]);
+  assertEquals(world.changes, ["too many open files"]);
   await clock.run(1);
-  assertEquals(world.heard, ["too many open files", "back"]);
-  const answer = await world.handler(new Request("http://x/healthz"));
-  assertEquals(await answer.text(), "answer");
+  assertEquals(world.changes, ["too many open files", "back"]);
+  const response = await world.handler(new Request("http://x/healthz"));
+  assertEquals(await response.text(), "body");
   await listener.close();
   assertEquals([world.descriptors, clock.waiting], [1_000, 0]);
 });
 
-Deno.test("a port that ends without an error is opened again too", async () => {
+Deno.test("listen opens a port again that was closed without an error", async () => {
   const { world, clock, open } = fakeSystem();
   const listener = open();
   world.end();
   await clock.run(100);
-  assertEquals([world.opened, world.heard], [[0, 4321], ["the port was closed by nobody"]]);
+  assertEquals([world.opened, world.changes], [[0, 4321], ["the port was closed unexpectedly"]]);
   await listener.close();
   assertEquals([world.descriptors, clock.waiting], [1_000, 0]);
 });
 
-Deno.test("while there are too few descriptors the probe has all of them, and the port waits", async () => {
+Deno.test("listen leaves all descriptors to the probe while too few are free for the port", async () => {
   const { world, clock, open } = fakeSystem();
   const listener = open();
   world.fail(new Error("too many open files"));
   await clock.run(0);
-  // Strangers hold all but these, of which the port and those held back would leave too few.
+  // One fewer than the reserve, as many again, and the port need.
   world.descriptors = 32;
   const left: number[] = [];
   for (let second = 0; second < 60; second++) {
@@ -96,31 +100,31 @@ Deno.test("while there are too few descriptors the probe has all of them, and th
     left.push(world.descriptors);
   }
   assertEquals(new Set(left), new Set([32]));
-  assertEquals([world.opened, world.heard], [[0], ["too many open files"]]);
+  assertEquals([world.opened, world.changes], [[0], ["too many open files"]]);
   world.descriptors = 33;
   await clock.run(5_000);
   assertEquals([world.opened, world.descriptors], [[0, 4321], 33 - 16 - 1]);
   await listener.close();
 });
 
-Deno.test("a port that has let in just as many as there are descriptors is closed", async () => {
+Deno.test("listen closes a port whose connections occupy every descriptor", async () => {
   const { world, clock, open } = fakeSystem();
   const listener = open();
   world.descriptors = 1;
   await clock.run(10_000);
-  assertEquals([world.heard, world.descriptors], [[], 1]);
+  assertEquals([world.changes, world.descriptors], [[], 1]);
   world.descriptors = 0;
   await clock.run(5_000);
-  assertEquals([world.heard, world.descriptors], [["too many open files"], 16 + 1]);
+  assertEquals([world.changes, world.descriptors], [["too many open files"], 16 + 1]);
   await clock.run(10_000);
   assertEquals(world.opened, [0]);
   world.descriptors = 1_000;
   await clock.run(10_000);
-  assertEquals([world.opened, world.heard], [[0, 4321], ["too many open files", "back"]]);
+  assertEquals([world.opened, world.changes], [[0, 4321], ["too many open files", "back"]]);
   await listener.close();
 });
 
-Deno.test("a port that is lost again and again is opened ever more seldom, at 5 s at most", async () => {
+Deno.test("listen opens a port that is lost repeatedly after growing delays of at most 5 s", async () => {
   const { world, clock, open } = fakeSystem();
   const listener = open();
   const gaps: number[] = [];
@@ -132,23 +136,23 @@ Deno.test("a port that is lost again and again is opened ever more seldom, at 5 
     gaps.push(clock.monotonic() - sinceMs);
   }
   assertEquals(gaps, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
-  assertEquals(world.heard, ["too many open files"]);
-  // Proven, it begins anew.
+  assertEquals(world.changes, ["too many open files"]);
+  // A port that stays open for 5 s has recovered: the delays start again.
   await clock.run(5_000);
   world.fail(new Error("lost again"));
   await clock.run(100);
   assertEquals(world.opened.length, 10);
-  assertEquals(world.heard, ["too many open files", "back", "lost again"]);
+  assertEquals(world.changes, ["too many open files", "back", "lost again"]);
   await listener.close();
 });
 
-Deno.test("a port that is closed stays closed, whatever comes of it", async () => {
+Deno.test("listen does not open a port again that was closed, whether it was lost before or after", async () => {
   const { world, clock, open } = fakeSystem();
   const listener = open();
   await listener.close();
   world.fail(new Error("closed"));
   await clock.run(60_000);
-  assertEquals([world.opened, world.heard], [[0], []]);
+  assertEquals([world.opened, world.changes], [[0], []]);
 
   const lost = fakeSystem();
   const other = lost.open();
@@ -156,25 +160,28 @@ Deno.test("a port that is closed stays closed, whatever comes of it", async () =
   await lost.clock.run(0);
   await other.close();
   await lost.clock.run(60_000);
-  assertEquals([lost.world.opened, lost.world.heard], [[0], ["lost"]]);
+  assertEquals([lost.world.opened, lost.world.changes], [[0], ["lost"]]);
 });
 
-Deno.test("who is sent away hears so under the headers of every answer", async () => {
+Deno.test("listen refuses a crowd with 503 and the security headers", async () => {
   const { world, clock, open } = fakeSystem();
   const listener = open();
-  const asked = Array.from({ length: 300 }, () => world.handler(new Request("http://x/metrics")));
+  const requests = Array.from(
+    { length: 300 },
+    () => world.handler(new Request("http://x/metrics")),
+  );
   await clock.run(0);
-  const answers = await Promise.all(asked);
-  const sentAway = answers.filter(({ status }) => status === 503);
-  assert(sentAway.length > 50 && sentAway.length < 150, `${sentAway.length}`);
-  for (const answer of sentAway) {
-    assertEquals(await answer.json(), { error: "too many requests at once" });
-    assertHasSecurityHeaders(answer);
+  const responses = await Promise.all(requests);
+  const refused = responses.filter(({ status }) => status === 503);
+  assert(refused.length > 50 && refused.length < 150, `${refused.length} requests were refused`);
+  for (const response of refused) {
+    assertEquals(await response.json(), { error: "too many concurrent requests" });
+    assertHasSecurityHeaders(response);
   }
   await listener.close();
 });
 
-Deno.test("requests that hang hold the end up for a second", async () => {
+Deno.test("listen waits a second for requests in progress when it closes", async () => {
   const { world, clock, open } = fakeSystem();
   const listener = open();
   world.hangs = true;
@@ -187,12 +194,12 @@ Deno.test("requests that hang hold the end up for a second", async () => {
   assertEquals(clock.waiting, 0);
 });
 
-Deno.test("too few descriptors at the start: no port, said in one line, nothing kept", () => {
+Deno.test("listen throws a PortError and holds no descriptor when too few are free at the start", () => {
   const { world, open } = fakeSystem({ descriptors: 10 });
   assertThrows(
     () => open(8000),
     PortError,
-    "port 8000 on 127.0.0.1 cannot be had: too many open files",
+    "cannot listen on port 8000 of 127.0.0.1: too many open files",
   );
   assertEquals(world.descriptors, 10);
 });

@@ -1,15 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStrictEquals } from "@std/assert";
 import type { StatusQuery } from "../../src/status_page/view.ts";
 import { assertHasSecurityHeaders, NOTHING_YET, serverWith } from "../support/server.ts";
+import { BROWSER, requestPage } from "./browser_request.ts";
 
-const BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
-
-function page(server: ReturnType<typeof serverWith>, path = "/", accept = BROWSER) {
-  return server.request(path, { headers: { accept } });
-}
-
-Deno.test("a browser gets the page, with a policy that trusts nothing but the page's own", async () => {
-  const response = await page(serverWith({}));
+Deno.test("GET / sends a browser the page with a policy that allows its own script and style", async () => {
+  const response = await requestPage(serverWith({}));
   assertEquals(response.status, 200);
   assertMatch(response.headers.get("content-type") ?? "", /^text\/html; charset=utf-8$/i);
   assertMatch(await response.text(), /^<!doctype html>/i);
@@ -20,58 +15,64 @@ Deno.test("a browser gets the page, with a policy that trusts nothing but the pa
   assertHasSecurityHeaders(response);
 });
 
-Deno.test("what the probe fails to answer is told to its log alone, under the headers of every answer", async () => {
+Deno.test("server reports an unexpected error to onError alone, and responds with 500", async () => {
   const errors: Error[] = [];
-  const render = () => Promise.reject(new Error("s3cret"));
-  const server = serverWith({ render, onError: (error) => errors.push(error) });
-  const response = await page(server, "/metrics");
+  const renderMetrics = () => Promise.reject(new Error("s3cret"));
+  const server = serverWith({ renderMetrics, onError: (error) => errors.push(error) });
+  const response = await server.request("/metrics");
   assertEquals(response.status, 500);
-  assertEquals(await response.json(), { error: "the probe failed to answer; its log says why" });
+  assertEquals(await response.json(), { error: "internal error; the probe's log has the details" });
   assertEquals(errors.map(({ message }) => message), ["s3cret"]);
   assertHasSecurityHeaders(response);
 });
 
-Deno.test("who does not name text/html gets metrics at /, and everybody does at /metrics", async () => {
+Deno.test("GET / sends metrics unless text/html is preferred, and GET /metrics always does", async () => {
   const body = new TextEncoder().encode("metrics\n");
-  const render = () => Promise.resolve({ contentType: "text/plain", body });
-  const server = serverWith({ render });
+  const renderMetrics = () => Promise.resolve({ contentType: "text/plain", body });
+  const server = serverWith({ renderMetrics });
   for (const accept of ["*/*", "text/*", "application/json", "text/html;q=0.1,text/plain"]) {
-    assertEquals(await (await page(server, "/", accept)).text(), "metrics\n", accept);
+    assertEquals(await (await requestPage(server, "/", accept)).text(), "metrics\n", accept);
   }
-  assertEquals(await (await page(server, "/metrics")).text(), "metrics\n");
+  assertEquals(await (await requestPage(server, "/metrics", BROWSER)).text(), "metrics\n");
 });
 
-Deno.test("an exposition that many wait for is copied for none of them", async () => {
+Deno.test("GET /metrics sends the rendered bytes without a copy", async () => {
   const body = new TextEncoder().encode("metrics\n");
-  const server = serverWith({ render: () => Promise.resolve({ contentType: "text/plain", body }) });
-  const [chunk] = await Array.fromAsync((await page(server, "/metrics")).body!);
-  assertStrictEquals<Uint8Array>(chunk, body);
+  const renderMetrics = () => Promise.resolve({ contentType: "text/plain", body });
+  const response = await serverWith({ renderMetrics }).request("/metrics");
+  const [chunk] = await Array.fromAsync(response.body ?? []);
+  assertStrictEquals<Uint8Array | undefined>(chunk, body);
 });
 
-Deno.test("the page's query is read as it was meant; empty fields of a form are none", async () => {
-  const asked: StatusQuery[] = [];
+Deno.test("GET / passes its query on, without the fields that a form left empty", async () => {
+  const queries: StatusQuery[] = [];
   const server = serverWith({
-    status(query) {
-      asked.push(query);
+    viewStatus(query) {
+      queries.push(query);
       return { ...NOTHING_YET, query };
     },
   });
   const path = "/?state=failed&dataset_id=abc123&reason=dns&before=7&task=3&page=2";
-  assertEquals((await page(server, path)).status, 200);
-  assertEquals((await page(server, "/?state=&dataset_id=&reason=&before=")).status, 200);
-  const [everything, nothing] = asked.map((query) => JSON.parse(JSON.stringify(query)));
-  assertEquals(everything, {
-    ...{ state: "FAILED", datasetId: "abc123", reason: "dns", before: 7, task: 3, page: 2 },
+  assertEquals((await requestPage(server, path)).status, 200);
+  assertEquals((await requestPage(server, "/?state=&dataset_id=&reason=&before=")).status, 200);
+  const [full, empty] = queries.map((query) => JSON.parse(JSON.stringify(query)));
+  assertEquals(full, {
+    state: "FAILED",
+    datasetId: "abc123",
+    reason: "dns",
+    before: 7,
+    task: 3,
+    page: 2,
   });
-  assertEquals(nothing, { page: 1 });
+  assertEquals(empty, { page: 1 });
 });
 
-const BAD: [path: string, says: string][] = [
+const BAD_QUERIES: [path: string, problem: string][] = [
   ["/?state=bad", "state: expected one of pending, succeeded, failed"],
   ["/?reason=bad", "reason: expected one of timeout, dns"],
   ["/?before=-1", "before: expected a seqno"],
-  ["/?state=failed&state=pending", "state: expected it once"],
-  ["/tasks?limit=5&limit=6", "limit: expected it once"],
+  ["/?state=failed&state=pending", "state: expected a single value"],
+  ["/tasks?limit=5&limit=6", "limit: expected a single value"],
   ["/?page=0", "page: expected a whole number, at least 1"],
   ["/?colour=red", "colour: unknown; expected state, dataset_id, reason, before, task, page"],
   ["/tasks?limit=1001", "limit: expected a whole number from 1 to 1000"],
@@ -79,60 +80,40 @@ const BAD: [path: string, says: string][] = [
   ["/tasks?page=1", "page: unknown; expected state, dataset_id, reason, before, limit"],
 ];
 
-for (const [path, says] of BAD) {
+for (const [path, problem] of BAD_QUERIES) {
   Deno.test(`GET ${path} is refused with what was expected`, async () => {
-    const response = await page(serverWith({}), path);
+    const response = await requestPage(serverWith({}), path);
     assertEquals(response.status, 400);
     const text = await response.text();
-    assert(text.includes(says), text);
+    assert(text.includes(problem), text);
   });
 }
 
-Deno.test("a page is made once for all who learn of the same news, and anew after a second", async () => {
-  let made = 0;
-  let flushes = 0;
-  let nowMs = 0;
-  const server = serverWith({
-    status: (query) => ({ ...NOTHING_YET, query, version: `${++made}` }),
-    flushes: () => flushes,
-    monotonic: () => nowMs,
-  });
-  const look = async (path = "/") => {
-    await (await page(server, path)).text();
-    return made;
-  };
-  assertEquals([await look(), await look(), await look("/?page=1")], [1, 1, 1]);
-  assertEquals([await look("/?state=failed"), await look("/?state=failed")], [2, 2]);
-  flushes++;
-  assertEquals([await look(), await look("/?state=failed")], [3, 4]);
-  nowMs += 999;
-  assertEquals(await look(), 4);
-  nowMs += 1;
-  assertEquals(await look(), 5);
-});
-
-Deno.test("queries without end are not kept without end", async () => {
-  let made = 0;
-  const server = serverWith({ status: (query) => (made++, { ...NOTHING_YET, query }) });
-  for (let before = 0; before < 1_000; before++) await page(server, `/?before=${before}`);
-  await page(server, "/?before=0");
-  assertEquals(made, 1_001);
-});
-
-Deno.test("events stream to who listens; a HEAD opens nothing; too many are sent away", async () => {
-  let listening = 0;
-  const hello = () => {
-    listening++;
+Deno.test("GET /events streams events, HEAD opens no stream, and too many streams are refused", async () => {
+  let opened = 0;
+  const openEvents = () => {
+    opened++;
     return new Response("event: hello\n\n").body;
   };
-  const response = await serverWith({ listen: hello }).request("/events");
+  const response = await serverWith({ openEvents }).request("/events");
   assertEquals(response.headers.get("content-type"), "text/event-stream");
   assertEquals(await response.text(), "event: hello\n\n");
 
-  const head = await serverWith({ listen: hello }).request("/events", { method: "HEAD" });
-  assertEquals([head.status, listening], [200, 1]);
+  const head = await serverWith({ openEvents }).request("/events", { method: "HEAD" });
+  assertEquals([head.status, opened], [200, 1]);
 
-  const full = await serverWith({ listen: () => null }).request("/events");
-  assertEquals([full.status, full.headers.get("retry-after")], [503, "10"]);
-  await full.body?.cancel();
+  const refused = await serverWith({ openEvents: () => null }).request("/events");
+  assertEquals([refused.status, refused.headers.get("retry-after")], [503, "10"]);
+  assertEquals(await refused.json(), { error: "too many event streams are open" });
+});
+
+Deno.test("server names its paths in a 404, and the allowed methods in a 405", async () => {
+  const unknown = await serverWith({}).request("/nothing");
+  assertEquals(unknown.status, 404);
+  const paths = "/metrics, /, /tasks, /events, /healthz, /readyz";
+  assertEquals(await unknown.json(), { error: `unknown path; expected one of ${paths}` });
+
+  const refused = await serverWith({}).request("/tasks", { method: "DELETE" });
+  assertEquals([refused.status, refused.headers.get("allow")], [405, "GET, HEAD"]);
+  assertEquals(await refused.json(), { error: "expected GET or HEAD, got DELETE" });
 });

@@ -1,9 +1,10 @@
 import { serve } from "../../src/commands/serve.ts";
 import { type Config, parseConfig } from "../../src/config/config.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { EXIT } from "../../src/core/exit_code.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { listenWith } from "../../src/server/listen.ts";
-import { loadPage } from "../../src/server/server.ts";
+import { loadPage } from "../../src/server/pages.ts";
 import { abortOnSignals, type StopSignal } from "../../src/runtime/signals.ts";
 import { settle } from "../support/clock.ts";
 import { Books } from "./books.ts";
@@ -148,7 +149,7 @@ class Simulation {
     // Now and then it is stopped early, even before it has begun.
     const stopMs = this.#chance.chance(0.1) ? this.#chance.between(this.#startMs, endMs) : endMs;
     // To read a file takes real time, of which a simulation has none.
-    await Promise.all([loadPage(() => Promise.resolve()), import("../../src/terminal/table.ts")]);
+    await Promise.all([loadPage(systemClock), import("../../src/terminal/table.ts")]);
     const runtime = this.#runtime();
     const view = { table: this.#settings.table, rows: 20, utc: true };
     if (this.#chance.chance(0.01)) this.#signal("SIGTERM");

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Hono } from "hono";
 import { NO_CREDENTIALS } from "../../src/config/credentials.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { createServer, type ServerOptions } from "../../src/server/server.ts";
 import type { StatusView } from "../../src/status_page/view.ts";
 
@@ -37,16 +38,15 @@ export const NOTHING_YET: StatusView = {
 export function serverWith(options: Partial<ServerOptions>): Hono {
   return createServer({
     appId: NOTHING_YET.appId,
-    access: NO_CREDENTIALS,
-    render: () => Promise.reject(new Error("no metrics here")),
-    page: () => ({ tasks: [], next: null }),
-    datasets: 1,
-    tracked: () => NOTHING_YET.tracked,
-    status: (query) => ({ ...NOTHING_YET, query }),
-    listen: () => null,
-    flushes: () => 0,
-    monotonic: () => 0,
-    nextTurn: () => Promise.resolve(),
+    clock: systemClock,
+    credentials: NO_CREDENTIALS,
+    renderMetrics: () => Promise.reject(new Error("no metrics here")),
+    listTasks: () => ({ tasks: [], next: null }),
+    datasetCount: 1,
+    trackedCounts: () => NOTHING_YET.tracked,
+    viewStatus: (query) => ({ ...NOTHING_YET, query }),
+    openEvents: () => null,
+    eventFlushes: () => 0,
     stalledLoops: () => [],
     isDraining: () => false,
     onError(error) {
