@@ -1,167 +1,108 @@
-import { assertEquals } from "@std/assert";
+/** The layers of `src/`: which folder may import from which, and who may use what of Deno. */
+import { assert, assertEquals } from "@std/assert";
+import { filesBelow, importsOf, PROGRAM, read } from "./source_files.ts";
 
-/**
- * Which files of `src/` a file may import, besides packages. A file that is not listed here may
- * import nothing of ours.
- */
-const ALLOWED: Record<string, string[] | "all"> = {
-  "main.ts": [
-    ..."access app check cli clock config dashboard exit_code runtime listen log output".split(" "),
-    ..."random remote remote_error report rules screen stop tasks tracing version".split(" "),
-    "okdata/transport",
-  ],
-  "access.ts": ["config", "runtime"],
-  "accounts.ts": ["catalogue", "task"],
-  "app.ts": "all",
-  "backlog.ts": ["packed_successes", "task"],
-  "check.ts": "all",
-  "cli.ts": ["config", "task"],
-  "config.ts": ["legible"],
-  "events.ts": ["clock"],
-  "exit_code.ts": ["task"],
-  "heartbeat.ts": ["task"],
-  "history.ts": ["catalogue", "task"],
-  "platform.ts": "all",
-  "frame.ts": ["listing", "table", "times"],
-  "runtime.ts": [
-    ...["accounts", "backlog", "clock", "log", "okdata/transport", "output", "random", "tracing"],
-  ],
-  "shedLoad.ts": ["clock", "security_headers"],
-  "listen.ts": ["clock", "shedLoad", "runtime"],
-  "listing.ts": [
-    "exit_code",
-    "runtime",
-    "legible",
-    "okdata/errors",
-    "remote",
-    "remote_error",
-    "table",
-    "task",
-  ],
-  "legible.ts": ["okdata/errors"],
-  "log.ts": ["output", "times"],
-  "catalogue.ts": [],
-  "instruments.ts": [],
-  "metrics.ts": ["catalogue", "clock", "instruments", "task"],
-  "dashboard.ts": ["catalogue", "objectives"],
-  "objectives.ts": ["catalogue"],
-  "remote.ts": [
-    ...["access", "clock", "config", "exit_code", "runtime", "remote_error", "version"],
-    ...["okdata/errors", "okdata/phases", "okdata/redact", "okdata/transport"],
-  ],
-  "rules.ts": ["catalogue", "objectives"],
-  "packed_successes.ts": ["task"],
-  "probe.ts": ["backlog", "clock", "okdata/errors", "task", "tracing"],
-  "report.ts": ["log", "task", "times"],
-  "schedule.ts": ["clock"],
-  "screen.ts": ["output"],
-  "security_headers.ts": [],
-  "server.ts": [
-    ...["access", "backlog", "metrics", "security_headers", "status", "status_page.tsx", "task"],
-  ],
-  "status.ts": ["backlog", "clock", "history", "task", "version"],
-  "status_page.tsx": [
-    ...["history", "page/client.js", "page/page.min.css", "page/words", "status", "task"],
-    ...["datasets", "figures", "parts", "tasks"].map((part) => `status_page/${part}.tsx`),
-  ],
-  "status_page/datasets.tsx": ["history", "page/words", "status", "task", "status_page/parts.tsx"],
-  "status_page/figures.tsx": ["page/words", "status", "task", "status_page/parts.tsx"],
-  "status_page/parts.tsx": ["history", "legible", "page/words", "status", "task"],
-  "status_page/tasks.tsx": [
-    "history",
-    "legible",
-    "page/words",
-    "status",
-    "task",
-    "status_page/parts.tsx",
-  ],
-  "table.ts": ["backlog", "task", "times"],
-  "tasks.ts": [
-    ...[
-      "access",
-      "cli",
-      "config",
-      "exit_code",
-      "runtime",
-      "listing",
-      "remote",
-      "report",
-      "screen",
-      "table",
-      "task",
-    ],
-    "watch",
-  ],
-  "tracing.ts": ["random"],
-  "version.ts": ["../deno.json"],
-  "watch.ts": ["clock", "exit_code", "frame", "runtime", "listing", "remote_error", "screen"],
-};
+/** A file imports from its own folder and from higher rows; folders of a row do not know each other. */
+const ROWS = [
+  ["core", "std"],
+  ["text"],
+  ["http_client"],
+  ["runtime", "okdata"],
+  ["config", "probing", "prometheus"],
+  ["probe_client", "status_page"],
+  ["terminal", "server"],
+  ["commands"],
+  ["main.ts"],
+];
 
-/** The one external system may know the clock, chance, the words for tasks, and itself. */
-const ALLOWED_IN_OKDATA = ["clock", "random", "task"];
-
-const root = new URL("../..", import.meta.url);
-
-async function ownImportsOf(path: string): Promise<string[]> {
-  const source = await Deno.readTextFile(new URL(path, root));
-  return [...source.matchAll(/(?:from |import\()"(\.[^"]+)"/g)].map(([, specifier]) =>
-    new URL(specifier, new URL(path, root)).pathname.slice(root.pathname.length)
-      .replace(/^src\//, "").replace(/\.ts$/, "")
-  );
+/** The row and folder of a file; the row of what does not belong to `src/` is -1. */
+function layerOf(path: string): { folder: string; row: number } {
+  const folder = path === "main.ts" ? path : path.match(/^src\/([^/]+)\//)?.[1] ?? path;
+  return { folder, row: ROWS.findIndex((folders) => folders.includes(folder)) };
 }
 
-async function sources(): Promise<string[]> {
-  const found = ["main.ts"];
-  for (const folder of ["src", "src/okdata", "src/status_page"]) {
-    for await (const { name, isFile } of Deno.readDir(new URL(folder, root))) {
-      if (isFile) found.push(`${folder}/${name}`);
+Deno.test("every folder of src/ has its row, and every row its folder", () => {
+  const folders = new Set(PROGRAM.map((path) => layerOf(path).folder));
+  assertEquals([...folders].sort(), ROWS.flat().sort());
+});
+
+Deno.test("imports point to a higher row", () => {
+  const wrong = PROGRAM.flatMap((path) => {
+    const { folder, row } = layerOf(path);
+    return importsOf(path).filter((imported) => {
+      // The version and the name of the program are there.
+      if (imported === "deno.json") return folder !== "core";
+      const target = layerOf(imported);
+      return target.row < 0 || target.folder !== folder && target.row >= row;
+    }).map((imported) => `${path} imports ${imported}`);
+  });
+  assertEquals(wrong, []);
+});
+
+/** The first circle of imports that is found from these files on, each file once. */
+function circleAmong(files: readonly string[], imports: (path: string) => string[]): string[] {
+  const done = new Set<string>();
+  const search = (path: string, way: string[]): string[] => {
+    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path];
+    if (done.has(path)) return [];
+    for (const next of imports(path)) {
+      const found = search(next, [...way, path]);
+      if (found.length > 0) return found;
     }
+    done.add(path);
+    return [];
+  };
+  for (const path of files) {
+    const found = search(path, []);
+    if (found.length > 0) return found;
   }
-  return found;
+  return [];
 }
 
-Deno.test("imports point one way", async () => {
+Deno.test("no file imports itself by way of others", () => {
+  const inSource = (path: string) => importsOf(path).filter((other) => PROGRAM.includes(other));
+  assertEquals(circleAmong(PROGRAM, inSource), []);
+
+  const circular: Record<string, string[]> = { a: ["b", "c"], b: ["c"], c: ["d"], d: ["b"] };
+  assertEquals(circleAmong(["a"], (path) => circular[path] ?? []), ["b", "c", "d", "b"]);
+});
+
+/** What only these files may use; everything else gets it as an argument. */
+const RESERVED: readonly { use: RegExp; by: readonly string[] }[] = [
+  { use: /\bDeno\.args\b/, by: ["main.ts"] },
+  { use: /\bDeno\.exit\b/, by: ["main.ts", "src/runtime/deno_runtime.ts"] },
+  {
+    use: /\bDeno\.(env|addSignalListener|stdout|stderr|consoleSize|memoryUsage|readTextFile)\b/,
+    by: ["src/runtime/deno_runtime.ts"],
+  },
+  { use: /"node:(https?|net|tls)"|(?<![.\w])fetch\(|\bDeno\.connect/, by: ["src/http_client/"] },
+  { use: /\bDeno\.(serve|listen)/, by: ["src/server/listen.ts"] },
+  {
+    use: /\bset(Timeout|Interval)\(|\bDate\.now\(|\bperformance\.now\(/,
+    by: ["src/core/clock.ts", "src/runtime/output.ts"],
+  },
+  { use: /\bMath\.random\(|\bcrypto\.(getRandom|randomUUID)/, by: ["src/core/random.ts"] },
+];
+
+Deno.test("the process, sockets, time and chance are used in one place each", () => {
+  // The page's script lives in a browser, which has none of the program's own.
+  const files = PROGRAM.filter((path) => !/^src\/status_page\/(browser|generated)\//.test(path));
   const wrong: string[] = [];
-  for (const path of await sources()) {
-    const inOkdata = path.startsWith("src/okdata/");
-    const allowed = inOkdata ? ALLOWED_IN_OKDATA : ALLOWED[path.replace("src/", "")] ?? [];
-    for (const imported of await ownImportsOf(path)) {
-      const fine = allowed === "all" ||
-        allowed.includes(imported.replace("deno.json", "../deno.json")) ||
-        (inOkdata && imported.startsWith("okdata/"));
-      if (!fine) wrong.push(`${path} imports ${imported}`);
+  for (const { use, by } of RESERVED) {
+    const users = files.filter((path) => use.test(withoutComments(read(path))));
+    wrong.push(...users.filter((path) => !by.some((place) => path.startsWith(place))));
+    for (const place of by) {
+      assert(users.some((path) => path.startsWith(place)), `${place} has no use of ${use}`);
     }
   }
   assertEquals(wrong, []);
 });
 
-Deno.test("arguments, environment, exits and signals are main.ts's alone; sockets are the transport's", async () => {
-  const wrong: string[] = [];
-  const only: [RegExp, string[]][] = [
-    [/Deno\.(args|env|exit|addSignalListener)\b/, ["main.ts"]],
-    [/node:https?"|node:net"|(?<!\.)\bfetch\(/, ["src/http_client/exchange.ts"]],
-    [/Deno\.(serve|listen)\b/, ["src/server/listen.ts"]],
-    [/\bsetTimeout\(|Date\.now\(|performance\.now\(/, [
-      "src/core/clock.ts",
-      "src/server/listen.ts",
-      "src/runtime/output.ts",
-    ]],
-    [/Math\.random\(/, ["src/core/random.ts"]],
-  ];
-  for (const path of await sources()) {
-    const source = await Deno.readTextFile(new URL(path, root));
-    for (const [pattern, places] of only) {
-      const found = source.match(pattern);
-      if (found && !places.includes(path)) wrong.push(`${path}: ${found[0]}`);
-    }
-  }
-  assertEquals(wrong, []);
-});
+function withoutComments(source: string): string {
+  return source.replaceAll(/^\s*(\/\/|\/?\*).*$/gm, "");
+}
 
-Deno.test("the emulator imports nothing from src/", async () => {
-  const folder = new URL("local/http_server/", root);
-  for await (const { name } of Deno.readDir(folder)) {
-    const source = await Deno.readTextFile(new URL(name, folder));
-    assertEquals(source.includes("/src/"), false, name);
-  }
+Deno.test("the emulator imports nothing of the program", () => {
+  const imported = filesBelow("local/http_server").flatMap(importsOf);
+  assertEquals(imported.filter((path) => path.startsWith("src/")), []);
 });
