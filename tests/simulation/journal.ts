@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import type { SimulatedTime } from "./time.ts";
+import type { SimulatedTime } from "./world/time.ts";
 
-/** The first thing that should never have been. */
+/** The first invariant that did not hold. */
 export type Violation = { invariant: string; detail: string; atMs: number };
 
-const KEPT_LINES = 4_000;
+const MAX_KEPT_LINES = 4_000;
 
 /**
- * Everything that happens, in order: as a digest, and the last lines of it as text. Notes the first
- * violation and goes on, since what throws inside the program would be part of the program.
+ * All events in order: a digest of all, and the text of the last ones. Keeps the first violation
+ * instead of throwing, because the program would catch an error that is thrown inside it.
  */
 export class Journal {
   violation: Violation | null = null;
@@ -22,11 +22,11 @@ export class Journal {
 
   line(text: string): void {
     const line = `${(this.time.nowMs - this.startMs).toFixed(3)} ${text}\n`;
-    this.#kept[this.#count++ % KEPT_LINES] = line;
+    this.#kept[this.#count++ % MAX_KEPT_LINES] = line;
     this.#add(line);
   }
 
-  /** A text that belongs to the run but is too long to be read. */
+  /** Adds a text to the digest alone: it is too long to read. */
   text(text: string): void {
     this.#add(text);
   }
@@ -43,9 +43,9 @@ export class Journal {
 
   /** The last lines, oldest first. */
   tail(count: number): string {
-    const from = Math.max(0, this.#count - Math.min(count, KEPT_LINES));
+    const from = Math.max(0, this.#count - Math.min(count, MAX_KEPT_LINES));
     let text = "";
-    for (let i = from; i < this.#count; i++) text += this.#kept[i % KEPT_LINES];
+    for (let i = from; i < this.#count; i++) text += this.#kept[i % MAX_KEPT_LINES] ?? "";
     return text;
   }
 

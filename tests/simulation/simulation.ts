@@ -7,15 +7,15 @@ import { listenWith } from "../../src/server/listen.ts";
 import { loadPage } from "../../src/server/pages.ts";
 import { abortOnSignals, type StopSignal } from "../../src/runtime/signals.ts";
 import { settle } from "../support/clock.ts";
-import { Books } from "./books.ts";
-import { Draw } from "./draw.ts";
+import { Invariants } from "./invariants/invariants.ts";
 import { Journal, type Violation } from "./journal.ts";
-import { SimulatedPlatform } from "./platform.ts";
-import { SimulatedPort } from "./port.ts";
-import { Readers } from "./readers.ts";
-import { drawSettings, type Settings } from "./settings.ts";
-import { SimulatedTime } from "./time.ts";
-import { Weather } from "./weather.ts";
+import { Readers } from "./readers/readers.ts";
+import { Draw } from "./world/draw.ts";
+import { SimulatedPlatform } from "./world/platform.ts";
+import { SimulatedPort } from "./world/port.ts";
+import { drawSettings, type Settings } from "./world/settings.ts";
+import { SimulatedTime } from "./world/time.ts";
+import { Weather } from "./world/weather.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -86,7 +86,7 @@ class Simulation {
   readonly #config: Config;
   readonly #startMs: number;
   readonly #journal: Journal;
-  readonly #books: Books;
+  readonly #invariants: Invariants;
   readonly #platform: SimulatedPlatform;
   readonly #readers: Readers;
   readonly #port: SimulatedPort;
@@ -109,21 +109,28 @@ class Simulation {
     this.#journal = new Journal(time, this.#startMs);
     const { table, env } = this.#settings;
     this.#journal.line(JSON.stringify({ ...env, table }));
-    this.#books = new Books(this.#config, time, this.#journal, table);
+    this.#invariants = new Invariants(this.#config, time, this.#journal, table);
     this.#platform = new SimulatedPlatform(
       time,
       draw(2),
       this.#journal,
       this.#settings,
-      this.#books,
+      this.#invariants,
     );
     const { appId, taskIntervalSeconds } = this.#config;
-    this.#readers = new Readers(time, draw(3), this.#journal, this.#settings, appId, this.#books);
+    this.#readers = new Readers(
+      time,
+      draw(3),
+      this.#journal,
+      this.#settings,
+      appId,
+      this.#invariants,
+    );
     this.#port = new SimulatedPort(
       time,
       draw(7),
       this.#journal,
-      this.#books,
+      this.#invariants,
       this.#readers,
       () => this.#weather.end(),
     );
@@ -187,14 +194,14 @@ class Simulation {
     const { time } = this;
     while (!isDone() && !this.#journal.violation) {
       const isAmidst = this.#chance.chance(0.003);
-      const went = await time.step(endMs, isAmidst ? () => this.#readers.ask(true) : undefined);
-      this.#books.checkStep();
+      const went = await time.step(endMs, isAmidst ? () => this.#readers.read(true) : undefined);
+      this.#invariants.checkStep();
       this.#readers.checkStep();
       if (time.isCaughtUp) this.#port.checkCaughtUp();
       if (!went) return;
       if (time.steps % STEPS_BETWEEN_PROGRESS === 0) {
         const virtualMs = time.nowMs - this.#startMs;
-        this.options.onProgress?.({ virtualMs, tasks: this.#books.created });
+        this.options.onProgress?.({ virtualMs, tasks: this.#invariants.ledger.created });
       }
     }
   }
@@ -227,10 +234,10 @@ class Simulation {
     journal.line(name);
     const isFirst = !this.#stop.aborted;
     const isSame = this.#stop.reason === name &&
-      time.nowMs - this.#books.stoppedMs <= SAME_SIGNAL_MS;
+      time.nowMs - this.#invariants.stoppedMs <= SAME_SIGNAL_MS;
     if (isFirst) {
       time.release();
-      this.#books.stopped();
+      this.#invariants.stopped();
     }
     this.#signals.get(name)?.();
     journal.check(
@@ -262,17 +269,21 @@ class Simulation {
       "no request is left open",
       () => String(this.#readers.waiting),
     );
-    journal.check(this.#books.closedMs < Infinity, "the port is closed", () => "it is not");
-    this.#books.checkStep();
-    this.#books.checkBacklog();
+    journal.check(
+      this.#invariants.port.closedMs < Infinity,
+      "the port is closed",
+      () => "it is not",
+    );
+    this.#invariants.checkStep();
+    this.#invariants.checkBacklog();
   }
 
   #runtime(): Runtime {
     const { time } = this;
-    const books = this.#books;
+    const invariants = this.#invariants;
     const { random } = new Draw(this.seed, 6);
     const line = (level: string) => (message: string, properties = {}) => {
-      books.logged(level, message, properties);
+      invariants.logged(level, message, properties);
     };
     return {
       clock: time,
@@ -280,28 +291,28 @@ class Simulation {
       trace(run) {
         const traceId = random.hex(16);
         const running = run(traceId);
-        books.taskCreated(traceId);
+        invariants.taskCreated(traceId);
         return running;
       },
       exchange: this.#platform.exchange,
       listen: (address, handler, onChange) =>
         listenWith(this.#port)(
           address,
-          (request) => this.#readers.answer(request, handler),
+          (request) => this.#readers.respond(request, handler),
           onChange,
         ),
       readFile: (path) => Promise.resolve(this.#settings.files[path]),
       resolve: () => Promise.reject(new Error("the main loop resolves no names")),
       log: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
       stdout: {
-        write: (text) => books.tablePrinted(text),
+        write: (text) => invariants.tablePrinted(text),
         flush: () => Promise.resolve(undefined),
       },
       progress: null,
       terminal: () => ({ width: 80, color: false }),
       usage: () => ({ cpuSeconds: time.steps / 1e3, residentBytes: 5e7, heapBytes: 1e7 }),
       build: { deno: "simulated", target: "simulated" },
-      witness: (inside) => books.witness(inside),
+      witness: (inside) => invariants.onInternals(inside),
     };
   }
 
@@ -314,14 +325,14 @@ class Simulation {
   }
 
   #outcome(): Outcome {
-    const books = this.#books;
+    const { created, outcomes, skipped } = this.#invariants.ledger;
     return {
       seed: this.seed,
       violation: this.#journal.violation,
       digest: this.#journal.digest(),
-      tasks: books.created,
-      outcomes: books.outcomes,
-      skipped: books.skipped.late + books.skipped.in_flight,
+      tasks: created,
+      outcomes,
+      skipped: skipped.late + skipped.in_flight,
       exchanges: this.#platform.exchanges,
       scrapes: this.#readers.scrapes,
       steps: this.time.steps,

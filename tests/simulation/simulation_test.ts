@@ -3,8 +3,8 @@ import type { Clock } from "../../src/core/clock.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { REASONS } from "../../src/core/reasons.ts";
 import { type Outcome, simulate } from "./simulation.ts";
-import { SimulatedTime } from "./time.ts";
-import { Draw } from "./draw.ts";
+import { SimulatedTime } from "./world/time.ts";
+import { Draw } from "./world/draw.ts";
 import type { Order, Report } from "./worker.ts";
 
 /** The outcome of a seed in a thread of its own. */
@@ -65,7 +65,7 @@ const clockLike = (clock: Clock, changes: Partial<Clock>): Clock => ({
 
 /** What may be wrong with a probe, brought about from below, and what notices it. */
 const BROKEN: [string, RegExp, (runtime: Runtime) => Runtime][] = [
-  ["timers that are lost", /every slot that is due has run|deadline|refreshed/, (runtime) => {
+  ["timers that are lost", /every due slot has run|deadline|refreshed/, (runtime) => {
     let armed = 0;
     const { clock } = runtime;
     const after: Clock["after"] = (delayMs, callback) =>
@@ -97,10 +97,14 @@ const BROKEN: [string, RegExp, (runtime: Runtime) => Runtime][] = [
       exchange: (request, { timings }) => runtime.exchange(request, { signal, timings }),
     };
   }],
-  ["a back-off that is too long", /back-off is bounded|what may pass is retried/, (runtime) => {
-    return { ...runtime, random: { ...runtime.random, fraction: () => 1.5 } };
-  }],
-  ["counters that go down", /counters never go down|the accounting/, (runtime) => {
+  [
+    "a back-off that is too long",
+    /back-off is bounded|transient failures are retried/,
+    (runtime) => {
+      return { ...runtime, random: { ...runtime.random, fraction: () => 1.5 } };
+    },
+  ],
+  ["counters that go down", /counters never go down|counters agree/, (runtime) => {
     let answers = 0;
     const altered: Runtime["listen"] = (address, handler, onChange) =>
       runtime.listen(address, async (request) => {
@@ -118,11 +122,11 @@ const BROKEN: [string, RegExp, (runtime: Runtime) => Runtime][] = [
       return { url, close: () => close().then(() => new Promise(() => {})) };
     },
   })],
-  ["a lost port of which nobody hears", /a lost port is told of/, (runtime) => ({
+  ["a lost port of which nobody hears", /a lost port is logged/, (runtime) => ({
     ...runtime,
     listen: (address, handler) => runtime.listen(address, handler, () => {}),
   })],
-  ["tasks of which nobody hears", /the accounts are right/, (runtime) => {
+  ["tasks of which nobody hears", /the probe's ledger is right/, (runtime) => {
     const info: Runtime["log"]["info"] = (message, properties) => {
       if (!message.startsWith("task 7 ")) runtime.log.info(message, properties);
     };

@@ -1,20 +1,21 @@
-import type { Journal } from "./journal.ts";
-import type { SimulatedTime } from "./time.ts";
+import type { Journal } from "../journal.ts";
+import type { SimulatedTime } from "../world/time.ts";
 
-/** The longest that a token may be asked for less than this after it was given up. */
-const BETWEEN_FORCED_MS = 1_000;
+/** A refused token leads to a new request at most once in this time. */
+const MIN_BETWEEN_FORCED_MS = 1_000;
 const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 5_000;
 const MIN_REFRESH_MS = 1_000;
 const REFRESH_AT = 0.8;
 
-/** What may and must happen to tokens, from what the identity provider and the API have seen. */
-export class TokenBook {
+/** When tokens may and must be requested and used, from what the provider and the API see. */
+export class TokenInvariants {
+  /** Token requests by result. */
   ok = 0;
   failed = 0;
-  /** When the gauge of the expiry says that the token ends, on the wall clock. */
-  shownExpiryMs: number | null = null;
-  isFetching = false;
+  /** What the expiry gauge must show, on the wall clock; null before the first token. */
+  expiryMs: number | null = null;
+  #isFetching = false;
   #current: { value: string; endsMs: number; gotMs: number } | null = null;
   #lastFailed = false;
   #failedInARow = 0;
@@ -27,34 +28,34 @@ export class TokenBook {
 
   constructor(private readonly time: SimulatedTime, private readonly journal: Journal) {}
 
-  /** Whether a task cannot get a token at this moment, or is still waiting for one. */
-  get isWanting(): "failed" | "waiting" | null {
-    if (this.isFetching) return "waiting";
+  /** Why a task could not get a token at once; null where it could. */
+  get state(): "failed" | "fetching" | null {
+    if (this.#isFetching) return "fetching";
     return this.#lastFailed ? "failed" : null;
   }
 
   requested(): void {
     const { nowMs, toleranceMs } = this.time;
-    this.journal.check(!this.isFetching, "one token request at a time", () => "two at once");
+    this.journal.check(!this.#isFetching, "one token request at a time", () => "two at once");
     if (this.#dueMs - nowMs > toleranceMs) {
       const isForced = this.#current === null && this.#isGivenUp;
       const hasEnded = !this.#lastFailed && this.#current !== null &&
         nowMs >= this.#current.endsMs - toleranceMs;
       this.journal.check(
         isForced || hasEnded,
-        "tokens are asked for in turn",
-        () => `asked ${this.#dueMs - nowMs} ms before it is due`,
+        "tokens are requested when they are due",
+        () => `requested ${this.#dueMs - nowMs} ms before it is due`,
       );
       if (isForced) {
         this.journal.check(
-          nowMs - this.#forcedMs >= BETWEEN_FORCED_MS - toleranceMs,
-          "tokens are forced at most once a second",
+          nowMs - this.#forcedMs >= MIN_BETWEEN_FORCED_MS - toleranceMs,
+          "refused tokens are replaced at most once a second",
           () => `${nowMs - this.#forcedMs} ms after the last one`,
         );
         this.#forcedMs = nowMs;
       }
     }
-    this.isFetching = true;
+    this.#isFetching = true;
     this.#requestedMs = nowMs;
   }
 
@@ -66,7 +67,7 @@ export class TokenBook {
     this.#failedInARow = 0;
     this.#current = { value, endsMs: this.#requestedMs + lifetimeMs, gotMs: nowMs };
     this.#dueMs = nowMs + Math.max(MIN_REFRESH_MS, lifetimeMs * REFRESH_AT);
-    this.shownExpiryMs = this.time.now() + lifetimeMs;
+    this.expiryMs = this.time.now() + lifetimeMs;
   }
 
   notIssued(): void {
@@ -76,7 +77,7 @@ export class TokenBook {
     this.#dueMs = this.time.nowMs + backoffMs;
   }
 
-  /** The API has seen this token with a request. */
+  /** A request to the API carries this token. */
   used(value: string | null): void {
     const { nowMs, toleranceMs } = this.time;
     const current = this.#current;
@@ -87,30 +88,30 @@ export class TokenBook {
     });
   }
 
-  /** The API has refused it with a 401; returns whether that is worth another attempt. */
+  /** The API has refused it with a 401; returns whether the task may make another attempt. */
   refused(value: string | null): boolean {
     const { nowMs, toleranceMs } = this.time;
     if (this.#current?.value !== value) return true;
-    if (nowMs - this.#givenUpMs < BETWEEN_FORCED_MS - toleranceMs) return false;
+    if (nowMs - this.#givenUpMs < MIN_BETWEEN_FORCED_MS - toleranceMs) return false;
     this.#givenUpMs = nowMs;
     this.#current = null;
     this.#isGivenUp = true;
     this.#lastFailed = false;
-    this.shownExpiryMs = this.time.now();
+    this.expiryMs = this.time.now();
     return true;
   }
 
-  /** When every timer has run that is due. */
+  /** What must hold when every timer that is due has run. */
   checkCaughtUp(): void {
     const { nowMs, toleranceMs } = this.time;
-    const isDue = !this.isFetching && this.#dueMs > -Infinity && this.#dueMs < nowMs - toleranceMs;
+    const isDue = !this.#isFetching && this.#dueMs > -Infinity && this.#dueMs < nowMs - toleranceMs;
     this.journal.check(!isDue, "tokens are refreshed in the background", () => {
-      return `nobody has asked for ${nowMs - this.#dueMs} ms`;
+      return `a request is overdue by ${nowMs - this.#dueMs} ms`;
     });
   }
 
   #end(hasFailed: boolean): void {
-    this.isFetching = false;
+    this.#isFetching = false;
     this.#lastFailed = hasFailed;
     this.#isGivenUp = false;
   }

@@ -1,12 +1,12 @@
-import type { Clock } from "../../src/core/clock.ts";
-import { settle } from "../support/clock.ts";
+import type { Clock } from "../../../src/core/clock.ts";
+import { settle } from "../../support/clock.ts";
 import type { Draw } from "./draw.ts";
 
 type Event = { atMs: number; order: number; act: () => void; isSlow: boolean };
 
 /**
- * The only time there is in a simulation: a clock for the program, and a queue of what happens to it.
- * Timers are the program's own; inputs come from outside, and come also while timers are held.
+ * All time of a simulation: a clock for the program, and queues of what happens next. Timers belong
+ * to the program; inputs come from outside, and happen also while timers are held.
  */
 export class SimulatedTime implements Clock {
   #monotonicMs: number;
@@ -17,9 +17,9 @@ export class SimulatedTime implements Clock {
   #heldUntilMs = -Infinity;
   #slownessMs = 0;
   #order = 0;
-  /** How many things have happened. */
+  /** How many events have happened. */
   steps = 0;
-  /** When a timer last ran after its time. */
+  /** When a timer last ran late. */
   lastLateMs = -Infinity;
 
   constructor(private readonly draw: Draw, startMs: number, wallMs: number) {
@@ -31,39 +31,39 @@ export class SimulatedTime implements Clock {
     return this.#wallMs;
   }
 
-  /** While the machine is slow, every look at the clock finds it a little later. */
+  /** While the machine is slow, each call finds the clock a little later. */
   monotonic(): number {
     if (this.#slownessMs > 0) this.#move(this.#slownessMs);
     return this.#monotonicMs;
   }
 
   after(delayMs: number, callback: () => void): () => void {
-    // What a slow piece of work puts off is as slow when it goes on.
+    // Work that yields in a slow step is slow when it resumes.
     const isSlow = this.#slownessMs > 0;
     return this.#timers.add(this.#event(this.#monotonicMs + delayMs, callback, isSlow));
   }
 
-  /** Something from outside that happens in `delayMs`. */
+  /** Schedules an event from outside; returns what cancels it. */
   input(delayMs: number, act: () => void): () => void {
     return this.#inputs.add(this.#event(this.#monotonicMs + delayMs, act, false));
   }
 
-  /** Monotonic time, for those who look on and cost nothing. */
+  /** Monotonic time for observers: reading it takes no time. */
   get nowMs(): number {
     return this.#monotonicMs;
   }
 
-  /** Time as the world has it, which goes on while the machine sleeps, and never jumps. */
+  /** True time, which goes on while the machine sleeps and never jumps. */
   get realMs(): number {
     return this.#realMs;
   }
 
-  /** How far two results of the same arithmetic may be apart by rounding alone. */
+  /** How much two results of the same arithmetic may differ by rounding. */
   get toleranceMs(): number {
     return Math.max(1e-7, this.#monotonicMs * 2e-15);
   }
 
-  /** How many of the program's timers wait. */
+  /** How many timers of the program are pending. */
   get waiting(): number {
     return this.#timers.length;
   }
@@ -73,14 +73,14 @@ export class SimulatedTime implements Clock {
     return (this.#timers.first?.atMs ?? Infinity) > this.#monotonicMs;
   }
 
-  /** Whether what is done now takes its time. */
+  /** Whether the current step is slow. */
   get isSlow(): boolean {
     return this.#slownessMs > 0;
   }
 
   /**
-   * Lets the next thing happen that happens until then, and what follows from it at once; `amidst`
-   * happens between the two. Returns false when there was nothing.
+   * Runs the next event until `endMs` and all promises that it resolves, `amidst` between the two.
+   * Returns false when there was no event.
    */
   async step(endMs: number, amidst = () => {}): Promise<boolean> {
     const event = this.#next(endMs);
@@ -97,33 +97,33 @@ export class SimulatedTime implements Clock {
     return true;
   }
 
-  /** The process is stopped (SIGSTOP, a machine without time for it). */
+  /** The process does not run for a while (SIGSTOP, an overloaded machine). */
   stall(ms: number): void {
     this.#move(ms);
   }
 
-  /** Timers are held up, while what comes from outside is still taken. */
+  /** Timers are late for a while, but inputs are not. */
   hold(ms: number): void {
     this.#heldUntilMs = Math.max(this.#heldUntilMs, this.#monotonicMs + ms);
   }
 
-  /** Timers are not held up any more. */
+  /** Ends `hold`. */
   release(): void {
     this.#heldUntilMs = -Infinity;
   }
 
-  /** The machine sleeps: the monotonic clock with it. */
+  /** The machine sleeps, and its monotonic clock with it. */
   suspend(ms: number): void {
     this.#wallMs += ms;
     this.#realMs += ms;
   }
 
-  /** Somebody sets the wall clock. */
+  /** The wall clock is set. */
   jump(ms: number): void {
     this.#wallMs += ms;
   }
 
-  /** What is done now takes its time. */
+  /** Makes the current step slow. */
   beSlow(): void {
     this.#slownessMs = SLOWNESS_MS;
   }
@@ -134,7 +134,7 @@ export class SimulatedTime implements Clock {
     const inputMs = Math.max(nowMs, this.#inputs.first?.atMs ?? Infinity);
     const atMs = Math.min(timerMs, inputMs);
     if (atMs > endMs || atMs === Infinity) return null;
-    // Nobody knows which of two things that wait is taken first.
+    // The order of two events that are both due is random.
     const isTimer = timerMs === inputMs ? this.draw.chance(0.5) : timerMs < inputMs;
     const event = isTimer ? this.#timers.take() : this.#inputs.take();
     this.#move(atMs - nowMs);
@@ -153,12 +153,12 @@ export class SimulatedTime implements Clock {
   }
 }
 
-/** Enough for a rendering of a few hundred lines to give way now and then. */
+/** Enough for the rendering of a few hundred lines to yield now and then. */
 const SLOWNESS_MS = 0.7;
 
 /** Events by their time; those of one time in the order in which they were added. */
 class Queue {
-  /** The earliest stands last. */
+  /** Sorted; the earliest is last. */
   #events: Event[] = [];
 
   get length(): number {
@@ -166,10 +166,10 @@ class Queue {
   }
 
   get first(): Event | undefined {
-    return this.#events[this.#events.length - 1];
+    return this.#events.at(-1);
   }
 
-  /** Returns what takes the event out again. */
+  /** Returns what removes the event. */
   add(event: Event): () => void {
     this.#events.splice(this.#placeOf(event), 0, event);
     return () => {
@@ -179,7 +179,9 @@ class Queue {
   }
 
   take(): Event {
-    return this.#events.pop() as Event;
+    const event = this.#events.pop();
+    if (!event) throw new Error("the queue is empty");
+    return event;
   }
 
   #placeOf({ atMs, order }: Event): number {
@@ -188,8 +190,9 @@ class Queue {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const event = this.#events[middle];
-      if (event.atMs > atMs || (event.atMs === atMs && event.order > order)) low = middle + 1;
-      else high = middle;
+      if (event && (event.atMs > atMs || (event.atMs === atMs && event.order > order))) {
+        low = middle + 1;
+      } else high = middle;
     }
     return low;
   }

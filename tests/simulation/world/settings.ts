@@ -1,24 +1,24 @@
 import type { Draw } from "./draw.ts";
 
-/** What stands in everything that must never be seen, however it is encoded. */
+/** Every secret contains this, in every encoding, and no output of the probe may. */
 export const SECRET_MARK = "s3cr3t";
 
 export const HOSTS = { api: "api.test", provider: "login.test", heartbeat: "beat.test" };
 
-/** A run's configuration, as an operator would write it. */
+/** The configuration of a run. */
 export type Settings = {
   env: Record<string, string>;
-  /** What stands in the files that the configuration names. */
+  /** Contents of the files that the configuration names. */
   files: Record<string, string>;
   table: boolean;
   clientSecret: string;
   bearerToken: string | null;
 };
 
-/** Draws a configuration; `fixed` variables are as they are given. */
+/** Draws a configuration; `fixed` variables are taken as they are. */
 export function drawSettings(draw: Draw, fixed: Record<string, string> = {}): Settings {
-  const [least, most] = fixed.TASK_INTERVAL_SECONDS ? [10, 10] : drawIntervals(draw);
-  const interval = seconds(draw, least, most);
+  const [min, max] = fixed.TASK_INTERVAL_SECONDS ? [10, 10] : drawIntervals(draw);
+  const interval = seconds(draw, min, max);
   const sometimes = (probability: number, env: () => Record<string, string>) =>
     draw.chance(probability) ? env() : {};
   const clientSecret = `${SECRET_MARK} &"/+ü`;
@@ -62,7 +62,7 @@ export function drawSettings(draw: Draw, fixed: Record<string, string> = {}): Se
   return { env, files, table: draw.chance(0.15), clientSecret, bearerToken };
 }
 
-/** Short intervals are rare: they are most of the work. */
+/** Short intervals are rare, because their runs take longest. */
 function drawIntervals(draw: Draw): [number, number] {
   const share = draw.random.fraction();
   if (share < 0.0005) return [0.1, 0.5];
@@ -70,9 +70,9 @@ function drawIntervals(draw: Draw): [number, number] {
   return share < 0.08 ? [3, 15] : [15, 60];
 }
 
-/** Half of them are round numbers, so that things happen at the same time. */
-function seconds(draw: Draw, least: number, most: number): string {
-  const value = draw.logBetween(least, most);
+/** Half of them are round numbers, so that events coincide. */
+function seconds(draw: Draw, min: number, max: number): string {
+  const value = draw.logBetween(min, max);
   const digits = draw.chance(0.5) ? 1 : 4;
-  return String(Math.max(least, Number(value.toPrecision(digits))));
+  return String(Math.max(min, Number(value.toPrecision(digits))));
 }

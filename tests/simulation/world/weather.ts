@@ -1,20 +1,21 @@
 import type { Draw } from "./draw.ts";
-import type { Journal } from "./journal.ts";
+import type { Journal } from "../journal.ts";
 import {
-  API_MOODS,
+  API_FAULTS,
+  type Behaviour,
   CALM,
   CALM_LIFETIME_SECONDS,
-  HEARTBEAT_MOODS,
-  PROVIDER_MOODS,
-  type SimulatedPlatform,
-} from "./platform.ts";
+  HEARTBEAT_FAULTS,
+  PROVIDER_FAULTS,
+} from "./faults.ts";
+import type { SimulatedPlatform } from "./platform.ts";
 import type { SimulatedPort } from "./port.ts";
 import type { SimulatedTime } from "./time.ts";
 
-/** Begins something and returns what ends it. */
+/** `begin` returns what ends it; nothing where it ends by itself. */
 type Episode = { what: string; begin: () => (() => void) | void };
 
-/** Brings episodes of faults, one now and then, which may overlap. */
+/** Starts episodes of faults at random times; they may overlap. */
 export class Weather {
   readonly #calmMs: number;
   readonly #lengthMs: number;
@@ -33,13 +34,13 @@ export class Weather {
     this.#soon();
   }
 
-  /** From now on nothing more happens. */
+  /** Ends all faults for good. */
   end(): void {
     this.#isEnded = true;
     this.platform.recover();
   }
 
-  /** Begins an episode at this moment. */
+  /** Starts an episode now. */
   strike(): void {
     const { what, begin } = this.#episode();
     const lengthMs = this.draw.exponential(this.#lengthMs);
@@ -59,26 +60,26 @@ export class Weather {
   #episode(): Episode {
     const { draw } = this;
     const share = draw.random.fraction();
-    if (share < 0.4) return this.#mood("api", API_MOODS);
-    if (share < 0.55) return this.#mood("provider", PROVIDER_MOODS);
+    if (share < 0.4) return this.#fault("api", API_FAULTS);
+    if (share < 0.55) return this.#fault("provider", PROVIDER_FAULTS);
     if (share < 0.65) return this.#tokens();
-    if (share < 0.72) return this.#mood("heartbeat", HEARTBEAT_MOODS);
+    if (share < 0.72) return this.#fault("heartbeat", HEARTBEAT_FAULTS);
     if (share < 0.76) return { what: "descriptors run out", begin: () => this.port.exhaust() };
     return share < 0.88 ? this.#process() : this.#machine();
   }
 
-  #mood<T extends "api" | "provider" | "heartbeat">(
-    target: T,
-    moods: { [name: string]: SimulatedPlatform[T] },
+  #fault(
+    target: "api" | "provider" | "heartbeat",
+    faults: { [name: string]: Behaviour },
   ): Episode {
     const { platform, draw } = this;
-    const name = draw.pick(Object.keys(moods));
+    const [name, behaviour] = draw.pick(Object.entries(faults));
     return {
       what: `${target} is ${name}`,
       begin() {
-        platform[target] = moods[name];
+        platform[target] = behaviour;
         return () => {
-          if (platform[target] === moods[name]) platform[target] = CALM[target];
+          if (platform[target] === behaviour) platform[target] = CALM[target];
         };
       },
     };
@@ -108,7 +109,7 @@ export class Weather {
 
   #process(): Episode {
     const { time, draw } = this;
-    // Often about as long as a health check has patience.
+    // Often about as long as the health check waits.
     const ms = draw.chance(0.4)
       ? draw.pick([5_000, 60_000, 2 * this.intervalMs]) * draw.between(0.5, 1.3)
       : draw.logBetween(10, draw.chance(0.1) ? 3_600_000 : 120_000);

@@ -1,41 +1,42 @@
-import type { Samples } from "./ledger.ts";
+/** Values by series, as {@linkcode readExposition} names them. */
+export type Samples = Map<string, number>;
 
-/** One line of an exposition: how it begins, up to its value, and what its series is called. */
-type Known = { start: string; name: string };
+/** A line of an exposition: its text up to the value, and the name of its series. */
+type Series = { start: string; name: string };
 
-/** Series by how their lines begin, for those that have been seen. */
-const known = new Map<string, Known>();
+/** All series that were seen, by the start of their lines: parsing a name is slow. */
+const known = new Map<string, Series>();
 
-/** How the lines began of the last exposition: those of the next one are mostly the same. */
-let last: Known[] = [];
+/** The series of the last exposition: the next one has mostly the same lines. */
+let last: Series[] = [];
 
 /**
- * The samples of an exposition, text or OpenMetrics, by name and labels in alphabetical order; the
- * label that all share is left out, and every series of the probe's must have it.
+ * The samples of an exposition, text or OpenMetrics, by name and labels in alphabetical order,
+ * without `app_id`. Throws when a series has no `app_id` or is repeated.
  */
 export function readExposition(text: string, appId: string): Samples {
   const samples: Samples = new Map();
-  const lines: Known[] = [];
+  const lines: Series[] = [];
   for (const line of text.split("\n")) {
     if (line === "" || line.startsWith("#")) continue;
     const before = last[lines.length];
     const series = before && line.startsWith(before.start) ? before : seriesOf(line, appId);
     lines.push(series);
     const { start, name } = series;
-    if (samples.has(name)) throw new Error(`${name} stands there twice`);
+    if (samples.has(name)) throw new Error(`${name} is repeated`);
     samples.set(name, valueOf(line, start.length));
   }
   last = lines;
   return samples;
 }
 
-/** The value that stands there, before an exemplar. */
+/** The value from that index on, without an exemplar. */
 function valueOf(line: string, from: number): number {
   const end = line.indexOf(" ", from);
   return Number(end === -1 ? line.slice(from) : line.slice(from, end));
 }
 
-function seriesOf(line: string, appId: string): Known {
+function seriesOf(line: string, appId: string): Series {
   const [start] = line.match(/^[^{ ]+(\{.*?\})? /) ?? [];
   if (start === undefined) throw new Error(`${line} has no value`);
   const found = known.get(start) ?? { start, name: nameOf(start.trimEnd(), appId) };

@@ -1,37 +1,37 @@
-import { PER_DATASET, SHARED } from "../../src/prometheus/definitions.ts";
-import type { Config } from "../../src/config/config.ts";
-import { PHASES, type Phases, type SettledTask } from "../../src/core/task.ts";
-import { REASONS } from "../../src/core/reasons.ts";
-import type { Books } from "./books.ts";
-import type { SimulatedTime } from "./time.ts";
+import { PER_DATASET, SHARED } from "../../../src/prometheus/definitions.ts";
+import type { Config } from "../../../src/config/config.ts";
+import { PHASES, type Phases, type SettledTask } from "../../../src/core/task.ts";
+import { REASONS } from "../../../src/core/reasons.ts";
+import type { Samples } from "../readers/exposition.ts";
+import type { Invariants } from "./invariants.ts";
+import type { SimulatedTime } from "../world/time.ts";
 
-/** Values by series, as {@linkcode readExposition} names them. */
-export type Samples = Map<string, number>;
-
-/** What an exposition must say. */
-export class Ledger {
-  readonly #datasets: Map<string, DatasetLedger>;
+/** The samples that `/metrics` must show. */
+export class ExpectedMetrics {
+  /** Ends of certificates on the wall clock, by host. */
+  readonly certificates = new Map<string, number>();
+  readonly #datasets: Map<string, DatasetMetrics>;
   readonly #phases = new Map(
     PHASES.map((phase) => {
       return [
         phase,
-        new Distribution(SHARED.phaseDuration.name, { phase }, SHARED.phaseDuration.buckets),
+        new Histogram(SHARED.phaseDuration.name, { phase }, SHARED.phaseDuration.buckets),
       ];
     }),
   );
   readonly #lags = {
-    probe: new Distribution(SHARED.lag.name, { loop: "probe" }, SHARED.lag.buckets),
-    prune: new Distribution(SHARED.lag.name, { loop: "prune" }, SHARED.lag.buckets),
+    probe: new Histogram(SHARED.lag.name, { loop: "probe" }, SHARED.lag.buckets),
+    prune: new Histogram(SHARED.lag.name, { loop: "prune" }, SHARED.lag.buckets),
   };
   #knowsPhases = true;
 
   constructor(
     { datasetIds, sloLatencySeconds }: Config,
-    private readonly books: Books,
     private readonly time: SimulatedTime,
+    private readonly expected: Pick<Invariants, "ledger" | "tokens" | "heartbeats">,
   ) {
     this.#datasets = new Map(
-      datasetIds.map((id) => [id, new DatasetLedger(id, sloLatencySeconds)]),
+      datasetIds.map((id) => [id, new DatasetMetrics(id, sloLatencySeconds)]),
     );
   }
 
@@ -51,54 +51,55 @@ export class Ledger {
     }
   }
 
-  /** The phases of a task that nobody has seen: from then on they are not compared. */
+  /** The phases of a task that nobody could read: from now on phases are not compared. */
   unknownPhases(): Phases {
     this.#knowsPhases = false;
     return {};
   }
 
-  /** What stands in an exposition of this moment; NaN for what cannot be known. */
+  /** The samples at this moment; NaN where a value cannot be known. */
   samples(): Samples {
-    const { books, time } = this;
-    const { tokens } = books;
+    const { ledger, tokens, heartbeats } = this.expected;
     const samples: Samples = new Map();
     for (const dataset of this.#datasets.values()) dataset.write(samples);
     for (const phase of this.#phases.values()) phase.write(samples, this.#knowsPhases);
     for (const lag of Object.values(this.#lags)) lag.write(samples);
-    samples.set('probe_tasks_tracked{state="PENDING"}', books.pending.size);
-    samples.set('probe_tasks_tracked{state="SUCCEEDED"}', books.succeeded.length);
-    samples.set('probe_tasks_tracked{state="FAILED"}', books.failed.length);
-    samples.set("probe_tasks_in_flight", books.pending.size);
-    const [oldest] = books.pending.values();
-    const age = oldest ? (time.nowMs - oldest.task.createdMonotonicMs) / 1e3 : 0;
+    samples.set('probe_tasks_tracked{state="PENDING"}', ledger.pending.size);
+    samples.set('probe_tasks_tracked{state="SUCCEEDED"}', ledger.succeeded.length);
+    samples.set('probe_tasks_tracked{state="FAILED"}', ledger.failed.length);
+    samples.set("probe_tasks_in_flight", ledger.pending.size);
+    const [oldest] = ledger.pending.values();
+    const age = oldest ? (this.time.nowMs - oldest.task.createdMonotonicMs) / 1e3 : 0;
     samples.set("probe_oldest_pending_task_age_seconds", age);
-    samples.set("probe_tasks_dismissed_total", books.dismissed);
-    samples.set('probe_slots_skipped_total{cause="late"}', books.skipped.late);
-    samples.set('probe_slots_skipped_total{cause="in_flight"}', books.skipped.in_flight);
+    samples.set("probe_tasks_dismissed_total", ledger.dismissed);
+    samples.set('probe_slots_skipped_total{cause="late"}', ledger.skipped.late);
+    samples.set('probe_slots_skipped_total{cause="in_flight"}', ledger.skipped.in_flight);
     samples.set('probe_token_requests_total{result="ok"}', tokens.ok);
     samples.set('probe_token_requests_total{result="failed"}', tokens.failed);
-    samples.set('probe_heartbeats_total{result="ok"}', books.beats.ok);
-    samples.set('probe_heartbeats_total{result="failed"}', books.beats.failed);
-    if (tokens.shownExpiryMs !== null) {
-      samples.set("probe_token_expiry_timestamp_seconds", tokens.shownExpiryMs / 1e3);
+    samples.set('probe_heartbeats_total{result="ok"}', heartbeats.sent.ok);
+    samples.set('probe_heartbeats_total{result="failed"}', heartbeats.sent.failed);
+    if (tokens.expiryMs !== null) {
+      samples.set("probe_token_expiry_timestamp_seconds", tokens.expiryMs / 1e3);
     }
-    for (const [host, endsMs] of books.certificates) {
+    for (const [host, endsMs] of this.certificates) {
       samples.set(`probe_tls_certificate_expiry_timestamp_seconds{host="${host}"}`, endsMs / 1e3);
     }
     return samples;
   }
 
-  #of(datasetId: string): DatasetLedger {
-    return this.#datasets.get(datasetId) as DatasetLedger;
+  #of(datasetId: string): DatasetMetrics {
+    const dataset = this.#datasets.get(datasetId);
+    if (!dataset) throw new Error(`${datasetId} is not a dataset of the configuration`);
+    return dataset;
   }
 }
 
-class DatasetLedger {
+class DatasetMetrics {
   created = 0;
   #ended = { SUCCEEDED: 0, FAILED: 0 };
   #attempts = { ok: 0, failed: 0 };
   #reasons = new Map<string, number>(REASONS.map((reason) => [reason, 0]));
-  #durations: { SUCCEEDED: Distribution; FAILED: Distribution };
+  #durations: { SUCCEEDED: Histogram; FAILED: Histogram };
   #last: { seconds: number; atSeconds: number } | null = null;
   #labels: string;
 
@@ -107,8 +108,8 @@ class DatasetLedger {
     const { name, buckets } = PER_DATASET.duration;
     const bounds = [...new Set([...buckets, sloLatencySeconds])].sort((a, b) => a - b);
     this.#durations = {
-      SUCCEEDED: new Distribution(name, { dataset_id: id, outcome: "succeeded" }, bounds),
-      FAILED: new Distribution(name, { dataset_id: id, outcome: "failed" }, bounds),
+      SUCCEEDED: new Histogram(name, { dataset_id: id, outcome: "succeeded" }, bounds),
+      FAILED: new Histogram(name, { dataset_id: id, outcome: "failed" }, bounds),
     };
   }
 
@@ -141,43 +142,42 @@ class DatasetLedger {
   }
 }
 
-/** A histogram. */
-class Distribution {
-  #bounds: readonly number[];
-  #counts: number[];
-  #names: string[];
-  #sumName: string;
-  #countName: string;
+/** A histogram as it stands in an exposition. */
+class Histogram {
+  /** Each with how many values lie between its bound and the one before. */
+  #buckets: { bound: number; series: string; count: number }[];
+  #sumSeries: string;
+  #countSeries: string;
   #sum = 0;
   #count = 0;
 
   constructor(name: string, labels: { [label: string]: string }, bounds: readonly number[]) {
-    const series = (suffix: string, more: { [label: string]: string }) => {
+    const seriesOf = (suffix: string, more: { [label: string]: string } = {}) => {
       const pairs = Object.entries({ ...labels, ...more }).sort(([a], [b]) => a < b ? -1 : 1);
       return `${name}${suffix}{${pairs.map(([label, value]) => `${label}="${value}"`).join()}}`;
     };
-    this.#bounds = bounds;
-    this.#counts = bounds.map(() => 0);
-    this.#names = [...bounds.map(String), "+Inf"].map((le) => series("_bucket", { le }));
-    this.#sumName = series("_sum", {});
-    this.#countName = series("_count", {});
+    this.#buckets = [...bounds, Infinity].map((bound) => {
+      const le = bound === Infinity ? "+Inf" : String(bound);
+      return { bound, series: seriesOf("_bucket", { le }), count: 0 };
+    });
+    this.#sumSeries = seriesOf("_sum");
+    this.#countSeries = seriesOf("_count");
   }
 
   observe(value: number): void {
-    const place = this.#bounds.findIndex((bound) => value <= bound);
-    if (place >= 0) this.#counts[place]++;
+    const bucket = this.#buckets.find(({ bound }) => value <= bound);
+    if (bucket) bucket.count++;
     this.#sum += value;
     this.#count++;
   }
 
   write(samples: Samples, isKnown = true): void {
-    let count = 0;
-    this.#counts.forEach((here, i) => {
-      count += here;
-      samples.set(this.#names[i], isKnown ? count : NaN);
-    });
-    samples.set(this.#names[this.#counts.length], isKnown ? this.#count : NaN);
-    samples.set(this.#sumName, isKnown ? this.#sum : NaN);
-    samples.set(this.#countName, isKnown ? this.#count : NaN);
+    let total = 0;
+    for (const { series, count } of this.#buckets) {
+      total += count;
+      samples.set(series, isKnown ? total : NaN);
+    }
+    samples.set(this.#sumSeries, isKnown ? this.#sum : NaN);
+    samples.set(this.#countSeries, isKnown ? this.#count : NaN);
   }
 }

@@ -1,7 +1,7 @@
-import type { Random } from "../../src/core/random.ts";
-import { seededRandom } from "../support/fake_runtime.ts";
+import type { Random } from "../../../src/core/random.ts";
+import { seededRandom } from "../../support/fake_runtime.ts";
 
-/** Chance that a seed decides: the same draws each time. Streams of a seed are independent. */
+/** Random draws of a seed, the same ones each time. Streams of a seed are independent. */
 export class Draw {
   readonly random: Random;
 
@@ -28,17 +28,19 @@ export class Draw {
     return Math.floor(this.between(min, max + 1));
   }
 
-  /** The time until something happens that happens every `mean` on average. */
+  /** Time until the next event, where events are `mean` apart on average. */
   exponential(mean: number): number {
     return -mean * Math.log(1 - this.random.fraction());
   }
 
   pick<T>(items: readonly T[]): T {
-    return items[Math.floor(this.random.fraction() * items.length)];
+    const item = items[Math.floor(this.random.fraction() * items.length)];
+    if (item === undefined) throw new Error("there is nothing to pick from");
+    return item;
   }
 }
 
-/** So many hexadecimal digits, eight with each draw. */
+/** `count` hexadecimal digits, eight from each draw. */
 function hexDigits(count: number, fraction: () => number): string {
   let digits = "";
   while (digits.length < count) {

@@ -1,0 +1,203 @@
+import type { Exchange, Reply, Request } from "../../../src/http_client/exchange.ts";
+import type { Timings } from "../../../src/http_client/timings.ts";
+import type { Reason } from "../../../src/core/reasons.ts";
+import { newAttempt, type SeenAttempt } from "../invariants/attempts.ts";
+import type { Invariants } from "../invariants/invariants.ts";
+import type { Journal } from "../journal.ts";
+import type { Draw } from "./draw.ts";
+import { CERTIFICATE_ENDS_MS, type ExchangePlan, replyOf, setTimings } from "./exchange_plan.ts";
+import { type Behaviour, CALM, CALM_LIFETIME_SECONDS, unauthorized } from "./faults.ts";
+import { HOSTS, SECRET_MARK, type Settings } from "./settings.ts";
+import type { SimulatedTime } from "./time.ts";
+
+const MAX_TOKENS = 1_000;
+
+/** An exchange that has not ended. */
+type OpenExchange = { breakOff: () => void };
+
+/** The platform, the identity provider and the heartbeat's receiver, which report what they see. */
+export class SimulatedPlatform {
+  api: Behaviour = CALM.api;
+  provider: Behaviour = CALM.provider;
+  heartbeat: Behaviour = CALM.heartbeat;
+  /** Lifetime of the tokens that are issued now; null for tokens that name none. */
+  lifetimeSeconds: number | null = CALM_LIFETIME_SECONDS;
+  exchanges = 0;
+  #tokens = new Map<string, number>();
+  #issued = 0;
+  #open = new Set<OpenExchange>();
+
+  constructor(
+    private readonly time: SimulatedTime,
+    private readonly draw: Draw,
+    private readonly journal: Journal,
+    private readonly settings: Settings,
+    private readonly invariants: Invariants,
+  ) {}
+
+  /** How many exchanges have not ended. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  recover(): void {
+    Object.assign(this, CALM);
+  }
+
+  /** Makes every token that was issued before invalid. */
+  revokeTokens(): void {
+    this.#tokens.clear();
+  }
+
+  /** Breaks every connection, as after a suspended machine. */
+  breakOffAll(): void {
+    for (const open of [...this.#open]) open.breakOff();
+  }
+
+  readonly exchange: Exchange = (request, { signal, timings }) => {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    this.exchanges++;
+    switch (request.url.hostname) {
+      case HOSTS.api:
+        return this.#api(request, signal, timings);
+      case HOSTS.provider:
+        return this.#provider(request, signal, timings);
+      default:
+        return this.#heartbeat(request, signal, timings);
+    }
+  };
+
+  #api(request: Request, signal: AbortSignal, timings: Timings): Promise<Reply> {
+    const datasetId = request.url.pathname.split("/").at(-1) ?? "";
+    const [, traceId = ""] = request.headers.traceparent?.split("-") ?? [];
+    const token = request.headers.authorization?.replace("Bearer ", "") ?? null;
+    const attempt = this.invariants.attemptStarted(traceId, datasetId, token);
+    const requested = { datasetId, token: token ?? "" };
+    let plan = this.api(this.draw, requested);
+    // Only a healthy API looks at the token.
+    if (plan.status === 200 && token !== null && !this.#isKnown(token)) {
+      plan = unauthorized(this.draw, requested);
+    }
+    return this.#run(`api ${datasetId}`, plan, request, signal, timings, attempt, () => {
+      this.invariants.attemptEnded(traceId, attempt);
+    });
+  }
+
+  #provider(request: Request, signal: AbortSignal, timings: Timings): Promise<Reply> {
+    const { tokens } = this.invariants;
+    const { clientSecret } = this.settings;
+    tokens.requested();
+    const form = new URLSearchParams(request.body);
+    this.journal.check(
+      form.get("client_secret") === clientSecret && form.get("grant_type") === "client_credentials",
+      "token requests are complete",
+      () => "the form lacks the secret or the grant type",
+    );
+    const plan = this.provider(this.draw, { datasetId: "", token: clientSecret });
+    let issue = () => tokens.notIssued();
+    if (plan.what === "token" && "body" in plan.end) {
+      const value = `${SECRET_MARK}.token.${++this.#issued}`;
+      const lifetimeSeconds = this.lifetimeSeconds;
+      plan.end.body = JSON.stringify({
+        access_token: value,
+        token_type: "Bearer",
+        ...(lifetimeSeconds === null ? {} : { expires_in: lifetimeSeconds }),
+      });
+      const goodMs = (lifetimeSeconds ?? 300) * 1e3;
+      // Bounds the memory of long runs.
+      if (this.#tokens.size > MAX_TOKENS) this.#tokens.clear();
+      this.#tokens.set(value, this.time.realMs + goodMs);
+      issue = () => tokens.issued(value, goodMs / 1e3);
+    }
+    const attempt = newAttempt(this.time.nowMs, null);
+    return this.#run("provider", plan, request, signal, timings, attempt, () => {
+      if (this.invariants.isOver) return;
+      if (attempt.end === "plan") issue();
+      else tokens.notIssued();
+    });
+  }
+
+  #heartbeat(request: Request, signal: AbortSignal, timings: Timings): Promise<Reply> {
+    this.journal.check(
+      request.method === "HEAD" && request.url.href === this.settings.env.HEARTBEAT_URL,
+      "only configured addresses are requested",
+      () => `${request.method} ${request.url}`,
+    );
+    this.invariants.heartbeats.started();
+    const plan = this.heartbeat(this.draw, { datasetId: "", token: "" });
+    const attempt = newAttempt(this.time.nowMs, null);
+    return this.#run("heartbeat", plan, request, signal, timings, attempt, () => {
+      if (this.invariants.isOver) return;
+      const { status = 0, end } = attempt;
+      this.invariants.heartbeats.ended(end === "plan" && plan.reason === null && status === 200);
+    });
+  }
+
+  #isKnown(token: string): boolean {
+    const endsMs = this.#tokens.get(token);
+    if (endsMs === undefined) return false;
+    if (this.time.realMs < endsMs) return true;
+    this.#tokens.delete(token);
+    return false;
+  }
+
+  /** Runs an exchange until the plan, the caller or a broken connection ends it. */
+  #run(
+    what: string,
+    plan: ExchangePlan,
+    { url }: Request,
+    signal: AbortSignal,
+    timings: Timings,
+    attempt: SeenAttempt,
+    onEnd: () => void,
+  ): Promise<Reply> {
+    const { time, journal } = this;
+    const startMs = time.nowMs;
+    const number = this.exchanges;
+    timings.named = true;
+    timings.secure = url.protocol === "https:";
+    journal.line(`${what} #${number}: ${plan.what} in ${plan.delayMs?.toFixed(3)}`);
+    return new Promise((resolve, reject) => {
+      const end = (how: SeenAttempt["end"], reason: Reason | null) => {
+        cancel();
+        this.#open.delete(open);
+        signal.removeEventListener("abort", onAbort);
+        setTimings(timings, plan, startMs, time.nowMs);
+        attempt.end = how;
+        attempt.endMs = time.nowMs;
+        attempt.reason = reason;
+        attempt.status = timings.answer?.status ?? null;
+        // The receiver's certificate is not monitored.
+        if (timings.certificateExpiresMs && url.host !== HOSTS.heartbeat) {
+          this.invariants.metrics.certificates.set(url.host, CERTIFICATE_ENDS_MS);
+        }
+        journal.line(`${what} #${number} ${how}`);
+      };
+      const onAbort = () => {
+        end("given up", "timeout");
+        onEnd();
+        reject(signal.reason);
+      };
+      const byPlan = () => {
+        end("plan", plan.reason);
+        if ("error" in plan.end) {
+          onEnd();
+          return reject(plan.end.error);
+        }
+        const reply = replyOf(plan.status, plan.end, time.now());
+        attempt.retryAfterMs = reply.retryAfterMs;
+        onEnd();
+        resolve(reply);
+      };
+      const breakOff = () => {
+        end("broken", "reset");
+        onEnd();
+        reject(Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }));
+      };
+      const open = { breakOff };
+      const cancel = plan.delayMs === null ? () => {} : time.input(plan.delayMs, byPlan);
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#open.add(open);
+    });
+  }
+}
