@@ -1,11 +1,11 @@
-/** What a metric is: enough to register it, to list it, and to check who names it. */
+/** A metric: enough to register it, to document it, and to check who names it. */
 export type Definition = {
   type: "counter" | "gauge" | "histogram";
   name: string;
   help: string;
   labels: readonly string[];
   buckets?: readonly number[];
-  /** Buckets carry the trace id of a recent task in OpenMetrics. */
+  /** In OpenMetrics each bucket carries the trace id of a recent task. */
   exemplars?: true;
 };
 
@@ -18,7 +18,7 @@ const DURATION_BUCKETS = [
   ...[2.5, 5, 7.5, 10, 30, 60],
 ];
 
-/** What is counted for each dataset; all of it carries the label `dataset_id` besides these. */
+/** Metrics of each dataset; they carry the label `dataset_id` too. */
 export const PER_DATASET = {
   created: {
     type: "counter",
@@ -72,7 +72,7 @@ export const PER_DATASET = {
   },
 } as const satisfies Definitions;
 
-/** What is counted once. */
+/** Metrics that exist once in a probe. */
 export const SHARED = {
   phaseDuration: {
     type: "histogram",
@@ -174,10 +174,10 @@ export const SHARED = {
   },
 } as const satisfies Definitions;
 
-/** Every metric of the probe, the only place with their names. All carry the label `app_id` too. */
+/** Every metric of the probe: the only place with their names. All carry the label `app_id` too. */
 export const METRICS: Readonly<
   Record<keyof typeof PER_DATASET | keyof typeof SHARED, Definition>
-> = { ...ofDataset(PER_DATASET), ...SHARED };
+> = { ...withDatasetId(PER_DATASET), ...SHARED };
 
 /** How a request ended. */
 export const RESULTS = ["ok", "failed"] as const;
@@ -186,8 +186,8 @@ export type Result = typeof RESULTS[number];
 /** What runs on a schedule. */
 export const LOOPS = ["probe", "prune"] as const;
 
-function ofDataset<C extends Definitions>(catalogue: C): Record<keyof C, Definition> {
-  const entries = Object.entries(catalogue).map(([key, definition]) => [
+function withDatasetId<D extends Definitions>(definitions: D): Record<keyof D, Definition> {
+  const entries = Object.entries(definitions).map(([key, definition]) => [
     key,
     { ...definition, labels: ["dataset_id", ...definition.labels] },
   ]);

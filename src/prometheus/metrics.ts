@@ -1,39 +1,24 @@
-import type { RegistryContentType } from "prom-client";
-import {
-  type Definition,
-  type Definitions,
-  LOOPS,
-  METRICS,
-  PER_DATASET,
-  type Result,
-  RESULTS,
-  SHARED,
-} from "./definitions.ts";
-import { SKIP_CAUSES, type SkipCause } from "../core/task_observer.ts";
-import { type Clock, sleep } from "../core/clock.ts";
-import { Counter, Gauge, Histogram, Registry } from "./prom_client.ts";
-import { PHASES, type SettledTask, type State } from "../core/task.ts";
+import type { Clock } from "../core/clock.ts";
 import { REASONS } from "../core/reasons.ts";
+import { PHASES, settledMs, type SettledTask, type State, type Task } from "../core/task.ts";
+import { SKIP_CAUSES, type SkippedSlots, type TaskObserver } from "../core/task_observer.ts";
+import { LOOPS, PER_DATASET, type Result, RESULTS, SHARED } from "./definitions.ts";
+import {
+  CONTENT_TYPES,
+  createMetricSet,
+  type DatasetMetrics,
+  type Format,
+  type Instruments,
+  renderMetricSets,
+  type SharedMetrics,
+} from "./metric_set.ts";
+import type { Histogram } from "./prom_client.ts";
 
-type Instrument<D extends Definition> = {
-  counter: Counter;
-  gauge: Gauge;
-  histogram: Histogram;
-}[D["type"]];
-type Instruments<C extends Definitions> = { [K in keyof C]: Instrument<C[K]> };
-
-type Format = "text" | "openmetrics";
-
-/** Metrics of a catalogue, in a registry for each format, with labels that all their samples carry. */
-type Page<C extends Definitions> = {
-  metrics: Instruments<C>;
-  registries: Record<Format, Registry>;
-};
-
-/** What a scrape reads from the rest of the program at the moment it starts. */
+/** What a scrape reads from the rest of the program when it starts. */
 export type Readings = {
   tracked: Record<State, number>;
   oldestPendingAgeSeconds: number;
+  /** Since the process started; a decrease is ignored. */
   cpuSeconds: number;
   residentBytes: number;
   heapBytes: number;
@@ -46,60 +31,65 @@ export type MetricsOptions = {
   clock: Clock;
   appId: string;
   datasetIds: readonly string[];
-  /** Durations are told apart at this many seconds too, whatever the other buckets are. */
+  /** Added to the bucket bounds of task durations, so that the objective can be computed exactly. */
   latencyObjectiveSeconds: number;
   build: { version: string; deno: string; target: string };
   startTimeSeconds: number;
   read: () => Readings;
 };
 
-const CONTENT_TYPES: Record<Format, RegistryContentType> = {
-  text: Registry.PROMETHEUS_CONTENT_TYPE,
-  openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
-};
-
-/** How long rendering may hold the loop before it lets others run. */
-const MAX_HOLD_MS = 2;
-
 const encoder = new TextEncoder();
 
 /**
- * Counts what happens and renders it for Prometheus. Every label set that can be known beforehand
- * is there with 0 from the start. While an exposition is rendered, changes wait, so that it shows
- * one instant.
+ * Counts what happens to tasks and renders it for Prometheus. Every label set that is known at the
+ * start is present with 0 from the start. Changes that arrive during rendering are applied after it,
+ * so that an exposition shows one instant. All times passed in are wall-clock times.
  */
-export class Metrics {
+export class Metrics implements TaskObserver {
   #options: MetricsOptions;
-  #shared: Page<typeof SHARED>;
-  /** Each has a page of its own, so that an exposition of many can be rendered in pieces. */
-  #datasets: Map<string, Page<typeof PER_DATASET>>;
+  #shared: SharedMetrics;
+  /** One set for each dataset, so that the exposition of many can be rendered in pieces. */
+  #datasets: Map<string, DatasetMetrics>;
   #rendering: { format: Format; body: Promise<Exposition["body"]> } | null = null;
-  #waiting: (() => void)[] = [];
+  #delayedChanges: (() => void)[] = [];
   #cpuSeconds = 0;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
-    this.#shared = newPage(SHARED, { app_id: options.appId });
-    this.#datasets = newDatasetPages(options);
-    startShared(this.#shared.metrics, options);
-    for (const { metrics } of this.#datasets.values()) startDataset(metrics);
+    this.#shared = createMetricSet(SHARED, { app_id: options.appId });
+    this.#datasets = createDatasetMetrics(options);
+    initializeShared(this.#shared.metrics, options);
+    for (const { metrics } of this.#datasets.values()) initializeDataset(metrics);
   }
 
-  created(datasetId: string): void {
+  /** Throws when the task's dataset is not one of this probe's. */
+  created({ datasetId }: Task): void {
     this.#changeDataset(datasetId, ({ created }) => created.inc());
   }
 
-  /** Records everything about a settled task; `settledMs` is its wall-clock time. */
-  settled(task: SettledTask, settledMs: number): void {
-    this.#changeDataset(task.datasetId, (metrics) => recordOutcome(metrics, task, settledMs));
+  /** Throws when the task's dataset is not one of this probe's. */
+  settled(task: SettledTask): void {
+    this.#changeDataset(task.datasetId, (metrics) => recordOutcome(metrics, task));
     this.#change((metrics) => recordPhases(metrics, task));
+  }
+
+  skipped({ cause, count }: SkippedSlots): void {
+    this.#change((metrics) => metrics.skipped.inc({ cause }, count));
+  }
+
+  dismissed(count: number): void {
+    this.#change((metrics) => metrics.dismissed.inc(count));
+  }
+
+  /** A loop's tick started `lagMs` late. */
+  lag(loop: typeof LOOPS[number], lagMs: number): void {
+    this.#change((metrics) => metrics.lag.observe({ loop }, lagMs / 1e3));
   }
 
   tokenRequested(result: Result): void {
     this.#change((metrics) => metrics.tokenRequests.inc({ result }));
   }
 
-  /** `expiresMs` is on the wall clock, as everywhere here. */
   tokenExpires(expiresMs: number): void {
     this.#change((metrics) => metrics.tokenExpiry.set(expiresMs / 1e3));
   }
@@ -112,21 +102,9 @@ export class Metrics {
     this.#change((metrics) => metrics.heartbeats.inc({ result }));
   }
 
-  dismissed(count: number): void {
-    this.#change((metrics) => metrics.dismissed.inc(count));
-  }
-
-  skipped(cause: SkipCause, count: number): void {
-    this.#change((metrics) => metrics.skipped.inc({ cause }, count));
-  }
-
-  lag(loop: typeof LOOPS[number], lagMs: number): void {
-    this.#change((metrics) => metrics.lag.observe({ loop }, lagMs / 1e3));
-  }
-
   /**
-   * The state of one instant. Who asks while the same format is being rendered gets that one, so
-   * that a flood of scrapes costs no more than one at a time.
+   * The exposition of one instant. Concurrent callers with the same format share one, so that a
+   * flood of scrapes costs no more than one at a time. Rejects when a reading throws.
    */
   async render(format: Format): Promise<Exposition> {
     while (this.#rendering && this.#rendering.format !== format) await this.#rendering.body;
@@ -139,26 +117,27 @@ export class Metrics {
 
   async #renderNow(format: Format): Promise<Exposition["body"]> {
     try {
-      const pages = [...this.#datasets.values()];
-      return encoder.encode(await write(format, this.#shared, pages, this.#options.clock));
+      const datasets = [...this.#datasets.values()];
+      const text = await renderMetricSets(format, this.#shared, datasets, this.#options.clock);
+      return encoder.encode(text);
     } finally {
       this.#rendering = null;
-      for (const change of this.#waiting.splice(0)) change();
+      for (const change of this.#delayedChanges.splice(0)) change();
     }
   }
 
-  #change(change: (metrics: Instruments<typeof SHARED>) => void): void {
+  #change(change: (metrics: SharedMetrics["metrics"]) => void): void {
     this.#afterRendering(() => change(this.#shared.metrics));
   }
 
-  #changeDataset(id: string, change: (metrics: Instruments<typeof PER_DATASET>) => void): void {
-    const page = this.#datasets.get(id);
-    if (!page) throw new Error(`${id} is not a dataset of this probe`);
-    this.#afterRendering(() => change(page.metrics));
+  #changeDataset(id: string, change: (metrics: DatasetMetrics["metrics"]) => void): void {
+    const set = this.#datasets.get(id);
+    if (!set) throw new Error(`expected a dataset of this probe, got ${id}`);
+    this.#afterRendering(() => change(set.metrics));
   }
 
   #afterRendering(change: () => void): void {
-    if (this.#rendering) this.#waiting.push(change);
+    if (this.#rendering) this.#delayedChanges.push(change);
     else change();
   }
 
@@ -177,103 +156,30 @@ export class Metrics {
   }
 }
 
-/** The exposition of all pages, written in pieces that let others run. */
-async function write(
-  format: Format,
-  shared: Page<typeof SHARED>,
-  datasets: readonly Page<typeof PER_DATASET>[],
-  clock: Clock,
-): Promise<string> {
-  const blocks: string[] = [];
-  let sinceMs = clock.monotonic();
-  for (const [key, definition] of Object.entries<Definition>(METRICS)) {
-    const pages = key in PER_DATASET ? datasets : [shared];
-    const name = familyName(definition, format);
-    const lines: string[] = [];
-    for (const { registries } of pages) {
-      const text = await registries[format].getSingleMetricAsString(name);
-      // Each page's family begins with the two lines of its name and its type.
-      lines.push(...lines.length === 0 ? [text] : text.split("\n").slice(2));
-      if (clock.monotonic() - sinceMs > MAX_HOLD_MS) {
-        await sleep(clock, 0);
-        sinceMs = clock.monotonic();
-      }
-    }
-    blocks.push(lines.join("\n"));
-  }
-  return format === "openmetrics" ? `${blocks.join("\n")}\n# EOF\n` : `${blocks.join("\n\n")}\n`;
-}
-
-function newDatasetPages(
+function createDatasetMetrics(
   { appId, datasetIds, latencyObjectiveSeconds }: MetricsOptions,
-): Map<string, Page<typeof PER_DATASET>> {
+): Map<string, DatasetMetrics> {
   const { duration } = PER_DATASET;
   const buckets = new Set([...duration.buckets, latencyObjectiveSeconds]);
-  const catalogue = {
+  const definitions = {
     ...PER_DATASET,
     duration: { ...duration, buckets: [...buckets].sort((a, b) => a - b) },
   };
   return new Map(
-    datasetIds.map((id) => [id, newPage(catalogue, { app_id: appId, dataset_id: id })]),
+    datasetIds.map((id) => [id, createMetricSet(definitions, { app_id: appId, dataset_id: id })]),
   );
 }
 
-function newPage<C extends Definitions>(catalogue: C, labels: Record<string, string>): Page<C> {
-  const registries = mapValues(CONTENT_TYPES, (contentType) => {
-    const registry: Registry = new Registry();
-    registry.setContentType(contentType);
-    registry.setDefaultLabels(labels);
-    return registry;
-  });
-  const metrics = mapValues(catalogue, (each: Definition) => define(each, registries));
-  return { registries, metrics: metrics as Instruments<C> };
-}
-
-/** Makes a metric that both registries show. */
-function define(
-  definition: Definition,
-  { text, openmetrics }: Record<Format, Registry>,
-): Counter | Gauge | Histogram {
-  const { type, help, labels, buckets, exemplars } = definition;
-  const name = familyName(definition, "openmetrics");
-  const common = { name, help, labelNames: [...labels], registers: [openmetrics] };
-  switch (type) {
-    case "counter": {
-      const counter = new Counter(common);
-      // The same counter under the name that the text has for it; only to be read.
-      const view: Counter = Object.create(counter, { name: { value: definition.name } });
-      text.registerMetric(view);
-      return counter;
-    }
-    case "gauge": {
-      const gauge = new Gauge(common);
-      text.registerMetric(gauge);
-      return gauge;
-    }
-    case "histogram": {
-      const enableExemplars = exemplars === true;
-      const histogram = new Histogram({ ...common, buckets: [...buckets ?? []], enableExemplars });
-      text.registerMetric(histogram);
-      return histogram;
-    }
-  }
-}
-
-/** OpenMetrics names a counter's family without the suffix of its sample, which prom-client adds. */
-function familyName({ type, name }: Definition, format: Format): string {
-  return format === "openmetrics" && type === "counter" ? name.replace(/_total$/, "") : name;
-}
-
-function startDataset(metrics: Instruments<typeof PER_DATASET>): void {
+function initializeDataset(metrics: Instruments<typeof PER_DATASET>): void {
   for (const reason of REASONS) metrics.failures.inc({ reason }, 0);
   for (const result of RESULTS) metrics.attempts.inc({ result }, 0);
   for (const outcome of ["succeeded", "failed"]) metrics.duration.zero({ outcome });
-  // No success is not a success in 1970, and not one in no time.
+  // A 0 would claim a success in 1970 that took no time.
   metrics.lastDuration.remove();
   metrics.lastSuccess.remove();
 }
 
-function startShared(
+function initializeShared(
   metrics: Instruments<typeof SHARED>,
   { build, startTimeSeconds }: MetricsOptions,
 ): void {
@@ -284,20 +190,17 @@ function startShared(
     metrics.tokenRequests.inc({ result }, 0);
     metrics.heartbeats.inc({ result }, 0);
   }
+  // A 0 would claim a token that ended in 1970.
   metrics.tokenExpiry.remove();
   metrics.buildInfo.set(build, 1);
   metrics.startTime.set(startTimeSeconds);
 }
 
-function recordOutcome(
-  metrics: Instruments<typeof PER_DATASET>,
-  task: SettledTask,
-  settledMs: number,
-): void {
+function recordOutcome(metrics: Instruments<typeof PER_DATASET>, task: SettledTask): void {
   if (task.state === "SUCCEEDED") {
     metrics.succeeded.inc();
     metrics.lastDuration.set(task.durationSeconds);
-    metrics.lastSuccess.set(settledMs / 1e3);
+    metrics.lastSuccess.set(settledMs(task) / 1e3);
   } else {
     metrics.failed.inc();
     metrics.failures.inc({ reason: task.reason });
@@ -315,7 +218,7 @@ function recordPhases(metrics: Instruments<typeof SHARED>, { phases }: SettledTa
   }
 }
 
-/** With exemplars switched on, prom-client's `observe` takes its arguments in another shape. */
+/** prom-client's `observe` takes one object when exemplars are enabled, two arguments otherwise. */
 function observe(
   histogram: Histogram,
   labels: Record<string, string>,
@@ -325,12 +228,4 @@ function observe(
   const { enableExemplars } = histogram as Histogram & { enableExemplars: boolean };
   if (enableExemplars) histogram.observe({ labels, value, exemplarLabels: { trace_id: traceId } });
   else histogram.observe(labels, value);
-}
-
-function mapValues<K extends string, V, W>(
-  record: Readonly<Record<K, V>>,
-  change: (value: V) => W,
-): Record<K, W> {
-  const entries = Object.entries<V>(record).map(([key, value]) => [key, change(value)]);
-  return Object.fromEntries(entries) as Record<K, W>;
 }

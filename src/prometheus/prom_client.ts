@@ -1,6 +1,6 @@
 /**
- * The instruments of prom-client, without its index: that also reads a push gateway, quantiles and
- * the metrics of Node at every start, for nobody.
+ * The instruments of prom-client. Its index would also load a push gateway, quantiles and the
+ * default metrics of Node at every start, which the probe does not use.
  */
 import type * as client from "prom-client";
 import counter from "prom-client/lib/counter.js";

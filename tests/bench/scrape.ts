@@ -120,8 +120,8 @@ function serverWith(tracked: number): Server {
     }),
   });
   for (const task of backlog.page({ limit: 1000 }).tasks) {
-    metrics.created(task.datasetId);
-    if (task.state !== "PENDING") metrics.settled(task, task.createdMs);
+    metrics.created(task);
+    if (task.state !== "PENDING") metrics.settled(task);
   }
   return serverOf({
     renderMetrics: (format) => metrics.render(format),

@@ -1,0 +1,173 @@
+import { type Definition, METRICS } from "../definitions.ts";
+import { fastSuccesses, type Objectives } from "../slo.ts";
+
+/** The data source that the dashboard's variable selects. */
+export const DATASOURCE = { type: "prometheus", uid: "${datasource}" } as const;
+
+/** Holds at least four scrapes, however far the dashboard is zoomed out. */
+export const WINDOW = "$__rate_interval";
+
+/** How often Prometheus scrapes a probe, usually: a longer task interval needs longer windows. */
+export const USUAL_SCRAPE_SECONDS = 15;
+
+/**
+ * So many points that Grafana keeps `WINDOW` short: a current value must not be the mean of a day.
+ */
+export const MAX_POINTS = 10_000;
+
+/** The time that one bar stands for. */
+const BAR = "1m";
+
+/** What the dashboard's variables select: targets, probes, datasets. */
+export const OF_SCRAPE = `job=~"$job", location=~"$location"`;
+export const FILTERS = `${OF_SCRAPE}, app_id=~"$app_id"`;
+const OF_DATASET = `dataset_id=~"$dataset_id"`;
+
+const {
+  succeeded,
+  failed,
+  duration,
+  lastDuration,
+  lastSuccess,
+  phaseDuration,
+  lag,
+  buildInfo,
+  startTime,
+} = METRICS;
+
+/** A query of a panel; `interval` is the shortest distance of two points. */
+export type Query = { expr: string; legend: string; interval?: string };
+
+export function query(expr: string, legend = ""): Query {
+  return { expr, legend };
+}
+
+/** A query whose points each cover one bar. */
+export function queryPerBar(expr: string, legend: string): Query {
+  return { expr, legend, interval: BAR };
+}
+
+/** Creates queries with `WINDOW` in them: their windows hold several tasks, not only scrapes. */
+export function queriesInWindow(
+  { taskIntervalSeconds }: Objectives,
+): (expr: string, legend?: string) => Query {
+  const interval = taskIntervalSeconds > USUAL_SCRAPE_SECONDS
+    ? { interval: `${taskIntervalSeconds}s` }
+    : {};
+  return (expr, legend = "") => ({ expr, legend, ...interval });
+}
+
+/** Which of a histogram's series. */
+export type Suffix = "_bucket" | "_count" | "_sum" | "";
+
+/** The series that the variables select, narrowed by these matchers. */
+export function series(
+  { name, labels }: Definition,
+  matchers: string[] = [],
+  suffix: Suffix = "",
+): string {
+  const all = [FILTERS, ...labels.includes("dataset_id") ? [OF_DATASET] : [], ...matchers];
+  return `${name}${suffix}{${all.join(", ")}}`;
+}
+
+export function successes(suffix: Suffix): string {
+  return series(duration, [`outcome="succeeded"`], suffix);
+}
+
+/** The sum, or one sum for each combination of these labels. */
+export function sum(expr: string, by = ""): string {
+  return by ? `sum by (${by}) (${expr})` : `sum(${expr})`;
+}
+
+/** How much a counter grew in this time. */
+export function over(metric: Definition, time: string, by?: string): string {
+  return sum(`increase(${series(metric)}[${time}])`, by);
+}
+
+/** How much a counter or histogram grows each second, in `WINDOW`. */
+export function perSecond(metric: Definition, by?: string, suffix?: Suffix): string {
+  return sum(`rate(${series(metric, [], suffix)}[${WINDOW}])`, by);
+}
+
+/** Has no value where `whole` is 0. */
+export function ratio(part: string, whole: string): string {
+  return `${part} / (${whole} > 0)`;
+}
+
+/** Which share of the settled tasks `part` is. */
+export function shareOf(part: Definition, time: string, by?: string): string {
+  return ratio(over(part, time, by), `${over(succeeded, time, by)} + ${over(failed, time, by)}`);
+}
+
+/** Which share of the successes was fast. */
+export function fastShare(objectives: Objectives, time: string): string {
+  return ratio(
+    sum(`increase(${fastSuccesses(objectives, FILTERS, OF_DATASET)}[${time}])`),
+    sum(`increase(${successes("_count")}[${time}])`),
+  );
+}
+
+/** The state's index in `STATES`: 2 without a success, plus 1 with a failure. */
+export function stateBy(labels: string): string {
+  const noneSucceeded = `(${over(succeeded, WINDOW, labels)} == bool 0)`;
+  const someFailed = `(${over(failed, WINDOW, labels)} > bool 0)`;
+  return `2 * ${noneSucceeded} + ${someFailed}`;
+}
+
+/** The last success of each dataset that has none now; the range's start where it has none. */
+export function failingSince(): string {
+  const last = `max by (dataset_id) (${maxInRange(lastSuccess)})`;
+  const start = `0 * ${sum(series(failed), "dataset_id")} + time() - $__range_s`;
+  return `(${last} or ${start}) and on (dataset_id) (${stateBy("dataset_id")} >= 2)`;
+}
+
+/** When the last window with a failure was. */
+export function lastFailureBy(labels: string): string {
+  const failing = `${over(failed, WINDOW, labels)} > 0`;
+  return `max_over_time(timestamp(${failing})[$__range:${WINDOW}])`;
+}
+
+/** The gauge's greatest value in the range. */
+export function maxInRange(metric: Definition): string {
+  return `max_over_time(${series(metric)}[$__range])`;
+}
+
+/** The last duration where a success is recent: the gauge keeps its value in an outage. */
+export function freshDuration(): string {
+  return `${series(lastDuration)} and increase(${series(succeeded)}[${WINDOW}]) > 0`;
+}
+
+export function meanDuration(time: string): string {
+  const rateOf = (suffix: Suffix) => sum(`rate(${successes(suffix)}[${time}])`);
+  return ratio(rateOf("_sum"), rateOf("_count"));
+}
+
+/** A quantile of the durations of successes; has no value where there was no success. */
+export function quantile(q: number, time = WINDOW, by = ""): string {
+  const buckets = sum(`rate(${successes("_bucket")}[${time}])`, by ? `le, ${by}` : "le");
+  const count = sum(`rate(${successes("_count")}[${time}])`, by);
+  return `histogram_quantile(${q}, ${buckets}) and on (${by}) ${count} > 0`;
+}
+
+/** The mean time in each phase. */
+export function meanPhases(): string {
+  return ratio(
+    perSecond(phaseDuration, "phase", "_sum"),
+    perSecond(phaseDuration, "phase", "_count"),
+  );
+}
+
+/** A quantile of how late tasks are created. */
+export function lagQuantile(q: number): string {
+  const buckets = series(lag, [`loop="probe"`], "_bucket");
+  return `histogram_quantile(${q}, ${sum(`rate(${buckets}[${WINDOW}])`, "le")})`;
+}
+
+/** When each probe started, with the labels of its build. */
+export function runningSince(): string {
+  const times = `1000 * ${series(startTime)}`;
+  return sum(
+    `${series(buildInfo)} * on (job, instance, app_id) group_left () (${times})`,
+    "app_id, version, deno, target, job, instance, location",
+  );
+}

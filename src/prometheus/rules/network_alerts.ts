@@ -1,0 +1,64 @@
+import { reasonsFrom } from "../../core/reasons.ts";
+import { METRICS } from "../definitions.ts";
+import { increase, LOCATION_LABELS, SEVERAL } from "./promql.ts";
+import type { AlertingRule, RecordingRule } from "./rule_file.ts";
+import { CHECK, PROBED_FROM, steps } from "./runbook.ts";
+import type { Times } from "./windows.ts";
+
+/**
+ * Failures without any response. `timeout` stands last, so that the expressions that are in use
+ * keep their text.
+ */
+const NETWORK_REASONS = reasonsFrom("network")
+  .toSorted((a, b) => Number(a === "timeout") - Number(b === "timeout"));
+
+/** Failures that say nothing about whether the platform can be reached: nothing was sent to it. */
+const REASONS_WITHOUT_REQUEST = reasonsFrom("identity provider", "probe");
+
+/** The alert on a probe whose own network is broken, and the series that it needs. */
+export function networkRules({ outage }: Times): (RecordingRule | AlertingRule)[] {
+  const { succeeded, failed, failures, tokenRequests } = METRICS;
+  const increaseOf = (selector: string) => increase(LOCATION_LABELS, selector, outage);
+  const network = NETWORK_REASONS.join("|");
+  const notResponded = [...NETWORK_REASONS, ...REASONS_WITHOUT_REQUEST].join("|");
+  const record = "location:probe_network_failures:since_answer";
+  return [
+    {
+      // Once the token has ended, tasks fail without a request that could fail because of the
+      // network. So the fault stays recorded until any response comes, or no task fails.
+      record,
+      expr: `(
+  ${increaseOf(`${failures.name}{reason=~"${network}"}`)} ${SEVERAL}
+  or
+  ${record}
+)
+and ${increaseOf(failed.name)} > 0
+unless ${increaseOf(succeeded.name)} > 0
+unless ${increaseOf(`${failures.name}{reason!~"${notResponded}"}`)} > 0`,
+    },
+    {
+      // A probe without credentials never asks the provider, and so never raises this alert.
+      alert: "ProbeNetworkSuspect",
+      expr: `${record}
+and ${increaseOf(`${tokenRequests.name}{result="failed"}`)} ${SEVERAL}
+unless ${increaseOf(`${tokenRequests.name}{result="ok"}`)} > 0`,
+      labels: { severity: "page" },
+      annotations: {
+        summary: `Neither a dataset nor the identity provider can be reached${PROBED_FROM}: ` +
+          "suspect the probe's own network",
+        description:
+          `For ${outage} no dataset has responded (${NETWORK_REASONS.join(", ")}), and ` +
+          "no token request has succeeded.",
+        runbook: steps(
+          "First look at whether the probe's machine reaches anything else: its name server, its " +
+            "gateway, a site outside.",
+          `Run ${CHECK}, and run it on another machine. A step that fails only on the probe's ` +
+            "machine is what is broken.",
+          "Look at the dashboard for other locations. If they fail too, suspect the platform.",
+          "Until this is repaired, ignore the datasets' alerts of this location: they say nothing " +
+            "about the platform.",
+        ),
+      },
+    },
+  ];
+}

@@ -1,0 +1,31 @@
+/** The scrape job of the probes. */
+export const JOB = "dataplatform-probe";
+
+// A restart changes `app_id`, and `instance` too for a pod: a sum by them would start again.
+export const DATASET_LABELS = "job, location, dataset_id";
+export const LOCATION_LABELS = "job, location";
+/** For faults of one process: its address survives most restarts. */
+export const INSTANCE_LABELS = "job, location, instance";
+
+/**
+ * At least three: one lost task never alerts. Prometheus extrapolates an increase to the whole
+ * window, but even with two samples in the window it does not turn one event into three.
+ */
+export const SEVERAL = "> 2.5";
+
+/** The rate of a counter, summed by these labels. */
+export function rate(by: string, selector: string, window: string): string {
+  return `sum by (${by}) (rate(${selector}[${window}]))`;
+}
+
+/** The increase of a counter, summed by these labels. */
+export function increase(by: string, selector: string, window: string): string {
+  return `sum by (${by}) (increase(${selector}[${window}]))`;
+}
+
+/** Several failures in the window and no success, of a counter with the label `result`. */
+export function onlyFailures(by: string, counter: string, window: string): string {
+  const failed = increase(by, `${counter}{result="failed"}`, window);
+  const ok = increase(by, `${counter}{result="ok"}`, window);
+  return `${failed} ${SEVERAL}\nunless\n${ok} > 0`;
+}

@@ -1,0 +1,28 @@
+/** A file of rules as Prometheus reads it. */
+export type RuleFile = { groups: RuleGroup[] };
+
+export type RuleGroup = {
+  name: string;
+  interval?: string;
+  rules: (RecordingRule | AlertingRule)[];
+};
+
+export type RecordingRule = { record: string; expr: string; labels?: Record<string, string> };
+
+export type AlertingRule = {
+  alert: string;
+  expr: string;
+  for?: string;
+  labels: { severity: Severity };
+  annotations: {
+    /** What is broken, and for whom. */
+    summary: string;
+    /** When the alert fires, so also how long it has lasted at least. */
+    description: string;
+    /** What to look at first, and numbered steps after it. */
+    runbook: string;
+  };
+};
+
+/** A `page` wakes somebody, a `ticket` waits for the morning. */
+export type Severity = "page" | "ticket";
