@@ -1,138 +1,167 @@
 import stringWidth from "string-width";
+import type { TaskRow } from "../core/task_row.ts";
 import type { TaskList } from "../probe_client/task_list.ts";
-import {
-  NONE_FITS,
-  olderLine,
-  renderTable,
-  type Row,
-  shorten,
-  timeFormat,
-  timeOf,
-} from "./table.ts";
 import { formatDuration } from "../text/format.ts";
+import { ALARM, BOLD, RED, styled } from "./ansi.ts";
+import { footerFor, formatMoment, NO_MATCH, renderTable, timeFormatter } from "./table.ts";
+import { shorten } from "./text_width.ts";
 
-/** What a frame shows. */
-export type Watched = {
+/** Since when a probe does not respond, and why. */
+export type ProbeLoss = { sinceMs: number; cause: string };
+
+/** What a frame shows: the state of a watched probe. */
+export type FrameContent = {
   url: string;
-  /** What is left out, said in words; empty when nothing is. */
+  /** Says which tasks are listed; empty when all are. */
   filter: string;
   taskList: TaskList;
-  /** The newest tasks of every state, newest last. */
-  recent: Row[];
-  /** When the probe last answered. */
-  seenMs: number;
-  /** Since when it does not answer, and why; null while it does. */
-  lost: { sinceMs: number; why: string } | null;
+  /** The newest tasks of every state, newest last, whatever the filter. */
+  recent: TaskRow[];
+  /** When the probe last responded, milliseconds since the epoch. */
+  respondedMs: number;
+  /** Null while the probe responds. */
+  lost: ProbeLoss | null;
 };
 
 export type FrameOptions = {
   columns: number;
   rows: number;
-  /** Tasks in the table at most; null for as many as fit. */
-  mostRows: number | null;
+  /** The most tasks in the table; null for as many as fit. */
+  maxTasks: number | null;
   utc: boolean;
   color: boolean;
 };
 
-const BOLD = "\x1b[1m";
-const RED = "\x1b[31m";
-const ALARM = "\x1b[1;7;31m";
-const RESET = "\x1b[0m";
-
 const BARS = "▁▂▃▄▅▆▇█";
 const FAILURE = "×";
 
-/** From this height on there is room for an empty line. */
-const ROOMY_ROWS = 16;
+/** From this height on an empty line stands over the table. */
+const MIN_ROWS_FOR_SPACING = 16;
 
-/** The lines of one picture of a running probe: none wider than the terminal, nor more than fit. */
-export function frameOf(watched: Watched, options: FrameOptions): string[] {
-  const { taskList: { rows, older, severalDatasets }, seenMs } = watched;
-  const { columns, utc, color } = options;
+/** A narrower terminal shows the time without date and offset. */
+const MIN_COLUMNS_FOR_DATE = 60;
+
+/** In a narrower space the address would be unrecognizable. */
+const MIN_ADDRESS_COLUMNS = 8;
+
+/** Fewer bars than this are shown without the label beside them. */
+const MIN_BARS_WITH_LABEL = 8;
+
+/** The lines of one frame: at most `rows` lines, none wider than `columns`. */
+export function renderFrame(content: FrameContent, options: FrameOptions): string[] {
   const head = [
-    titleOf(watched, options),
-    ...lostLine(watched, options),
-    tallyLine(watched, options),
-    ...durationsLine(watched, options),
-    ...options.rows >= ROOMY_ROWS ? [""] : [],
+    addressLine(content, options),
+    ...lossLine(content, options),
+    countsLine(content, options),
+    ...durationsLine(content, options),
+    ...options.rows >= MIN_ROWS_FOR_SPACING ? [""] : [],
   ];
-  const room = Math.max(0, options.rows - head.length - 1);
-  const fitting = (most: number) => Math.min(rows.length, most, options.mostRows ?? Infinity);
-  // The line that counts the rest takes a task's place.
-  const number = fitting(room) === rows.length && older === 0 ? rows.length : fitting(room - 1);
-  const hidden = rows.length - Math.max(0, number);
-  const more = rows.length === 0 && older === 0 && watched.filter
-    ? NONE_FITS
-    : olderLine(older === null ? null : older + hidden);
-  const shown = { severalDatasets, nowMs: seenMs, more };
-  const table = renderTable(rows.slice(hidden), shown, { width: columns, utc, color });
+  const table = tableLines(content, options, options.rows - head.length);
   return [...head, ...table].slice(0, options.rows);
 }
 
-/** Where the probe is and when it last answered. */
-function titleOf(
-  { url, taskList, seenMs }: Watched,
+/** The table of the newest tasks that fit into `height` lines, its titles included. */
+function tableLines(
+  { taskList: { rows, older, severalDatasets }, filter, respondedMs }: FrameContent,
+  { columns, maxTasks, utc, color }: FrameOptions,
+  height: number,
+): string[] {
+  const space = Math.max(0, height - 1);
+  const limit = maxTasks ?? Infinity;
+  const fitsWhole = older === 0 && rows.length <= Math.min(space, limit);
+  // Otherwise the footer takes one task's place.
+  const shown = fitsWhole ? rows.length : Math.max(0, Math.min(rows.length, space - 1, limit));
+  const hidden = rows.length - shown;
+  const isEmpty = rows.length === 0 && older === 0;
+  const context = {
+    severalDatasets,
+    nowMs: respondedMs,
+    footer: isEmpty && filter ? NO_MATCH : footerFor(older === null ? null : older + hidden),
+  };
+  return renderTable(rows.slice(hidden), context, { width: columns, utc, color });
+}
+
+/** The probe's address and when it last responded. */
+function addressLine(
+  { url, taskList, respondedMs }: FrameContent,
   { columns, utc, color }: FrameOptions,
 ): string {
-  const long = timeOf(seenMs, utc);
-  const clock = columns >= 60 ? long : long.slice(11, 19);
-  const room = columns - clock.length - 2;
-  if (room < 8) return shorten(clock, columns);
-  const name = shorten([url, taskList.appId].filter(Boolean).join("  "), room);
-  const gap = " ".repeat(Math.max(0, columns - stringWidth(name) - clock.length));
-  return (color ? BOLD + name + RESET : name) + gap + clock;
+  const moment = formatMoment(respondedMs, utc);
+  const time = columns >= MIN_COLUMNS_FOR_DATE
+    ? moment
+    : moment.slice("2026-11-23 ".length, "2026-11-23 22:01:30".length);
+  const space = columns - time.length - 2;
+  if (space < MIN_ADDRESS_COLUMNS) return shorten(time, columns);
+  const address = shorten([url, taskList.appId].filter(Boolean).join("  "), space);
+  const gap = " ".repeat(Math.max(0, columns - stringWidth(address) - time.length));
+  return (color ? styled(BOLD, address) : address) + gap + time;
 }
 
-function lostLine({ lost, seenMs }: Watched, { columns, utc, color }: FrameOptions): string[] {
+function lossLine(
+  { lost, respondedMs }: FrameContent,
+  { columns, utc, color }: FrameOptions,
+): string[] {
   if (!lost) return [];
-  const since = timeFormat(seenMs, utc)(lost.sinceMs);
-  const text = shorten(`LOST since ${since}, trying again: ${lost.why}`, columns);
-  return [color ? ALARM + text + RESET : text];
+  const since = timeFormatter(respondedMs, utc)(lost.sinceMs);
+  const line = shorten(`PROBE LOST since ${since}, retrying: ${lost.cause}`, columns);
+  return [color ? styled(ALARM, line) : line];
 }
 
-/** The success ratio and the numbers behind it, as many of them as fit. */
-function tallyLine(watched: Watched, { columns, color }: FrameOptions): string {
-  const { taskList: { tracked }, recent, filter } = watched;
-  const number = (state: Row["state"]) => recent.filter((row) => row.state === state).length;
-  const counts = tracked ??
-    { PENDING: number("PENDING"), SUCCEEDED: number("SUCCEEDED"), FAILED: number("FAILED") };
-  const { PENDING, SUCCEEDED, FAILED } = counts;
-  const words = [
-    ratioOf(SUCCEEDED, FAILED),
-    `${FAILED} failed`,
+/** The success ratio and the counts behind it, as many of them as fit. */
+function countsLine(
+  { taskList: { tracked }, recent, filter }: FrameContent,
+  { columns, color }: FrameOptions,
+): string {
+  const countRecent = (state: TaskRow["state"]) =>
+    recent.filter((row) => row.state === state).length;
+  const { PENDING, SUCCEEDED, FAILED } = tracked ?? {
+    PENDING: countRecent("PENDING"),
+    SUCCEEDED: countRecent("SUCCEEDED"),
+    FAILED: countRecent("FAILED"),
+  };
+  const failures = `${FAILED} failed`;
+  const parts = [
+    successRatio(SUCCEEDED, FAILED),
+    failures,
     `${PENDING} pending`,
-    `${PENDING + SUCCEEDED + FAILED} ${tracked ? "tracked" : "looked at"}${filter}`,
+    `${PENDING + SUCCEEDED + FAILED} ${tracked ? "tracked" : "fetched"}${filter}`,
   ];
-  const line = words.reduce((text, word) => {
-    const longer = `${text}   ${word}`;
-    return stringWidth(longer) <= columns ? longer : text;
+  const line = parts.reduce((fitting, part) => {
+    const longer = `${fitting}   ${part}`;
+    return stringWidth(longer) <= columns ? longer : fitting;
   });
   const fitted = shorten(line, columns);
-  const failed = `${FAILED} failed`;
-  return color && FAILED > 0 ? fitted.replace(failed, RED + failed + RESET) : fitted;
+  return color && FAILED > 0 ? fitted.replace(failures, styled(RED, failures)) : fitted;
 }
 
-/** Rounded down: nothing but all is 100 %. */
-function ratioOf(succeeded: number, failed: number): string {
+/** Rounded down, so that a single failure never reads as 100 %. */
+function successRatio(succeeded: number, failed: number): string {
   const settled = succeeded + failed;
   if (settled === 0) return "no task has settled yet";
   return `${(Math.floor(succeeded / settled * 1e3) / 10).toFixed(1)} % succeeded`;
 }
 
-/** How much room the words behind the bars take. */
-const LABEL_COLUMNS = "  up to 999 ms".length;
+const MAX_LABEL_WIDTH = "  up to 999 ms".length;
 
 /** A bar for the duration of each of the newest settled tasks, and a cross for each failure. */
-function durationsLine({ recent }: Watched, { columns, color }: FrameOptions): string[] {
-  const room = columns < LABEL_COLUMNS + 8 ? columns : columns - LABEL_COLUMNS;
-  const shown = recent.filter(({ state }) => state !== "PENDING").slice(-room);
-  if (shown.length === 0) return [];
-  const successes = shown.filter(({ state }) => state === "SUCCEEDED");
-  const longest = Math.max(...successes.map(({ durationSeconds }) => durationSeconds ?? 0), 0);
-  const bars = shown.map(({ state, durationSeconds }) => {
-    if (state === "FAILED") return color ? RED + FAILURE + RESET : FAILURE;
-    return BARS[Math.min(7, Math.floor((durationSeconds ?? 0) / longest * 8))] ?? BARS[0];
-  });
-  const label = successes.length > 0 ? `  up to ${formatDuration(longest)}` : "";
-  return [bars.join("") + (shown.length + label.length <= columns ? label : "")];
+function durationsLine({ recent }: FrameContent, { columns, color }: FrameOptions): string[] {
+  const hasLabel = columns >= MAX_LABEL_WIDTH + MIN_BARS_WITH_LABEL;
+  const settled = recent.filter(({ state }) => state !== "PENDING")
+    .slice(hasLabel ? MAX_LABEL_WIDTH - columns : -columns);
+  if (settled.length === 0) return [];
+
+  const durations = settled.filter(({ state }) => state === "SUCCEEDED")
+    .map(({ durationSeconds }) => durationSeconds ?? 0);
+  const longest = Math.max(...durations, 0);
+  const cross = color ? styled(RED, FAILURE) : FAILURE;
+  const bars = settled.map(({ state, durationSeconds }) =>
+    state === "FAILED" ? cross : barOf(durationSeconds ?? 0, longest)
+  );
+  const label = durations.length > 0 ? `  up to ${formatDuration(longest)}` : "";
+  return [bars.join("") + (settled.length + label.length <= columns ? label : "")];
+}
+
+function barOf(seconds: number, longest: number): string {
+  const level = longest > 0 ? Math.floor(seconds / longest * BARS.length) : 0;
+  return BARS.charAt(Math.min(level, BARS.length - 1));
 }

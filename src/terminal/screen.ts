@@ -1,27 +1,30 @@
 import stringWidth from "string-width";
 import type { Output } from "../runtime/output.ts";
 
-/** A second screen without a cursor, on which a line that is too long does not wrap. */
+/** Alternate screen, cursor hidden, no line wrap, cleared. */
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
 
-/** Empty first, since tmux 3.3 leaves parts of a second screen that has grown on the first. */
+/**
+ * Undoes `ENTER`. The alternate screen is cleared first: when it has grown, tmux 3.3 leaves parts of
+ * it on the main screen.
+ */
 const LEAVE = "\x1b[?2026l\x1b[0m\x1b[2J\x1b[H\x1b[?7h\x1b[?25h\x1b[?1049l";
 
-/** Nothing is shown before all between these two has come. */
-const BEGIN = "\x1b[?2026h";
-const END = "\x1b[?2026l";
+/** Synchronized output: the terminal shows all that stands between these two at once. */
+const BEGIN_UPDATE = "\x1b[?2026h";
+const END_UPDATE = "\x1b[?2026l";
 
-const CLEAR_REST = "\x1b[K";
+const CLEAR_TO_LINE_END = "\x1b[K";
 
 export type ScreenOptions = {
   stdout: Output;
   size: () => { columns: number; rows: number };
   color: boolean;
-  /** Calls back whenever the size has changed. */
+  /** Registers a callback for every change of the size. */
   onResize: (callback: () => void) => void;
 };
 
-/** The terminal's screen: taken for a while, and given back with all that was on it. */
+/** A terminal's alternate screen, on which a program draws in place of the shell. */
 export class Screen {
   #isTaken = false;
 
@@ -39,23 +42,24 @@ export class Screen {
     this.options.onResize(callback);
   }
 
+  /** Switches to the alternate screen. */
   take(): void {
     this.#isTaken = true;
     this.options.stdout.write(ENTER);
   }
 
-  /** Draws over all that is there, in one write, so that nothing flickers. */
+  /** Replaces the whole picture in one write, so that nothing flickers. */
   draw(lines: string[]): void {
     const { columns, rows } = this.size;
     const placed = Array.from({ length: rows }, (_, i) => {
       const line = lines[i] ?? "";
-      // Behind a full line the terminal would clear its last character.
-      return `\x1b[${i + 1};1H${line}${stringWidth(line) < columns ? CLEAR_REST : ""}`;
+      // At the end of a full line this would clear its last character.
+      return `\x1b[${i + 1};1H${line}${stringWidth(line) < columns ? CLEAR_TO_LINE_END : ""}`;
     });
-    this.options.stdout.write(BEGIN + placed.join("") + END);
+    this.options.stdout.write(BEGIN_UPDATE + placed.join("") + END_UPDATE);
   }
 
-  /** Does nothing when the screen was not taken. */
+  /** Switches back to the main screen and what was on it; does nothing when it was not left. */
   giveBack(): void {
     if (this.#isTaken) this.options.stdout.write(LEAVE);
     this.#isTaken = false;

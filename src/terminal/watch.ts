@@ -1,55 +1,63 @@
 import { type Clock, sleep } from "../core/clock.ts";
 import { EXIT } from "../core/exit_code.ts";
-import { frameOf, type Watched } from "./frame.ts";
-import type { Runtime } from "../runtime/runtime.ts";
-import type { TaskList } from "../probe_client/task_list.ts";
 import { ProbeClientError } from "../probe_client/errors.ts";
+import type { TaskList } from "../probe_client/task_list.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { type FrameContent, type ProbeLoss, renderFrame } from "./frame.ts";
 import type { Screen } from "./screen.ts";
 
-const LOOK_INTERVAL_MS = 1_000;
+const POLL_INTERVAL_MS = 1_000;
 
-/** What a look at the probe brings for a frame. */
-export type Looked = Pick<Watched, "taskList" | "recent">;
+/** What a poll reads from the probe for a frame. */
+export type FrameTasks = Pick<FrameContent, "taskList" | "recent">;
+
+/** How many tasks the table has room for, and the line of durations. */
+export type FrameCapacity = { rows: number; durations: number };
+
+export type ScreenWatch = Pick<FrameContent, "url" | "filter"> & {
+  /** Reads the tasks; rejects with a `ProbeClientError` when the probe cannot be read. */
+  poll: (capacity: FrameCapacity) => Promise<FrameTasks>;
+  /** The most tasks in the table; null for as many as fit. */
+  maxTasks: number | null;
+  utc: boolean;
+};
 
 /**
- * Draws a running probe's tasks in place, every second and whenever the terminal changes, until
- * `signal` aborts; returns the exit code. Throws only where the very first look fails.
+ * Draws a running probe's tasks in place, once a second and whenever the terminal's size changes,
+ * until `signal` aborts or the terminal is gone; returns the exit code. Throws when the first poll
+ * fails, and errors other than `ProbeClientError` at any time.
  */
 export async function watchOnScreen(
-  { look, mostRows, utc, ...where }: Pick<Watched, "url" | "filter"> & {
-    look: (wanted: { rows: number; durations: number }) => Promise<Looked>;
-    mostRows: number | null;
-    utc: boolean;
-  },
-  { clock, stdout }: Runtime,
+  { poll, maxTasks, utc, url, filter }: ScreenWatch,
+  { clock, stdout }: Pick<Runtime, "clock" | "stdout">,
   screen: Screen,
   signal: AbortSignal,
 ): Promise<number> {
-  let watched: Watched | null = null;
+  let content: FrameContent | null = null;
 
   const draw = () => {
-    if (!watched) return;
-    screen.draw(frameOf(watched, { ...screen.size, mostRows, utc, color: screen.color }));
+    if (!content) return;
+    screen.draw(renderFrame(content, { ...screen.size, maxTasks, utc, color: screen.color }));
   };
-  const lookOnce = () => {
+  const pollForScreen = () => {
     const { columns, rows } = screen.size;
-    return look({ rows: Math.min(rows, mostRows ?? rows), durations: columns });
+    return poll({ rows: Math.min(rows, maxTasks ?? rows), durations: columns });
   };
   screen.onResize(draw);
   try {
-    for await (const { seen, lost } of looks(lookOnce, clock, signal)) {
-      if (seen) {
-        if (!watched) screen.take();
-        watched = { ...where, ...seen, seenMs: clock.now(), lost: null };
-      } else if (watched) {
-        watched.lost = lost;
+    for await (const { result, lost } of pollRepeatedly(pollForScreen, clock, signal)) {
+      if (result) {
+        if (!content) screen.take();
+        content = { url, filter, ...result, respondedMs: clock.now(), lost: null };
+      } else if (content) {
+        content.lost = lost;
       }
       draw();
-      // No frame piles up before a terminal that takes none; an error means that it has gone.
+      // Waiting for the terminal keeps frames from piling up; an error means that it is gone.
       if (await unlessAborted(stdout.flush(), signal)) break;
     }
   } finally {
-    watched = null;
+    content = null;
     screen.giveBack();
     await unlessAborted(stdout.flush(), signal);
   }
@@ -57,33 +65,33 @@ export async function watchOnScreen(
 }
 
 /**
- * Prints a running probe's tasks whenever they have changed, until `signal` aborts or the reader
- * leaves; returns the exit code. Throws only where the very first look fails.
+ * Prints a running probe's tasks whenever they have changed, until `signal` aborts or the reader of
+ * standard output is gone; returns the exit code. Throws as `watchOnScreen` does.
  */
-export async function watchPlainly(
-  { look, table }: {
-    look: () => Promise<TaskList>;
-    table: (taskList: TaskList, nowMs: number) => string[];
+export async function watchAsText(
+  { poll, render }: {
+    poll: () => Promise<TaskList>;
+    render: (taskList: TaskList, nowMs: number) => string[];
   },
-  { clock, stdout, log }: Runtime,
+  { clock, stdout, log }: Pick<Runtime, "clock" | "stdout" | "log">,
   signal: AbortSignal,
 ): Promise<number> {
   let printed = "";
   let isLost = false;
-  for await (const { seen, lost } of looks(look, clock, signal)) {
-    if (lost && !isLost) log.warn(`lost the probe, trying again: ${lost.why}`);
-    if (seen && isLost) log.info("the probe answers again");
+  for await (const { result, lost } of pollRepeatedly(poll, clock, signal)) {
+    if (lost && !isLost) log.warn(`lost the probe, retrying: ${lost.cause}`);
+    if (result && isLost) log.info("the probe responds again");
     isLost = lost !== undefined;
-    const text = JSON.stringify(seen);
-    if (!seen || text === printed) continue;
-    stdout.write([...printed ? [""] : [], ...table(seen, clock.now()), ""].join("\n"));
-    printed = text;
+    const serialized = JSON.stringify(result);
+    if (!result || serialized === printed) continue;
+    stdout.write([...printed ? [""] : [], ...render(result, clock.now()), ""].join("\n"));
+    printed = serialized;
     if (await stdout.flush()) break;
   }
   return EXIT.ok;
 }
 
-/** What the promise brings, or undefined as soon as the signal aborts. */
+/** Resolves as the promise does, or with undefined as soon as the signal aborts. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const onAbort = () => resolve(undefined);
@@ -93,35 +101,34 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T |
   });
 }
 
-/** What a look brings, or since when and why there is nothing to be seen. */
-type Look<T> =
-  | { seen: T; lost?: undefined }
-  | { seen?: undefined; lost: { sinceMs: number; why: string } };
+type Poll<T> =
+  | { result: T; lost?: undefined }
+  | { result?: undefined; lost: ProbeLoss };
 
 /**
- * Looks every second, never twice at once, until `signal` aborts. Throws where the first look
- * fails, and at errors that are no `ProbeClientError`.
+ * Polls once a second, one poll at a time, until `signal` aborts. Throws when the first poll fails,
+ * and errors other than `ProbeClientError` at any time.
  */
-async function* looks<T>(
-  look: () => Promise<T>,
+async function* pollRepeatedly<T>(
+  poll: () => Promise<T>,
   clock: Clock,
   signal: AbortSignal,
-): AsyncGenerator<Look<T>> {
+): AsyncGenerator<Poll<T>> {
   let lostSinceMs: number | null = null;
   for (let isFirst = true; !signal.aborted; isFirst = false) {
     const startMs = clock.monotonic();
-    let looked: Look<T>;
+    let polled: Poll<T>;
     try {
-      looked = { seen: await look() };
+      polled = { result: await poll() };
       lostSinceMs = null;
     } catch (error) {
       if (signal.aborted) return;
       if (isFirst || !(error instanceof ProbeClientError)) throw error;
       lostSinceMs ??= clock.now();
-      looked = { lost: { sinceMs: lostSinceMs, why: error.brief } };
+      polled = { lost: { sinceMs: lostSinceMs, cause: error.brief } };
     }
-    yield looked;
-    const leftMs = startMs + LOOK_INTERVAL_MS - clock.monotonic();
-    await sleep(clock, Math.max(0, leftMs), signal).catch(() => {/* The end of the watch. */});
+    yield polled;
+    const leftMs = startMs + POLL_INTERVAL_MS - clock.monotonic();
+    await sleep(clock, Math.max(0, leftMs), signal).catch(() => {/* The loop ends. */});
   }
 }

@@ -1,8 +1,8 @@
 import fc from "npm:fast-check@4.10.2";
-import type { Row } from "../../src/terminal/table.ts";
+import type { TaskRow } from "../../src/core/task_row.ts";
 
-/** Any task that may be shown. */
-export const anyRow: fc.Arbitrary<Row> = fc.record({
+/** Any row that a table may have to show; its texts are escaped already. */
+export const anyRow: fc.Arbitrary<TaskRow> = fc.record({
   seqno: fc.oneof(fc.nat(99), fc.maxSafeNat()),
   datasetId: fc.oneof(
     fc.constantFrom("a", "FAILED", "x".repeat(128), "データ".repeat(30)),

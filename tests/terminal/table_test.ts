@@ -1,8 +1,10 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import stringWidth from "string-width";
 import fc from "npm:fast-check@4.10.2";
-import { renderTable, rowOf } from "../../src/terminal/table.ts";
 import type { Task } from "../../src/core/task.ts";
+import { taskToRow } from "../../src/core/task_row.ts";
+import { renderTable } from "../../src/terminal/table.ts";
+import { at } from "../support/at.ts";
 import { anyRow } from "../support/rows.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
 
@@ -10,10 +12,10 @@ const NOW = Date.UTC(2026, 10, 23, 22, 1, 30);
 
 function render(
   tasks: Task[],
-  { severalDatasets = false, more = "", width = 80, color = false } = {},
+  { severalDatasets = false, footer = "", width = 80, color = false } = {},
 ): string[] {
-  const shown = { severalDatasets, nowMs: NOW, more };
-  return renderTable(tasks.map(rowOf), shown, { width, utc: true, color });
+  const context = { severalDatasets, nowMs: NOW, footer };
+  return renderTable(tasks.map(taskToRow), context, { width, utc: true, color });
 }
 
 function withoutColors(line: string): string {
@@ -21,13 +23,13 @@ function withoutColors(line: string): string {
   return line.replace(/\x1b\[\d+m/g, "");
 }
 
-Deno.test("the table of one dataset has the promised columns, each state in its place", () => {
+Deno.test("a table of one dataset has the documented columns", () => {
   const tasks = [
     succeeded(pending({ seqno: 9 })),
     failed(pending({ seqno: 10 }), "unauthorized", 31),
     pending({ seqno: 11 }),
   ];
-  assertEquals(render(tasks, { more: "… and 8 older" }), [
+  assertEquals(render(tasks, { footer: "… and 8 older" }), [
     " #  State      Created   Succeeded  Failed    Duration  Attempts  Reason",
     " 9  SUCCEEDED  22:01:05  22:01:05               125 ms         1",
     "10  FAILED     22:01:05             22:01:36    31.0 s         1  unauthorized",
@@ -36,31 +38,41 @@ Deno.test("the table of one dataset has the promised columns, each state in its 
   ]);
 });
 
-Deno.test("durations have as many digits as matter, and take no more room than their heading", () => {
+Deno.test("durations have three digits and are no wider than their title", () => {
   const seconds = [0, 0.0004, 0.00123, 0.00999, 0.0421, 0.9994, 0.9996, 9.994, 9.996, 59.96, 123];
-  const [heading, ...lines] = render(seconds.map((each) => succeeded(pending(), each)));
+  const [heading = "", ...lines] = render(seconds.map((each) => succeeded(pending(), each)));
   const end = heading.indexOf("Duration") + "Duration".length;
   const durations = lines.map((line) => line.slice(end - 10, end));
   assertEquals(durations, [
-    ...["      0 ms", "    0.4 ms", "    1.2 ms", "     10 ms", "     42 ms", "    999 ms"],
-    ...["    1.00 s", "    9.99 s", "    10.0 s", "    60.0 s", "     123 s"],
+    "      0 ms",
+    "    0.4 ms",
+    "    1.2 ms",
+    "     10 ms",
+    "     42 ms",
+    "    999 ms",
+    "    1.00 s",
+    "    9.99 s",
+    "    10.0 s",
+    "    60.0 s",
+    "     123 s",
   ]);
 });
 
-Deno.test("several datasets have a column, which gives way to the terminal's width", () => {
+Deno.test("a table of several datasets has a column for them that shrinks to the width", () => {
   const long = "a-very-long-dataset-id-that-does-not-fit-anywhere";
-  const tasks = [succeeded(pending({ datasetId: long })), failed(pending({ datasetId: "b" }))];
-  const wide = render(tasks, { severalDatasets: true, width: Infinity });
-  assert(wide[1].includes(` ${long} `), wide[1]);
-  const worst = failed(pending({ seqno: 123_456, datasetId: long }), "invalid_response", 31);
-  for (const shown of [tasks, [worst, tasks[0]]]) {
+  const success = succeeded(pending({ datasetId: long }));
+  const tasks = [success, failed(pending({ datasetId: "b" }))];
+  const [, wide] = render(tasks, { severalDatasets: true, width: Infinity });
+  assertStringIncludes(wide ?? "", ` ${long} `);
+  const widest = failed(pending({ seqno: 123_456, datasetId: long }), "invalid_response", 31);
+  for (const shown of [tasks, [widest, success]]) {
     const narrow = render(shown, { severalDatasets: true });
-    assert(narrow[1].includes("…"), narrow[1]);
+    assertStringIncludes(at(narrow, 1), "…");
     for (const line of narrow) assert(stringWidth(line) <= 80, line);
   }
 });
 
-Deno.test("80 columns hold the longest reason", () => {
+Deno.test("a table with the longest reason fits 80 columns", () => {
   const tasks = Array.from(
     { length: 5 },
     (_, i) => failed(pending({ seqno: 9_997 + i }), "invalid_response", 10),
@@ -68,40 +80,38 @@ Deno.test("80 columns hold the longest reason", () => {
   for (const line of render(tasks)) assert(stringWidth(line) <= 80, line);
 });
 
-Deno.test("a settlement on its creation's day needs no date of its own", () => {
+Deno.test("a settlement on the day of its creation is shown without a date", () => {
   const task = failed(pending({ createdMs: Date.UTC(2026, 10, 22, 10) }), "invalid_response");
-  const [, row] = render([task]);
-  assert(row.includes("11-22 10:00:00") && row.includes(" 10:00:00 "), row);
+  const row = at(render([task]), 1);
+  assertMatch(row, /11-22 10:00:00 .* 10:00:00 /);
   assert(stringWidth(row) <= 80, row);
 });
 
-Deno.test("times of another day carry their date", () => {
+Deno.test("times of another day are shown with their date", () => {
   const task = succeeded(pending({ createdMs: Date.UTC(2026, 10, 22, 23, 59, 59) }), 2);
-  const [, row] = render([task]);
-  assert(row.includes("11-22 23:59:59"), row);
-  assert(row.includes("11-23 00:00:01"), row);
+  assertMatch(at(render([task]), 1), /11-22 23:59:59 .*11-23 00:00:01 /);
 });
 
-Deno.test("colour timings the state and nothing else changes", () => {
+Deno.test("colour changes nothing but the state's colour", () => {
   const tasks = [succeeded(pending()), failed(pending()), pending()];
   const colored = render(tasks, { color: true });
-  assert(colored[1].includes("\x1b[32mSUCCEEDED\x1b[0m"), colored[1]);
-  assert(colored[2].includes("\x1b[31mFAILED\x1b[0m"), colored[2]);
+  assertStringIncludes(at(colored, 1), "\x1b[32mSUCCEEDED\x1b[0m");
+  assertStringIncludes(at(colored, 2), "\x1b[31mFAILED\x1b[0m");
   assertEquals(colored.map(withoutColors), render(tasks));
 });
 
-Deno.test("it is the state that is coloured, even where a dataset bears its name", () => {
+Deno.test("colour applies to the state, not to a dataset with the same name", () => {
   const task = failed(pending({ datasetId: "FAILED" }));
-  const [, row] = render([task], { severalDatasets: true, color: true });
+  const row = at(render([task], { severalDatasets: true, color: true }), 1);
   // deno-lint-ignore no-control-regex
-  assert(/FAILED +\x1b\[31mFAILED\x1b\[0m/.test(row), JSON.stringify(row));
+  assertMatch(row, /FAILED +\x1b\[31mFAILED\x1b\[0m/);
 });
 
-Deno.test("columns go in the order of what matters least, until the rest fits", () => {
+Deno.test("columns are dropped in order of importance until the table fits", () => {
   const tasks = [failed(pending({ seqno: 123_456 }), "timeout", 31)];
   const headings = Array.from({ length: 80 }, (_, i) => 80 - i)
     .map((width) =>
-      render(tasks, { width })[0].trim().replaceAll(/ +/g, " ").replace(/Re…\w+/, "Reason")
+      at(render(tasks, { width }), 0).trim().replaceAll(/ +/g, " ").replace(/Re…\w+/, "Reason")
     );
   assertEquals([...new Set(headings)], [
     "# State Created Succeeded Failed Duration Attempts Reason",
@@ -112,26 +122,28 @@ Deno.test("columns go in the order of what matters least, until the rest fits", 
     "State Duration Reason",
     "State Reason",
     "State",
-    ...["St…e", "S…e", "S…", "…"],
+    "St…e",
+    "S…e",
+    "S…",
+    "…",
   ]);
 });
 
-Deno.test("wide characters take the room that they take", () => {
-  const rows = [
-    ...["データセット", "ab", "한국어-データ-中文-very-long-indeed-and-longer-than-that", "e\u0301"]
-      .map((datasetId) => failed(pending({ datasetId }))),
-  ];
+Deno.test("wide characters count as two columns", () => {
+  const long = "한국어-データ-中文-very-long-indeed-and-longer-than-that";
+  const tasks = ["データセット", "ab", long, "e\u0301"]
+    .map((datasetId) => failed(pending({ datasetId })));
   for (const width of [Infinity, 80, 60]) {
-    const lines = render(rows, { severalDatasets: true, width });
-    const column = lines[0].indexOf("State");
-    for (const line of lines.slice(1)) {
+    const [titles = "", ...lines] = render(tasks, { severalDatasets: true, width });
+    const column = titles.indexOf("State");
+    for (const line of lines) {
       const before = line.slice(0, line.indexOf("FAILED"));
-      assertEquals(stringWidth(before), column, lines.join("\n"));
+      assertEquals(stringWidth(before), column, [titles, ...lines].join("\n"));
     }
   }
 });
 
-Deno.test("no line of a table is wider than the terminal, whatever the tasks", () => {
+Deno.test("a table is never wider than the terminal", () => {
   fc.assert(
     fc.property(
       fc.array(anyRow, { maxLength: 12 }),
@@ -139,8 +151,8 @@ Deno.test("no line of a table is wider than the terminal, whatever the tasks", (
       fc.boolean(),
       fc.boolean(),
       (rows, width, severalDatasets, color) => {
-        const shown = { severalDatasets, nowMs: NOW, more: "… and 100000 older" };
-        const lines = renderTable(rows, shown, { width, utc: true, color });
+        const context = { severalDatasets, nowMs: NOW, footer: "… and 100000 older" };
+        const lines = renderTable(rows, context, { width, utc: true, color });
         assertEquals(lines.length, rows.length + 2);
         for (const line of lines) assert(stringWidth(line) <= width, `${width}: ${line}`);
       },
@@ -149,11 +161,10 @@ Deno.test("no line of a table is wider than the terminal, whatever the tasks", (
   );
 });
 
-Deno.test("a table of 200,000 tasks is no special case", () => {
-  const row = rowOf(succeeded(pending()));
-  const shown = { severalDatasets: true, nowMs: NOW, more: "" };
-  const lines = renderTable(Array(200_000).fill(row), shown, {
-    ...{ width: 80, utc: true, color: false },
-  });
+Deno.test("a table of 200,000 tasks is rendered", () => {
+  const row = taskToRow(succeeded(pending()));
+  const context = { severalDatasets: true, nowMs: NOW, footer: "" };
+  const options = { width: 80, utc: true, color: false };
+  const lines = renderTable(Array(200_000).fill(row), context, options);
   assertEquals(lines.length, 200_001);
 });

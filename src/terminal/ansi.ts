@@ -1,0 +1,14 @@
+/** Escape sequences for colours and weight (ECMA-48, SGR). */
+export const BOLD = "\x1b[1m";
+export const RED = "\x1b[31m";
+export const GREEN = "\x1b[32m";
+export const YELLOW = "\x1b[33m";
+/** Bold red on inverted ground. */
+export const ALARM = "\x1b[1;7;31m";
+
+const RESET = "\x1b[0m";
+
+/** The text in that style, with the terminal's own style behind it. */
+export function styled(style: string, text: string): string {
+  return style + text + RESET;
+}
