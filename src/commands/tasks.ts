@@ -1,37 +1,45 @@
-import { readEndpointCredentials } from "../config/credentials.ts";
-import type { TasksCommand } from "./command_line.ts";
 import type { Config } from "../config/config.ts";
+import { readEndpointCredentials } from "../config/credentials.ts";
 import { EXIT } from "../core/exit_code.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import { STATES } from "../core/task.ts";
 import {
-  newestTasks,
-  PAGE,
+  createLocalProbeClient,
+  createProbeClient,
+  type ProbeClient,
+} from "../probe_client/probe_client.ts";
+import {
+  PAGE_SIZE,
+  readNewestTasks,
   type TaskList,
-  taskListOf,
   type TaskListQuery,
+  type TasksDocument,
+  toTaskList,
 } from "../probe_client/task_list.ts";
-import { localProbeClient, probeClientAt } from "../probe_client/probe_client.ts";
-import { toSafeJson } from "../text/escape.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { Screen } from "../terminal/screen.ts";
 import {
-  headingOf,
-  NONE_FITS,
-  olderLine,
+  describeCounts,
+  footerFor,
+  NO_MATCH,
+  renderHeading,
   renderTable,
-  type TableOptions,
-  tallyOf,
 } from "../terminal/table.ts";
-import { STATES } from "../core/task.ts";
-import { watchOnScreen, watchPlainly } from "../terminal/watch.ts";
+import { type ScreenWatch, watchAsText, watchOnScreen } from "../terminal/watch.ts";
+import { toSafeJson } from "../text/escape.ts";
+import type { TasksCommand } from "./command_line.ts";
 
 const DEFAULT_ROWS = 20;
 
-/** How many tasks a watch reads at most, to find so many that have settled as it has columns. */
-const MAX_TASKS_READ = 3 * PAGE;
+/** The most tasks that one poll of a watch reads to fill the line of durations. */
+const MAX_TASKS_READ = 3 * PAGE_SIZE;
+
+/** Reads the newest tasks of one probe. */
+type Read = (query: TaskListQuery, limit: number) => Promise<TasksDocument>;
 
 /**
- * Shows the tasks of a probe that is running, once or for as long as somebody watches; returns the
- * exit code. `screen` is null where standard output is no terminal. Throws a `ProbeClientError`.
+ * Shows the tasks of a running probe, once or as a watch that lasts until `signal` aborts; returns
+ * the exit code. `screen` is null when standard output is no terminal. Throws a `ProbeClientError`
+ * when the probe cannot be read, and a `FileError` for the files of its credentials.
  */
 export async function showTasks(
   command: TasksCommand,
@@ -41,78 +49,88 @@ export async function showTasks(
   screen: Screen | null,
   signal: AbortSignal,
 ): Promise<number> {
-  const { stdout, clock, terminal } = runtime;
-  const { json, state, datasetId } = command;
-  const access = await readEndpointCredentials(config, runtime.readFile);
-  const client = command.url
-    ? probeClientAt(command.url, access)
-    : await localProbeClient(config, access, runtime.readFile);
+  const { stdout, clock } = runtime;
+  const client = await createClient(command, config, runtime.readFile);
   const rows = command.rows ?? DEFAULT_ROWS;
-  const filter = filterOf(command);
+  const read: Read = (query, limit) => readNewestTasks(client, query, limit, runtime, signal);
+  const readList = async () => toTaskList(await read(command, rows), command);
+  const render = (taskList: TaskList, nowMs: number) =>
+    renderTaskList(taskList, describeFilter(command), nowMs, { ...runtime.terminal(), utc });
 
-  const newest = (query: TaskListQuery, most: number) =>
-    newestTasks(client, query, most, runtime, signal);
-  const look = async () => taskListOf(await newest(command, rows), command);
-
-  if (json) {
-    stdout.write(toSafeJson(await newest(command, rows), 2) + "\n");
+  if (command.json) {
+    stdout.write(toSafeJson(await read(command, rows), 2) + "\n");
     return EXIT.ok;
   }
   if (!command.watch) {
-    const taskList = await look();
-    const lines = linesOf(taskList, filter, clock.now(), { ...terminal(), utc });
-    stdout.write([...lines, ""].join("\n"));
+    stdout.write([...render(await readList(), clock.now()), ""].join("\n"));
     return EXIT.ok;
   }
-  if (!screen) {
-    const table = (taskList: TaskList, nowMs: number) =>
-      linesOf(taskList, filter, nowMs, { ...terminal(), utc });
-    return await watchPlainly({ look, table }, runtime, signal);
-  }
-  const shown = { url: client.url.href.replace(/\/$/, ""), filter, utc, mostRows: command.rows };
-  // Pending tasks have no duration yet and are read besides: as many as the last look has seen.
-  let pending = MAX_TASKS_READ;
-  return await watchOnScreen(
-    {
-      ...shown,
-      async look(wanted) {
-        const most = Math.min(wanted.durations + pending, MAX_TASKS_READ);
-        // Tasks of one state do not show how the durations are.
-        const recent = taskListOf(
-          await newest({ datasetId }, state ? most : Math.max(wanted.rows, most)),
-          { datasetId },
-        );
-        pending = recent.rows.filter((row) => row.state === "PENDING").length;
-        const taskList = state ? taskListOf(await newest(command, wanted.rows), command) : recent;
-        return { taskList, recent: recent.rows };
-      },
-    },
-    runtime,
-    screen,
-    signal,
-  );
+  if (!screen) return await watchAsText({ poll: readList, render }, runtime, signal);
+  const watch: ScreenWatch = {
+    url: client.url.href.replace(/\/$/, ""),
+    filter: describeFilter(command),
+    poll: pollForScreen(read, command),
+    maxTasks: command.rows,
+    utc,
+  };
+  return await watchOnScreen(watch, runtime, screen, signal);
 }
 
-/** A taskList as a table with what is shown over it. */
-function linesOf(taskList: TaskList, filter: string, nowMs: number, options: TableOptions) {
-  const { rows, older, severalDatasets, tracked } = taskList;
-  const more = rows.length === 0 && older === 0 && filter ? NONE_FITS : olderLine(older);
-  const tally = tracked ? tallyOf(tracked) : tallyOfShown(taskList);
+async function createClient(
+  { url }: TasksCommand,
+  config: Pick<Config, "host" | "port" | "tls" | "bearerAuth" | "basicAuth">,
+  readFile: Runtime["readFile"],
+): Promise<ProbeClient> {
+  const credentials = await readEndpointCredentials(config, readFile);
+  return url
+    ? createProbeClient(url, credentials)
+    : await createLocalProbeClient(config, credentials, readFile);
+}
+
+/** Reads the tasks of the table, and as many recent tasks as fill the line of durations. */
+function pollForScreen(read: Read, { state, datasetId }: TaskListQuery): ScreenWatch["poll"] {
+  // Pending tasks have no duration. As many as the last poll found are read in addition.
+  let pending = MAX_TASKS_READ;
+  return async ({ rows, durations }) => {
+    const recentQuery = { datasetId };
+    const recentLimit = Math.min(durations + pending, MAX_TASKS_READ);
+    const recent = toTaskList(
+      await read(recentQuery, state ? recentLimit : Math.max(rows, recentLimit)),
+      recentQuery,
+    );
+    pending = recent.rows.filter((row) => row.state === "PENDING").length;
+    // The durations are those of all states, so that a state needs a list of its own.
+    const query = { state, datasetId };
+    const taskList = state ? toTaskList(await read(query, rows), query) : recent;
+    return { taskList, recent: recent.rows };
+  };
+}
+
+/** The list as a table under a heading. */
+function renderTaskList(
+  { rows, older, severalDatasets, tracked }: TaskList,
+  filter: string,
+  nowMs: number,
+  options: { width: number; utc: boolean; color: boolean },
+): string[] {
+  const summary = tracked ? describeCounts(tracked) : describeShown(rows);
+  const isEmpty = rows.length === 0 && older === 0;
+  const footer = isEmpty && filter ? NO_MATCH : footerFor(older);
   return [
-    ...headingOf(nowMs, tally + filter, options),
-    ...renderTable(rows, { severalDatasets, nowMs, more }, options),
+    ...renderHeading(nowMs, summary + filter, options),
+    ...renderTable(rows, { severalDatasets, nowMs, footer }, options),
   ];
 }
 
-/** The tally of what is shown, where a probe tells no other. */
-function tallyOfShown({ rows }: TaskList): string {
+/** The counts of the rows themselves, for a probe that does not report its own. */
+function describeShown(rows: TaskList["rows"]): string {
   const counts = STATES.map((state) =>
     `${rows.filter((row) => row.state === state).length} ${state.toLowerCase()}`
   );
   return `${rows.length} shown: ${counts.join(", ")}`;
 }
 
-function filterOf({ state, datasetId }: TaskListQuery): string {
+function describeFilter({ state, datasetId }: TaskListQuery): string {
   const parts = [state?.toLowerCase(), datasetId && `dataset ${datasetId}`].filter(Boolean);
   return parts.length === 0 ? "" : ` (shown: ${parts.join(", ")})`;
 }

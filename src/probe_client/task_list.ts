@@ -1,39 +1,39 @@
 import * as z from "zod/mini";
 import { EXIT } from "../core/exit_code.ts";
-import type { Runtime } from "../runtime/runtime.ts";
-import { escapeControls } from "../text/escape.ts";
-import { ask, type ProbeClient } from "./probe_client.ts";
-import { ProbeClientError } from "./errors.ts";
-import type { Row } from "../terminal/table.ts";
 import { type State, STATES } from "../core/task.ts";
 import { DOCUMENT_VERSION } from "../core/task_json.ts";
+import type { TaskRow } from "../core/task_row.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { escapeControls } from "../text/escape.ts";
+import { ProbeClientError } from "./errors.ts";
+import { type ProbeClient, readDocument } from "./probe_client.ts";
 
-/** Which tasks of a running probe are asked for. */
+/** Which tasks of a probe are read; all without a state and a dataset. */
 export type TaskListQuery = { state?: State; datasetId?: string };
 
-/** What a running probe tells of its tasks at one moment. */
+/** A probe's tasks at one moment, without characters that act on a terminal. */
 export type TaskList = {
   /** Newest last. */
-  rows: Row[];
-  /** How many tasks are older than these; null when there are some, and nobody knows how many. */
+  rows: TaskRow[];
+  /** How many matching tasks are older than these; null when there are some, in unknown number. */
   older: number | null;
-  /** Null where a probe does not tell. */
+  /** Tracked tasks of all datasets; null when the probe does not report them. */
   tracked: Record<State, number> | null;
   severalDatasets: boolean;
   appId: string;
 };
 
 /**
- * Tasks in one answer: even with the longest bodies, every character of them escaped, they stay
- * below what the transport takes.
+ * Tasks in one result page. With this many, even the longest bodies with every character escaped
+ * stay below the largest response that is read.
  */
-export const PAGE = 200;
+export const PAGE_SIZE = 200;
 
 const count = z.int().check(z.gte(0));
 const moment = z.iso.datetime({ offset: true });
 
-/** A task as a probe gives it; fields that this program does not know are kept. */
-const task = z.looseObject({
+/** A task of `/tasks`; fields that this program does not know are kept. */
+const taskDocument = z.looseObject({
   seqno: count,
   app_id: z.optional(z.string()),
   dataset_id: z.string(),
@@ -45,57 +45,58 @@ const task = z.looseObject({
   attempts: z.array(z.looseObject({})),
 });
 
-const page = z.looseObject({
+const tasksDocument = z.looseObject({
   version: z.literal(DOCUMENT_VERSION),
-  // An older probe gives none of these three.
+  // Older versions of the probe send none of these three.
   app_id: z.optional(z.string()),
   tracked: z.optional(z.object({ PENDING: count, SUCCEEDED: count, FAILED: count })),
   datasets: z.optional(count),
-  tasks: z.array(task),
+  tasks: z.array(taskDocument),
   next: z.nullable(count),
 });
 
-/** The document that `/tasks` answers with. */
-export type TasksDocument = z.infer<typeof page>;
+/** The JSON document of `/tasks`, newest task first. */
+export type TasksDocument = z.infer<typeof tasksDocument>;
 
 /**
- * The newest `rows` tasks of a probe, as one document like those of `/tasks`; read page
- * by page. Throws a `ProbeClientError`.
+ * Reads the newest `limit` tasks of a probe, page by page, as one document. Throws a
+ * `ProbeClientError` as `readDocument` does, and with exit code 6 when the pages contradict each
+ * other.
  */
-export async function newestTasks(
+export async function readNewestTasks(
   client: ProbeClient,
-  query: TaskListQuery,
-  rows: number,
-  runtime: Runtime,
+  { state, datasetId }: TaskListQuery,
+  limit: number,
+  runtime: Pick<Runtime, "exchange" | "clock">,
   signal: AbortSignal,
 ): Promise<TasksDocument> {
-  const asked = new URL(client.url);
-  asked.pathname = `${asked.pathname.replace(/\/*$/, "")}/tasks`;
-  if (query.state) asked.searchParams.set("state", query.state.toLowerCase());
-  if (query.datasetId !== undefined) asked.searchParams.set("dataset_id", query.datasetId);
+  const url = new URL(client.url);
+  url.pathname = `${url.pathname.replace(/\/*$/, "")}/tasks`;
+  if (state) url.searchParams.set("state", state.toLowerCase());
+  if (datasetId !== undefined) url.searchParams.set("dataset_id", datasetId);
 
   const tasks: TasksDocument["tasks"] = [];
   let first: TasksDocument | null = null;
   let before = Infinity;
   for (;;) {
-    asked.searchParams.set("limit", String(Math.min(PAGE, rows - tasks.length)));
-    const document = await ask(client, asked, { schema: page }, runtime, signal);
-    first ??= document;
-    if (document.app_id !== first.app_id || !goesOn(document, before)) {
-      const brief = "its pages of tasks do not fit together: is there more than one probe?";
-      const where = `${asked.origin}${asked.pathname}`;
-      throw new ProbeClientError(EXIT.invalidResponse, `${where} answers, but ${brief}`, brief);
+    url.searchParams.set("limit", String(Math.min(PAGE_SIZE, limit - tasks.length)));
+    const page = await readDocument(client, url, { schema: tasksDocument }, runtime, signal);
+    first ??= page;
+    if (page.app_id !== first.app_id || !continues(page, before)) {
+      const brief = "its pages of tasks contradict each other: is there more than one probe?";
+      const address = `${url.origin}${url.pathname}`;
+      throw new ProbeClientError(EXIT.invalidResponse, `${address} responds, but ${brief}`, brief);
     }
-    tasks.push(...document.tasks);
-    const { next } = document;
-    if (next === null || tasks.length >= rows) return { ...first, tasks, next };
+    tasks.push(...page.tasks);
+    const { next } = page;
+    if (next === null || tasks.length >= limit) return { ...first, tasks, next };
     before = next;
-    asked.searchParams.set("before", String(before));
+    url.searchParams.set("before", String(before));
   }
 }
 
-/** Whether a page begins below `before`, and each number in it is smaller than the one above. */
-function goesOn({ tasks, next }: TasksDocument, before: number): boolean {
+/** Whether all sequence numbers of a page are below `before` and descend, down to `next`. */
+function continues({ tasks, next }: TasksDocument, before: number): boolean {
   let last = before;
   for (const { seqno } of tasks) {
     if (seqno >= last) return false;
@@ -104,27 +105,28 @@ function goesOn({ tasks, next }: TasksDocument, before: number): boolean {
   return next === null || (next < before && next <= last);
 }
 
-/** What a document tells, its texts made harmless. */
-export function taskListOf(
-  { tracked, datasets, tasks, next, ...document }: TasksDocument,
+/** The list of a document that was read with this query. */
+export function toTaskList(
+  { tracked, datasets, tasks, next, app_id }: TasksDocument,
   { state, datasetId }: TaskListQuery,
 ): TaskList {
-  const rows = tasks.map(rowOf).reverse();
-  const ids = new Set(rows.map((row) => row.datasetId));
-  // The totals are those of all datasets.
-  const total = tracked && datasetId === undefined ? totalOf(tracked, state) : null;
+  const rows = tasks.map(toRow).reverse();
+  // `tracked` counts the tasks of all datasets.
+  const matching = tracked && datasetId === undefined ? countTracked(tracked, state) : null;
+  const datasetCount = datasets ?? new Set(rows.map((row) => row.datasetId)).size;
   return {
     rows,
-    older: next === null ? 0 : total === null ? null : Math.max(1, total - rows.length),
+    older: next === null ? 0 : matching === null ? null : Math.max(1, matching - rows.length),
     tracked: tracked ?? null,
-    severalDatasets: datasetId === undefined && (datasets ?? ids.size) > 1,
-    appId: escapeControls(document.app_id ?? tasks[0]?.app_id ?? ""),
+    severalDatasets: datasetId === undefined && datasetCount > 1,
+    appId: escapeControls(app_id ?? tasks[0]?.app_id ?? ""),
   };
 }
 
-function rowOf({ seqno, state, ...task }: TasksDocument["tasks"][number]): Row {
+function toRow({ seqno, state, ...task }: TasksDocument["tasks"][number]): TaskRow {
   return {
-    ...{ seqno, state },
+    seqno,
+    state,
     datasetId: escapeControls(task.dataset_id),
     createdMs: Date.parse(task.created),
     settledMs: task.settled === null ? null : Date.parse(task.settled),
@@ -134,6 +136,6 @@ function rowOf({ seqno, state, ...task }: TasksDocument["tasks"][number]): Row {
   };
 }
 
-function totalOf(tracked: Record<State, number>, state: State | undefined): number {
+function countTracked(tracked: Record<State, number>, state: State | undefined): number {
   return state ? tracked[state] : tracked.PENDING + tracked.SUCCEEDED + tracked.FAILED;
 }

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { createRedactor } from "../../src/http_client/redact.ts";
 import type { Exchange, Reply } from "../../src/http_client/exchange.ts";
+import { toRequestError } from "../../src/http_client/errors.ts";
 import { FakeClock, settle } from "../support/clock.ts";
 import { HOSTILE, mostly } from "./runs.ts";
 
@@ -147,7 +148,7 @@ export function world(endings: readonly Ending[]) {
       );
     }
     return "code" in ending
-      ? Promise.reject(Object.assign(new Error(`broke ${SECRET}\n`), ending))
+      ? Promise.reject(toRequestError(Object.assign(new Error(`broke ${SECRET}\n`), ending)))
       : Promise.resolve(ending);
   };
   return {

@@ -1,10 +1,10 @@
-/** Whatever answers in place of a probe, `tasks` shows it without harm or says what is wrong. */
+/** Whatever a probe responds, `tasks` shows it safely or says what is wrong with it. */
 import { assert, assertEquals } from "@std/assert";
 import stringWidth from "string-width";
 import fc from "npm:fast-check@4.10.2";
-import { newestTasks, taskListOf } from "../../src/probe_client/task_list.ts";
-import { probeClientAt } from "../../src/probe_client/probe_client.ts";
 import { ProbeClientError } from "../../src/probe_client/errors.ts";
+import { createProbeClient } from "../../src/probe_client/probe_client.ts";
+import { readNewestTasks, toTaskList } from "../../src/probe_client/task_list.ts";
 import { renderTable } from "../../src/terminal/table.ts";
 import { fakeGround } from "../support/fake_runtime.ts";
 import {
@@ -23,8 +23,12 @@ const moment = mostly(
   fc.constant("2026-11-23T22:01:05.123Z"),
   fc.oneof(
     fc.constantFrom(
-      ...["0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999-23:59", "2026-02-29T00:00:00Z"],
-      ...["2026-11-23T22:01Z", "2026-11-23T24:00:00Z", "0001-01-01T00:00:00+23:59"],
+      "0000-01-01T00:00:00Z",
+      "9999-12-31T23:59:59.999-23:59",
+      "2026-02-29T00:00:00Z",
+      "2026-11-23T22:01Z",
+      "2026-11-23T24:00:00Z",
+      "0001-01-01T00:00:00+23:59",
       "2026-12-31T23:59:60Z",
     ),
     mutated(fc.constant("2026-11-23T22:01:05.123+01:00")),
@@ -32,7 +36,7 @@ const moment = mostly(
   ),
   20,
 );
-/** What stands in a table as it is given, but for what would do harm there. */
+/** A text that a table shows, escaped where it would do harm. */
 const word = mostly(fc.constantFrom("abc123", "dns", "漢".repeat(30)), noise, 3);
 const task = fc.record({
   state: mostly(fc.constantFrom("PENDING", "SUCCEEDED", "FAILED"), noise, 40),
@@ -67,30 +71,30 @@ const documents = mostly(
   ),
   4,
 );
-const script = fc.array(endingWith(replyWith(documents)), { minLength: 1, maxLength: 3 });
-const rowsWanted = fc.integer({ min: 1, max: 5 });
-const columns = fc.integer({ min: 20, max: 200 });
+const scripts = fc.array(endingWith(replyWith(documents)), { minLength: 1, maxLength: 3 });
+const limits = fc.integer({ min: 1, max: 5 });
+const widths = fc.integer({ min: 20, max: 200 });
 
-Deno.test("a document of tasks is shown without harm, or refused in a line that says why", async () => {
+Deno.test("tasks shows any document safely, or rejects it in one line that says why", async () => {
   const outcomes = new Outcomes();
-  const client = probeClientAt(new URL(`http://probe:${encodeURIComponent(SECRET)}@probe/`));
-  await holds(fc.asyncProperty(script, rowsWanted, columns, async (endings, most, width) => {
+  const client = createProbeClient(new URL(`http://probe:${encodeURIComponent(SECRET)}@probe/`));
+  await holds(fc.asyncProperty(scripts, limits, widths, async (endings, limit, width) => {
     const { clock, exchange, outcomeOf } = world(endings);
     const runtime = { ...fakeGround().runtime, clock, exchange };
     const signal = new AbortController().signal;
-    const outcome = await outcomeOf(newestTasks(client, {}, most, runtime, signal));
+    const outcome = await outcomeOf(readNewestTasks(client, {}, limit, runtime, signal));
     if ("error" in outcome) {
       const { message, brief, exitCode } = errorOf(outcome, ProbeClientError);
       for (const text of [message, brief]) checkMessage(text);
       assert([3, 5, 6].includes(exitCode), `${exitCode}`);
       outcomes.add(`exit ${exitCode}`);
-      if (message.includes("do not fit together")) outcomes.add("pages that do not fit");
+      if (message.includes("contradict each other")) outcomes.add("contradicting pages");
       if (message.includes("[redacted]")) outcomes.add("redacted");
       return;
     }
-    const { rows, severalDatasets, appId, older } = taskListOf(outcome.value, {});
-    const table = { severalDatasets, nowMs: clock.now(), more: `${older}` };
-    const lines = renderTable(rows, table, { width, utc: true, color: false });
+    const { rows, severalDatasets, appId, older } = toTaskList(outcome.value, {});
+    const context = { severalDatasets, nowMs: clock.now(), footer: `${older}` };
+    const lines = renderTable(rows, context, { width, utc: true, color: false });
     for (const line of [...lines, appId]) assert(!UNSAFE.test(line), JSON.stringify(line));
     for (const line of lines) assert(stringWidth(line) <= width, JSON.stringify(line));
     assertEquals(lines.length, rows.length + 2);
@@ -99,5 +103,5 @@ Deno.test("a document of tasks is shown without harm, or refused in a line that 
     if (lines.join("").includes("漢…")) outcomes.add("wide and cut");
   }));
   outcomes.requireAll(["rows", "none", "escaped", "wide and cut", "redacted"]);
-  outcomes.requireAll(["exit 3", "exit 5", "exit 6", "pages that do not fit"]);
+  outcomes.requireAll(["exit 3", "exit 5", "exit 6", "contradicting pages"]);
 });
