@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { at } from "../support/at.ts";
 import { createAuthority } from "../support/certificates.ts";
 import { eventually, linesOf, Program, run, startLoop, test } from "../support/program.ts";
 import {
@@ -9,14 +10,14 @@ import {
   write,
 } from "../support/targets.ts";
 
-const ONCE = "3600";
+const AN_HOUR = "3600";
 const HEADING = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d {2}(.*)$/;
 
 // deno-lint-ignore no-control-regex
 const CONTROL = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/;
 
-/** Shows the tasks of the probe at this address, with nothing configured. */
-function tasksOf(url: string, ...args: string[]) {
+/** Runs `tasks` against the probe at this address, with nothing configured. */
+function runTasks(url: string, ...args: string[]) {
   return run({ args: ["tasks", "--url", url, ...args] });
 }
 
@@ -36,10 +37,10 @@ const TASK = {
 };
 const DOCUMENT = { version: 1, tasks: [TASK], next: null };
 
-/** A probe of this machine that has made so many tasks, and makes no more for an hour. */
+/** A probe with one settled task for each dataset, and no further ones for an hour. */
 async function startProbe(apiUrl: string, datasetIds = "abc123") {
   const probe = await startLoop({
-    env: { OKDATA_API_URL: apiUrl, DATASET_ID: datasetIds, TASK_INTERVAL_SECONDS: ONCE },
+    env: { OKDATA_API_URL: apiUrl, DATASET_ID: datasetIds, TASK_INTERVAL_SECONDS: AN_HOUR },
   });
   await eventually("a settled task", async () => {
     const { tasks } = await (await fetch(`${probe.url}/tasks?state=succeeded`)).json();
@@ -48,7 +49,7 @@ async function startProbe(apiUrl: string, datasetIds = "abc123") {
   return probe;
 }
 
-test("tasks shows the tasks of the probe that runs here, and needs no configuration", async () => {
+test("tasks shows the tasks of the local probe and needs no configuration", async () => {
   await using target = startServer(answerDataset);
   await using probe = await startProbe(target.url);
   const env = { PORT: new URL(probe.url).port };
@@ -57,7 +58,7 @@ test("tasks shows the tasks of the probe that runs here, and needs no configurat
   ) {
     const { code, stdout, stderr } = await run({ args, env });
     assertEquals([code, stderr], [0, ""]);
-    const [heading, columns, row, ...rest] = stdout.split("\n");
+    const [heading = "", columns = "", row = "", ...rest] = stdout.split("\n");
     assertEquals(heading.match(HEADING)?.[1], "1 tracked: 0 pending, 1 succeeded, 0 failed");
     assertMatch(columns, /^# +State +Created +Succeeded +Failed +Duration +Attempts +Reason$/);
     assertMatch(row, /^1 +SUCCEEDED +[\d:]{8} +[\d:]{8} +[\d.]+ m?s +1$/);
@@ -69,27 +70,27 @@ test("tasks shows the tasks of the probe that runs here, and needs no configurat
   assertEquals(JSON.parse(json.stdout), await (await fetch(`${probe.url}/tasks?limit=20`)).json());
 });
 
-test("tasks takes the filters of /tasks, in any case", async () => {
+test("tasks accepts the filters of /tasks in any case", async () => {
   await using emulator = startEmulator();
   await using probe = await startProbe(emulator.apiUrl, "abc,def");
   for (const state of ["succeeded", "SUCCEEDED", "Succeeded"]) {
-    const { stdout } = await tasksOf(probe.url, "--state", state);
+    const { stdout } = await runTasks(probe.url, "--state", state);
     assertMatch(stdout, / SUCCEEDED /);
-    assertStringIncludes(linesOf(stdout)[0], "(shown: succeeded)");
+    assertStringIncludes(at(linesOf(stdout), 0), "(shown: succeeded)");
   }
   for (const none of [["--state=failed"], ["--dataset-id", "other"]]) {
-    const { code, stdout } = await tasksOf(probe.url, ...none);
+    const { code, stdout } = await runTasks(probe.url, ...none);
     assertEquals([code, linesOf(stdout).length, linesOf(stdout)[2]], [
       0,
       3,
-      "no tracked task fits",
+      "no tracked task matches",
     ]);
   }
-  const other = await tasksOf(probe.url, "--dataset-id", "other", "--json");
+  const other = await runTasks(probe.url, "--dataset-id", "other", "--json");
   assertEquals(JSON.parse(other.stdout).tasks, []);
 });
 
-test("tasks of another machine are asked for below a prefix, with user and password", async () => {
+test("tasks reads a remote probe below a prefix, with user and password", async () => {
   const seen: string[] = [];
   await using server = startServer(({ path, headers }) => {
     seen.push(`${path} ${headers.get("authorization")}`);
@@ -97,14 +98,14 @@ test("tasks of another machine are asked for below a prefix, with user and passw
   });
   const url = server.url.replace("//", "//al%20ice:s%C3%A9cret%3A@");
   for (const suffix of ["/probes/1", "/probes/1/"]) {
-    const { code, stderr } = await tasksOf(url + suffix);
+    const { code, stderr } = await runTasks(url + suffix);
     assertEquals([code, stderr], [0, ""]);
   }
   const pair = btoa(String.fromCharCode(...new TextEncoder().encode("al ice:sécret:")));
   assertEquals(seen, Array(2).fill(`/probes/1/tasks Basic ${pair}`));
 });
 
-test("tasks over https wants a certificate that is trusted", async () => {
+test("tasks over https requires a trusted certificate", async () => {
   const authority = await createAuthority();
   const { cert, key } = await authority.issue("localhost");
   const options = { hostname: "127.0.0.1", port: 0, cert, key, onListen() {} };
@@ -123,66 +124,66 @@ test("tasks over https wants a certificate that is trusted", async () => {
 
 const PASSWORD = "s3cret-word";
 
-const ANSWERS: [what: string, answer: () => Response, code: number, says: string][] = [
-  ["refuses", () => new Response("no", { status: 401 }), 3, "/tasks refuses with 401"],
-  ["forbids", () => new Response("no", { status: 403 }), 3, "/tasks refuses with 403"],
+const RESPONSES: [what: string, respond: () => Response, code: number, message: string][] = [
+  ["status 401", () => new Response("no", { status: 401 }), 3, "/tasks refuses with 401"],
+  ["status 403", () => new Response("no", { status: 403 }), 3, "/tasks refuses with 403"],
   [
-    "is a web page",
+    "a web page",
     () => new Response("<!doctype html><title>Welcome to nginx!</title>"),
     6,
     'a web page, "Welcome to nginx!"',
   ],
-  ["is metrics", () => new Response("# HELP up\n# TYPE up gauge\nup 1\n"), 6, "it sent metrics"],
+  ["metrics", () => new Response("# HELP up\n# TYPE up gauge\nup 1\n"), 6, "it sent metrics"],
   [
-    "is a Prometheus",
+    "the 404 of a Prometheus",
     () => new Response("404 page not found\n", { status: 404 }),
     6,
     "(404) is not this probe, or an older one: it sent `404 page not found`",
   ],
-  ["is another's JSON", () => Response.json({ status: "UP" }), 6, '`{"status":"UP"}`'],
+  ["the JSON of another service", () => Response.json({ status: "UP" }), 6, '`{"status":"UP"}`'],
   [
-    "is of another version",
+    "a document of another version",
     () => Response.json({ ...DOCUMENT, version: 2 }),
     6,
     "a document of version 2",
   ],
-  ["is a redirect", () => Response.redirect("http://other.example/"), 6, "http://other.example/"],
-  ["is empty", () => new Response(), 6, "it sent nothing"],
-  ["is too large", () => new Response("x".repeat(2_000_000)), 6, "the body is larger than"],
+  ["a redirect", () => Response.redirect("http://other.example/"), 6, "http://other.example/"],
+  ["an empty response", () => new Response(), 6, "it sent nothing"],
+  ["a too large response", () => new Response("x".repeat(2_000_000)), 6, "the body is larger than"],
   [
-    "would write to the terminal",
+    "escape sequences",
     () => new Response("\x1b]0;owned\x07\x9b2J\u202e\x1b[2J"),
     6,
     "\\u001b]0;owned\\u0007",
   ],
   [
-    "has a title that would",
+    "escape sequences in a title",
     () => new Response("<html><title>\x1b[2J\x07</title>"),
     6,
     '"\\u001b[2J\\u0007"',
   ],
   [
-    "gives the password back",
+    "its own password back",
     () => new Response(`Basic ${btoa(`user:${PASSWORD}`)} is user:${PASSWORD}`),
     6,
     "[redacted]",
   ],
   [
-    "has a date that is none",
+    "an invalid date",
     () => Response.json({ ...DOCUMENT, tasks: [{ ...TASK, created: "soon" }] }),
     6,
     "is not this probe",
   ],
 ];
 
-for (const [what, answer, code, says] of ANSWERS) {
-  test(`tasks, where the answer ${what}, ends with ${code}`, async () => {
-    await using server = startServer(answer);
+for (const [what, respond, code, message] of RESPONSES) {
+  test(`tasks that gets ${what} exits with ${code}`, async () => {
+    await using server = startServer(respond);
     for (const more of [[], ["--json"], ["--watch"]]) {
       const url = server.url.replace("//", `//user:${PASSWORD}@`);
-      const ended = await tasksOf(url, ...more);
+      const ended = await runTasks(url, ...more);
       assertEquals([ended.code, ended.stdout], [code, ""]);
-      assertStringIncludes(ended.stderr, says);
+      assertStringIncludes(ended.stderr, message);
       assert(ended.stderr.startsWith("dataplatform-probe: "), ended.stderr);
       assertEquals(linesOf(ended.stderr).length, 1);
       assert(!CONTROL.test(ended.stderr), JSON.stringify(ended.stderr));
@@ -197,54 +198,63 @@ test("tasks shows times with their offset, or in UTC", async () => {
   const args = ["tasks", "--url", server.url];
   const env = { TZ: "Asia/Kathmandu" };
   const local = linesOf((await run({ args, env })).stdout);
-  assertMatch(local[0], / \+05:45 /);
-  assertStringIncludes(local[2], " 03:46:05 ");
+  assertMatch(at(local, 0), / \+05:45 /);
+  assertStringIncludes(at(local, 2), " 03:46:05 ");
   const utc = linesOf((await run({ args: [...args, "--utc"], env })).stdout);
-  assertMatch(utc[0], / \+00:00 /);
-  assertStringIncludes(utc[2], "22:01:05");
+  assertMatch(at(utc, 0), / \+00:00 /);
+  assertStringIncludes(at(utc, 2), "22:01:05");
 });
 
-test("tasks, where something answers that does not speak HTTP, ends with 6", async () => {
+test("tasks of a server that does not speak HTTP exits with 6", async () => {
   await using server = startRawServer((connection) => write(connection, "SSH-2.0-OpenSSH_9.2\r\n"));
-  const { code, stderr } = await tasksOf(server.url);
+  const { code, stderr } = await runTasks(server.url);
   assertEquals(code, 6);
   assertStringIncludes(stderr, "is not this probe");
 });
 
-test("tasks, where nobody answers, ends with 5", async () => {
+test("tasks exits with 5 when the connection is refused", async () => {
   const { port } = new URL(await closedUrl());
   for (const args of [["tasks"], ["tasks", "--watch"], ["tasks", "--json"]]) {
     const { code, stdout, stderr } = await run({ args, env: { PORT: port } });
     assertEquals([code, stdout], [5, ""]);
-    assertStringIncludes(stderr, `no probe answers at http://127.0.0.1:${port}/tasks: `);
+    assertEquals(
+      stderr,
+      `dataplatform-probe: no probe responds at http://127.0.0.1:${port}/tasks: ` +
+        "connection refused\n",
+    );
   }
-  const unknown = await tasksOf("http://user:s3cret@name.invalid:1");
+  const unknown = await runTasks("http://user:s3cret@name.invalid:1");
   assertEquals(unknown.code, 5);
-  assertStringIncludes(unknown.stderr, "no probe answers at http://name.invalid:1/tasks: ");
+  assertStringIncludes(unknown.stderr, "no probe responds at http://name.invalid:1/tasks: ");
 });
 
-test("tasks, where nothing comes, ends with 5 after a while", async () => {
+test("tasks of a server that never responds exits with 5 after 3 s", async () => {
   await using server = startServer(() => new Promise(() => {}));
-  const { code, stderr } = await tasksOf(server.url);
+  const { code, stderr } = await runTasks(server.url);
   assertEquals(code, 5);
-  assertStringIncludes(stderr, "no answer within 3 s");
+  assertStringIncludes(stderr, "no response within 3 s");
 });
 
-test("texts of whatever answers never act on the terminal, and tables stay aligned", async () => {
+test("tasks escapes whatever a server sends and keeps tables aligned", async () => {
   const evil = "a\x1b[2J\x07\x9b31m\u202e\u200b\r\nx\u2028";
   const tasks = ["データ", evil, "plain"].map((dataset_id, i) => ({
-    ...{ ...TASK, seqno: 3 - i, dataset_id, reason: evil, body: evil, app_id: evil },
+    ...TASK,
+    seqno: 3 - i,
+    dataset_id,
+    reason: evil,
+    body: evil,
+    app_id: evil,
   }));
   await using server = startServer(() => Response.json({ ...DOCUMENT, app_id: evil, tasks }));
-  const table = (await tasksOf(server.url)).stdout;
+  const table = (await runTasks(server.url)).stdout;
   assert(!CONTROL.test(table), JSON.stringify(table));
   assertEquals(linesOf(table).length, 2 + 3);
-  const { stdout } = await tasksOf(server.url, "--json");
+  const { stdout } = await runTasks(server.url, "--json");
   assert(!CONTROL.test(stdout), JSON.stringify(stdout));
   assertEquals(JSON.parse(stdout), { ...DOCUMENT, app_id: evil, tasks });
 });
 
-const REFUSED: [args: string, says: string][] = [
+const REFUSED: [args: string, message: string][] = [
   ["tasks --state bad", '--state: expected one of pending, succeeded, failed, got "bad"'],
   ["tasks --state=", "--state: expected "],
   ["tasks --url localhost:8000", "--url: expected an http:// or https:// URL"],
@@ -269,16 +279,16 @@ const REFUSED: [args: string, says: string][] = [
   ["--json", "--json: only together with --once, --count or tasks"],
 ];
 
-for (const [args, says] of REFUSED) {
+for (const [args, message] of REFUSED) {
   test(`\`${args}\` is refused`, async () => {
     const { code, stdout, stderr } = await run({ args: args.split(" ") });
     assertEquals([code, stdout], [2, ""]);
-    assertStringIncludes(stderr, `dataplatform-probe: ${says}`.replace(/^.*: got/, "got"));
+    assertStringIncludes(stderr, `dataplatform-probe: ${message}`.replace(/^.*: got/, "got"));
     assert(!stderr.includes("s3cret"), stderr);
   });
 }
 
-test("tasks --watch into a pipe prints what changes, through the loss of a probe", async () => {
+test("tasks --watch into a pipe prints changes and survives the loss of the probe", async () => {
   await using target = startServer(answerDataset);
   const probe = await startProbe(target.url);
   const { port } = new URL(probe.url);
@@ -286,11 +296,11 @@ test("tasks --watch into a pipe prints what changes, through the loss of a probe
   const tables = () => watch.stdout.match(/ tracked: /g)?.length ?? 0;
   await eventually("the first table", () => tables() === 1);
   await probe[Symbol.asyncDispose]();
-  await eventually("the loss", () => watch.stderr.includes("lost the probe, trying again: "));
+  await eventually("the loss", () => watch.stderr.includes("lost the probe, retrying: "));
   await using _again = await startLoop({
-    env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: ONCE, PORT: port },
+    env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: AN_HOUR, PORT: port },
   });
-  await eventually("the return", () => watch.stderr.includes("the probe answers again"));
+  await eventually("the return", () => watch.stderr.includes("the probe responds again"));
   await eventually("another table", () => tables() > 1);
   watch.kill("SIGTERM");
   const { code, stdout } = await watch.ended();
@@ -298,10 +308,10 @@ test("tasks --watch into a pipe prints what changes, through the loss of a probe
   assert(!CONTROL.test(stdout), JSON.stringify(stdout));
 });
 
-test("tasks --watch into a pipe ends with its reader, and says nothing twice", async () => {
+test("tasks --watch into a pipe prints nothing twice and ends with its reader", async () => {
   let seqno = 1;
   await using server = startServer((_request, count) => {
-    // The same thing three times, then something new each time.
+    // The same document three times, then a new one each time.
     if (count > 3) seqno++;
     return Response.json({ ...DOCUMENT, tasks: [{ ...TASK, seqno }] });
   });
@@ -313,16 +323,16 @@ test("tasks --watch into a pipe ends with its reader, and says nothing twice", a
   assertEquals((await watch.ended()).code, 0);
 });
 
-test("Ctrl-C during tasks ends it with 130, and a watch with 0", async () => {
+test("Ctrl-C ends tasks with 130 and tasks --watch with 0", async () => {
   await using server = startServer((_request, count) =>
     count === 1 ? Response.json(DOCUMENT) : new Promise(() => {})
   );
   await using watch = new Program({ args: ["tasks", "--watch", "--url", server.url] });
-  await eventually("the second look", () => server.requests.length === 2);
+  await eventually("the second poll", () => server.requests.length === 2);
   watch.kill("SIGINT");
   assertEquals((await watch.ended(4_000)).code, 0);
   await using once = new Program({ args: ["tasks", "--url", server.url] });
-  await eventually("the look", () => server.requests.length === 3);
+  await eventually("the request", () => server.requests.length === 3);
   once.kill("SIGINT");
   assertEquals(await once.ended(4_000), { code: 130, signal: null, stdout: "", stderr: "" });
 });

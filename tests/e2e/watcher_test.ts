@@ -64,7 +64,7 @@ test("a probe that does not even answer is not well", async () => {
   program.kill("SIGSTOP");
   const { code, stderr } = await healthcheck(program);
   assertEquals(code, 5);
-  assertStringIncludes(stderr, "no answer within 3 s");
+  assertStringIncludes(stderr, "no response within 3 s");
 });
 
 /** Breaks it; returns how it ended and the error in its log. */

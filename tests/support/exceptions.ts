@@ -42,16 +42,13 @@ export const EXCEPTIONS: readonly { name: string; reason: string }[] = [
     name: "a private authority is trusted through DENO_CERT, and its certificate's end is a metric",
     reason: NO_CERTIFICATE,
   },
-  { name: "--healthcheck reaches a probe that listens on IPv6 alone", reason: NO_IPV6 },
-  { name: "tasks over https wants a certificate that is trusted", reason: NO_CERTIFICATE },
+  { name: "--healthcheck reaches a probe that listens on IPv6 only", reason: NO_IPV6 },
+  { name: "tasks over https requires a trusted certificate", reason: NO_CERTIFICATE },
   {
     name: "tasks and --healthcheck reach a probe with HTTPS and credentials on the same machine",
     reason: NO_CERTIFICATE,
   },
-  {
-    name: "tasks, where something answers that does not speak HTTP, ends with 6",
-    reason: NO_CODES,
-  },
+  { name: "tasks of a server that does not speak HTTP exits with 6", reason: NO_CODES },
   {
     name: "with Deno's OpenTelemetry each task is one root trace, of the id that the task shows",
     reason: COMPILED,
@@ -129,7 +126,7 @@ export const EXCEPTIONS: readonly { name: string; reason: string }[] = [
   ),
   ...excepted(
     UNTOLD,
-    "strangers take all descriptors: no task is lost, and they are told when it is over",
-    "strangers take all descriptors: names are looked up all the same",
+    "clients that occupy all descriptors cost no task, and the log reports loss and recovery",
+    "clients that occupy all descriptors do not prevent name resolution",
   ),
 ];

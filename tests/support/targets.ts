@@ -108,6 +108,13 @@ export async function readOneByte(connection: Deno.Conn): Promise<void> {
   await connection.read(new Uint8Array(1));
 }
 
+/** Responds to every other request with a dataset, and to the others with no JSON. */
+export function startAlternatingServer() {
+  return startServer((request, count) =>
+    count % 2 === 0 ? answerDataset(request) : new Response("not JSON")
+  );
+}
+
 /** A port that is taken for as long as the test runs. */
 export function occupyPort(): Disposable & { port: number } {
   const listener = Deno.listen({ hostname: "0.0.0.0", port: 0 });

@@ -1,8 +1,9 @@
-/** A terminal as tmux gives it to a program. */
-import { baseEnvironment, ROOT, shellCommand, type Start } from "./program.ts";
+/** A real terminal for the program, made by tmux. */
+import { at } from "./at.ts";
+import { baseEnvironment, eventually, ROOT, shellCommand, type Start } from "./program.ts";
 
 export type TerminalOptions = {
-  /** Goes behind the program's command, for example `>file`. */
+  /** Follows the program's command, for example `>file`. */
   redirect?: string;
   /** What the terminal shows before the program starts. */
   history?: string;
@@ -10,24 +11,23 @@ export type TerminalOptions = {
   rows?: number;
 };
 
-/** The program in a terminal of its own, which stays when the program has ended. */
+/** The program in a terminal of its own, which stays open when the program has ended. */
 export class Terminal implements AsyncDisposable {
   private constructor(private readonly folder: string) {}
 
-  /** Starts the program; its exit code comes on a line of its own, `exit N`. */
+  /** Starts the program; its end is followed by a line `exit N`. */
   static async start(
     start: Start,
     { redirect = "", history = "", columns = 80, rows = 24 }: TerminalOptions = {},
   ): Promise<Terminal> {
-    // The folder holds tmux's socket, so that nobody else's tmux is touched.
+    // The folder holds tmux's socket, so that no other tmux server is affected.
     const terminal = new Terminal(await Deno.makeTempDir({ prefix: "probe-terminal-" }));
     const before = history && `echo '${history}'; `;
     const script = `${before}${shellCommand(start)} ${redirect}; echo "exit $?"; read _`;
     try {
-      await terminal.#tmux(
-        ...["-f", "/dev/null", "-u", "new-session", "-d", "-c", ROOT],
-        ...["-x", `${columns}`, "-y", `${rows}`, script],
-      );
+      const size = ["-x", `${columns}`, "-y", `${rows}`];
+      const session = ["new-session", "-d", "-c", ROOT, ...size, script];
+      await terminal.#tmux("-f", "/dev/null", "-u", ...session);
     } catch (error) {
       await terminal[Symbol.asyncDispose]();
       throw error;
@@ -35,17 +35,17 @@ export class Terminal implements AsyncDisposable {
     return terminal;
   }
 
-  /** What is on the screen, without the blank rest. */
+  /** The text on the screen, without trailing blanks. */
   async screen(): Promise<string> {
     return trimmed(await this.#tmux("capture-pane", "-p"));
   }
 
-  /** Everything that was printed; a line that did not fit is one long line. */
+  /** All text that was printed, wrapped lines joined. */
   async scrollback(): Promise<string> {
     return trimmed(await this.#tmux("capture-pane", "-p", "-J", "-S", "-"));
   }
 
-  /** Like `screen`, with the escape sequences of colours. */
+  /** All text that was printed, with the escape sequences of colours. */
   async colors(): Promise<string> {
     return trimmed(await this.#tmux("capture-pane", "-p", "-e", "-S", "-"));
   }
@@ -55,17 +55,16 @@ export class Terminal implements AsyncDisposable {
     await this.#tmux("send-keys", ...keys);
   }
 
-  /** Gives the terminal another size. */
   async resize(columns: number, rows: number): Promise<void> {
     await this.#tmux("resize-window", "-x", `${columns}`, "-y", `${rows}`);
   }
 
-  /** What the program has made of the terminal, and has to undo. */
-  async modes(): Promise<{ cursor: boolean; secondScreen: boolean; wrap: boolean }> {
+  /** The modes of the terminal that the program may have changed. */
+  async modes(): Promise<{ cursor: boolean; alternateScreen: boolean; wrap: boolean }> {
     const format = "#{cursor_flag} #{alternate_on} #{wrap_flag}";
     const flags = (await this.#tmux("display-message", "-p", format)).trim().split(" ");
-    const [cursor, secondScreen, wrap] = flags.map((flag) => flag === "1");
-    return { cursor, secondScreen, wrap };
+    const isSet = (index: number) => at(flags, index) === "1";
+    return { cursor: isSet(0), alternateScreen: isSet(1), wrap: isSet(2) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -83,6 +82,15 @@ export class Terminal implements AsyncDisposable {
     if (!success) throw new Error(`tmux ${args[0]}: ${decoder.decode(stderr)}`);
     return decoder.decode(stdout);
   }
+}
+
+/** What the terminal shows once the program has ended. */
+export async function screenAtExit(
+  terminal: Terminal,
+  view: "screen" | "scrollback" | "colors",
+): Promise<string> {
+  await eventually("the exit", async () => /^exit \d+$/m.test(await terminal.screen()));
+  return await terminal[view]();
 }
 
 function trimmed(screen: string): string {
