@@ -1,19 +1,19 @@
 /**
  * Makes the one executable, `dist/dataplatform-probe`: bundles with this Deno, compiles, and runs
- * the result. With `DENO_242` and `DENORT_BIN` set (see `.ci/denort`) it compiles with those, on
+ * the result. With `DENO_COMPILE` and `DENORT_BIN` set (see `.ci/denort`) it compiles with those, on
  * machines that cannot download a base runtime.
  *
  * `deno task compile [--target x86_64-unknown-linux-gnu] [--output dist/dataplatform-probe]`
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { VARIABLES } from "../../src/config/config.ts";
+import { VARIABLES } from "../../src/config/settings.ts";
 import { VERSION } from "../../src/core/version.ts";
 
 const ROOT = new URL("../..", import.meta.url);
 
 /**
- * What the executable may do, baked in: it answers and asks over the network, reads the files that
- * its operator names, and knows its own variables. Nothing else.
+ * What the executable may do, baked in: it uses the network, reads the files that its operator names,
+ * and reads its own variables. Nothing else.
  */
 export const PERMISSIONS: readonly string[] = [
   "--no-prompt",
@@ -29,22 +29,27 @@ export const PERMISSIONS: readonly string[] = [
 ];
 
 /**
- * A probe mostly waits. Maglev, the middle one of V8's compilers, would be read into memory for the
- * first scrape, and the young generation grow. At 200 tasks a second neither would save time; near
- * a thousand they would.
+ * Less memory for a program that mostly waits: the first scrape would load Maglev, the middle one of
+ * V8's compilers, and grow the young generation. At 200 tasks a second neither saves time; near a
+ * thousand both would.
  */
 const V8_FLAGS = "--v8-flags=--no-maglev,--optimize-for-size";
 
 /**
- * Bundles the program into this folder and returns the path of the file that starts it. What is not
- * needed at once lies in files of its own: to read through all of it takes longer than to run it.
+ * Bundles the program into this folder and returns the path of the file that starts it. Code that is
+ * imported on demand lies in files of its own, since parsing all of it takes longer than a start.
  */
 export async function bundle(folder: string): Promise<string> {
   await Deno.mkdir(folder, { recursive: true });
   for (const { name } of Deno.readDirSync(folder)) await Deno.remove(`${folder}/${name}`);
   await run(Deno.execPath(), [
-    ...["bundle", "--quiet", "--minify", "--platform", "deno", "--code-splitting"],
-    ...["--outdir", folder, "main.ts"],
+    "bundle",
+    "--quiet",
+    "--minify",
+    "--platform=deno",
+    "--code-splitting",
+    `--outdir=${folder}`,
+    "main.ts",
   ]);
   return `${folder}/main.js`;
 }
@@ -54,24 +59,29 @@ export async function compile(
   script: string,
   { output, target }: { output: string; target?: string },
 ): Promise<void> {
-  await run(Deno.env.get("DENO_242") ?? Deno.execPath(), [
-    ...["compile", "--quiet", "--no-config", "--no-lock", "--node-modules-dir=none"],
+  await run(Deno.env.get("DENO_COMPILE") ?? Deno.execPath(), [
+    "compile",
+    "--quiet",
+    "--no-config",
+    "--no-lock",
+    "--node-modules-dir=none",
     // To check types, some versions fetch a package of types and put it into the executable.
     "--no-check",
     ...PERMISSIONS,
     V8_FLAGS,
     ...(target ? ["--target", target] : []),
-    ...["--output", output, script],
+    `--output=${output}`,
+    script,
   ]);
 }
 
 async function run(command: string, args: string[]): Promise<void> {
   const { code, stderr } = await new Deno.Command(command, { args, cwd: ROOT, stdout: "inherit" })
     .output();
-  // Warnings are for whoever compiles; what has failed says so with its error.
+  // Warnings are for whoever compiles; a failure carries them in its error.
   if (code === 0) return void Deno.stderr.writeSync(stderr);
-  const complaint = new TextDecoder().decode(stderr).trim();
-  throw new Error(`exit code ${code}: ${command} ${args.join(" ")}\n${complaint}`);
+  const errors = new TextDecoder().decode(stderr).trim();
+  throw new Error(`exit code ${code}: ${command} ${args.join(" ")}\n${errors}`);
 }
 
 async function main(): Promise<void> {
@@ -86,9 +96,9 @@ async function main(): Promise<void> {
   if (!target || (target.startsWith(arch) && target.includes(os))) {
     const executable = output.startsWith("/") ? output : `./${output}`;
     const { code, stdout } = await new Deno.Command(executable, { args: ["--version"] }).output();
-    const said = new TextDecoder().decode(stdout).trim();
-    if (code !== 0 || said !== `dataplatform-probe ${VERSION}`) {
-      throw new Error(`${output} --version ended with exit code ${code}: "${said}"`);
+    const printed = new TextDecoder().decode(stdout).trim();
+    if (code !== 0 || printed !== `dataplatform-probe ${VERSION}`) {
+      throw new Error(`${output} --version ended with exit code ${code}: "${printed}"`);
     }
   }
   const megabytes = (paths: string[]) =>

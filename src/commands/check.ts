@@ -1,19 +1,20 @@
 import type { Config } from "../config/config.ts";
+import { okdataOptions } from "../config/okdata_options.ts";
 import { exitCodeOfSignal } from "../core/exit_code.ts";
-import { exitCodeOf, type Reason } from "../core/reasons.ts";
-import type { Runtime } from "../runtime/runtime.ts";
-import { explain, reasonOf, RequestError } from "../http_client/errors.ts";
-import type { Token } from "../okdata/oauth.ts";
-import { connect } from "../okdata/okdata.ts";
+import { exitCodeOf, type Reason, REASON_DEFINITIONS } from "../core/reasons.ts";
 import type { TaskExecution } from "../core/task.ts";
+import { explain, RequestError } from "../http_client/errors.ts";
+import type { Token } from "../okdata/oauth.ts";
+import { connectOkdata, type Okdata } from "../okdata/okdata.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import { toMessage } from "../text/escape.ts";
-import { formatDateTime, formatSeconds, offsetOf } from "../text/format.ts";
+import { formatDateTime, formatOffset, formatSeconds } from "../text/format.ts";
 
-/** One thing that was looked at: what was found, or why it does not work and what to do then. */
-type Finding = { step: string; found: string } | { step: string; error: RequestError };
+/** One step of the check: returns what was found, or throws a `RequestError`. */
+type Step = { name: string; run: () => Promise<string> };
 
 /**
- * Tries everything that a task needs, step by step, tells what it finds, and returns the exit code
+ * Tries everything that a task needs, step by step, prints what it finds, and returns the exit code
  * of a one-off run. Requests each dataset once, without retries.
  */
 export async function check(
@@ -22,136 +23,125 @@ export async function check(
   runtime: Runtime,
   signal: AbortSignal,
 ): Promise<number> {
-  const { stdout, clock, random, resolve } = runtime;
+  const { stdout } = runtime;
   const reasons: Reason[] = [];
-  let token: Token | undefined;
-  const platform = connect({ ...config, retries: 0 }, runtime, signal, {
-    onToken: (result) => token = result.token ?? token,
-  });
-
-  tell({ step: "configuration", found: describe(config) });
-  const { apiUrl, credentials, datasetIds } = config;
-  const apiHost = new URL(apiUrl).hostname;
-  const hosts = [apiHost, ...credentials ? [new URL(credentials.tokenUrl).hostname] : []];
-  const steps: [string, () => Promise<string>][][] = [
-    [...new Set(hosts)].map((host) => [`name ${host}`, () => nameStep(host)]),
-    platform.tokens ? [["token", tokenStep]] : [],
-    datasetIds.map((id) => [`dataset ${id}`, () => datasetStep(id)]),
-  ];
   const interrupted = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
   interrupted.catch(() => {});
-  for (const stage of steps) {
-    // What stands on something broken would only fail once more, with a worse message.
-    const broken = reasons.length > 0;
-    for (const [step, find] of stage) {
-      if (broken) stdout.write(`--      ${step}: not tried\n`);
-      else await look(step, find);
+
+  stdout.write(`ok      configuration: ${describe(config)}\n`);
+  for (const stage of stagesOf(config, utc, runtime, signal)) {
+    // What depends on a broken step would only fail again, with a worse message.
+    const isBroken = reasons.length > 0;
+    for (const step of stage) {
+      if (isBroken) stdout.write(`--      ${step.name}: not tried\n`);
+      else await tryStep(step);
       if (signal.aborted) return exitCodeOfSignal(signal);
     }
   }
   return exitCodeOf(reasons);
 
-  async function look(step: string, find: () => Promise<string>): Promise<void> {
+  async function tryStep({ name, run }: Step): Promise<void> {
     try {
-      tell({ step, found: await Promise.race([find(), interrupted]) });
+      const found = await Promise.race([run(), interrupted]);
+      stdout.write(`ok      ${name}: ${found}\n`);
     } catch (error) {
       if (signal.aborted) return;
-      const known = error instanceof RequestError
+      const { reason, message, cause } = error instanceof RequestError
         ? error
-        : new RequestError("internal", String(error), undefined, { cause: error });
-      reasons.push(known.reason);
-      tell({ step, error: known });
+        : new RequestError("internal", String(error));
+      reasons.push(reason);
+      const advice = adviceFor(reason, cause, config);
+      stdout.write(`FAILED  ${name}: ${reason}: ${message}\n        ${advice}\n`);
     }
   }
+}
 
-  function tell(finding: Finding): void {
-    if ("found" in finding) return stdout.write(`ok      ${finding.step}: ${finding.found}\n`);
-    const { step, error } = finding;
-    stdout.write(
-      `FAILED  ${step}: ${error.reason}: ${error.message}\n        ${adviceFor(error, config)}\n`,
-    );
-  }
+/** The steps in the order in which they depend on each other; steps of a stage do not. */
+function stagesOf(config: Config, utc: boolean, runtime: Runtime, signal: AbortSignal): Step[][] {
+  const { apiUrl, credentials, datasetIds } = config;
+  let token: Token | undefined;
+  const options = { ...runtime, ...okdataOptions({ ...config, retries: 0 }, runtime.readFile) };
+  const platform = connectOkdata(options, signal, {
+    onToken: (result) => token = result.token ?? token,
+  });
+  const apiHost = new URL(apiUrl).hostname;
+  const hosts = credentials ? [apiHost, new URL(credentials.tokenUrl).hostname] : [apiHost];
+  return [
+    [...new Set(hosts)].map((host) => ({
+      name: `name ${host}`,
+      run: () => resolve(host, host === apiHost ? "dns" : "auth", runtime),
+    })),
+    platform.tokens ? [{ name: "token", run: getToken }] : [],
+    datasetIds.map((id) => ({
+      name: `dataset ${id}`,
+      run: () => getDataset(platform, id, runtime, signal),
+    })),
+  ];
 
-  async function nameStep(host: string): Promise<string> {
-    try {
-      return (await resolve(host)).join(", ");
-    } catch (error) {
-      const cause = new RequestError("dns", explain(error));
-      // Without the provider there is no token, whatever the cause.
-      throw host === apiHost
-        ? cause
-        : new RequestError("auth", cause.message, undefined, { cause });
-    }
-  }
-
-  async function tokenStep(): Promise<string> {
+  async function getToken(): Promise<string> {
     await platform.tokens?.get();
-    if (!token) throw new RequestError("auth", "the provider has answered without a token");
-    const endsMs = clock.now() + token.lifetimeMs;
-    const issuer = issuerOf(token.value) ?? config.credentials?.tokenUrl;
-    return `issued by ${issuer}, good for ${formatSeconds(token.lifetimeMs / 1e3)}, until ` +
-      `${formatDateTime(endsMs, utc)} ${offsetOf(endsMs, utc)}`;
+    if (!token) throw new RequestError("auth", "the provider responded without a token");
+    const endsMs = runtime.clock.now() + token.lifetimeMs;
+    const issuer = issuerOf(token.value) ?? credentials?.tokenUrl;
+    return `issued by ${issuer}, valid for ${formatSeconds(token.lifetimeMs / 1e3)}, until ` +
+      `${formatDateTime(endsMs, utc)} ${formatOffset(endsMs, utc)}`;
   }
+}
 
-  async function datasetStep(datasetId: string): Promise<string> {
-    const execution: TaskExecution = { attempts: [], phases: {} };
-    await platform.getDataset({ seqno: 1, datasetId, traceId: random.hex(16), execution }, signal);
-    const { status, durationSeconds } = execution.attempts[execution.attempts.length - 1];
-    return `status ${status} in ${formatSeconds(durationSeconds)}`;
+/** The addresses of a host; throws with `reason` when it has none, since tasks fail so. */
+async function resolve(
+  host: string,
+  reason: "dns" | "auth",
+  { resolve }: Runtime,
+): Promise<string> {
+  try {
+    return (await resolve(host)).join(", ");
+  } catch (error) {
+    const cause = new RequestError("dns", explain(error));
+    throw reason === "dns" ? cause : new RequestError(reason, cause.message, undefined, { cause });
   }
+}
+
+async function getDataset(
+  platform: Okdata,
+  datasetId: string,
+  { random }: Runtime,
+  signal: AbortSignal,
+): Promise<string> {
+  const execution: TaskExecution = { attempts: [], phases: {} };
+  const request = { seqno: 1, datasetId, traceId: random.hex(16), execution };
+  await platform.getDataset(request, signal);
+  const attempt = execution.attempts.at(-1);
+  return `status ${attempt?.status} in ${formatSeconds(attempt?.durationSeconds ?? 0)}`;
 }
 
 function describe({ datasetIds, environment, credentials, apiUrl, taskIntervalSeconds }: Config) {
   const datasets = datasetIds.length === 1 ? "1 dataset" : `${datasetIds.length} datasets`;
-  const who = credentials ? `as client ${credentials.clientId}` : "without credentials";
+  const client = credentials ? `as client ${credentials.clientId}` : "without credentials";
   const where = environment ? ` in ${environment}` : "";
-  return `${datasets} at ${apiUrl}${where}, ${who}, every ${taskIntervalSeconds} s`;
+  return `${datasets} at ${apiUrl}${where}, ${client}, every ${taskIntervalSeconds} s`;
 }
 
-/** What a reader can do about a failure. */
-function adviceFor(error: RequestError, { environment, datasetIds }: Config): string {
-  if (error.reason === "auth" && ["not_found", "http"].includes(reasonOf(error.cause))) {
-    return "Is OKDATA_TOKEN_URL the token endpoint of the identity provider?";
+/**
+ * What a reader can do about a failure. When a token request failed for a reason of its own, such as
+ * a connection, that reason's advice helps and not the credentials'.
+ */
+function adviceFor(reason: Reason, cause: unknown, { environment }: Config): string {
+  const platform = environment ? `OKDATA_ENVIRONMENT=${environment}` : "this platform";
+  const inner = reason === "auth" && cause instanceof RequestError ? cause.reason : reason;
+  if (reason === "auth" && ["not_found", "http", "invalid_response"].includes(inner)) {
+    return "Check that OKDATA_TOKEN_URL is the token endpoint of the identity provider.";
   }
-  const shownIds = datasetIds.join(", ").slice(0, 60);
-  const here = environment ? `OKDATA_ENVIRONMENT=${environment}` : "this platform";
-  // A provider that was not reached at all says nothing about the credentials.
-  const network = reasonOf(error.cause);
-  switch (error.reason === "auth" && network !== "internal" ? network : error.reason) {
-    case "auth":
-      return `Are OKDATA_CLIENT_ID and OKDATA_CLIENT_SECRET right, and do they belong to ${here}?`;
-    case "unauthorized":
-      return `May this client read the dataset, and do its credentials belong to ${here}?`;
-    case "not_found":
-      return `Is DATASET_ID (${shownIds}) right, and OKDATA_API_URL? It must exist in ${here}.`;
-    case "dns":
-      return "Is the name spelt right, and can this machine resolve names?";
-    case "connect":
-      return "Is the service up, and may this machine reach it (firewall, proxy)?";
-    case "tls":
-      return "Is the address https where it should be? A private authority goes into DENO_CERT.";
-    case "timeout":
-      return "Is the service slow or cut off? REQUEST_TIMEOUT_SECONDS sets how long it is waited for.";
-    case "invalid_response":
-      return "Is OKDATA_API_URL the metadata API, without the dataset's ID at its end?";
-    case "rate_limited":
-      return "The platform asks for fewer requests: is TASK_INTERVAL_SECONDS too short?";
-    case "reset":
-    case "server_error":
-    case "http":
-      return "The service itself seems to be at fault; its own status page or log knows more.";
-    case "internal":
-      return "This is a fault of the probe: please report it.";
-  }
+  return REASON_DEFINITIONS[inner === "internal" ? reason : inner].advice(platform);
 }
 
-/** The issuer that a JSON Web Token names. RFC 7519, section 4.1.1. Nothing of it is trusted. */
+/** The issuer that a JSON Web Token names, which is displayed only. RFC 7519, section 4.1.1. */
 function issuerOf(token: string): string | undefined {
   try {
-    const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-    const { iss } = JSON.parse(atob(payload));
+    const [, payload = ""] = token.split(".");
+    const { iss } = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
     return typeof iss === "string" ? toMessage(iss) : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
-import { count, quote, SETTINGS } from "../config/config.ts";
+import { SETTINGS } from "../config/settings.ts";
+import { count, quote } from "../config/values.ts";
 import { type State, STATES } from "../core/task.ts";
 
 /** What the program is asked to do. */
@@ -13,13 +14,13 @@ export type Command =
 /** Which tasks of which running probe are shown, and how. */
 export type TasksCommand = {
   name: "tasks";
-  /** Null for the probe of this machine. */
+  /** Null for the probe on this machine. */
   url: URL | null;
   state?: State;
   datasetId?: string;
   watch: boolean;
   json: boolean;
-  /** Null where nobody has said how many. */
+  /** Null when no number was given. */
   rows: number | null;
 };
 
@@ -31,11 +32,11 @@ export type CommandLine = {
   view: View;
   /** Settings given as flags, by the flag's name. */
   flags: Record<string, string | undefined>;
-  /** A line for each thing that is wrong; with any of them the rest is not to be used. */
+  /** A line for each problem; with any of them the rest must not be used. */
   problems: string[];
 };
 
-/** What the program does besides probing, asked for by a word. */
+/** What the program does besides probing, requested by a word. */
 export const COMMANDS = {
   tasks: "show the tasks of a running probe",
   rules: "print Prometheus rules, in YAML",
@@ -44,19 +45,19 @@ export const COMMANDS = {
 
 /** Flags without a value. */
 export const SWITCHES = {
-  table: "print the tracked tasks, now and then",
+  table: "print the tracked tasks at intervals",
   once: "one task of each dataset, then exit",
   json: "one JSON document instead of lines",
   utc: "times in UTC",
   watch: "with tasks: draw them again every second",
-  check: "tell what works and what does not, then exit",
-  healthcheck: "ask the probe that runs here whether it is well",
+  check: "check configuration and platform, then exit",
+  healthcheck: "ask the probe on this machine for its health",
   "print-config": "print the settings and their sources, then exit",
   help: "print this text, then exit",
   version: "print the version, then exit",
 };
 
-/** Flags with a value that are no settings. */
+/** Flags with a value that are not settings. */
 export const VALUES = {
   count: { value: "N", help: "N tasks of each dataset, an interval apart" },
   rows: { value: "N", help: "rows of a table (20)" },
@@ -64,41 +65,71 @@ export const VALUES = {
   state: { value: "STATE", help: "with tasks: only pending, succeeded or failed" },
 };
 
-/** `LOCAL_RUN` and its like may stand without a value. */
+const DEFAULT_ROWS = 20;
+
+/** `LOCAL_RUN` and its like need no value as flags. */
 const BOOLEAN_SETTINGS = new Set<string>([SETTINGS.localRun.flag, SETTINGS.localServicesOnly.flag]);
 
 const SETTING_FLAGS = Object.values(SETTINGS).flatMap((setting) =>
-  "flag" in setting ? [setting.flag as string] : []
+  "flag" in setting ? [setting.flag] : []
 );
+const VALUE_FLAGS: readonly string[] = [...SETTING_FLAGS, ...Object.keys(VALUES)];
+const ALL_FLAGS: readonly string[] = [...VALUE_FLAGS, ...Object.keys(SWITCHES)];
 
-/** Reads the command line. Never throws: what is wrong is listed in `problems`. */
+/** Settings that have a meaning together with `tasks`. */
+const SETTINGS_OF_TASKS: readonly string[] = [
+  SETTINGS.datasetIds.flag,
+  SETTINGS.host.flag,
+  SETTINGS.port.flag,
+  SETTINGS.logLevel.flag,
+  SETTINGS.logFormat.flag,
+];
+
+/** Flags as the parser returns them, and the words between them. */
+type Given = Record<string, unknown> & { words: string[] };
+
+/** Parses the command line. Never throws: what is wrong is listed in `problems`. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const problems: string[] = [];
-  const valued = [...SETTING_FLAGS, ...Object.keys(VALUES)];
-  const known = [...valued, ...Object.keys(SWITCHES)];
+  const given = parse(args, problems);
+  const flags = settingFlags(given, problems);
+  const rows = countOf("rows", given, problems) ?? null;
+  const number = countOf("count", given, problems) ?? 1;
+  problems.push(...conflicts(given));
+  const tasks = tasksCommand(given, flags, rows);
+  if (given.words.includes("tasks")) problems.push(...tasks.problems);
+  return {
+    command: commandOf(given, tasks.command, number),
+    view: { table: given.table === true, rows: rows ?? DEFAULT_ROWS, utc: given.utc === true },
+    flags,
+    problems,
+  };
+}
 
-  // As aliases for the parser they would be known with two dashes as well.
+function parse(args: readonly string[], problems: string[]): Given {
+  // As aliases of the parser they would be accepted with two dashes as well.
   const long = args.map((arg) => arg === "-h" ? "--help" : arg === "-V" ? "--version" : arg);
-  const given: Record<string, unknown> = parseArgs(joinNegativeNumbers(long, valued), {
-    string: valued,
+  const parsed = parseArgs(joinNegativeNumbers(long), {
+    string: VALUE_FLAGS,
     boolean: Object.keys(SWITCHES),
     unknown(argument: string, name?: string) {
-      // What is no flag stays among the words, where it is looked at below.
+      // A word is no flag and is checked below.
       if (name === undefined) return true;
-      const flag = shownWord(argument.split("=")[0]);
-      problems.push(`${flag}: unknown flag; did you mean --${closestString(name, known)}?`);
+      const [flag = argument] = argument.split("=");
+      const closest = closestString(name, ALL_FLAGS);
+      problems.push(`${shownWord(flag)}: unknown flag; did you mean --${closest}?`);
       return false;
     },
   });
-  // An empty value of a flag ends up among the words too, and is reported with its flag.
-  const words = (given._ as unknown[]).map(String).filter((word) => word !== "");
+  // The empty value of a flag is among the words too; it is reported with its flag.
+  const words = parsed._.map(String).filter((word) => word !== "");
   for (const word of words.filter((each) => !isCommand(each))) {
     problems.push(
       `${shownWord(word)}: expected ${Object.keys(COMMANDS).join(", ")} or a flag; ` +
         "a value follows its flag",
     );
   }
-  for (const name of known) {
+  for (const name of ALL_FLAGS) {
     const isMeant = (arg: string) => arg === `--${name}` || arg.startsWith(`--${name}=`);
     if (args.filter(isMeant).length > 1) problems.push(`--${name}: expected once, got it twice`);
   }
@@ -108,7 +139,10 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       problems.push(`--${name}: expected no value, got ${quote(argument.slice(name.length + 3))}`);
     }
   }
+  return { ...parsed, words };
+}
 
+function settingFlags(given: Given, problems: string[]): CommandLine["flags"] {
   const flags: CommandLine["flags"] = {};
   for (const flag of SETTING_FLAGS) {
     const value = given[flag];
@@ -116,77 +150,65 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     else if (value === "") problems.push(`--${flag}: expected a value, got nothing`);
     else if (value !== undefined) flags[flag] = String(value);
   }
-  const counted = (flag: keyof typeof VALUES, fallback: number) => {
-    if (given[flag] === undefined) return fallback;
-    const { data, error } = count.safeParse(given[flag]);
-    if (error) {
-      problems.push(
-        `--${flag}: expected ${error.issues[0].message}, got ${quote(String(given[flag]))}`,
-      );
-    }
-    return data ?? fallback;
-  };
-  const rows = counted("rows", 20);
-  const number = counted("count", 1);
-
-  const asked = [
-    ...words.filter(isCommand),
-    ...["check", "healthcheck", "once", "count"].filter((name) => given[name]).map((name) =>
-      `--${name}`
-    ),
-  ];
-  for (const other of asked.slice(1)) problems.push(`${asked[0]}: not together with ${other}`);
-  const oneOff = given.once || given.count !== undefined;
-  if (given.json && given.table) problems.push("--json: not together with --table");
-  const showsTasks = words.includes("tasks");
-  if (given.json && !oneOff && !showsTasks) {
-    problems.push("--json: only together with --once, --count or tasks");
-  }
-  const tasks = tasksCommand(given, flags, rows);
-  if (showsTasks) problems.push(...tasks.problems);
-  for (const name of ["watch", "url", "state"].filter((each) => given[each] !== undefined)) {
-    if (!showsTasks && given[name] !== false) problems.push(`--${name}: only together with tasks`);
-  }
-
-  const command: Command = given.help
-    ? { name: "help" }
-    : given.version
-    ? { name: "version" }
-    : given["print-config"]
-    ? { name: "print-config" }
-    : given.check
-    ? { name: "check" }
-    : given.healthcheck
-    ? { name: "healthcheck" }
-    : showsTasks
-    ? tasks.command
-    : words.some(isDocument)
-    ? { name: words.find(isDocument)! }
-    : oneOff
-    ? { name: "run", count: number, json: given.json === true }
-    : { name: "serve" };
-  return {
-    command,
-    view: { table: given.table === true, rows, utc: given.utc === true },
-    flags,
-    problems,
-  };
+  return flags;
 }
 
-/** Settings that mean something to `tasks`. */
-const SETTINGS_OF_TASKS: readonly string[] = [
-  SETTINGS.datasetIds.flag,
-  SETTINGS.host.flag,
-  SETTINGS.port.flag,
-  SETTINGS.logLevel.flag,
-  SETTINGS.logFormat.flag,
-];
+/** The value of `--rows` or `--count`, undefined when it is missing or wrong. */
+function countOf(flag: "rows" | "count", given: Given, problems: string[]): number | undefined {
+  const value = given[flag];
+  if (value === undefined) return undefined;
+  const { data, error } = count.safeParse(value);
+  for (const { message } of error?.issues ?? []) {
+    problems.push(`--${flag}: expected ${message}, got ${quote(String(value))}`);
+  }
+  return data;
+}
+
+/** A problem for each pair of words and flags that exclude or require each other. */
+function conflicts(given: Given): string[] {
+  const problems: string[] = [];
+  const requested = [
+    ...given.words.filter(isCommand),
+    ...["check", "healthcheck", "once", "count"]
+      .filter((name) => given[name])
+      .map((name) => `--${name}`),
+  ];
+  const [first, ...others] = requested;
+  for (const other of others) problems.push(`${first}: not together with ${other}`);
+  const showsTasks = given.words.includes("tasks");
+  if (given.json && given.table) problems.push("--json: not together with --table");
+  if (given.json && !isOneOff(given) && !showsTasks) {
+    problems.push("--json: only together with --once, --count or tasks");
+  }
+  for (const name of ["watch", "url", "state"]) {
+    const isGiven = given[name] !== undefined && given[name] !== false;
+    if (isGiven && !showsTasks) problems.push(`--${name}: only together with tasks`);
+  }
+  return problems;
+}
+
+function commandOf(given: Given, tasks: TasksCommand, count: number): Command {
+  if (given.help) return { name: "help" };
+  if (given.version) return { name: "version" };
+  if (given["print-config"]) return { name: "print-config" };
+  if (given.check) return { name: "check" };
+  if (given.healthcheck) return { name: "healthcheck" };
+  if (given.words.includes("tasks")) return tasks;
+  const document = given.words.find(isDocument);
+  if (document) return { name: document };
+  if (isOneOff(given)) return { name: "run", count, json: given.json === true };
+  return { name: "serve" };
+}
+
+function isOneOff(given: Given): boolean {
+  return given.once === true || given.count !== undefined;
+}
 
 /** The command `tasks` with its flags, and what is wrong with them. */
 function tasksCommand(
-  given: Record<string, unknown>,
+  given: Given,
   flags: CommandLine["flags"],
-  rows: number,
+  rows: number | null,
 ): { command: TasksCommand; problems: string[] } {
   const problems: string[] = [];
   const text = (flag: "url" | "state") => given[flag] === undefined ? null : String(given[flag]);
@@ -194,7 +216,7 @@ function tasksCommand(
   const urlText = text("url");
   const url = urlText === null ? null : probeUrl(urlText);
   if (url === undefined) {
-    // It may carry a password.
+    // It may hold a password.
     const shown = urlText?.includes("@") ? "a value that is not shown" : quote(urlText ?? "");
     problems.push(`--url: expected an http:// or https:// URL without query or #, got ${shown}`);
   }
@@ -222,17 +244,17 @@ function tasksCommand(
       datasetId: datasetId?.trim(),
       watch: given.watch === true,
       json: given.json === true,
-      rows: given.rows === undefined ? null : rows,
+      rows,
     },
   };
 }
 
-/** Where a probe may be asked; undefined for what is no such address. */
+/** The URL of a probe; undefined when the text is none. */
 function probeUrl(text: string): URL | undefined {
   if (!/^https?:\/\//i.test(text) || /[?#]/.test(text) || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   try {
-    // They are sent decoded.
+    // User and password are sent decoded.
     decodeURIComponent(url.username + url.password);
     return url;
   } catch {
@@ -240,44 +262,7 @@ function probeUrl(text: string): URL | undefined {
   }
 }
 
-/** The text of `--help`, at most 80 columns wide. */
-export function usage(): string {
-  const groups = new Map<string, string[]>();
-  for (const setting of Object.values(SETTINGS)) {
-    const lines = groups.get(setting.group) ?? [];
-    groups.set(setting.group, lines);
-    const note = "defaultNote" in setting
-      ? setting.defaultNote
-      : "default" in setting
-      ? setting.default
-      : undefined;
-    lines.push(
-      row("flag" in setting ? `--${setting.flag}` : "", setting.help),
-      row("", setting.env + (note ? `, default ${note}` : "")),
-    );
-  }
-  return [
-    "dataplatform-probe watches a dataplatform from the outside.",
-    "",
-    "Usage:",
-    row("dataplatform-probe", "probe until SIGINT or SIGTERM"),
-    row("dataplatform-probe --once", "probe once: exit code 0 when all is well"),
-    row("dataplatform-probe tasks", "look at the tasks of a probe that runs here"),
-    "",
-    "Commands:",
-    ...Object.entries(COMMANDS).map(([name, help]) => row(name, help)),
-    "",
-    "Runs:",
-    ...Object.entries(SWITCHES).map(([name, help]) => row(`--${name}`, help)),
-    ...Object.entries(VALUES).map(([name, { value, help }]) => row(`--${name} ${value}`, help)),
-    ...[...groups].flatMap(([group, lines]) => ["", `${group}:`, ...lines]),
-    "",
-    "A flag wins over the variable under it, a variable over the default.",
-    "",
-  ].join("\n");
-}
-
-/** A word as it was typed, unless it would write to the terminal or may carry a password. */
+/** A word as it was typed, unless it acts on a terminal or may hold a password. */
 function shownWord(word: string): string {
   if (word.includes("@")) return "a word that is not shown";
   return /^[\x21-\x7e]{1,80}$/.test(word) ? word : quote(word);
@@ -287,21 +272,17 @@ function isCommand(word: string): boolean {
   return Object.hasOwn(COMMANDS, word);
 }
 
-/** Whether the word asks for a document that follows from the settings alone. */
+/** Whether the word asks for a document that follows from the configuration alone. */
 function isDocument(word: string): word is Exclude<keyof typeof COMMANDS, "tasks"> {
   return isCommand(word) && word !== "tasks";
 }
 
-function row(left: string, right: string): string {
-  return `  ${left.padEnd(26)} ${right}`.trimEnd();
-}
-
 /** The parser would take the value in `--retries -1` for a flag. */
-function joinNegativeNumbers(args: readonly string[], valued: readonly string[]): string[] {
+function joinNegativeNumbers(args: readonly string[]): string[] {
   const joined: string[] = [];
   for (const arg of args) {
     const last = joined.at(-1);
-    if (/^-[.\d]/.test(arg) && last?.startsWith("--") && valued.includes(last.slice(2))) {
+    if (/^-[.\d]/.test(arg) && last?.startsWith("--") && VALUE_FLAGS.includes(last.slice(2))) {
       joined[joined.length - 1] = `${last}=${arg}`;
     } else {
       joined.push(arg);

@@ -1,7 +1,9 @@
-import { type Config, NO_TEXT, type Secret, SETTINGS } from "./config.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import { messageOf } from "../text/error_text.ts";
+import type { Config, Secret } from "./config.ts";
+import { SETTINGS } from "./settings.ts";
+import { NOT_UTF8 } from "./values.ts";
 
-/** Who may read the endpoints; anybody where there is neither. */
+/** What a reader of the endpoints must present; with neither they are open to everyone. */
 export type EndpointCredentials = {
   bearer: string | null;
   basic: { user: string; password: string } | null;
@@ -9,24 +11,24 @@ export type EndpointCredentials = {
 
 export const NO_CREDENTIALS: EndpointCredentials = { bearer: null, basic: null };
 
-/** A certificate with its chain and its key, as PEM. */
+/** A certificate with its chain, and its key, as PEM. */
 export type Tls = { cert: string; key: string };
 
-/** A file that the configuration names does not hold what it should; the message says which. */
+/** A file that the configuration names cannot be read or has the wrong content. */
 export class FileError extends Error {
   override name = "FileError";
 }
 
-type ReadFile = Runtime["readFile"];
+type ReadFile = (path: string) => Promise<string>;
 
-/** Who may read the endpoints, the secrets read from their files. Throws a `FileError`. */
+/** The credentials of the endpoints, with secrets read from their files. Throws a `FileError`. */
 export async function readEndpointCredentials(
   { bearerAuth, basicAuth }: Pick<Config, "bearerAuth" | "basicAuth">,
   readFile: ReadFile,
 ): Promise<EndpointCredentials> {
-  const pair = basicAuth && await read(basicAuth, "basicAuth", readFile);
+  const pair = basicAuth && await readSecret(basicAuth, "basicAuth", readFile);
   return {
-    bearer: bearerAuth && await read(bearerAuth, "bearerToken", readFile),
+    bearer: bearerAuth && await readSecret(bearerAuth, "bearerToken", readFile),
     basic: pair === null ? null : splitPair(pair),
   };
 }
@@ -36,7 +38,7 @@ function splitPair(pair: string): { user: string; password: string } {
   return { user: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }
 
-/** The files that HTTPS needs; null for plain HTTP. Throws a `FileError`. */
+/** The certificate and key for HTTPS; null for plain HTTP. Throws a `FileError`. */
 export async function readTls(
   { tls }: Pick<Config, "tls">,
   readFile: ReadFile,
@@ -44,55 +46,70 @@ export async function readTls(
   if (!tls) return null;
   const cert = await readCertificate(tls, readFile);
   const name = SETTINGS.tlsKeyFile.env;
-  const key = await named(name, readFile(tls.keyPath));
+  const key = await readNamedFile(name, readFile(tls.keyPath));
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key)) {
     throw new FileError(`${name}: expected a private key in PEM, got ${tls.keyPath} without one`);
   }
   return { cert, key };
 }
 
-/** The certificate that the probe shows, with its chain. Throws a `FileError`. */
+/** The certificate that the probe serves, with its chain. Throws a `FileError`. */
 export async function readCertificate(
   { certPath }: { certPath: string },
   readFile: ReadFile,
 ): Promise<string> {
   const name = SETTINGS.tlsCertFile.env;
-  const cert = await named(name, readFile(certPath));
+  const cert = await readNamedFile(name, readFile(certPath));
   if (!/-----BEGIN CERTIFICATE-----/.test(cert)) {
     throw new FileError(`${name}: expected a certificate in PEM, got ${certPath} without one`);
   }
   return cert;
 }
 
-/** The secret in a file, without the line end that editors put there; throws when there is none. */
+/**
+ * Checks the file of the client secret, so that a wrong path is known before the first task. Throws
+ * a `FileError`.
+ */
+export async function checkSecretFile(
+  { credentials }: Pick<Config, "credentials">,
+  readFile: ReadFile,
+): Promise<void> {
+  if (!credentials || !("path" in credentials.secret)) return;
+  try {
+    await readSecretFile(credentials.secret.path, readFile);
+  } catch (error) {
+    const name = SETTINGS.clientSecretFile.env;
+    throw new FileError(`${name}: expected a file with the secret: ${messageOf(error)}`);
+  }
+}
+
+/** The secret in a file, without the line end that editors add. Throws when there is none. */
 export async function readSecretFile(path: string, readFile: ReadFile): Promise<string> {
   const secret = (await readFile(path)).replace(/\r?\n$/, "");
   if (secret === "") throw new Error(`${path} is empty`);
-  if (secret.includes(NO_TEXT)) throw new Error(`${path} is not in UTF-8`);
+  if (secret.includes(NOT_UTF8)) throw new Error(`${path} is not in UTF-8`);
   return secret;
 }
 
-/** The secret, which a file may hold in the wrong form; a given text has been checked before. */
-async function read(
+/** The secret; a file's content is checked as the variable's value was. */
+async function readSecret(
   secret: Secret,
   setting: "bearerToken" | "basicAuth",
   readFile: ReadFile,
 ): Promise<string> {
   if ("text" in secret) return secret.text;
   const { env } = SETTINGS[`${setting}File`];
-  const text = await named(env, readSecretFile(secret.path, readFile));
-  const { error } = SETTINGS[setting].schema.safeParse(text);
-  if (!error) return text;
-  const [{ message }] = error.issues;
-  throw new FileError(`${env}: expected ${message}, got something else in ${secret.path}`);
+  const text = await readNamedFile(env, readSecretFile(secret.path, readFile));
+  const [issue] = SETTINGS[setting].schema.safeParse(text).error?.issues ?? [];
+  if (!issue) return text;
+  throw new FileError(`${env}: expected ${issue.message}, got something else in ${secret.path}`);
 }
 
-/** What is read, or an error that names the variable which has named the file. */
-async function named(name: string, reading: Promise<string>): Promise<string> {
+/** The content, or an error that names the variable which names the file. */
+async function readNamedFile(name: string, reading: Promise<string>): Promise<string> {
   try {
     return await reading;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new FileError(`${name}: expected a file that can be read: ${reason}`);
+    throw new FileError(`${name}: expected a file that can be read: ${messageOf(error)}`);
   }
 }

@@ -1,23 +1,24 @@
 import { clearImmediate, setImmediate } from "node:timers";
 
-/** What the program needs of time; tests put a clock of their own in its place. */
+/** What the program needs of time; tests bring a clock of their own. */
 export type Clock = {
-  /** Wall-clock time in milliseconds since the epoch. It can jump: only for showing. */
+  /** Wall-clock time, milliseconds since the epoch. It can jump: for display only. */
   now(): number;
   /** Milliseconds on a clock that never jumps and stands still while the machine sleeps. */
   monotonic(): number;
   /**
-   * Calls `callback` once, `delayMs` from now or later, and returns what cancels it. With `exact`
-   * it comes within a fraction of a millisecond on a quiet machine, for up to two of CPU time.
+   * Calls `callback` once, at least `delayMs` from now; returns a function that cancels it. With
+   * `exact` it is called within a fraction of a millisecond on a quiet machine, at the cost of up to
+   * two milliseconds of CPU time.
    */
   after(delayMs: number, callback: () => void, exact?: boolean): () => void;
 };
 
-/** A longer `setTimeout` fires at once. */
+/** `setTimeout` fires at once for a longer delay. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** By how much Deno's timers are late: they count whole milliseconds, rounded up twice. */
-const TIMER_LATE_MS = 2;
+/** How late Deno's timers fire: they count whole milliseconds, rounded up twice. */
+const TIMER_LATENESS_MS = 2;
 
 /** The machine's own clock. */
 export const systemClock: Clock = {
@@ -29,19 +30,19 @@ export const systemClock: Clock = {
 
     const wait = () => {
       const leftMs = dueMs - performance.now();
-      if (leftMs > MAX_TIMER_MS) set(wait, MAX_TIMER_MS);
-      else if (exact) set(turn, Math.floor(leftMs - TIMER_LATE_MS));
+      if (leftMs > MAX_TIMER_MS) setTimer(wait, MAX_TIMER_MS);
+      else if (exact) setTimer(poll, Math.floor(leftMs - TIMER_LATENESS_MS));
       // Deno truncates fractions, which would fire the timer too early.
-      else set(callback, Math.ceil(leftMs));
+      else setTimer(callback, Math.ceil(leftMs));
     };
-    const set = (action: () => void, waitMs: number) => {
+    const setTimer = (action: () => void, waitMs: number) => {
       const timer = setTimeout(action, Math.max(0, waitMs));
       cancel = () => clearTimeout(timer);
     };
-    /** Lets the event loop go round, which holds nobody up, until the time has come. */
-    const turn = () => {
+    /** Polls once per event-loop turn, which delays nothing else. */
+    const poll = () => {
       if (performance.now() >= dueMs) return callback();
-      const immediate = setImmediate(turn);
+      const immediate = setImmediate(poll);
       cancel = () => clearImmediate(immediate);
     };
 
@@ -66,10 +67,18 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
+/** Resolves when the signal aborts. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
 /**
- * Runs `work` for at most `limitMs`. The signal that it is given aborts at that limit or with the
- * `outer` one, and the promise rejects at that moment whether or not `work` listens: with
- * `timeout()`, or with the outer signal's reason.
+ * Runs `work` for at most `limitMs`. Its signal aborts at that limit or with the `outer` signal, and
+ * the promise rejects at that moment, whether `work` listens or not: with `timeout()`, or with the
+ * outer signal's reason.
  */
 export function within<T>(
   clock: Clock,

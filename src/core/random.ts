@@ -1,6 +1,6 @@
-/** Where chance comes from; tests and simulations seed their own. */
+/** A source of randomness; tests and simulations seed their own. */
 export type Random = {
-  /** A number from 0 up to, but without, 1. */
+  /** A number of at least 0 and below 1. */
   fraction(): number;
   /** `bytes` random bytes as lower-case hexadecimal digits. */
   hex(bytes: number): string;
@@ -10,7 +10,8 @@ export type Random = {
 export const systemRandom: Random = {
   fraction: () => Math.random(),
   hex: (bytes) =>
-    Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => {
-      return byte.toString(16).padStart(2, "0");
-    }).join(""),
+    Array.from(
+      crypto.getRandomValues(new Uint8Array(bytes)),
+      (byte) => byte.toString(16).padStart(2, "0"),
+    ).join(""),
 };

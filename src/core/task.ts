@@ -1,15 +1,15 @@
 import type { Reason } from "./reasons.ts";
 
-/** The parts of a task's last attempt, in the order in which they pass. */
+/** The parts of a task's last attempt in the order in which they pass. */
 export const PHASES = ["token", "resolve", "connect", "tls", "processing", "transfer"] as const;
 export type Phase = typeof PHASES[number];
 
 /** Seconds spent in each phase that was reached. */
 export type Phases = Partial<Record<Phase, number>>;
 
-/** One request for the dataset; a task makes several when it retries. */
+/** One request for the dataset; a task that retries makes several. */
 export type Attempt = {
-  /** HTTP status, or null when no answer came. */
+  /** HTTP status, or null when no response came. */
   status: number | null;
   /** Null for an attempt that succeeded. */
   reason: Reason | null;
@@ -19,51 +19,51 @@ export type Attempt = {
 export const STATES = ["PENDING", "SUCCEEDED", "FAILED"] as const;
 export type State = typeof STATES[number];
 
-type Opened = {
+type Created = {
   /** Counts from 1. */
   readonly seqno: number;
   readonly datasetId: string;
   /** 32 hex digits, sent to the platform as `traceparent`. */
   readonly traceId: string;
-  /** Wall-clock time of creation, milliseconds since the epoch: for showing. */
+  /** Wall-clock time of creation, milliseconds since the epoch: for display. */
   readonly createdMs: number;
-  /** The same moment on the monotonic clock: for ages. */
+  /** The same instant on the monotonic clock: for ages. */
   readonly createdMonotonicMs: number;
 };
 
-type Settled = Opened & {
+type Settled = Created & {
   /**
-   * From when it turned to the platform until the last answer was whole, or given up, on the
-   * monotonic clock: what the probe itself does before and after is not the platform's time. A task
-   * that has made no attempt counts from its creation.
+   * From the first use of the network (or the wait for a token) to the end of the last response or
+   * attempt, on the monotonic clock: the probe's own work before and after is not the platform's
+   * time. A task without an attempt counts from its creation.
    */
   readonly durationSeconds: number;
   readonly attempts: readonly Attempt[];
   readonly phases: Phases;
 };
 
-export type PendingTask = Opened & { readonly state: "PENDING" };
+export type PendingTask = Created & { readonly state: "PENDING" };
 export type SucceededTask = Settled & { readonly state: "SUCCEEDED" };
 export type FailedTask = Settled & {
   readonly state: "FAILED";
   readonly reason: Reason;
-  /** The start of the answer's body, where one came. */
+  /** The start of the response's body, when a response came. */
   readonly body: string | null;
 };
 export type SettledTask = SucceededTask | FailedTask;
 export type Task = PendingTask | SettledTask;
 
-/** What a task went through on its way to being settled. */
+/** What a task goes through between creation and settlement. */
 export type TaskExecution = {
   attempts: Attempt[];
   phases: Phases;
-  /** Monotonic instant at which the first connection was begun, less the wait for its token. */
+  /** Monotonic instant at which the first connection began, less the wait for its token. */
   begunMs?: number;
-  /** The one at which the last attempt ended; none again from when the next token is asked for. */
+  /** Monotonic end of the last attempt; undefined again while the next token is awaited. */
   endedMs?: number;
 };
 
-/** The pending task as it stands after a success at `nowMonotonicMs`. */
+/** The pending task after a success at `nowMonotonicMs`. */
 export function succeed(
   task: PendingTask,
   nowMonotonicMs: number,
@@ -72,7 +72,7 @@ export function succeed(
   return { ...task, state: "SUCCEEDED", ...outcomeOf(task, nowMonotonicMs, execution) };
 }
 
-/** The pending task as it stands after a failure at `nowMonotonicMs`. */
+/** The pending task after a failure at `nowMonotonicMs`. */
 export function fail(
   task: PendingTask,
   nowMonotonicMs: number,
@@ -97,9 +97,11 @@ export function secondsBetween(fromMs: number, toMs: number): number {
 }
 
 /**
- * When a task's answer was whole or given up, milliseconds since the epoch on the wall clock, to a
- * millisecond or so; null while pending.
+ * Wall-clock time at which a task's last response or attempt ended, milliseconds since the epoch,
+ * exact to about a millisecond.
  */
+export function settledMs(task: SettledTask): number;
+export function settledMs(task: Task): number | null;
 export function settledMs(task: Task): number | null {
   return task.state === "PENDING" ? null : task.createdMs + task.durationSeconds * 1e3;
 }

@@ -8,9 +8,9 @@ export type SkipCause = typeof SKIP_CAUSES[number];
 export type SkippedSlots = { datasetId: string; cause: SkipCause; count: number };
 
 /**
- * Whatever follows the life of tasks: ledger, metrics, health, events, log, heartbeat, table. Each
- * method is called once for each event, in the order of the events, and must neither wait nor throw
- * unless an invariant of the program is broken.
+ * Follows the life of tasks: ledger, metrics, health, events, log, heartbeat and table do. Methods
+ * are called once for each event, in the order of the events. They return at once, and throw only
+ * when an invariant of the program is broken, which ends it.
  */
 export type TaskObserver = {
   /** A task was created and tracked. */

@@ -1,9 +1,12 @@
-import { toMessage } from "../text/escape.ts";
 import type { Reason } from "../core/reasons.ts";
+import { toMessage } from "../text/escape.ts";
+
+/** What is kept of a response that came before a failure, or was one. */
+export type FailedResponse = { status: number; body: string; retryAfterMs: number | null };
 
 /**
- * A request for a dataset that failed, with its reason; `internal` keeps what it met as its cause.
- * The message may hold words of the target's: it is one line, cut, without control characters.
+ * A request that failed, with its reason, which nothing replaces later. The message may hold words
+ * of the target: it is one line, escaped and cut. `cause` is the error that it was made from.
  */
 export class RequestError extends Error {
   override name = "RequestError";
@@ -11,16 +14,16 @@ export class RequestError extends Error {
   constructor(
     readonly reason: Reason,
     message: string,
-    /** The answer that came, where one came. */
-    readonly reply?: { status: number; body: string; retryAfterMs: number | null },
+    /** The response, when one came. */
+    readonly response?: FailedResponse,
     options?: ErrorOptions,
   ) {
     super(toMessage(message), options);
   }
 }
 
-/** Codes of Deno's sockets, resolver and HTTP parser, by what they mean to a user. */
-const REASON_BY_CODE: Record<string, Reason> = {
+/** Codes of Deno's sockets, resolver and HTTP parser. */
+const REASON_BY_CODE: Readonly<Record<string, Reason>> = {
   ENOTFOUND: "dns",
   EAI_AGAIN: "dns",
   EAI_FAIL: "dns",
@@ -45,27 +48,38 @@ const REASON_BY_CODE: Record<string, Reason> = {
   EPROTO: "tls",
 };
 
-/** An error's message with those of its causes, which say more. */
-export function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // A host with several addresses fails with an error of each, and no word of its own.
-  const message = error.message === "" && error instanceof AggregateError
-    ? error.errors.map(explain).join("; ")
-    : error.message;
-  return error.cause instanceof Error ? `${message}: ${explain(error.cause)}` : message;
+/**
+ * Any error of an exchange as a `RequestError`: one that is none gets its reason from its code, or
+ * `internal`, and becomes the cause.
+ */
+export function toRequestError(error: unknown): RequestError {
+  if (error instanceof RequestError) return error;
+  return new RequestError(reasonOf(error), explain(error), undefined, { cause: error });
 }
 
-/** The reason that fits an error thrown by a connection; `internal` for one that nobody foresaw. */
-export function reasonOf(error: unknown): Reason {
-  if (error instanceof RequestError) return error.reason;
+function reasonOf(error: unknown): Reason {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (code in REASON_BY_CODE) return REASON_BY_CODE[code];
+  const reason = Object.hasOwn(REASON_BY_CODE, code) ? REASON_BY_CODE[code] : undefined;
+  if (reason) return reason;
   if (/^HPE_/.test(code)) return "invalid_response";
   if (/^(CERT_|ERR_TLS_|ERR_SSL_|ERR_OSSL_)/.test(code)) return "tls";
   return "internal";
 }
 
-/** The reason that a status stands for; null for 200, the only one that brings a dataset. */
+/** An error's message, with the messages of its causes. */
+export function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // A host with several addresses fails with an error for each, and no message of its own.
+  const message = error.message === "" && error instanceof AggregateError
+    ? error.errors.map(explain).join("; ")
+    : error.message;
+  const { cause } = error;
+  // A `RequestError` already has the message of the error that it was made from.
+  const isRepeated = error instanceof RequestError;
+  return cause instanceof Error && !isRepeated ? `${message}: ${explain(cause)}` : message;
+}
+
+/** The reason for a status; null for 200, the only status of a response with the dataset. */
 export function reasonOfStatus(status: number): Reason | null {
   if (status === 200) return null;
   if (status === 401 || status === 403) return "unauthorized";

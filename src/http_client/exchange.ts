@@ -6,43 +6,34 @@ import tls from "node:tls";
 import { concat } from "@std/bytes/concat";
 import { equals } from "@std/bytes/equals";
 import type { Clock } from "../core/clock.ts";
-import { RequestError } from "./errors.ts";
+import { RequestError, toRequestError } from "./errors.ts";
 import { type Lookup, shareLookups } from "./lookup.ts";
+import { type HttpResponse, invalidResponse, MAX_BODY_BYTES, tooLarge } from "./response.ts";
 import type { Timings } from "./timings.ts";
 
-export type Request = {
+export type HttpRequest = {
   url: URL;
   method: "GET" | "HEAD" | "POST";
   headers: Record<string, string>;
   body?: string;
-  /** The certificate that the server must show, in place of one that is trusted. */
+  /** The certificate that the server must present, in place of a trusted one. */
   certificate?: Uint8Array | null;
 };
 
-export type Reply = {
-  status: number;
-  headers: Record<string, string | string[] | undefined>;
-  body: Uint8Array;
-};
-
 /**
- * One HTTP exchange over a connection of its own, without following redirects. Sets the timings as it
- * passes them. Rejects with the socket's error, with an `RequestError` for a body over
- * {@linkcode MAX_BODY_BYTES}, or with the signal's reason.
+ * One HTTP exchange on a connection of its own, without following redirects. Sets the timings on its
+ * way. Rejects with a `RequestError`, or with the signal's reason as soon as it aborts.
  */
 export type Exchange = (
-  request: Request,
+  request: HttpRequest,
   options: { signal: AbortSignal; timings: Timings },
-) => Promise<Reply>;
+) => Promise<HttpResponse>;
 
-/** A dataset's metadata is a few kilobytes. */
-export const MAX_BODY_BYTES = 1024 * 1024;
+/** How many responses of status 1xx may precede the final one. RFC 9110, section 15.2. */
+const MAX_INTERIM_RESPONSES = 20;
 
-/** How many answers of status 1xx may come before the one that counts. */
-const MAX_INTERIM_ANSWERS = 20;
-
-/** The exchange over real sockets, made with node:http: fetch shows no phases and no error codes. */
-export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup): Exchange {
+/** The exchange on real sockets, by node:http: fetch reports no phases and no error codes. */
+export function createExchange(clock: Clock, systemLookup: Lookup = dns.lookup): Exchange {
   const lookup = shareLookups(systemLookup);
 
   return ({ url, method, headers, body, certificate }, { signal, timings }) =>
@@ -52,7 +43,7 @@ export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup)
       timings.named = net.isIP(host) === 0;
       timings.secure = url.protocol === "https:";
       const { request: send } = timings.secure ? https : http;
-      // Without an agent, which costs more than it is good for where no connection is used twice.
+      // Without an agent: no connection is used twice.
       const request = send(url, {
         method,
         headers: { ...headers, connection: "close" },
@@ -61,7 +52,7 @@ export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup)
           const address = {
             host,
             port: Number(port),
-            lookup: marking(lookup, clock, timings),
+            lookup: timed(lookup, clock, timings),
           };
           if (!timings.secure) return connect(address, clock, timings);
           timings.startMs = clock.monotonic();
@@ -76,35 +67,33 @@ export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup)
       const fail = (error: unknown) => {
         signal.removeEventListener("abort", onAbort);
         request.destroy();
-        reject(signal.aborted ? signal.reason : error);
+        reject(signal.aborted ? signal.reason : toRequestError(error));
       };
 
       let isWhole = () => false;
-      // What has come is parsed and told of a part of a millisecond later, which is the probe's own.
+      // node:http parses and reports what has arrived a part of a millisecond later: the probe's own time.
       let arrivedMs: number | undefined;
       const arrival = () => arrivedMs ?? clock.monotonic();
       request.on("socket", (socket) => {
-        // The end of the connection may come before the end of the answer is told of.
+        // The connection may end before node:http reports the end of the response.
         const mark = () => isWhole() || (arrivedMs = clock.monotonic());
         socket.prependListener("data", mark).prependListener("end", mark);
       });
 
-      // What follows a whole answer is not part of it. RFC 9112, section 6.3.
+      // What follows a whole response is not part of it. RFC 9112, section 6.3.
       request.on("error", (error) => isWhole() || fail(error));
-      let interimAnswers = 0;
+      let interimResponses = 0;
       request.on("information", () => {
-        // Those that were read together with the one too many come all the same.
-        if (++interimAnswers !== MAX_INTERIM_ANSWERS + 1) return;
-        fail(
-          new RequestError("invalid_response", `more than ${MAX_INTERIM_ANSWERS} interim answers`),
-        );
+        // Further ones that were read in the same piece are still reported.
+        if (++interimResponses !== MAX_INTERIM_RESPONSES + 1) return;
+        fail(invalidResponse(`more than ${MAX_INTERIM_RESPONSES} interim responses`));
       });
       request.on("response", (response) => {
         isWhole = () => response.complete && !signal.aborted;
         timings.headersMs = arrival();
         const status = response.statusCode ?? 0;
         const chunks: Uint8Array[] = [];
-        timings.answer = { status, chunks };
+        timings.partial = { status, chunks };
         let length = 0;
         response.on("error", fail);
         response.on("data", (chunk: Uint8Array) => {
@@ -118,7 +107,7 @@ export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup)
           resolve({ status, headers: response.headers, body: concat(chunks) });
         });
       });
-      // A 101, which nobody has asked for.
+      // Status 101, although no upgrade was requested.
       request.on("upgrade", ({ statusCode = 101, headers }, socket) => {
         timings.headersMs = arrival();
         signal.removeEventListener("abort", onAbort);
@@ -129,25 +118,20 @@ export function createTransport(clock: Clock, systemLookup: Lookup = dns.lookup)
     });
 }
 
-/** The addresses of a name, as a connection would find them; rejects when it has none. */
+/** The addresses of a host name as a connection finds them; rejects when it has none. */
 export async function resolveName(hostname: string): Promise<string[]> {
   const found = await dns.promises.lookup(withoutBrackets(hostname), { all: true });
   return found.map(({ address }) => address);
 }
 
-/** An IPv6 address as resolvers and sockets write it, not as URLs do; other names as they are. */
+/** An IPv6 address as resolvers and sockets write it, without the brackets of a URL. */
 function withoutBrackets(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, "");
 }
 
-/** What an exchange is rejected with when the body exceeds the bound, packed or unpacked. */
-export function tooLarge(): RequestError {
-  return new RequestError("invalid_response", `the body is larger than ${MAX_BODY_BYTES} bytes`);
-}
-
 function connect(address: net.TcpSocketConnectOpts, clock: Clock, timings: Timings): net.Socket {
   const socket = new net.Socket();
-  // To make the request and the socket takes a part of a millisecond, which is not the platform's.
+  // Creating the request and the socket takes a part of a millisecond: the probe's own time.
   timings.startMs = clock.monotonic();
   return socket.connect(address).once("connect", () => timings.connectedMs = clock.monotonic());
 }
@@ -156,7 +140,7 @@ function connectSecurely(
   address: net.TcpSocketConnectOpts & { host: string },
   clock: Clock,
   timings: Timings,
-  certificate: Request["certificate"],
+  certificate: HttpRequest["certificate"],
 ): tls.TLSSocket {
   const socket = tls.connect({
     ...address,
@@ -174,8 +158,8 @@ function connectSecurely(
 }
 
 /**
- * Hands the connection over when it has shown the certificate: the request is written then, and not
- * to a stranger.
+ * Hands the connection over once the server has presented the certificate: before that, the request
+ * and its credentials would reach anyone.
  */
 function handOver(
   socket: tls.TLSSocket,
@@ -188,15 +172,15 @@ function handOver(
   signal.addEventListener("abort", () => socket.destroy(signal.reason), { once: true });
   socket.once("secureConnect", () => {
     socket.off("error", onError);
-    const shown = socket.getPeerCertificate().raw;
-    if (shown && equals(shown, certificate)) return onConnection(null, socket);
+    const presented = socket.getPeerCertificate().raw;
+    if (presented && equals(presented, certificate)) return onConnection(null, socket);
     socket.destroy();
-    onError(new RequestError("tls", "it does not show the certificate that it should"));
+    onError(new RequestError("tls", "the server does not present the expected certificate"));
   });
 }
 
 /** A lookup that timings the moment at which it has succeeded. */
-function marking(lookup: Lookup, clock: Clock, timings: Timings): net.LookupFunction {
+function timed(lookup: Lookup, clock: Clock, timings: Timings): net.LookupFunction {
   return (hostname, options, callback) =>
     lookup(hostname, options, (error, address, family) => {
       if (!error) timings.resolvedMs = clock.monotonic();

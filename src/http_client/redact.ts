@@ -1,35 +1,35 @@
-/** Takes what is secret out of a text that somebody may read. */
+/** Removes secrets from a text that somebody may read. */
 export type Redact = (text: string) => string;
 
 export type Redactor = {
   redact: Redact;
-  /** Hides this secret for good. */
+  /** Hides this secret from now on. */
   hide: (secret: string) => void;
-  /** Hides a token; the oldest of many are forgotten, since they have long ended. */
+  /** Hides a token; of many the oldest are forgotten, since they have long expired. */
   hideToken: (token: string) => void;
 };
 
 const HIDDEN = "[redacted]";
 const MAX_TOKENS = 20;
 
-/** Shorter ones would blank out ordinary words. */
+/** A shorter secret would blank out ordinary words. */
 const MIN_SECRET_LENGTH = 4;
 
 /**
- * What looks like a credential even when nobody has named it: a bearer header, a JSON Web Token. The
+ * Texts that look like a credential: a bearer header (RFC 6750), a JSON Web Token (RFC 7519). The
  * lengths are bounded, so that no text can make the search slow.
  */
 const BEARER = /\b(bearer\s{1,9})[\w.~+/=-]{8,8000}/gi;
 const WEB_TOKEN = /\beyJ[\w-]{1,8000}\.[\w-]{1,8000}\.[\w-]{0,8000}/g;
 
 /**
- * Redacts every secret that it has been told of, as it is and in the forms that it takes in a URL, a
- * posted form and JSON, and what looks like a credential.
+ * Creates a redactor of known secrets, also in the forms that they take in a URL, a posted form and
+ * JSON, and of whatever looks like a credential.
  */
 export function createRedactor(): Redactor {
   const secrets = new Set<string>();
   let tokens: string[] = [];
-  /** Null until somebody needs them: tokens come more often than there is something to hide. */
+  /** Made when a text is redacted: tokens change more often than that. */
   let forms: string[] | null = null;
 
   function allForms(): string[] {

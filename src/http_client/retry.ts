@@ -13,7 +13,7 @@ export function retryDelayMs(retry: number, fraction: number, retryAfterMs: numb
 
 /**
  * Milliseconds that a `Retry-After` header asks for, in seconds or as a date; null when it has
- * neither form. RFC 9110, section 10.2.3.
+ * neither form. `nowMs` is wall-clock time. RFC 9110, section 10.2.3.
  */
 export function parseRetryAfterMs(value: unknown, nowMs: number): number | null {
   if (typeof value !== "string") return null;

@@ -1,26 +1,29 @@
 import { concat } from "@std/bytes/concat";
 import { type Clock, sleep, within } from "../core/clock.ts";
 import type { Random } from "../core/random.ts";
-import { type Attempt, secondsBetween, type TaskExecution } from "../core/task.ts";
-import { explain, reasonOf, reasonOfStatus, RequestError } from "../http_client/errors.ts";
-import { newTimings, phasesOf, type Timings } from "../http_client/timings.ts";
-import type { Redact } from "../http_client/redact.ts";
-import { checkDataset, decoded, excerpt } from "../http_client/response.ts";
-import { parseRetryAfterMs, retryDelayMs } from "../http_client/retry.ts";
 import { isRetried } from "../core/reasons.ts";
-import type { TokenSource } from "./token_cache.ts";
-import type { Exchange, Reply, Request } from "../http_client/exchange.ts";
+import { type Attempt, secondsBetween, type TaskExecution } from "../core/task.ts";
+import { USER_AGENT } from "../core/version.ts";
+import { reasonOfStatus, RequestError, toRequestError } from "../http_client/errors.ts";
+import type { Exchange, HttpRequest } from "../http_client/exchange.ts";
+import type { Redact } from "../http_client/redact.ts";
+import { decodedBody, excerpt, type HttpResponse } from "../http_client/response.ts";
+import { parseRetryAfterMs, retryDelayMs } from "../http_client/retry.ts";
+import { newTimings, phasesOf, type Timings } from "../http_client/timings.ts";
+import { checkDataset } from "./dataset.ts";
+import type { TokenCache } from "./token_cache.ts";
 
 export type DatasetRequest = {
   seqno: number;
   datasetId: string;
+  /** 32 hex digits, sent as `traceparent`. https://www.w3.org/TR/trace-context/ */
   traceId: string;
-  /** Filled in while the request goes on: every attempt, the phases of the last one, and instants. */
+  /** Filled in on the way: every attempt, the phases of the last one, and instants. */
   execution: TaskExecution;
 };
 
 /**
- * Gets a dataset's metadata as a user does: with a token, then the API. Throws an `RequestError` with
+ * Requests a dataset's metadata as a user does: a token, then the API. Throws a `RequestError` with
  * the reason of the last attempt, or the signal's reason.
  */
 export type GetDataset = (request: DatasetRequest, signal: AbortSignal) => Promise<void>;
@@ -29,32 +32,35 @@ export type ClientOptions = {
   exchange: Exchange;
   clock: Clock;
   random: Random;
-  /** Null when the platform is asked without credentials. */
-  tokens: TokenSource | null;
+  /** Null when the platform is requested without credentials. */
+  tokens: TokenCache | null;
   redact: Redact;
-  /** What stands before `/{id}`. */
+  /** The base before `/{id}`. */
   apiUrl: string;
   /** Deadline of the token and all attempts together. */
   taskTimeoutMs: number;
   /** Deadline of one attempt. */
   requestTimeoutMs: number;
   retries: number;
-  userAgent: string;
   onAttempt: (request: DatasetRequest, attempt: Attempt) => void;
 };
 
+/**
+ * Creates the client. It retries with back-off within the task's deadline; after a 401 it renews the
+ * token and makes one extra attempt.
+ */
 export function createClient(options: ClientOptions): GetDataset {
   const { clock, random, retries } = options;
 
   return async (request, signal) => {
     const deadlineMs = clock.monotonic() + options.taskTimeoutMs;
     const leftMs = () => deadlineMs - clock.monotonic();
-    let renewed = false;
+    let isRenewed = false;
     let retry = 0;
     let last: RequestError | null = null;
     for (;;) {
-      const token = await tokenFor(options, request, leftMs(), signal);
-      // Who was held up may find that no time is left: an attempt would be given up as it begins.
+      const token = await waitForToken(options, request, leftMs(), signal);
+      // After a stall of the process an attempt would time out as it begins.
       if (leftMs() <= 0) {
         throw last ?? new RequestError("timeout", "no time was left for an attempt");
       }
@@ -62,23 +68,23 @@ export function createClient(options: ClientOptions): GetDataset {
       if (failure === null) return;
 
       last = failure;
-      const status = failure.reply?.status ?? null;
-      if (status === 401 && token && !renewed) {
-        renewed = true;
+      const status = failure.response?.status ?? null;
+      if (status === 401 && token && !isRenewed) {
+        isRenewed = true;
         if (options.tokens?.drop(token)) continue;
       }
       if (retry >= retries || !isRetried(failure.reason, status)) throw failure;
-      const retryAfterMs = failure.reply?.retryAfterMs ?? null;
+      const retryAfterMs = failure.response?.retryAfterMs ?? null;
       const delayMs = retryDelayMs(retry++, random.fraction(), retryAfterMs);
-      // A wait past the deadline would only turn what is known into a timeout.
+      // A wait beyond the deadline would replace the known reason by a timeout.
       if (delayMs >= leftMs()) throw failure;
       await sleep(clock, delayMs, signal);
     }
   };
 }
 
-/** The token for the next attempt, and in the execution how long it was waited for; null without one. */
-async function tokenFor(
+/** The token for the next attempt, null without credentials; records the phase `token`. */
+async function waitForToken(
   { tokens, clock }: ClientOptions,
   { execution }: DatasetRequest,
   timeoutMs: number,
@@ -97,7 +103,7 @@ async function tokenFor(
   }
 }
 
-/** Makes one attempt and adds it to the execution; returns what it failed with, or null. */
+/** Makes one attempt and records it; returns what it failed with, or null. */
 async function attempt(
   options: ClientOptions,
   request: DatasetRequest,
@@ -111,7 +117,7 @@ async function attempt(
   let failure: RequestError | null = null;
   let endMs: number | undefined;
   try {
-    const reply = await within(
+    const response = await within(
       clock,
       Math.min(requestTimeoutMs, leftMs),
       signal,
@@ -121,21 +127,21 @@ async function attempt(
         const limit = leftMs < requestTimeoutMs
           ? "before the task's deadline"
           : `within ${requestTimeoutMs / 1e3} s`;
-        return new RequestError("timeout", `no full answer ${limit}`);
+        return new RequestError("timeout", `no complete response ${limit}`);
       },
     );
     endMs = timings.wholeMs ?? clock.monotonic();
-    failure = await judge(reply, datasetId, clock.now(), redact);
+    failure = await judge(response, datasetId, clock.now(), redact);
   } catch (error) {
     if (signal.aborted) throw error;
     endMs ??= clock.monotonic();
-    failure = brokenOff(error, timings, redact);
+    failure = interrupted(error, timings, redact);
   }
   execution.begunMs ??= timings.startMs - 1e3 * (execution.phases.token ?? 0);
   execution.endedMs = endMs;
   execution.phases = { ...execution.phases, ...phasesOf(timings, endMs) };
   const made: Attempt = {
-    status: failure === null ? 200 : failure.reply?.status ?? null,
+    status: failure === null ? 200 : failure.response?.status ?? null,
     reason: failure && failure.reason,
     durationSeconds: secondsBetween(timings.startMs, endMs),
   };
@@ -145,40 +151,40 @@ async function attempt(
 }
 
 function httpRequest(
-  { apiUrl, userAgent }: ClientOptions,
+  { apiUrl }: ClientOptions,
   { datasetId, traceId }: DatasetRequest,
   token: string | null,
-): Request {
+): HttpRequest {
   const headers: Record<string, string> = {
     "accept": "application/json",
     "accept-encoding": "gzip",
-    "user-agent": userAgent,
+    "user-agent": USER_AGENT,
     "traceparent": `00-${traceId}-${traceId.slice(0, 16)}-01`,
   };
   if (token !== null) headers.authorization = `Bearer ${token}`;
   return { url: new URL(`${apiUrl}/${encodeURIComponent(datasetId)}`), method: "GET", headers };
 }
 
-/** What is wrong with a reply, or null when it brings the dataset. */
+/** What is wrong with a whole response, or null when it holds the dataset. */
 async function judge(
-  reply: Reply,
+  response: HttpResponse,
   datasetId: string,
   nowMs: number,
   redact: Redact,
 ): Promise<RequestError | null> {
-  const { status, headers } = reply;
-  let { body } = reply;
+  const { status, headers } = response;
   const reason = reasonOfStatus(status);
-  let message = `the answer has status ${status}`;
+  let message = `the response has status ${status}`;
+  let { body } = response;
   try {
-    body = (await decoded(reply, redact)).body;
+    body = await decodedBody(response, redact);
     if (!reason) {
       checkDataset(body, datasetId, redact);
       return null;
     }
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
-    // A refusal says enough, even where its body cannot be read.
+    // The status of a refusal says enough, even when its body cannot be read.
     if (!reason) message = error.message;
   }
   return new RequestError(reason ?? "invalid_response", message, {
@@ -188,12 +194,13 @@ async function judge(
   });
 }
 
-/** What ended an exchange before its answer was whole; `internal` where nobody foresaw it. */
-function brokenOff(error: unknown, { answer }: Timings, redact: Redact): RequestError {
-  const reply = answer && {
-    status: answer.status,
-    body: excerpt(concat(answer.chunks), redact),
+/** What ended an exchange before its response was whole, with what had come of it. */
+function interrupted(error: unknown, { partial }: Timings, redact: Redact): RequestError {
+  const { reason, message, cause = error } = toRequestError(error);
+  const response = partial && {
+    status: partial.status,
+    body: excerpt(concat(partial.chunks), redact),
     retryAfterMs: null,
   };
-  return new RequestError(reasonOf(error), redact(explain(error)), reply, { cause: error });
+  return new RequestError(reason, redact(message), response, { cause });
 }

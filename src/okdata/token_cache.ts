@@ -1,17 +1,18 @@
+import { createBackoff } from "../core/backoff.ts";
 import type { Clock } from "../core/clock.ts";
 import { RequestError } from "../http_client/errors.ts";
 import type { FetchToken, Token } from "./oauth.ts";
 
-/** Hands out tokens to many tasks. */
-export type TokenSource = {
+/** One token for all tasks. */
+export type TokenCache = {
   /**
-   * The current token; waits for one where there is none. Throws an `RequestError` with the reason
-   * `auth`, at once when the provider has just failed.
+   * The current token; waits for one when there is none. Throws a `RequestError`, at once while the
+   * last request to the provider has failed.
    */
   get(): Promise<string>;
   /**
-   * Gives up a token that the platform has refused. Returns whether another one can be had: not when
-   * one was given up less than a second ago, since the fault is then hardly the token's.
+   * Drops a token that the platform has refused. Returns whether a new one may be requested: not
+   * within a second of the last drop, since the token is then hardly at fault.
    */
   drop(refused: string): boolean;
 };
@@ -19,42 +20,42 @@ export type TokenSource = {
 /** How a request for a token ended. */
 export type TokenResult = { token: Token; error?: never } | { error: RequestError; token?: never };
 
-export type TokenOptions = {
+export type TokenCacheOptions = {
   fetchToken: FetchToken;
   clock: Clock;
-  /** Ends the refreshing in the background. */
+  /** Ends the background refresh. */
   signal: AbortSignal;
-  /** Hears of each request to the provider. */
+  /** Called after each request to the provider. */
   onRequest: (result: TokenResult) => void;
-  /** Hears that the current token is given up, since the platform has refused it. */
+  /** Called when the current token is dropped. */
   onDrop?: () => void;
 };
 
-/** The part of its life after which a token is refreshed in the background. */
+/** The share of its lifetime after which a token is refreshed in the background. */
 const REFRESH_AT = 0.8;
 const MIN_REFRESH_MS = 1_000;
-const FIRST_BACKOFF_MS = 500;
-const MAX_BACKOFF_MS = 5_000;
-const MIN_DROP_MS = 1_000;
+const BACKOFF = { firstMs: 500, maxMs: 5_000 };
+const MIN_DROP_INTERVAL_MS = 1_000;
 
 /**
- * Caches a token, fetches it once however many want it, and refreshes it before it ends. After a
- * failure it asks again in the background after 0.5 s, doubling to 5 s; meanwhile `get` fails at once
- * unless the old token is still good.
+ * Creates the cache: one request serves all callers, and a token is refreshed before it expires.
+ * After a failure the provider is asked again in the background after 0.5 s, doubling to 5 s;
+ * meanwhile `get` fails at once unless the old token is still valid.
  */
-export function createTokenSource(options: TokenOptions): TokenSource {
+export function createTokenCache(options: TokenCacheOptions): TokenCache {
   const { fetchToken, clock, signal, onRequest, onDrop = () => {} } = options;
-  let current: { value: string; endsMs: number } | null = null;
+  const backoff = createBackoff(BACKOFF);
+  let current: { value: string; expiresMs: number } | null = null;
   let fetching: Promise<string> | null = null;
   let failure: RequestError | null = null;
-  let backoffMs = FIRST_BACKOFF_MS;
   let droppedMs = -Infinity;
-  let cancel = () => {};
-  signal.addEventListener("abort", () => cancel(), { once: true });
+  let cancelRefresh = () => {};
+  signal.addEventListener("abort", () => cancelRefresh(), { once: true });
 
   function refreshIn(delayMs: number): void {
-    cancel();
-    if (!signal.aborted) cancel = clock.after(delayMs, () => void fetchOnce().catch(() => {}));
+    cancelRefresh();
+    if (signal.aborted) return;
+    cancelRefresh = clock.after(delayMs, () => void fetchOnce().catch(() => {}));
   }
 
   function fetchOnce(): Promise<string> {
@@ -66,39 +67,34 @@ export function createTokenSource(options: TokenOptions): TokenSource {
     const startMs = clock.monotonic();
     try {
       const token = await fetchToken(signal);
-      current = { value: token.value, endsMs: startMs + token.lifetimeMs };
+      current = { value: token.value, expiresMs: startMs + token.lifetimeMs };
       failure = null;
-      backoffMs = FIRST_BACKOFF_MS;
+      backoff.reset();
       refreshIn(Math.max(MIN_REFRESH_MS, token.lifetimeMs * REFRESH_AT));
       onRequest({ token });
       return token.value;
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       failure = error;
-      refreshIn(backoffMs);
-      backoffMs = Math.min(MAX_BACKOFF_MS, backoffMs * 2);
+      refreshIn(backoff.nextMs());
       onRequest({ error });
       throw error;
     }
   }
 
-  function isGood(): boolean {
-    return current !== null && clock.monotonic() < current.endsMs;
-  }
-
   return {
     async get() {
-      if (current && isGood()) return current.value;
+      if (current && clock.monotonic() < current.expiresMs) return current.value;
       if (failure && !fetching) throw failure;
       return await fetchOnce();
     },
     drop(refused) {
       if (current?.value !== refused) return true;
-      if (clock.monotonic() - droppedMs < MIN_DROP_MS) return false;
+      if (clock.monotonic() - droppedMs < MIN_DROP_INTERVAL_MS) return false;
       droppedMs = clock.monotonic();
       current = null;
       onDrop();
-      // An older failure says nothing of what the provider would answer now.
+      // An older failure says nothing about the provider's next response.
       failure = null;
       return true;
     },

@@ -1,52 +1,89 @@
-import type { SkipCause } from "../core/task_observer.ts";
-import type { PendingTask, State } from "../core/task.ts";
+import type { PendingTask, SettledTask, State } from "../core/task.ts";
+import type { SkipCause, SkippedSlots, TaskObserver } from "../core/task_observer.ts";
+
+/** Numbers of tasks since the start of the probe. */
+export type LedgerCounts = {
+  created: number;
+  succeeded: number;
+  failed: number;
+  dismissed: number;
+  /** Slots without a task. */
+  skipped: Record<SkipCause, number>;
+};
 
 /**
- * The probe's own books: what it has created, settled and dismissed since its start. They are kept
- * apart from the metrics and the backlog, so that each can be checked by the others.
+ * Counts tasks apart from the metrics and the backlog, so that each can be checked against the
+ * others. Throws as soon as the backlog does not hold the tasks that were counted.
  */
-export class Ledger {
-  created = 0;
-  succeeded = 0;
-  failed = 0;
-  dismissed = 0;
-  skipped: Record<SkipCause, number> = { late: 0, in_flight: 0 };
+export class Ledger implements TaskObserver {
+  readonly counts: LedgerCounts = {
+    created: 0,
+    succeeded: 0,
+    failed: 0,
+    dismissed: 0,
+    skipped: { late: 0, in_flight: 0 },
+  };
 
-  /** Throws when the tracked tasks are not those that the books say. */
-  check(tracked: Record<State, number>): void {
-    const pending = this.created - this.succeeded - this.failed;
-    const settled = this.succeeded + this.failed - this.dismissed;
-    if (tracked.PENDING === pending && tracked.SUCCEEDED + tracked.FAILED === settled) return;
+  /** `tracked` returns the numbers of tasks in the backlog. */
+  constructor(private readonly tracked: () => Record<State, number>) {}
+
+  created(): void {
+    this.counts.created++;
+    this.check();
+  }
+
+  settled({ state }: SettledTask): void {
+    if (state === "SUCCEEDED") this.counts.succeeded++;
+    else this.counts.failed++;
+    this.check();
+  }
+
+  skipped({ cause, count }: SkippedSlots): void {
+    this.counts.skipped[cause] += count;
+  }
+
+  /** Does not check: the backlog dismisses before the task that needs the room is counted. */
+  dismissed(count: number): void {
+    this.counts.dismissed += count;
+  }
+
+  /** Throws when the backlog does not hold the tasks that were counted. */
+  check(): void {
+    const { created, succeeded, failed, dismissed } = this.counts;
+    const tracked = this.tracked();
+    const pending = created - succeeded - failed;
+    const settled = succeeded + failed - dismissed;
+    const trackedSettled = tracked.SUCCEEDED + tracked.FAILED;
+    if (tracked.PENDING === pending && trackedSettled === settled) return;
     throw new Error(
-      `the accounts say ${pending} pending and ${settled} settled tasks, the backlog has ` +
-        `${tracked.PENDING} and ${tracked.SUCCEEDED + tracked.FAILED}`,
+      `the ledger has ${pending} pending and ${settled} settled tasks, the backlog has ` +
+        `${tracked.PENDING} and ${trackedSettled}`,
     );
   }
 }
 
-/** How long a task may stay pending after its deadline was seen to have passed. */
+/** How long a task may stay pending after its deadline was first seen to have passed. */
 const MAX_OVERDUE_MS = 10_000;
 
 /**
- * Looks after tasks that their deadline does not end: each would hold its place for ever, and in the
- * end there would be no place left. Called now and then with the oldest pending task, it throws when
- * one stays overdue. A single look proves nothing: after a stall the deadline's own timer may be
- * just about to fire.
+ * Creates a check for tasks that outlive their deadline: each would hold its place for ever, until no
+ * place is left. Called now and then with the oldest pending task, it throws when one stays overdue.
+ * One look proves nothing: after a stall the deadline's own timer may be about to fire.
  */
-export function watchDeadlines(
+export function createDeadlineCheck(
   timeoutMs: number,
 ): (oldest: PendingTask | undefined, nowMonotonicMs: number) => void {
-  let seen = { seqno: 0, atMs: 0 };
+  let overdue = { seqno: 0, sinceMs: 0 };
   return (oldest, nowMs) => {
     const ageMs = oldest ? nowMs - oldest.createdMonotonicMs : 0;
     if (!oldest || ageMs <= timeoutMs) return;
     const { seqno } = oldest;
-    // Seen once whatever is due now has had its turn.
-    if (seqno !== seen.seqno) return queueMicrotask(() => seen = { seqno, atMs: nowMs });
-    if (nowMs - seen.atMs <= MAX_OVERDUE_MS) return;
+    // Noted only after everything that is due now has run.
+    if (seqno !== overdue.seqno) return queueMicrotask(() => overdue = { seqno, sinceMs: nowMs });
+    if (nowMs - overdue.sinceMs <= MAX_OVERDUE_MS) return;
     throw new Error(
-      `task ${seqno} has been pending for ${(ageMs / 1e3).toFixed(1)} s, though its deadline was ` +
-        `after ${timeoutMs / 1e3} s`,
+      `task ${seqno} has been pending for ${(ageMs / 1e3).toFixed(1)} s, although its deadline is ` +
+        `${timeoutMs / 1e3} s`,
     );
   };
 }

@@ -15,18 +15,18 @@ const ROW_BYTES = DATASET + 2;
 type Chunk = { bytes: Uint8Array; view: DataView };
 
 /**
- * Succeeded tasks, sorted by `seqno`, oldest first, in {@linkcode ROW_BYTES} bytes each: successes
- * are nearly all that a backlog holds, and as objects they would take about ten times as much.
- * Phases keep seven significant digits. Indices count from the oldest.
+ * Succeeded tasks, sorted by `seqno`, in {@linkcode ROW_BYTES} bytes each: nearly all tasks of a
+ * backlog are successes, and objects would take about ten times as much memory. Phases keep seven
+ * significant digits. Indices count from the oldest.
  */
 export class PackedSuccesses {
   length = 0;
   #chunks: Chunk[] = [];
-  /** Row of the oldest task in the first chunk. */
+  /** The row of the oldest task in the first chunk. */
   #head = 0;
   #spare: Chunk | undefined;
   #datasetIds: string[] = [];
-  /** Attempts of the few tasks that did not succeed at once, by seqno. */
+  /** Attempts of the few tasks that did not succeed at the first one, by `seqno`. */
   #retried = new Map<number, readonly Attempt[]>();
 
   seqnoAt(index: number): number {
@@ -41,7 +41,7 @@ export class PackedSuccesses {
 
   datasetIdAt(index: number): string {
     const { view, offset } = this.#row(index);
-    return this.#datasetIds[view.getUint16(offset + DATASET)];
+    return this.#datasetIds[view.getUint16(offset + DATASET)] ?? "";
   }
 
   at(index: number): SucceededTask {
@@ -66,7 +66,7 @@ export class PackedSuccesses {
     };
   }
 
-  /** Adds a task at its place by `seqno`; the cost is how many younger ones were there before. */
+  /** Inserts a task in its place; the cost is the number of younger tasks that came before it. */
   insert(task: SucceededTask): void {
     this.length++;
     const last = this.#head + this.length - 1;
@@ -112,7 +112,9 @@ export class PackedSuccesses {
 
   #row(index: number): { bytes: Uint8Array; view: DataView; offset: number } {
     const row = this.#head + index;
-    const { bytes, view } = this.#chunks[Math.floor(row / ROWS_PER_CHUNK)];
+    const chunk = this.#chunks[Math.floor(row / ROWS_PER_CHUNK)];
+    if (!chunk) throw new RangeError(`no succeeded task at ${index}`);
+    const { bytes, view } = chunk;
     return { bytes, view, offset: (row % ROWS_PER_CHUNK) * ROW_BYTES };
   }
 

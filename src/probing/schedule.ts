@@ -4,24 +4,25 @@ import type { Clock } from "../core/clock.ts";
 export type Tick = {
   /** Number of the slot that runs, from 0. */
   slot: number;
-  /** Slots passed over since the last tick because the process was held up. */
+  /** Slots that passed since the last tick while the process was late. */
   skipped: number;
-  /** How long after its time the slot runs. */
+  /** How long after its due time the slot runs. */
   lagMs: number;
 };
 
-/** A running loop, as its watchers see it. */
+/** A running loop. */
 export type Loop = {
   name: string;
   intervalMs: number;
-  /** How long the next slot has been due; 0 while it lies ahead. */
+  /** How long the next slot has been due; 0 while it lies in the future. */
   overdueMs(): number;
 };
 
 /**
  * Runs `handler` in slots, in the shape of `Deno.cron` but on the monotonic clock: slot n is due at
  * `now + phaseMs + n × intervalMs`, however long the handlers take. After a stall only the newest
- * due slot runs; the tick says how many it skipped. Ends when `signal` aborts. `exact` is the clock's.
+ * due slot runs, and the tick holds the number of skipped slots. Ends when `signal` aborts. `exact`
+ * is that of {@linkcode Clock.after}.
  */
 export function every(
   name: string,
@@ -72,8 +73,8 @@ const MISSED_INTERVALS = 2;
 const MIN_STALL_MS = 5_000;
 const MAX_STALL_MS = 60_000;
 
-/** Whether a loop has missed its tick for two intervals, but not before 5 s, and after 60 s at last. */
+/** Whether a loop has missed its tick for two intervals, at least 5 s and at most 60 s. */
 export function isStalled({ intervalMs, overdueMs }: Loop): boolean {
-  const patienceMs = Math.max(MIN_STALL_MS, MISSED_INTERVALS * intervalMs);
-  return overdueMs() > Math.min(MAX_STALL_MS, patienceMs);
+  const limitMs = Math.max(MIN_STALL_MS, MISSED_INTERVALS * intervalMs);
+  return overdueMs() > Math.min(MAX_STALL_MS, limitMs);
 }

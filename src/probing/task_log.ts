@@ -1,17 +1,58 @@
-import type { Log } from "../runtime/log.ts";
 import type { Attempt, FailedTask, SettledTask } from "../core/task.ts";
+import type { SkippedSlots, TaskObserver } from "../core/task_observer.ts";
+import type { Log } from "../runtime/log.ts";
+import { messageOf, stackOf } from "../text/error_text.ts";
 import { formatSeconds } from "../text/format.ts";
+
+/**
+ * Logs settled tasks, a line each: a success as information, a failure as a warning, since a probe
+ * expects failures. The first failure after successes and the first success after failures stand out.
+ */
+export class TaskLog implements TaskObserver {
+  readonly #log: Log;
+  readonly #maxInFlightTasks: number;
+  /** Failures in a row, by dataset. */
+  readonly #failures = new Map<string, number>();
+
+  constructor(log: Log, { maxInFlightTasks }: { maxInFlightTasks: number }) {
+    this.#log = log;
+    this.#maxInFlightTasks = maxInFlightTasks;
+  }
+
+  settled(task: SettledTask, error: unknown): void {
+    const { datasetId } = task;
+    const failures = this.#failures.get(datasetId) ?? 0;
+    if (task.state === "FAILED") {
+      this.#failures.set(datasetId, failures + 1);
+      return logFailure(this.#log, task, error, failures === 0 ? "FAILING: " : "");
+    }
+    this.#failures.delete(datasetId);
+    const tasks = failures > 1 ? `${failures} failed tasks` : "1 failed task";
+    const news = failures > 0 ? `RECOVERED: ${datasetId} works again after ${tasks}; ` : "";
+    this.#log.info(`${news}${outcomeOf(task, "succeeded")}`, propertiesOf(task));
+  }
+
+  skipped({ datasetId, cause, count }: SkippedSlots): void {
+    const slots = count === 1 ? "a slot" : `${count} slots`;
+    const why = cause === "late"
+      ? "the probe itself was late"
+      : `${this.#maxInFlightTasks} tasks are in flight`;
+    this.#log.warn(`skipped ${slots} of ${datasetId}: ${why}`, {
+      dataset_id: datasetId,
+      skipped: count,
+    });
+  }
+}
 
 /** A settled task in one line, for the output of a one-off run. */
 export function lineOf(task: SettledTask, error: unknown): string {
-  const line = `#${task.seqno} ${task.datasetId} ${task.state} in ${
-    formatSeconds(task.durationSeconds)
-  }`;
+  const { seqno, datasetId, state } = task;
+  const line = `#${seqno} ${datasetId} ${state} in ${formatSeconds(task.durationSeconds)}`;
   const why = task.state === "FAILED" ? `: ${task.reason}: ${messageOf(error)}` : "";
   return line + afterAttempts(task) + why;
 }
 
-/** Logs an attempt, for whoever follows a task closely. */
+/** Logs an attempt, at level debug. */
 export function logAttempt(
   log: Log,
   { seqno, datasetId }: { seqno: number; datasetId: string },
@@ -27,46 +68,21 @@ export function logAttempt(
   });
 }
 
-/**
- * Logs settled tasks, a line each: success as information, failure as a warning, since it is what a
- * probe expects. The first failure after successes and the first success after failures stand out.
- */
-export function createTaskLog(log: Log): (task: SettledTask, error: unknown) => void {
-  /** Failures in a row, by dataset. */
-  const failures = new Map<string, number>();
-
-  return (task, error) => {
-    const { datasetId } = task;
-    const before = failures.get(datasetId) ?? 0;
-    if (task.state === "FAILED") {
-      failures.set(datasetId, before + 1);
-      return logFailure(log, task, error, before === 0 ? "FAILING: " : "");
-    }
-    failures.delete(datasetId);
-    const news = before > 0
-      ? `RECOVERED: ${datasetId} works again after ${before} failed ${
-        before > 1 ? "tasks" : "task"
-      }; `
-      : "";
-    log.info(`${news}${outcomeOf(task, "succeeded")}`, propertiesOf(task));
-  };
-}
-
-/** Logs a failed task; one that failed by the probe's own fault as an error, with the stack. */
+/** Logs a failed task; a fault of the probe itself as an error, with the stack. */
 export function logFailure(log: Log, task: FailedTask, error: unknown, news = ""): void {
   const outcome = `${news}${outcomeOf(task, "failed")}: ${task.reason}`;
   const properties = { ...propertiesOf(task), reason: task.reason };
   if (task.reason === "internal") {
     const cause = error instanceof Error && error.cause ? error.cause : error;
-    log.error(`${outcome}, a fault of the probe's own: ${inspectError(cause)}`, properties);
+    log.error(`${outcome}, a fault of the probe itself: ${stackOf(cause)}`, properties);
   } else {
     log.warn(`${outcome}: ${messageOf(error)}`, properties);
   }
 }
 
-function outcomeOf(task: SettledTask, how: string): string {
+function outcomeOf(task: SettledTask, outcome: string): string {
   const duration = formatSeconds(task.durationSeconds);
-  return `task ${task.seqno} of ${task.datasetId} ${how} in ${duration}${afterAttempts(task)}`;
+  return `task ${task.seqno} of ${task.datasetId} ${outcome} in ${duration}${afterAttempts(task)}`;
 }
 
 function propertiesOf({ seqno, datasetId, durationSeconds, attempts, traceId }: SettledTask) {
@@ -79,16 +95,6 @@ function propertiesOf({ seqno, datasetId, durationSeconds, attempts, traceId }: 
   };
 }
 
-/** An error with its stack, for the log: several lines where that is text. */
-export function inspectError(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
-}
-
-/** Several attempts are worth a word, in a success as in a failure. */
 function afterAttempts({ attempts }: SettledTask): string {
   return attempts.length > 1 ? ` after ${attempts.length} attempts` : "";
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

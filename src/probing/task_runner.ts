@@ -1,47 +1,37 @@
-import type { Backlog } from "./backlog.ts";
 import type { Clock } from "../core/clock.ts";
+import { fail, type SettledTask, succeed, type TaskExecution } from "../core/task.ts";
+import type { PendingTask } from "../core/task.ts";
+import type { TaskObserver } from "../core/task_observer.ts";
 import { RequestError } from "../http_client/errors.ts";
-import {
-  fail,
-  type PendingTask,
-  type SettledTask,
-  succeed,
-  type TaskExecution,
-} from "../core/task.ts";
+import type { GetDataset } from "../okdata/client.ts";
 import type { Trace } from "../runtime/tracing.ts";
+import type { Backlog } from "./backlog.ts";
 
-/** Requests a dataset once, the way a user does; throws when that fails. */
-type GetDataset = (
-  request: PendingTask & { execution: TaskExecution },
-  signal: AbortSignal,
-) => Promise<void>;
-
-export type ProbeOptions = {
+export type TaskRunnerOptions = {
   getDataset: GetDataset;
   clock: Clock;
   trace: Trace;
   backlog: Backlog;
   /** How many tasks may be pending at once. */
   maxInFlight: number;
-  onCreated: (task: PendingTask) => void;
-  /** Hears of each settled task once, in the instant in which the backlog settles it. */
-  onSettled: (task: SettledTask, error: unknown) => void;
+  /** Its methods `created` and `settled` are called in the instant in which the backlog changes. */
+  observer: TaskObserver;
 };
 
 /**
- * Creates a task for the dataset and follows it to its end. Returns null, without a task, when too
- * many are in flight. The promise brings the settled task, or null when `signal` aborted first: the
- * task then stays pending.
+ * Creates a task for the dataset and runs it to its end. Returns null, without a task, when too many
+ * are in flight. The promise resolves with the settled task, or with null when `signal` aborted
+ * first: the task then stays pending. It rejects only when an observer throws.
  */
-export type Probe = (
+export type RunTask = (
   datasetId: string,
   signal: AbortSignal,
 ) => Promise<SettledTask | null> | null;
 
-export function createProbe(options: ProbeOptions): Probe {
-  const { getDataset, clock, trace, backlog, maxInFlight, onCreated, onSettled } = options;
+export function createTaskRunner(options: TaskRunnerOptions): RunTask {
+  const { getDataset, clock, trace, backlog, maxInFlight, observer } = options;
 
-  async function follow(task: PendingTask, signal: AbortSignal): Promise<SettledTask | null> {
+  async function execute(task: PendingTask, signal: AbortSignal): Promise<SettledTask | null> {
     const execution: TaskExecution = { attempts: [], phases: {} };
     let settled: SettledTask;
     let failure: unknown;
@@ -49,15 +39,16 @@ export function createProbe(options: ProbeOptions): Probe {
       await getDataset({ ...task, execution }, signal);
       settled = succeed(task, clock.monotonic(), execution);
     } catch (error) {
+      // The only place at which an error becomes the outcome of a task.
       if (signal.aborted) return null;
       failure = error;
-      const { reason, reply } = error instanceof RequestError
+      const { reason, response } = error instanceof RequestError
         ? error
-        : { reason: "internal" as const, reply: undefined };
-      settled = fail(task, clock.monotonic(), execution, reason, reply?.body);
+        : { reason: "internal" as const, response: undefined };
+      settled = fail(task, clock.monotonic(), execution, reason, response?.body);
     }
     backlog.settle(settled);
-    onSettled(settled, failure);
+    observer.settled?.(settled, failure);
     return settled;
   }
 
@@ -70,8 +61,8 @@ export function createProbe(options: ProbeOptions): Probe {
         createdMs: clock.now(),
         createdMonotonicMs: clock.monotonic(),
       });
-      onCreated(task);
-      return follow(task, signal);
+      observer.created?.(task);
+      return execute(task, signal);
     });
   };
 }

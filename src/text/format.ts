@@ -1,4 +1,4 @@
-/** A duration in the unit that suits it, with as many digits as matter, for people. */
+/** A duration for people: in the unit that suits it, with the digits that matter. */
 export function formatDuration(seconds: number): string {
   const ms = seconds * 1e3;
   if (ms < 0.05) return "0 ms";
@@ -8,13 +8,13 @@ export function formatDuration(seconds: number): string {
   return `${seconds.toFixed(seconds < 99.95 ? 1 : 0)} s`;
 }
 
-/** A duration in seconds, where a line is to be compared with the next: in a log, or a check. */
+/** A duration in seconds, for lines that are compared with each other: a log, a check. */
 export function formatSeconds(seconds: number): string {
   return `${seconds.toFixed(seconds < 100 ? 3 : 1)} s`;
 }
 
-/** The wall clock's offset from UTC at a moment, as `+01:00`. */
-export function offsetOf(ms: number, utc: boolean): string {
+/** The offset from UTC at a wall-clock time, as `+01:00`. */
+export function formatOffset(ms: number, utc: boolean): string {
   const minutes = utc ? 0 : -new Date(ms).getTimezoneOffset();
   const two = (value: number) => String(Math.floor(value)).padStart(2, "0");
   return `${minutes < 0 ? "-" : "+"}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`;

@@ -1,0 +1,201 @@
+/** The parts of the main loop, made from the configuration. */
+import type { Config } from "../config/config.ts";
+import type { EndpointCredentials, Tls } from "../config/credentials.ts";
+import { okdataOptions } from "../config/okdata_options.ts";
+import type { TaskObserver } from "../core/task_observer.ts";
+import { VERSION } from "../core/version.ts";
+import { explain } from "../http_client/errors.ts";
+import { connectOkdata, type Okdata, type OkdataListeners } from "../okdata/okdata.ts";
+import type { Backlog } from "../probing/backlog.ts";
+import { HealthHistory } from "../probing/health.ts";
+import { Heartbeat, sendHeartbeat } from "../probing/heartbeat.ts";
+import type { ProbeLoops } from "../probing/probe_loops.ts";
+import { logAttempt } from "../probing/task_log.ts";
+import { Metrics } from "../prometheus/metrics.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Events } from "../server/events.ts";
+import { createServer } from "../server/server.ts";
+import { viewOf } from "../status_page/view.ts";
+import { stackOf } from "../text/error_text.ts";
+import type { View } from "./command_line.ts";
+
+/** A dataset is silent after so long without a settled task: a few tasks are missing by then. */
+const MIN_SILENCE_SECONDS = 10;
+const SILENT_INTERVALS = 3;
+
+export function createMetrics(
+  config: Config,
+  { clock, usage, build }: Runtime,
+  backlog: Backlog,
+  startedMs: number,
+): Metrics {
+  return new Metrics({
+    clock,
+    appId: config.appId,
+    datasetIds: config.datasetIds,
+    latencyObjectiveSeconds: config.sloLatencySeconds,
+    build: { version: VERSION, ...build },
+    startTimeSeconds: startedMs / 1e3,
+    read() {
+      const oldest = backlog.oldestPending;
+      const ageMs = oldest ? clock.monotonic() - oldest.createdMonotonicMs : 0;
+      return { tracked: backlog.counts, oldestPendingAgeSeconds: ageMs / 1e3, ...usage() };
+    },
+  });
+}
+
+export function createHealth(
+  { datasetIds, taskIntervalSeconds }: Config,
+  { clock }: Runtime,
+  startedMs: number,
+): HealthHistory {
+  const silenceSeconds = Math.max(SILENT_INTERVALS * taskIntervalSeconds, MIN_SILENCE_SECONDS);
+  const monotonic = () => clock.monotonic();
+  return new HealthHistory({ datasetIds, startedMs, silenceMs: silenceSeconds * 1e3, monotonic });
+}
+
+/** The platform, whose tokens and certificates are counted and logged. */
+export function connectPlatform(
+  config: Config,
+  runtime: Runtime,
+  metrics: Metrics,
+  signal: AbortSignal,
+): Okdata {
+  const { clock, log, readFile } = runtime;
+  return connectOkdata({ ...runtime, ...okdataOptions(config, readFile) }, signal, {
+    onAttempt: attemptLog(config, log),
+    onToken({ token, error }) {
+      metrics.tokenRequested(token ? "ok" : "failed");
+      if (token) metrics.tokenExpires(clock.now() + token.lifetimeMs);
+      if (error) log.warn(error.message, { reason: error.reason });
+      else log.debug(`received a token for ${token.lifetimeMs / 1e3} s`);
+    },
+    onTokenDropped: () => metrics.tokenExpires(clock.now()),
+    onCertificate: (host, expiresMs) => metrics.certificateExpires(host, expiresMs),
+  });
+}
+
+/** Logs each attempt at level debug; at other levels it costs nothing. */
+export function attemptLog({ logLevel }: Config, log: Log): OkdataListeners["onAttempt"] {
+  return logLevel === "debug" ? (task, attempt) => logAttempt(log, task, attempt) : undefined;
+}
+
+/** Sends heartbeats when a URL is configured. */
+export function createHeartbeat(
+  { heartbeatUrl, taskIntervalSeconds, requestTimeoutSeconds }: Config,
+  runtime: Runtime,
+  metrics: Metrics,
+  signal: AbortSignal,
+): TaskObserver {
+  if (!heartbeatUrl) return {};
+  const { clock, log } = runtime;
+  return new Heartbeat({
+    send: (sending) => sendHeartbeat(heartbeatUrl, runtime, requestTimeoutSeconds, sending),
+    signal,
+    monotonic: () => clock.monotonic(),
+    intervalMs: taskIntervalSeconds * 1e3,
+    onResult: (result) => metrics.heartbeat(result),
+    onChange(error) {
+      if (error === null) log.info("heartbeats are received again");
+      else log.warn(`heartbeats fail: ${explain(error)}`);
+    },
+  });
+}
+
+/** The table of tracked tasks on standard output. */
+export type Table = {
+  /** Prints it now. */
+  print: () => void;
+  /** Prints it now and then every `TABLE_INTERVAL_SECONDS`; further calls do nothing. */
+  startOnce: (loops: ProbeLoops) => void;
+};
+
+/** The table, when it was asked for or in a local run; null otherwise. */
+export async function createTable(
+  config: Config,
+  view: View,
+  runtime: Runtime,
+  backlog: Backlog,
+): Promise<Table | null> {
+  if (!view.table && !config.localRun) return null;
+  const render = await createTableRenderer(config, view, runtime);
+  const print = () => runtime.stdout.write(render(backlog));
+  let isStarted = false;
+  return {
+    print,
+    startOnce(loops) {
+      if (!isStarted) loops.run("table", config.tableIntervalSeconds, print);
+      isStarted = true;
+    },
+  };
+}
+
+/**
+ * Renders the backlog as a table. Loaded on demand: the widths of characters take longer to load
+ * than the rest of the program.
+ */
+export async function createTableRenderer(
+  { datasetIds }: Config,
+  { rows, utc }: View,
+  { clock, terminal }: Runtime,
+): Promise<(backlog: Backlog) => string> {
+  const { tableOf } = await import("../terminal/table.ts");
+  return (backlog) =>
+    tableOf(backlog, { datasetIds, nowMs: clock.now(), rows }, { ...terminal(), utc });
+}
+
+/** Opens the port and serves what the readers may read. Throws a `PortError`. */
+export function listenForReaders(
+  config: Config,
+  { clock, log, listen }: Runtime,
+  { credentials, tls, startedMs, backlog, metrics, health, events, loops, isDraining }: {
+    credentials: EndpointCredentials;
+    tls: Tls | null;
+    startedMs: number;
+    backlog: Backlog;
+    metrics: Metrics;
+    health: HealthHistory;
+    events: Events;
+    loops: ProbeLoops;
+    isDraining: () => boolean;
+  },
+): { url: string; close: () => Promise<void> } {
+  const stalledLoops = () => loops.stalled();
+  const sources = { config, clock, backlog, history: health, startedMs, isDraining, stalledLoops };
+  const server = createServer({
+    appId: config.appId,
+    credentials,
+    clock,
+    renderMetrics: (format) => metrics.render(format),
+    listTasks: (query) => backlog.page(query),
+    datasetCount: config.datasetIds.length,
+    trackedCounts: () => backlog.counts,
+    viewStatus: (query) => viewOf(query, sources),
+    openEvents: () => events.open(),
+    eventFlushes: () => events.flushes,
+    stalledLoops,
+    isDraining,
+    onError: (error) => log.error(`failed to respond: ${stackOf(error)}`),
+  });
+  return listen(
+    { host: config.host, port: config.port, tls },
+    (request) => server.fetch(request),
+    (error) => {
+      if (error === null) log.info("connections are accepted again");
+      else log.error(`no connections are accepted, trying again: ${explain(error)}`);
+    },
+  );
+}
+
+/** The first line of the log: what is probed, how often, and where to look. */
+export function startLine(
+  { apiUrl, datasetIds, taskIntervalSeconds }: Config,
+  url: string,
+): string {
+  const [only = ""] = datasetIds;
+  const target = datasetIds.length === 1
+    ? `${apiUrl}/${only}`
+    : `${datasetIds.length} datasets at ${apiUrl}`;
+  return `dataplatform-probe ${VERSION} probes ${target} every ${taskIntervalSeconds} s; see ${url}`;
+}

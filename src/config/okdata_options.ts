@@ -1,0 +1,17 @@
+import type { OkdataOptions } from "../okdata/okdata.ts";
+import type { Config } from "./config.ts";
+import { readSecretFile } from "./credentials.ts";
+
+/** What the configuration says about the platform. The secret's file is read for every token. */
+export function okdataOptions(
+  config: Config,
+  readFile: (path: string) => Promise<string>,
+): Omit<OkdataOptions, "exchange" | "clock" | "random"> {
+  const { apiUrl, taskTimeoutSeconds, requestTimeoutSeconds, retries, credentials } = config;
+  const common = { apiUrl, taskTimeoutSeconds, requestTimeoutSeconds, retries };
+  if (!credentials) return { ...common, credentials };
+  const { tokenUrl, clientId, secret } = credentials;
+  const readSecret = () =>
+    "text" in secret ? Promise.resolve(secret.text) : readSecretFile(secret.path, readFile);
+  return { ...common, credentials: { tokenUrl, clientId, readSecret } };
+}

@@ -1,0 +1,72 @@
+/** Schemas of written values. Their messages complete the sentence `expected …, got …`. */
+import * as z from "zod/mini";
+import { escapeControls } from "../text/escape.ts";
+
+export const MAX_DATASETS = 200;
+
+/** What an error shows of a value at most. */
+const MAX_QUOTED_LENGTH = 80;
+
+/**
+ * Stands for bytes that are not UTF-8. No setting accepts it: different secrets would look the same.
+ */
+export const NOT_UTF8 = "\ufffd";
+
+/** A duration in seconds. */
+export const seconds = number("seconds, from 0.001 to 2592000", 0.001, 2_592_000);
+
+/** A whole number, at least 1. */
+export const count = number("a whole number, at least 1", 1, Number.MAX_SAFE_INTEGER, 1);
+
+export const lowerCase = z.string().check(z.toLowerCase());
+
+export const flag = z.pipe(
+  z.pipe(lowerCase, z.enum(["true", "false", "1", "0"], "true, false, 1 or 0")),
+  z.transform((value) => value === "true" || value === "1"),
+);
+
+export const url = z.string().check(
+  z.refine(isHttpUrl, "an http:// or https:// URL without user, query or #"),
+);
+
+/** A decimal number within bounds, a whole multiple of `step` where one is given. */
+export function number(expected: string, min: number, max: number, step?: number) {
+  const written = z.string().check(
+    z.regex(/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i, expected),
+  );
+  return z.pipe(written, z.transform(Number)).check(
+    z.refine((value) => value >= min && value <= max && (!step || value % step === 0), expected),
+  );
+}
+
+/** Dataset IDs separated by commas. */
+export const datasetIds = z.pipe(z.string(), z.transform(parseDatasetIds));
+
+function isHttpUrl(value: string): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return url !== undefined && ["http:", "https:"].includes(url.protocol) &&
+    !url.username && !url.password && !/[?#]/.test(value);
+}
+
+function parseDatasetIds(value: string, { issues }: z.core.ParsePayload): string[] {
+  const ids = value.split(",").map((id) => id.trim());
+  const wrong = ids.find((id) => !/^[A-Za-z0-9._~-]{1,128}$/.test(id) || id === "." || id === "..");
+  const refuse = (message: string) => issues.push({ code: "custom", message, input: value });
+  if (wrong !== undefined) {
+    refuse(
+      "dataset IDs of 1 to 128 letters, digits, '.', '_', '~' or '-', separated by commas, " +
+        `which ${quote(wrong)} is not`,
+    );
+  }
+  if (new Set(ids).size < ids.length) refuse("each dataset ID once");
+  if (ids.length > MAX_DATASETS) {
+    refuse(`at most ${MAX_DATASETS} dataset IDs, not ${ids.length} (run a second probe for more)`);
+  }
+  return ids;
+}
+
+/** A value as an error shows it: in quotes, escaped, and cut where it is long. */
+export function quote(text: string): string {
+  const shown = text.length > MAX_QUOTED_LENGTH ? text.slice(0, MAX_QUOTED_LENGTH - 1) + "…" : text;
+  return escapeControls(JSON.stringify(shown));
+}

@@ -1,0 +1,153 @@
+import { cpuUsage } from "node:process";
+import { systemClock } from "../core/clock.ts";
+import { EXIT } from "../core/exit_code.ts";
+import { systemRandom } from "../core/random.ts";
+import { createExchange, resolveName } from "../http_client/exchange.ts";
+import { stackOf } from "../text/error_text.ts";
+import { createLog, type LogOptions } from "./log.ts";
+import { createOutput } from "./output.ts";
+import type { Listen, Runtime } from "./runtime.ts";
+import { abortOnSignals } from "./signals.ts";
+import { plainTrace, spanTrace } from "./tracing.ts";
+
+/** How long a log line may wait for the next one, so that both share a write, off a terminal. */
+const LOG_LINGER_MS = 50;
+
+/** What `DenoProcess.env` returns for a variable that is not UTF-8. */
+const NOT_UTF8 = "\ufffd";
+
+export type RuntimeOptions = {
+  log: Pick<LogOptions, "level" | "appId"> & { format: LogOptions["format"] | undefined };
+  listen: Listen;
+};
+
+/** The process as Deno runs it: its environment, terminal, outputs, signals and end. */
+export class DenoProcess {
+  readonly #stdoutIsTerminal = Deno.stdout.isTerminal();
+  readonly #stderrIsTerminal = Deno.stderr.isTerminal();
+  readonly #stderr = createOutput(Deno.stderr, {
+    lingerMs: this.#stderrIsTerminal ? 0 : LOG_LINGER_MS,
+  });
+  #stdout = createOutput(Deno.stdout, { keepsAll: true });
+  #stdoutHoldsResult = true;
+
+  /** A variable's value. Deno's own error would show a value that is not UTF-8, secret or not. */
+  env(name: string): string | undefined {
+    try {
+      return Deno.env.get(name);
+    } catch (error) {
+      if (error instanceof Deno.errors.InvalidData) return NOT_UTF8;
+      throw error;
+    }
+  }
+
+  print(text: string): void {
+    this.#stdout.write(text);
+  }
+
+  /** Writes a line for each problem to standard error. */
+  report(problems: readonly string[]): void {
+    const lines = problems.map((problem) => `dataplatform-probe: ${problem}\n`);
+    this.#stderr.write(lines.join(""));
+  }
+
+  /**
+   * Declares that the command runs until it is stopped, so that standard output shows what happens
+   * and is no result. With `mayDrop`, text that its reader does not take is dropped.
+   */
+  runUntilStopped({ mayDrop }: { mayDrop: boolean }): void {
+    this.#stdoutHoldsResult = false;
+    if (mayDrop) this.#stdout = createOutput(Deno.stdout);
+  }
+
+  async createRuntime({ log, listen }: RuntimeOptions): Promise<Runtime> {
+    const hasTracing = this.env("OTEL_DENO") === "true";
+    return {
+      clock: systemClock,
+      random: systemRandom,
+      trace: hasTracing ? await spanTrace(systemRandom) : plainTrace(systemRandom),
+      exchange: createExchange(systemClock),
+      listen,
+      readFile: (path) => Deno.readTextFile(path),
+      resolve: resolveName,
+      log: await createLog({
+        ...log,
+        format: log.format ?? (this.#stderrIsTerminal ? "text" : "json"),
+        color: this.#stderrIsTerminal && !Deno.noColor,
+        output: this.#stderr,
+      }),
+      stdout: this.#stdout,
+      progress: this.#stderrIsTerminal ? this.#stderr : null,
+      // A table that does not go to a terminal is as wide as it needs to be.
+      terminal: () => ({
+        width: this.#stdoutIsTerminal ? terminalSize().columns : Infinity,
+        color: this.#hasColor,
+      }),
+      usage: resourceUsage,
+      build: { deno: Deno.version.deno, target: Deno.build.target },
+    };
+  }
+
+  /** What drawing on the terminal needs; null when standard output is no terminal. */
+  get screen() {
+    if (!this.#stdoutIsTerminal) return null;
+    // Ctrl-Z would leave the shell on the alternate screen.
+    Deno.addSignalListener("SIGTSTP", () => {});
+    return {
+      stdout: this.#stdout,
+      size: terminalSize,
+      color: this.#hasColor,
+      onResize: (callback: () => void) => Deno.addSignalListener("SIGWINCH", callback),
+    };
+  }
+
+  get stdoutIsTerminal(): boolean {
+    return this.#stdoutIsTerminal;
+  }
+
+  /** Aborts at SIGINT or SIGTERM; a second signal ends the process at once. */
+  abortOnSignals(): AbortSignal {
+    return abortOnSignals({
+      onSignal: (name, callback) => Deno.addSignalListener(name, callback),
+      monotonic: () => systemClock.monotonic(),
+      exit: () => Deno.exit(EXIT.interrupted),
+    });
+  }
+
+  /** Logs an error that nothing caught and exits: a half-dead probe is worse than a restart. */
+  exitOnUncaughtErrors(log: Runtime["log"]): void {
+    const exit = (event: Event, error: unknown) => {
+      event.preventDefault();
+      log.error(`stopping after an uncaught error: ${stackOf(error)}`);
+      void this.#stderr.flush().finally(() => Deno.exit(EXIT.brokenInvariant));
+    };
+    addEventListener("error", (event) => exit(event, event.error));
+    addEventListener("unhandledrejection", (event) => exit(event, event.reason));
+  }
+
+  /** Writes all remaining output; returns the exit code, which tells of a lost result too. */
+  async finish(exitCode: number): Promise<number> {
+    const lostTo = await this.#stdout.flush();
+    // A reader that leaves early, as `head` does, has read enough.
+    const isLost = lostTo instanceof Error && !(lostTo instanceof Deno.errors.BrokenPipe);
+    if (isLost) this.report([`standard output cannot be written: ${lostTo.message}`]);
+    await this.#stderr.flush();
+    return exitCode || (isLost && this.#stdoutHoldsResult ? EXIT.failed : EXIT.ok);
+  }
+
+  get #hasColor(): boolean {
+    return this.#stdoutIsTerminal && !Deno.noColor;
+  }
+}
+
+/** A terminal that says 0×0 does not know its size. */
+function terminalSize(): { columns: number; rows: number } {
+  const { columns, rows } = Deno.consoleSize();
+  return { columns: columns || 80, rows: rows || 24 };
+}
+
+function resourceUsage() {
+  const { user, system } = cpuUsage();
+  const { rss, heapUsed } = Deno.memoryUsage();
+  return { cpuSeconds: (user + system) / 1e6, residentBytes: rss, heapBytes: heapUsed };
+}
