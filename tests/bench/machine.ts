@@ -14,7 +14,7 @@ export async function machine() {
     versions: {
       probe: VERSION,
       ...Deno.version,
-      executables: await versionOf(Deno.env.get("DENO_242") ?? Deno.execPath(), "--version"),
+      executables: await versionOf(Deno.env.get("DENO_COMPILE") ?? Deno.execPath(), "--version"),
     },
     tools: await toolVersions(),
   };

@@ -20,7 +20,7 @@ const ENGINE_FILES = ["/proc", "/dev", "/sys", "/run"];
 const ROOT = new URL("../..", import.meta.url).pathname;
 
 function compilerOf(env: Deno.Env): Compiler | undefined {
-  const [deno, runtime] = [env.get("DENO_242"), env.get("DENORT_BIN")];
+  const [deno, runtime] = [env.get("DENO_COMPILE"), env.get("DENORT_BIN")];
   return deno && runtime ? { deno, runtime } : undefined;
 }
 
@@ -39,7 +39,7 @@ Deno.test({
   name: "the image",
   ignore: !canRun,
   fn: async (t) => {
-    if (!compiler) throw new Error("DENO_242 and DENORT_BIN are not set");
+    if (!compiler) throw new Error("DENO_COMPILE and DENORT_BIN are not set");
     const folder = await Deno.makeTempDir({ prefix: "container-" });
     try {
       const images = new Images(folder);

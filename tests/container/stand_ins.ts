@@ -28,9 +28,9 @@ exec /opt/deno "$@"
 `;
 
 /** Says how it is asked to compile, since it has the base runtime of this machine alone. */
-const DENO_242 = `#!/bin/sh
+const COMPILER = `#!/bin/sh
 echo "compiled with: $*" >&2
-DENO_DIR=/opt/deno-2.4.2-dir exec /opt/deno-2.4.2 "$@"
+DENO_DIR=/opt/compiler-dir exec /opt/compiler "$@"
 `;
 
 /** Where `.ci/denort` has put what it takes to compile without a download. */
@@ -46,34 +46,34 @@ async function makeDeno(images: Images, folder: string, { deno, runtime }: Compi
   await fill(folder, [...TOOLS, Deno.execPath()], {
     "Dockerfile": `FROM scratch
 COPY root /
-ENV DENO_DIR=/deno-dir/ DENO_242=/usr/bin/deno-2.4.2 DENORT_BIN=/opt/denort
+ENV DENO_DIR=/deno-dir/ DENO_COMPILE=/usr/bin/deno-compile DENORT_BIN=/opt/denort
 ENTRYPOINT ["docker-entrypoint.sh"]
 `,
     "root/etc/passwd": "root:x:0:0::/root:/bin/sh\ndeno:x:1993:1993::/home/deno:/bin/sh\n",
     "root/etc/group": "root:x:0:\ndeno:x:1993:\n",
     "root/usr/bin/deno": DENO,
-    "root/usr/bin/deno-2.4.2": DENO_242,
+    "root/usr/bin/deno-compile": COMPILER,
     "root/usr/local/bin/docker-entrypoint.sh": '#!/bin/sh\nexec "$@"\n',
   });
   const root = `${folder}/root`;
   for (const tool of TOOLS) await copy(tool, `${root}${tool}`);
   await copy(Deno.execPath(), `${root}/opt/deno`);
-  await copy(deno, `${root}/opt/deno-2.4.2`);
+  await copy(deno, `${root}/opt/compiler`);
   await copy(runtime, `${root}/opt/denort`);
   await Deno.mkdir(`${root}/tmp`);
   await fillCaches(
-    { registry: `${root}/registry`, old: `${root}/opt/deno-2.4.2-dir` },
+    { registry: `${root}/registry`, compilerCache: `${root}/opt/compiler-dir` },
     folder,
     deno,
   );
   await images.build({ tag: `docker.io/denoland/deno:${Deno.version.deno}`, context: folder });
 }
 
-/** The packages of the program and the bundler, and what Deno 2.4.2 wants for its compilation. */
+/** The packages of the program and the bundler, and what the compiler wants for its compilation. */
 async function fillCaches(
-  { registry, old }: { registry: string; old: string },
+  { registry, compilerCache }: { registry: string; compilerCache: string },
   folder: string,
-  deno242: string,
+  compiler: string,
 ) {
   const app = `${folder}/app`;
   await Deno.mkdir(app);
@@ -84,7 +84,7 @@ async function fillCaches(
     output(command, args, { cwd: app, env: { DENO_DIR: cache, DENO_TLS_CA_STORE: "system" } });
   await run(Deno.execPath(), registry, ["install", "--quiet", "--frozen"]);
   await run(Deno.execPath(), registry, ["bundle", "--quiet", "-o", "bundled.js", "empty.js"]);
-  await run(deno242, old, [
+  await run(compiler, compilerCache, [
     ...["compile", "--quiet", "--no-config", "--no-lock", "--output", "empty", "empty.js"],
   ]);
 }

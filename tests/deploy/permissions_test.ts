@@ -33,7 +33,7 @@ const ONLY_REFUSED_TO_EXECUTABLES = ["keep in localStorage", "keep in caches"];
 /** Code that is not the program's: it may be read, but may do no more than the program. */
 const CODE = `Deno.writeTextFileSync(new URL("new", import.meta.url), "");`;
 
-const canCompile = Deno.env.has("DENO_242") ||
+const canCompile = Deno.env.has("DENO_COMPILE") ||
   say("Not tested here: a compiled trespasser, without .ci/denort.");
 const executable = COMMAND.includes("run")
   ? say("Not tested here: the executable's permissions, without PROBE_COMMAND.")
