@@ -1,27 +1,35 @@
-/** Probes that never ran, as Prometheus would have scraped them: input for `promtool test rules`. */
-import { SHARED } from "../../src/prometheus/definitions.ts";
-import { Metrics } from "../../src/prometheus/metrics.ts";
-import type { Reason } from "../../src/core/reasons.ts";
-import { FakeClock } from "../support/clock.ts";
-import { failed, pending, succeeded } from "../support/tasks.ts";
-import { parse } from "../support/exposition.ts";
-import { renderText } from "../support/render.ts";
+/** Simulated probes as Prometheus would scrape them: input for `promtool test rules`. */
+import { SHARED } from "../../../src/prometheus/definitions.ts";
+import { Metrics } from "../../../src/prometheus/metrics.ts";
+import type { Reason } from "../../../src/core/reasons.ts";
+import { FakeClock } from "../../support/clock.ts";
+import { failed, pending, succeeded } from "../../support/tasks.ts";
+import { parse } from "../../support/exposition.ts";
+import { renderText } from "../../support/render.ts";
 
 export type Labels = Record<string, string>;
 
-/** What comes of a slot: a task with this end, or none for this cause, or the loop stands still. */
+/** The result of a slot: a task with this outcome, no task for this cause, or a loop that stalls. */
 export type Slot = "fast" | "slow" | Reason | "late" | "in_flight" | "nothing";
 
 export type Behaviour = {
-  /** By the number of the slot since this behaviour began, and the dataset. */
-  slot: (count: number, datasetId: string) => Slot;
-  /** What the identity provider says when it is asked; null in a run without credentials. */
+  /** By the number of slots since this behaviour began, and the dataset. */
+  slot: (slot: number, datasetId: string) => Slot;
+  /** How the identity provider responds to a token request; null in a run without credentials. */
   token: "ok" | "failed" | null;
-  /** Heartbeats that are received, or not, or not sent at all. */
+  /** Whether heartbeats are received; null when none is sent. */
   heartbeat: "ok" | "failed" | null;
 };
 
-/** What must fire at a time, and nothing besides. */
+/** An alert that must fire, of severity `page` unless it is named, with exactly these labels. */
+export type ExpectedAlert = {
+  alert: string;
+  severity?: string;
+  summary?: string;
+  labels?: Labels;
+};
+
+/** The alerts that fire at a time, and no others. */
 export type Expectation = {
   atSeconds: number;
   /** Labels of each firing alert, `alertname` and `severity` among them. */
@@ -34,15 +42,15 @@ export type WorldOptions = {
   taskIntervalSeconds?: number;
   latencySeconds?: number;
   tokenLifeSeconds?: number;
-  /** Prometheus 3 writes a whole number with a fraction. */
+  /** Prometheus 3 writes the bound of a bucket as a float. */
   prometheus3?: boolean;
 };
 
 const JOB = "dataplatform-probe";
 const TOKEN_REFRESH_AT = 0.8;
-/** How often a provider that fails is asked again, at most. */
+/** The longest pause between requests to a provider that fails. */
 const TOKEN_BACKOFF_SECONDS = 5;
-/** Not in the rules, and most of the series. */
+/** Most of the series, none of which is in the rules. */
 const LEFT_OUT = new RegExp(`^${SHARED.phaseDuration.name}|^${SHARED.lag.name}`);
 
 type Value = number | "_" | "stale";
@@ -72,7 +80,7 @@ export class World {
     return Math.max(0, this.#scrapes - 1) * this.scrapeSeconds;
   }
 
-  /** A probe that starts with the next scrape; a restart is a stop and a start at one address. */
+  /** Starts a probe before the next scrape; a restart is a stop and a start at one address. */
   start(
     { labels = {}, instance = "probe:8000", datasets = ["a"] }: {
       labels?: Labels;
@@ -91,15 +99,15 @@ export class World {
     return probe;
   }
 
-  /** Lets time pass, with a scrape of everything that is there every so often. */
-  async pass(minutes: number): Promise<void> {
+  /** Lets time pass, and scrapes all probes every `scrapeSeconds`. */
+  async advance(minutes: number): Promise<void> {
     const end = this.#scrapes + Math.round(minutes * 60 / this.scrapeSeconds);
     for (; this.#scrapes < end; this.#scrapes++) {
       const seen = new Map<string, number>();
       for (const probe of this.#probes) {
         const samples = await probe.scrape(this.#scrapes * this.scrapeSeconds);
         for (const [series, value] of samples) {
-          // Of two processes at one address the later one is scraped.
+          // Of two processes at one address, Prometheus scrapes the later one.
           seen.set(series, value);
         }
       }
@@ -114,32 +122,45 @@ export class World {
     }
   }
 
-  /** Now exactly these alerts fire, each with exactly these labels. */
-  expect(...alerts: { alert: string; severity?: string; summary?: string; labels?: Labels }[]) {
-    const firing = alerts.map(({ alert, severity = "page", labels = {} }) => ({
-      alertname: alert,
-      severity,
-      ...labels,
+  /** Expects exactly these alerts now. */
+  expect(...alerts: ExpectedAlert[]): void {
+    const expected = alerts.map(({ alert, severity = "page", labels = {}, summary }) => ({
+      labels: { alertname: alert, severity, ...labels },
+      summary,
     }));
-    const summaries = alerts.flatMap(({ summary }, i) =>
-      summary === undefined ? [] : [{ labels: firing[i], summary }]
-    );
-    this.expectations.push({ atSeconds: this.nowSeconds, firing, summaries });
+    this.expectations.push({
+      atSeconds: this.nowSeconds,
+      firing: expected.map(({ labels }) => labels),
+      summaries: expected.flatMap(({ labels, summary }) =>
+        summary === undefined ? [] : [{ labels, summary }]
+      ),
+    });
   }
 
+  /** Lets time pass, and expects exactly these alerts at every scrape. */
+  async expectFor(minutes: number, ...alerts: ExpectedAlert[]): Promise<void> {
+    const scrapeMinutes = this.scrapeSeconds / 60;
+    for (let passed = scrapeMinutes; passed <= minutes; passed += scrapeMinutes) {
+      await this.advance(scrapeMinutes);
+      this.expect(...alerts);
+    }
+  }
+
+  /** The scraped series, as promtool reads them. */
   inputSeries(): { series: string; values: string }[] {
     return [...this.#series].map(([series, values]) => ({ series, values: values.join(" ") }));
   }
 }
 
 export class SimulatedProbe {
-  does: Behaviour = { slot: () => "fast", token: "ok", heartbeat: null };
+  #behaviour: Behaviour = { slot: () => "fast", token: "ok", heartbeat: null };
   #labels: Labels;
   #datasets: string[];
   #metrics: Metrics;
   #options: Required<WorldOptions>;
   #state: "up" | "down" | "gone" = "up";
-  #since = 0;
+  /** Since the last change of behaviour. */
+  #slots = 0;
   #next: { slot: number; token: number };
   #tokenEnds = -Infinity;
 
@@ -171,27 +192,28 @@ export class SimulatedProbe {
     });
   }
 
-  /** Goes on like this from the next slot on. */
-  now(does: Partial<Behaviour> | Slot): void {
-    this.does = { ...this.does, ...typeof does === "string" ? { slot: () => does } : does };
-    this.#since = 0;
+  /** Changes what happens from the next slot on; a slot alone stands for every slot. */
+  behave(change: Partial<Behaviour> | Slot): void {
+    const changed = typeof change === "string" ? { slot: () => change } : change;
+    this.#behaviour = { ...this.#behaviour, ...changed };
+    this.#slots = 0;
   }
 
   certificate(host: string, endsSeconds: number): void {
     this.#metrics.certificateExpires(host, endsSeconds * 1e3);
   }
 
-  /** Does not answer any more; its address is still scraped, unless another probe has it. */
+  /** Stops responding; its address is still scraped, unless another probe has it. */
   stop(): void {
     this.#state = "down";
   }
 
-  /** Is not known to Prometheus any more. */
+  /** Disappears from the targets of Prometheus. */
   vanish(): void {
     this.#state = "gone";
   }
 
-  /** Is scraped again, and has run all the while. */
+  /** Becomes a target again; the probe has run all the while. */
   appear(): void {
     this.#state = "up";
   }
@@ -203,45 +225,47 @@ export class SimulatedProbe {
     while (this.#next.slot <= atSeconds) {
       this.#run(this.#next.slot);
       this.#next.slot += this.#options.taskIntervalSeconds;
-      this.#since++;
+      this.#slots++;
     }
     const { samples } = parse(await renderText(this.#metrics));
     const ours = samples.filter(({ name }) => !LEFT_OUT.test(name)).map((
       { name, labels, value },
     ): [string, number] => {
-      const all = { ...labels, ...this.#labels };
-      if (this.#options.prometheus3 && /^\d+$/.test(all.le)) all.le += ".0";
-      return [name + render(all), value];
+      const all: Labels = { ...labels, ...this.#labels };
+      const isWhole = this.#options.prometheus3 && /^\d+$/.test(all.le ?? "");
+      return [name + render(isWhole ? { ...all, le: `${all.le}.0` } : all), value];
     });
     return [[up, 1], ...ours];
   }
 
   #run(nowSeconds: number): void {
-    this.#askForToken(nowSeconds);
-    const hasToken = this.does.token === null || nowSeconds < this.#tokenEnds;
-    let isWell = true;
+    this.#requestTokens(nowSeconds);
+    const hasToken = this.#behaviour.token === null || nowSeconds < this.#tokenEnds;
+    let allSucceeded = true;
     for (const datasetId of this.#datasets) {
-      const slot = this.does.slot(this.#since, datasetId);
+      const slot = this.#behaviour.slot(this.#slots, datasetId);
       if (slot === "nothing") continue;
       if (slot === "late" || slot === "in_flight") {
-        this.#metrics.skipped(slot, 1);
+        this.#metrics.skipped({ datasetId, cause: slot, count: 1 });
         continue;
       }
-      this.#metrics.created(datasetId);
-      const task = pending({ datasetId });
-      const end = hasToken ? slot : "auth";
-      const settled = end === "fast" || end === "slow"
-        ? succeeded(task, end === "fast" ? 0.1 : this.#options.latencySeconds * 2)
-        : failed(task, end);
-      this.#metrics.settled(settled, nowSeconds * 1e3);
-      isWell &&= settled.state === "SUCCEEDED";
+      const task = pending({ datasetId, createdMs: nowSeconds * 1e3 });
+      this.#metrics.created(task);
+      const outcome = hasToken ? slot : "auth";
+      const settled = outcome === "fast" || outcome === "slow"
+        ? succeeded(task, outcome === "fast" ? 0.1 : this.#options.latencySeconds * 2)
+        : failed(task, outcome);
+      this.#metrics.settled(settled);
+      allSucceeded &&= settled.state === "SUCCEEDED";
     }
-    if (this.does.heartbeat && isWell) this.#metrics.heartbeat(this.does.heartbeat);
+    if (this.#behaviour.heartbeat && allSucceeded) {
+      this.#metrics.heartbeat(this.#behaviour.heartbeat);
+    }
   }
 
-  /** As the token's source does: in the background, and at once after a failure. */
-  #askForToken(nowSeconds: number): void {
-    const { token } = this.does;
+  /** Tokens are requested in the background, and soon again after a failure. */
+  #requestTokens(nowSeconds: number): void {
+    const { token } = this.#behaviour;
     if (token === null) return;
     while (this.#next.token <= nowSeconds) {
       this.#metrics.tokenRequested(token);
@@ -256,7 +280,7 @@ export class SimulatedProbe {
   }
 }
 
-/** Labels as a selector; of equal ones always the same text. */
+/** Labels as a selector, in a fixed order: equal labels give equal text. */
 function render(labels: Labels): string {
   const sorted = Object.entries(labels).sort(([a], [b]) => a < b ? -1 : 1);
   return `{${sorted.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(",")}}`;

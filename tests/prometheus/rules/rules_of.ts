@@ -1,0 +1,20 @@
+import type { Objectives } from "../../../src/prometheus/slo.ts";
+import type { AlertingRule, RecordingRule } from "../../../src/prometheus/rules/rule_file.ts";
+import { rules } from "../../../src/prometheus/rules/rules.ts";
+
+export const OBJECTIVES: Objectives = {
+  taskIntervalSeconds: 10,
+  availability: 0.999,
+  latencySeconds: 1,
+};
+
+/** The rules, by kind. */
+export function rulesOf(objectives: Objectives, shortestWindowSeconds?: number) {
+  const { groups } = rules(objectives, { shortestWindowSeconds });
+  const all = groups.flatMap((group) => group.rules);
+  return {
+    groups,
+    recordings: all.filter((rule): rule is RecordingRule => "record" in rule),
+    alerts: all.filter((rule): rule is AlertingRule => "alert" in rule),
+  };
+}

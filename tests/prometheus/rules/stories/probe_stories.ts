@@ -1,0 +1,174 @@
+import { burns, fails, first, JOB, probe, STALLED, type Story } from "./story.ts";
+
+/** The probe is gone, stands still or loses its heartbeats. */
+export const PROBE_STORIES: Story[] = [
+  {
+    name: "ProbeStalled and DatasetFails fire with an hour between tasks",
+    nearMisses: ["ProbeStalled"],
+    objectives: { taskIntervalSeconds: 3600 },
+    options: { taskIntervalSeconds: 3600, scrapeSeconds: 240 },
+    async run(world) {
+      const one = world.start();
+      await world.advance(7 * 60);
+      world.expect();
+      one.behave("http");
+      await world.advance(5 * 60);
+      world.expect(...burns());
+      await world.advance(3 * 60);
+      world.expect(fails("http"), ...burns());
+      one.behave("nothing");
+      await world.advance(8 * 60);
+      world.expect(STALLED, ...burns());
+    },
+  },
+  {
+    name: "ProbeStalled stays silent when Prometheus discovers a probe that creates a task an hour",
+    nearMisses: ["ProbeStalled"],
+    objectives: { taskIntervalSeconds: 3600 },
+    options: { taskIntervalSeconds: 3600, scrapeSeconds: 240 },
+    async run(world) {
+      const one = world.start();
+      one.vanish();
+      await world.advance(7.5 * 60);
+      one.appear();
+      await world.advance(20);
+      world.expect();
+      await world.advance(7 * 60);
+      world.expect();
+    },
+  },
+  {
+    name: "ProbeDown fires while a probe does not respond",
+    nearMisses: ["ProbeDown"],
+    async run(world) {
+      const one = world.start();
+      await world.advance(5);
+      one.stop();
+      await world.advance(2);
+      world.expect();
+      await world.advance(0.5);
+      const summary = "The probe at probe:8000 cannot be scraped";
+      world.expect({ alert: "ProbeDown", labels: probe({}), summary });
+      world.start();
+      await world.advance(0.25);
+      world.expect();
+    },
+  },
+  {
+    name: "ProbeDown fires while Prometheus knows of no probe",
+    nearMisses: ["ProbeDown"],
+    async run(world) {
+      const one = world.start();
+      await world.advance(5);
+      one.vanish();
+      await world.advance(2);
+      world.expect();
+      await world.advance(0.5);
+      const summary = "Prometheus knows of no probe: nothing is scraped as dataplatform-probe";
+      world.expect({ alert: "ProbeDown", labels: { job: JOB }, summary });
+      world.start();
+      await world.advance(0.25);
+      world.expect();
+    },
+  },
+  {
+    name: "ProbeDown fires for a location that loses its probe while another has one",
+    nearMisses: ["ProbeDown"],
+    async run(world) {
+      const labels = { location: "bergen" };
+      const lost = world.start({ labels });
+      world.start({ labels: { location: "oslo" }, instance: "other:8000" });
+      await world.advance(5);
+      lost.vanish();
+      await world.advance(2);
+      world.expect();
+      await world.advance(0.5);
+      const summary = "Prometheus knows of no probe in bergen: " +
+        "nothing is scraped as dataplatform-probe";
+      world.expect({ alert: "ProbeDown", labels: { job: JOB, ...labels }, summary });
+      world.start({ labels });
+      await world.advance(0.25);
+      world.expect();
+    },
+  },
+  {
+    name: "ProbeStalled fires while the loop stands still",
+    nearMisses: ["ProbeStalled"],
+    async run(world) {
+      const one = world.start();
+      await world.advance(6);
+      one.behave("nothing");
+      await world.advance(4.75);
+      world.expect();
+      await world.advance(0.75);
+      const summary = "The probe at probe:8000 responds, but creates no tasks";
+      world.expect({ ...STALLED, summary });
+      one.behave("fast");
+      await world.advance(0.5);
+      world.expect();
+    },
+  },
+  {
+    name: "ProbeStalled fires for a probe that never creates a task, restarted or not",
+    nearMisses: ["ProbeStalled"],
+    async run(world) {
+      const one = world.start();
+      one.behave("nothing");
+      await world.advance(5);
+      world.expect();
+      await world.advance(0.5);
+      world.expect(STALLED);
+      one.stop();
+      const two = world.start();
+      two.behave("nothing");
+      await world.advance(5);
+      world.expect();
+      await world.advance(0.5);
+      world.expect(STALLED);
+    },
+  },
+  ...(["late", "in_flight"] as const).map((cause): Story => ({
+    name: `ProbeSlotsSkipped fires for slots that are skipped as ${cause}`,
+    nearMisses: ["ProbeSlotsSkipped"],
+    async run(world) {
+      const one = world.start();
+      await world.advance(10);
+      one.behave({ slot: first(2, cause) });
+      await world.advance(2);
+      world.expect();
+      one.behave({ slot: first(2, cause) });
+      await world.advance(18);
+      const skipped = {
+        alert: "ProbeSlotsSkipped",
+        severity: "ticket",
+        labels: probe({ cause }),
+        summary: `2.235% of the slots of the probe at probe:8000 got no task: ${cause}`,
+      };
+      world.expect(skipped);
+      await world.advance(15);
+      world.expect();
+    },
+  })),
+  {
+    name: "ProbeHeartbeatFails fires while heartbeats are not received",
+    nearMisses: ["ProbeHeartbeatFails"],
+    async run(world) {
+      const one = world.start();
+      one.behave({ heartbeat: "ok" });
+      await world.advance(6);
+      one.behave({ heartbeat: "failed" });
+      await world.advance(4.75);
+      world.expect();
+      await world.advance(0.75);
+      world.expect({
+        alert: "ProbeHeartbeatFails",
+        severity: "ticket",
+        labels: probe(),
+        summary: "The heartbeats of the probe at probe:8000 are not received",
+      });
+      one.behave({ heartbeat: "ok" });
+      await world.advance(0.5);
+      world.expect();
+    },
+  },
+];

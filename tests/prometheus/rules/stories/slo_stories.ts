@@ -1,0 +1,104 @@
+import { fast, first, oneIn, slowly, type Story } from "./story.ts";
+import type { Slot } from "../world.ts";
+
+/** Error budgets burn. */
+export const SLO_STORIES: Story[] = [
+  ...(["Availability", "Latency"] as const).flatMap((title): Story[] => {
+    const bad: Slot = title === "Latency" ? "slow" : "server_error";
+    const what = title === "Latency"
+      ? "successes of dataset a took more than 1 s"
+      : "tasks of dataset a failed";
+    const name = title.toLowerCase();
+    const summary = (speed: string, share: string, windows: string) =>
+      `${share} of the ${what} in the last ${windows}: its ${name} budget burns ${speed}`;
+    const [burnsFast, burnsSlowly] = [fast({}, title), slowly({}, title)];
+    return [
+      {
+        name: `${burnsFast.alert} fires on one bad task in five, and recovers`,
+        nearMisses: [],
+        options: { scrapeSeconds: 60 },
+        async run(world) {
+          const one = world.start();
+          await world.advance(60);
+          one.behave({ slot: oneIn(5, bad) });
+          await world.advance(10);
+          world.expect(
+            { ...burnsFast, summary: summary("fast", "3.333%", "1h or 6h") },
+            { ...burnsSlowly, summary: summary("slowly", "2.892%", "1d or 3d") },
+          );
+          one.behave("fast");
+          await world.advance(25);
+          world.expect(burnsFast, burnsSlowly);
+          await world.advance(8);
+          world.expect(burnsSlowly);
+          await world.advance(5.5 * 60);
+          world.expect();
+        },
+      },
+      {
+        name: `${burnsFast.alert} lasts through a restart`,
+        nearMisses: [],
+        options: { scrapeSeconds: 60 },
+        async run(world) {
+          const one = world.start();
+          await world.advance(60);
+          one.behave({ slot: oneIn(5, bad) });
+          await world.advance(10);
+          world.expect(burnsFast, burnsSlowly);
+          one.stop();
+          const two = world.start();
+          two.behave({ slot: oneIn(5, bad) });
+          await world.expectFor(10, burnsFast, burnsSlowly);
+        },
+      },
+      {
+        name: `${burnsSlowly.alert} fires alone on one bad task in 500`,
+        nearMisses: [burnsFast.alert],
+        options: { scrapeSeconds: 60 },
+        async run(world) {
+          const one = world.start();
+          await world.advance(60);
+          one.behave({ slot: oneIn(500, bad) });
+          await world.advance(6 * 60);
+          world.expect(burnsSlowly);
+        },
+      },
+      {
+        name: `${burnsFast.alert} stays silent for two bad tasks in a row`,
+        nearMisses: [burnsFast.alert, burnsSlowly.alert],
+        async run(world) {
+          const one = world.start();
+          await world.advance(3);
+          one.behave({ slot: first(2, bad) });
+          await world.expectFor(10);
+        },
+      },
+      ...[60, 3600].map((taskIntervalSeconds): Story => ({
+        name:
+          `${burnsFast.alert} stays silent for one bad task, with a task in ${taskIntervalSeconds} s`,
+        nearMisses: [burnsFast.alert, burnsSlowly.alert],
+        objectives: { taskIntervalSeconds },
+        options: { taskIntervalSeconds, scrapeSeconds: taskIntervalSeconds === 60 ? 60 : 240 },
+        async run(world) {
+          const one = world.start();
+          await world.advance(4 * taskIntervalSeconds / 60);
+          one.behave({ slot: first(1, bad) });
+          await world.expectFor(10 * taskIntervalSeconds / 60);
+        },
+      })),
+    ];
+  }),
+  {
+    name: "DatasetLatencyBudgetBurnsFast counts slow tasks under Prometheus 3",
+    nearMisses: [],
+    options: { prometheus3: true },
+    async run(world) {
+      const one = world.start();
+      await world.advance(3);
+      world.expect();
+      one.behave("slow");
+      await world.advance(3);
+      world.expect(fast({}, "Latency"), slowly({}, "Latency"));
+    },
+  },
+];
