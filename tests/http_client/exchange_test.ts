@@ -26,7 +26,6 @@ async function visit(apiUrl: string, options = {}) {
     taskTimeoutMs: 5_000,
     requestTimeoutMs: 5_000,
     retries: 0,
-    userAgent: "test",
     ...options,
   });
   const execution: TaskExecution = { attempts: [], phases: {} };
@@ -45,7 +44,7 @@ async function visit(apiUrl: string, options = {}) {
     error,
     reason: error?.reason,
     status: attempt.status,
-    body: error?.reply?.body,
+    body: error?.response?.body,
     phases,
     durationSeconds: attempt.durationSeconds,
     reached: Object.keys(phases),
@@ -221,7 +220,7 @@ for (
   Deno.test(`status ${status} is \`${reason}\``, async () => {
     const body = [204, 304].includes(status) ? null : "why not";
     const { error } = await serving(() => new Response(body, { status }), (url) => visit(url));
-    assertEquals([error?.reason, error?.reply?.status, error?.reply?.body], [
+    assertEquals([error?.reason, error?.response?.status, error?.response?.body], [
       reason,
       status,
       body ?? "",

@@ -8,20 +8,21 @@ import {
 import { gzipSync } from "node:zlib";
 import { RequestError } from "../../src/http_client/errors.ts";
 import { createRedactor } from "../../src/http_client/redact.ts";
-import { checkDataset, decoded, excerpt } from "../../src/http_client/response.ts";
+import { decodedBody, excerpt } from "../../src/http_client/response.ts";
+import { checkDataset } from "../../src/okdata/dataset.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const { hide, hideToken, redact } = createRedactor();
 hide("s3cret-of-the-client");
 
-Deno.test("the first 512 bytes of a body are kept, and no half of a character", () => {
+Deno.test("excerpt keeps the first 512 bytes of a body, and no half of a character", () => {
   assertEquals(excerpt(bytes("short"), redact), "short");
   assertEquals(excerpt(bytes("x".repeat(2_000)), redact), "x".repeat(512));
   const kept = excerpt(bytes("€".repeat(1_000)), redact);
   assertEquals(kept, "€".repeat(170));
 });
 
-Deno.test("a secret that stands across the cut is taken out before it", () => {
+Deno.test("excerpt removes a secret that stands across the cut", () => {
   for (let before = 480; before <= 520; before++) {
     const kept = excerpt(bytes("x".repeat(before) + "s3cret-of-the-client"), redact);
     assert(!kept.includes("s3cret"), kept.slice(470));
@@ -29,7 +30,7 @@ Deno.test("a secret that stands across the cut is taken out before it", () => {
   }
 });
 
-Deno.test("nor is its beginning shown where the search for it has ended", () => {
+Deno.test("excerpt shows no beginning of a secret where the search for it ends", () => {
   const token = "t0ken-".padEnd(8_000, "0123456789");
   hideToken(token);
   for (let before = 0; before < token.length; before += 500) {
@@ -38,26 +39,26 @@ Deno.test("nor is its beginning shown where the search for it has ended", () => 
   }
 });
 
-Deno.test("a message that quotes the target holds no beginning of a secret", async () => {
+Deno.test("a message that quotes the response holds no beginning of a secret", async () => {
   const token = "t0ken-".padEnd(1_000, "0123456789");
   hideToken(token);
   const headers = { "content-encoding": token };
   const body = bytes(JSON.stringify({ Id: token }));
   const errors = [
-    await assertRejects(() => decoded({ status: 200, headers, body }, redact), RequestError),
+    await assertRejects(() => decodedBody({ status: 200, headers, body }, redact), RequestError),
     assertThrows(() => checkDataset(body, "abc123", redact), RequestError),
   ];
   for (const { message } of errors) assertStringIncludes(message, '"[redacted]"');
 });
 
-Deno.test("an encoding is none that every object has a property for", async () => {
+Deno.test("decodedBody refuses encodings named like properties of every object", async () => {
   for (const encoding of ["constructor", "__proto__"]) {
     const reply = { status: 200, headers: { "content-encoding": encoding }, body: bytes("{}") };
-    await assertRejects(() => decoded(reply, redact), RequestError, `"${encoding}"`);
+    await assertRejects(() => decodedBody(reply, redact), RequestError, `"${encoding}"`);
   }
 });
 
-Deno.test("credentials are recognised by their form, even when nobody has named them", () => {
+Deno.test("a redactor recognises unknown credentials by their form", () => {
   for (
     const text of [
       "authorization: Bearer abcdefgh12345678",
@@ -70,7 +71,7 @@ Deno.test("credentials are recognised by their form, even when nobody has named 
   }
 });
 
-Deno.test("no form of a secret is shown: in a URL, a posted form, JSON, or as part of another", () => {
+Deno.test("a redactor hides a secret in URLs, posted forms and JSON, and as part of another", () => {
   const redactor = createRedactor();
   const secret = 's3cret+a/b="c d';
   redactor.hide(secret);
@@ -87,13 +88,13 @@ Deno.test("no form of a secret is shown: in a URL, a posted form, JSON, or as pa
   }
 });
 
-Deno.test("many tokens do not push the secret out, and the last tokens stay hidden", () => {
+Deno.test("a redactor with many tokens keeps hiding the secret and the last tokens", () => {
   for (let i = 0; i < 100; i++) hideToken(`token-number-${i}`);
   const shown = redact("s3cret-of-the-client token-number-99 token-number-85");
   assertEquals(shown, "[redacted] [redacted] [redacted]");
 });
 
-Deno.test("no body can make the search for secrets slow", () => {
+Deno.test("a redactor is linear in the length of the body", () => {
   const startMs = performance.now();
   for (const part of [" ", "bearer ", "-eyJ", "eyJa.", "bearer \t"]) {
     excerpt(bytes(part.repeat(1e6 / part.length)), redact);
@@ -101,11 +102,11 @@ Deno.test("no body can make the search for secrets slow", () => {
   assert(performance.now() - startMs < 2_000, "quadratic in the body's length");
 });
 
-Deno.test("a bomb of gzip is given up after its first megabytes", async () => {
+Deno.test("decodedBody stops a gzip bomb after its first megabytes", async () => {
   const bomb = { status: 200, headers: { "content-encoding": "gzip" } };
   const body = gzipSync(new Uint8Array(500e6));
   const startMs = performance.now();
-  await assertRejects(() => decoded({ ...bomb, body }, redact), RequestError, "larger");
+  await assertRejects(() => decodedBody({ ...bomb, body }, redact), RequestError, "larger");
   // To unpack all of it takes seconds.
   assert(performance.now() - startMs < 500, "it was unpacked");
 });

@@ -4,7 +4,7 @@ import { createClient } from "../../src/okdata/client.ts";
 import type { RequestError } from "../../src/http_client/errors.ts";
 import { parseRetryAfterMs, retryDelayMs } from "../../src/http_client/retry.ts";
 import type { Timings } from "../../src/http_client/timings.ts";
-import type { Request } from "../../src/http_client/exchange.ts";
+import type { HttpRequest } from "../../src/http_client/exchange.ts";
 import { fail, type PendingTask, succeed, type TaskExecution } from "../../src/core/task.ts";
 import { FakeClock, settle } from "../support/clock.ts";
 import { FakeTransport } from "../support/exchange.ts";
@@ -25,7 +25,6 @@ async function ask(options = {}) {
     taskTimeoutMs: 60_000,
     requestTimeoutMs: 10_000,
     retries: 3,
-    userAgent: "test",
     ...options,
   });
   const execution: TaskExecution = { attempts: [], phases: {} };
@@ -101,7 +100,7 @@ for (const status of [302, 400, 401, 403, 404, 410, 501]) {
     const { transport, execution, done, error } = await ask();
     transport.oldest.answer(status, "why");
     await done;
-    assertEquals([execution.attempts.length, error().reply?.body], [1, "why"]);
+    assertEquals([execution.attempts.length, error().response?.body], [1, "why"]);
   });
 }
 
@@ -196,7 +195,7 @@ Deno.test("the time goes from the connection to the last byte; the probe's own i
   const { execution, done } = await ask({
     clock,
     tokens: { get: () => later(clock, 20, "token"), drop: () => false },
-    exchange: async ({ url }: Request, { timings }: { timings: Timings }) => {
+    exchange: async ({ url }: HttpRequest, { timings }: { timings: Timings }) => {
       await later(clock, 3);
       timings.startMs = clock.monotonic();
       await later(clock, 100);
@@ -249,7 +248,7 @@ Deno.test("a refusal is what its status says, even where its body cannot be read
       const { transport, done, error } = await ask({ retries: 0 });
       transport.oldest.answer(status, "no gzip", { "content-encoding": encoding });
       await done;
-      assertEquals([error().reason, error().reply?.status], [reason, status]);
+      assertEquals([error().reason, error().response?.status], [reason, status]);
     }
   }
 });

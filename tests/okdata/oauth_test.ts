@@ -21,7 +21,6 @@ async function ask() {
     clientId: "client",
     readSecret: () => Promise.resolve("s3cret-value"),
     timeoutMs: 10_000,
-    userAgent: "test",
     redact,
   });
   const token = fetchToken(new AbortController().signal);
@@ -117,7 +116,7 @@ for (const code of ["ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "CERT_HAS_EXPIRED
 Deno.test("a slow provider is given up at the timeout", async () => {
   const { clock, token, transport } = await ask();
   await clock.run(10_000);
-  const error = await assertRejects(() => token, RequestError, "no full answer within 10 s");
+  const error = await assertRejects(() => token, RequestError, "no complete response within 10 s");
   assertEquals([error.reason, transport.open.length, clock.waiting], ["auth", 0, 0]);
 });
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { RequestError } from "../../src/http_client/errors.ts";
 import type { Token } from "../../src/okdata/oauth.ts";
-import { createTokenSource } from "../../src/okdata/token_cache.ts";
+import { createTokenCache } from "../../src/okdata/token_cache.ts";
 import { FakeClock, settle } from "../support/clock.ts";
 
 /** A source whose provider answers when the test says so. */
@@ -10,7 +10,7 @@ function start() {
   const stop = new AbortController();
   const asked: { atMs: number; answer: PromiseWithResolvers<Token> }[] = [];
   const results: string[] = [];
-  const tokens = createTokenSource({
+  const tokens = createTokenCache({
     clock,
     signal: stop.signal,
     onRequest: ({ token }) => results.push(token ? "ok" : "failed"),

@@ -9,13 +9,33 @@ const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 const DAY = 24 * HOUR;
 
+/** A history with a clock that the test sets. */
+function createHistory(datasetIds: string[], { startedMs = 0, silenceMs = DAY } = {}) {
+  let nowMs = 0;
+  const history = new HealthHistory({
+    datasetIds,
+    startedMs,
+    silenceMs,
+    monotonic: () => nowMs,
+  });
+  const settle = (task: SettledTask, ms: number) => {
+    nowMs = ms;
+    history.settled(task);
+  };
+  const runSlot = (lagMs: number, ms: number) => {
+    nowMs = ms;
+    history.slotRan(lagMs);
+  };
+  return { history, settle, runSlot };
+}
+
 function taskAt(ms: number, isGood: boolean, datasetId = "a"): SettledTask {
   const task = pending({ datasetId, createdMs: ms, createdMonotonicMs: ms });
   return isGood ? succeeded(task) : failed(task);
 }
 
-Deno.test("a dataset's state holds since the first of the outcomes that are alike", () => {
-  const history = new HealthHistory(["a", "b"], 5, DAY);
+Deno.test("a dataset's state holds since the first of a row of equal outcomes", () => {
+  const { history, settle } = createHistory(["a", "b"], { startedMs: 5 });
   const seen = () => {
     const { health, sinceMs, lastSuccessMs } = history.of("a", HOUR)!;
     return [health, sinceMs, lastSuccessMs];
@@ -30,51 +50,53 @@ Deno.test("a dataset's state holds since the first of the outcomes that are alik
   ];
   [false, false, true, true, false].forEach((isGood, i) => {
     const ms = (i + 1) * SECOND;
-    history.settled(taskAt(ms, isGood), ms);
+    settle(taskAt(ms, isGood), ms);
     assertEquals(seen(), expected[i]);
   });
   assertEquals(history.tally(HOUR), { starting: 1, ok: 0, silent: 0, failing: 1 });
   assertEquals(history.of("unknown", 0), null);
 });
 
-Deno.test("datasets that fail come first, then those of which nothing is heard", () => {
-  const history = new HealthHistory(["a", "b", "c", "d", "e"], 0, 30 * SECOND);
-  history.settled(taskAt(0, true, "e"), 0);
-  history.settled(taskAt(SECOND, true, "a"), SECOND);
-  history.settled(taskAt(SECOND, true, "c"), SECOND);
-  history.settled(taskAt(SECOND, false, "d"), SECOND);
+Deno.test("byUrgency lists failing datasets first, then silent ones", () => {
+  const { history, settle } = createHistory(["a", "b", "c", "d", "e"], {
+    silenceMs: 30 * SECOND,
+  });
+  settle(taskAt(0, true, "e"), 0);
+  settle(taskAt(SECOND, true, "a"), SECOND);
+  settle(taskAt(SECOND, true, "c"), SECOND);
+  settle(taskAt(SECOND, false, "d"), SECOND);
   assertEquals(history.byUrgency(30 * SECOND), ["d", "b", "a", "c", "e"]);
   assertEquals(history.byUrgency(30 * SECOND + 1), ["d", "e", "b", "a", "c"]);
   assertEquals(history.tally(30 * SECOND + 1), { starting: 1, ok: 2, silent: 1, failing: 1 });
 });
 
-Deno.test("a silent dataset was last heard of with its last task, and is well with the next", () => {
-  const history = new HealthHistory(["a"], 0, 30 * SECOND);
+Deno.test("a silent dataset is silent since its last task, and ok with the next", () => {
+  const { history, settle } = createHistory(["a"], { silenceMs: 30 * SECOND });
   const seen = (nowMs: number) => {
     const { health, sinceMs } = history.of("a", nowMs)!;
     return [health, sinceMs];
   };
-  history.settled(taskAt(0, true), 0);
-  history.settled(taskAt(10 * SECOND, true), 10 * SECOND);
+  settle(taskAt(0, true), 0);
+  settle(taskAt(10 * SECOND, true), 10 * SECOND);
   assertEquals(seen(40 * SECOND), ["ok", 125]);
   assertEquals(seen(40 * SECOND + 1), ["silent", 10_125]);
-  history.settled(taskAt(60 * SECOND, true), 60 * SECOND);
+  settle(taskAt(60 * SECOND, true), 60 * SECOND);
   assertEquals(seen(60 * SECOND), ["ok", 125]);
-  history.settled(taskAt(70 * SECOND, false), 70 * SECOND);
+  settle(taskAt(70 * SECOND, false), 70 * SECOND);
   assertEquals(seen(HOUR), ["failing", 70_125], "what fails goes on failing until it succeeds");
 });
 
-Deno.test("an outage began with the first dataset that fails, for the reason that most have", () => {
-  const history = new HealthHistory(["a", "b", "c", "d"], 0, DAY);
+Deno.test("an outage began with the first failing dataset, and has the most frequent reason", () => {
+  const { history, settle } = createHistory(["a", "b", "c", "d"]);
   assertEquals(history.outage, null);
   const fail = (datasetId: string, ms: number, reason: Reason) =>
-    history.settled(failed(pending({ datasetId, createdMs: ms }), reason), ms);
+    settle(failed(pending({ datasetId, createdMs: ms }), reason), ms);
   fail("a", 3_000, "timeout");
   fail("b", 1_000, "dns");
   fail("c", 2_000, "dns");
-  history.settled(taskAt(0, true, "d"), 0);
+  settle(taskAt(0, true, "d"), 0);
   assertEquals(history.outage, { sinceMs: 1_125, reason: "dns" });
-  for (const datasetId of ["a", "b", "c"]) history.settled(taskAt(9_000, true, datasetId), 9_000);
+  for (const datasetId of ["a", "b", "c"]) settle(taskAt(9_000, true, datasetId), 9_000);
   assertEquals(history.outage, null);
 });
 
@@ -85,7 +107,7 @@ const WINDOWS: [window: string, ms: number][] = [
 ];
 const SLICE_MS = 30 * SECOND;
 
-Deno.test("ratios are those of a plain count over the window, to the half minute", () => {
+Deno.test("ratios equal a plain count over the window, to the half minute", () => {
   const step = fc.record({
     waitMs: fc.oneof(fc.nat(20_000), fc.nat(400_000), fc.nat(30 * HOUR)),
     isGood: fc.boolean(),
@@ -95,12 +117,12 @@ Deno.test("ratios are those of a plain count over the window, to the half minute
       fc.array(step, { maxLength: 60, size: "max" }),
       fc.nat(10 * HOUR),
       (steps, from) => {
-        const history = new HealthHistory(["a"], 0, DAY);
+        const { history, settle } = createHistory(["a"]);
         const settled: { ms: number; isGood: boolean }[] = [];
         let ms = from;
         for (const { waitMs, isGood } of steps) {
           ms += waitMs;
-          history.settled(taskAt(ms, isGood), ms);
+          settle(taskAt(ms, isGood), ms);
           settled.push({ ms, isGood });
           const slice = Math.floor(ms / SLICE_MS);
           const expected = WINDOWS.map(([window, windowMs]) => {
@@ -117,24 +139,26 @@ Deno.test("ratios are those of a plain count over the window, to the half minute
   );
 });
 
-Deno.test("nothing is left of what is older than a day, however long nothing happened", () => {
-  const history = new HealthHistory(["a"], 0, DAY);
-  history.settled(taskAt(0, true), 0);
+Deno.test("ratios forget what is older than a day, however long nothing happened", () => {
+  const { history, settle } = createHistory(["a"]);
+  settle(taskAt(0, true), 0);
   for (const days of [1, 2, 7, 400]) {
     assertEquals(history.of("a", days * 24 * HOUR)?.ratios.at(-1)?.settled, 0);
   }
 });
 
 Deno.test("the schedule's worst lag is that of the last hour", () => {
-  const history = new HealthHistory(["a"], 0, DAY);
+  const { history, runSlot } = createHistory(["a"]);
   assertEquals(history.schedule(0), {
-    ...{ slots: 0, skipped: { late: 0, in_flight: 0 } },
-    ...{ lastLagMs: null, worstLagMs: null },
+    slots: 0,
+    skipped: { late: 0, in_flight: 0 },
+    lastLagMs: null,
+    worstLagMs: null,
   });
-  history.slot(40, 0);
-  history.slot(2, HOUR / 2);
-  history.skipped("late", 3);
-  history.skipped("in_flight", 1);
+  runSlot(40, 0);
+  runSlot(2, HOUR / 2);
+  history.skipped({ datasetId: "a", cause: "late", count: 3 });
+  history.skipped({ datasetId: "a", cause: "in_flight", count: 1 });
   const { worstLagMs, ...rest } = history.schedule(HOUR / 2);
   assertAlmostEquals(worstLagMs ?? 0, 40);
   assertEquals(rest, { slots: 2, skipped: { late: 3, in_flight: 1 }, lastLagMs: 2 });

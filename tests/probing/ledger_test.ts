@@ -1,31 +1,30 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { Ledger, watchDeadlines } from "../../src/probing/ledger.ts";
+import { createDeadlineCheck, Ledger, type LedgerCounts } from "../../src/probing/ledger.ts";
 import { Backlog } from "../../src/probing/backlog.ts";
 import type { PendingTask } from "../../src/core/task.ts";
 import { settle, startProgram } from "../support/fake_runtime.ts";
 
 const TRACKED = { PENDING: 2, SUCCEEDED: 3, FAILED: 1 };
 
-function books(change: Partial<Ledger> = {}): Ledger {
-  return Object.assign(
-    new Ledger(),
-    { created: 16, succeeded: 9, failed: 5, dismissed: 10 },
-    change,
-  );
+function ledger(change: Partial<LedgerCounts> = {}, tracked = TRACKED): Ledger {
+  const ledger = new Ledger(() => tracked);
+  Object.assign(ledger.counts, { created: 16, succeeded: 9, failed: 5, dismissed: 10 }, change);
+  return ledger;
 }
 
-Deno.test("books that fit the backlog pass, and no others", () => {
-  books().check(TRACKED);
+Deno.test("the ledger's check passes only when the backlog holds the counted tasks", () => {
+  ledger().check();
   for (const entry of ["created", "succeeded", "failed", "dismissed"] as const) {
     for (const difference of [1, -1]) {
-      const wrong = books({ [entry]: books()[entry] + difference });
-      assertThrows(() => wrong.check(TRACKED), Error, "the accounts say");
+      const wrong = ledger({ [entry]: ledger().counts[entry] + difference });
+      assertThrows(() => wrong.check(), Error, "the ledger has");
     }
   }
-  assertThrows(() => books().check({ ...TRACKED, PENDING: 1 }), Error, "the backlog has 1 and 4");
+  const short = ledger({}, { ...TRACKED, PENDING: 1 });
+  assertThrows(() => short.check(), Error, "the backlog has 1 and 4");
 });
 
-Deno.test("a task that is lost ends the program with 70, and the log says what does not fit", async () => {
+Deno.test("a lost task ends the program with 70, and the log names the difference", async () => {
   const { open } = Backlog.prototype;
   let lost = 0;
   Backlog.prototype.open = function (fields) {
@@ -45,14 +44,14 @@ Deno.test("a task that is lost ends the program with 70, and the log says what d
     await clock.run(8_000);
     assertEquals({ code: await exitCode, lost }, { code: 70, lost: 1 });
     const { message } = logged.find(({ level }) => level === "error")!;
-    assertEquals(message.includes("the accounts say 0 pending and 3 settled tasks"), true, message);
+    assertEquals(message.includes("the ledger has 0 pending and 3 settled tasks"), true, message);
   } finally {
     Backlog.prototype.open = open;
   }
 });
 
-Deno.test("a task that is seen overdue again after ten seconds is one too many", async () => {
-  const check = watchDeadlines(60_000);
+Deno.test("the deadline check throws when a task stays overdue for ten seconds", async () => {
+  const check = createDeadlineCheck(60_000);
   const oldest = (seqno: number, createdMonotonicMs: number): PendingTask => ({
     ...{ state: "PENDING", seqno, datasetId: "a", traceId: "", createdMs: 0, createdMonotonicMs },
   });
@@ -72,12 +71,12 @@ Deno.test("a task that is seen overdue again after ten seconds is one too many",
   assertThrows(
     () => check(oldest(2, 500_000), 621_001),
     Error,
-    "task 2 has been pending for 121.0 s, though its deadline was after 60 s",
+    "task 2 has been pending for 121.0 s, although its deadline is 60 s",
   );
 });
 
-Deno.test("looks between which nothing else could run prove nothing", () => {
-  const check = watchDeadlines(60_000);
+Deno.test("the deadline check ignores looks between which nothing else could run", () => {
+  const check = createDeadlineCheck(60_000);
   const task: PendingTask = {
     ...{ state: "PENDING", seqno: 1, datasetId: "a", traceId: "" },
     ...{ createdMs: 0, createdMonotonicMs: 0 },
@@ -85,7 +84,7 @@ Deno.test("looks between which nothing else could run prove nothing", () => {
   for (let nowMs = 100_000; nowMs < 1e6; nowMs += 100_000) check(task, nowMs);
 });
 
-Deno.test("a task that its deadline does not end ends the program with 70", async () => {
+Deno.test("a task that outlives its deadline ends the program with 70", async () => {
   const { clock, transport, exitCode, logged } = await startProgram({
     REQUEST_TIMEOUT_SECONDS: "60",
     TASK_TIMEOUT_SECONDS: "60",

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { at } from "../support/at.ts";
 import { settle, startProgram } from "../support/fake_runtime.ts";
 
-Deno.test("one line a task; the first failure and the first success after failures stand out", async () => {
+Deno.test("the task log has a line a task; the first failure and the recovery stand out", async () => {
   const { clock, transport, logged } = await startProgram({ RETRIES: "0" });
   for (const status of [200, 500, 404, 200, 200]) {
     const call = transport.oldest;
@@ -14,8 +14,8 @@ Deno.test("one line a task; the first failure and the first success after failur
     .filter(({ level }) => level !== "debug");
   assertEquals(lines.map((line) => `${line.level}: ${line.message}`), [
     "info: task 1 of abc123 succeeded in 0.000 s",
-    "warn: FAILING: task 2 of abc123 failed in 0.000 s: server_error: the answer has status 500",
-    "warn: task 3 of abc123 failed in 0.000 s: not_found: the answer has status 404",
+    "warn: FAILING: task 2 of abc123 failed in 0.000 s: server_error: the response has status 500",
+    "warn: task 3 of abc123 failed in 0.000 s: not_found: the response has status 404",
     "info: RECOVERED: abc123 works again after 2 failed tasks; task 4 of abc123 succeeded in 0.000 s",
     "info: task 5 of abc123 succeeded in 0.000 s",
   ]);
@@ -25,7 +25,7 @@ Deno.test("one line a task; the first failure and the first success after failur
   }
 });
 
-Deno.test("attempts are logged for those who look closely, and a late success says how many", async () => {
+Deno.test("the task log has each attempt at level debug, and a retried success names their number", async () => {
   const { clock, transport, logged } = await startProgram({ LOG_LEVEL: "debug" });
   transport.oldest.answer(503);
   await clock.run(250);
