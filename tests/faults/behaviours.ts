@@ -1,31 +1,34 @@
-/** What a target can do wrong. */
+/** What a target can do with a connection. */
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { concat } from "@std/bytes/concat";
-import { type Behaviour, type Connection, dataset } from "./saboteur.ts";
+import { type Behaviour, type Connection, dataset } from "./faulty_target.ts";
 
-type Answer = string | Uint8Array | ((connection: Connection) => string | Uint8Array);
+export const OK = "HTTP/1.1 200 OK\r\n";
+export const MEBIBYTE = 1024 * 1024;
 
-/** Never does anything more. */
+type ResponseBytes = string | Uint8Array | ((connection: Connection) => string | Uint8Array);
+
+/** Does nothing, for ever. */
 export const hang: Behaviour = () => new Promise(() => {});
 
-/** Reads the request, answers it so, and leaves the connection open. */
-export function answers(answer: Answer): Behaviour {
+/** Reads the request, sends these bytes, and leaves the connection open. */
+export function responds(response: ResponseBytes): Behaviour {
   return async (connection) => {
     await connection.readRequest();
-    await connection.write(typeof answer === "function" ? answer(connection) : answer);
+    await connection.write(typeof response === "function" ? response(connection) : response);
   };
 }
 
-/** Answers so and closes the connection. */
-export function closesAfter(answer: Answer): Behaviour {
+/** Responds and closes the connection. */
+export function respondsAndCloses(response: ResponseBytes): Behaviour {
   return async (connection) => {
-    await answers(answer)(connection);
+    await responds(response)(connection);
     connection.close();
   };
 }
 
-/** Answers so and resets the connection. */
-export function resetsAfter(text: string): Behaviour {
+/** Sends this and resets the connection. */
+export function respondsAndResets(text: string): Behaviour {
   return async (connection) => {
     await connection.readOneByte();
     await connection.write(text);
@@ -33,23 +36,23 @@ export function resetsAfter(text: string): Behaviour {
   };
 }
 
-/** Answers so, and then says this again and again until the client leaves. */
-export function repeats(text: string, again: string, pauseMs = 0): Behaviour {
+/** Responds, and then sends `repeated` until the client closes the connection. */
+export function respondsAndRepeats(text: string, repeated: string, pauseMs = 0): Behaviour {
   return async (connection) => {
-    await answers(text)(connection);
+    await responds(text)(connection);
     for (;;) {
-      await connection.write(again);
+      await connection.write(repeated);
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   };
 }
 
-/** Says this to whoever connects. */
-export function speaksFirst(text: string): Behaviour {
+/** Sends this without reading a request. */
+export function sendsFirst(text: string): Behaviour {
   return (connection) => connection.write(text);
 }
 
-/** Hands the connection on to a port of this machine; `cut` ends that after so many bytes of its. */
+/** Forwards the connection to a local port; `cut` ends that after so many bytes of its response. */
 export function forwardsTo(
   port: number,
   cut?: { bytes: number; then: "close" | "hang" },
@@ -70,8 +73,12 @@ export function forwardsTo(
   };
 }
 
-/** An answer with these headers, one a line, and this body. */
-export function answerOf(status: string, headers: string[], body: Answer = ""): Answer {
+/** A response with these header lines and this body. */
+export function responseOf(
+  status: string,
+  headers: string[],
+  body: ResponseBytes = "",
+): ResponseBytes {
   return (connection) => {
     const given = typeof body === "function" ? body(connection) : body;
     const bytes = typeof given === "string" ? new TextEncoder().encode(given) : given;
@@ -80,18 +87,18 @@ export function answerOf(status: string, headers: string[], body: Answer = ""): 
   };
 }
 
-/** The dataset that was asked for, under these headers. */
-export function datasetUnder(...headers: string[]): Answer {
-  return answerOf("200 OK", headers, dataset);
+/** The requested dataset, with these header lines. */
+export function datasetUnder(...headers: string[]): ResponseBytes {
+  return responseOf("200 OK", headers, dataset);
 }
 
-/** The dataset that was asked for, packed so, under these headers. */
-export function packed(pack: (text: string) => Uint8Array, encoding: string): Answer {
-  return answerOf("200 OK", [`Content-Encoding: ${encoding}`], (c) => pack(dataset(c)));
+/** The requested dataset in a content encoding. */
+export function packed(pack: (text: string) => Uint8Array, encoding: string): ResponseBytes {
+  return responseOf("200 OK", [`Content-Encoding: ${encoding}`], (c) => pack(dataset(c)));
 }
 
-/** The dataset in one chunk, with this behind the last one. */
-export function chunked(rest: string): Answer {
+/** The requested dataset as one chunk, followed by `rest`. */
+export function chunked(rest: string): ResponseBytes {
   return (connection) => {
     const body = dataset(connection);
     return `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n` +
@@ -105,7 +112,7 @@ export const brotli = (text: string): Uint8Array => brotliCompressSync(text);
 /** A hundred megabytes in a hundred kilobytes. */
 export const BOMB: Uint8Array = gzipSync(new Uint8Array(100e6));
 
-/** One after the other. */
+/** All of these bytes, as one array. */
 export function joined(...parts: (string | Uint8Array)[]): Uint8Array {
   return concat(
     parts.map((part) => typeof part === "string" ? new TextEncoder().encode(part) : part),

@@ -1,4 +1,4 @@
-/** A fault from its beginning to its end, in a program that probes all the while. */
+/** A fault from its beginning to its end, while a program probes. */
 import { assert, assertEquals } from "@std/assert";
 import { eventually, type Program } from "../support/program.ts";
 import { type Scrape, scrape } from "../support/scrape.ts";
@@ -6,7 +6,7 @@ import { MAX_LOOKUPS_PER_NAME } from "../../src/http_client/lookup.ts";
 import type { Reason } from "../../src/core/reasons.ts";
 import { type Vitals, vitalsOf } from "./vitals.ts";
 
-/** A program that probes, and where it is reached. */
+/** A running program, and what is known of it. */
 export type Probing = {
   program: Program;
   url: string;
@@ -14,24 +14,40 @@ export type Probing = {
   rate: number;
   /** Its log cannot be read. */
   isSilent?: true;
-  /** How often the target has read each task's request, by trace id; undefined where it cannot. */
+  /** How often the target has read each request, by trace id; undefined when it cannot know. */
   requests?: ReadonlyMap<string, number>;
 };
 
 export type Fault = {
-  /** What every task fails with meanwhile; several where it may be any; `null` where none fails. */
+  /** The reason of every failure during the fault, or several possible ones; null for none. */
   reason: Reason | readonly Reason[] | null;
   begin: () => unknown;
   end: () => unknown;
-  /** How often the target reads the request of a task meanwhile. */
+  /** How often the target reads the request of each task. */
   seen?: 0 | 1;
-  /** How many tasks are waited for. */
+  /** How many tasks the fault must affect. */
   tasks?: number;
-  /** How long tasks may go on failing afterwards; otherwise the very first one succeeds. */
+  /** How long tasks may fail after the fault; by default the very first one must succeed. */
   recoverySeconds?: number;
-  /** What else is wanted of the tasks that were struck. */
+  /** Further assertions on the affected tasks. */
   check?: (tasks: Task[]) => void;
 };
+
+/** A fault of a list of tests, which begins and ends as the list says. */
+export type NamedFault = Omit<Fault, "begin" | "end"> & { fault: string };
+
+/** The name of a test that a fault causes failures for this reason. */
+export function nameOf(fault: string, reason: Fault["reason"]): string {
+  if (reason === null) return `${fault} causes no failure`;
+  return `${fault} causes ${[reason].flat().join(" or ")} failures until it ends`;
+}
+
+/** Asserts that each task has reached exactly these phases. */
+export function reached(...phases: string[]): (tasks: Task[]) => void {
+  return (tasks) => {
+    for (const task of tasks) assertEquals(Object.keys(task.phases), phases, task.trace_id);
+  };
+}
 
 /** A task as `/tasks` shows it. */
 export type Task = {
@@ -48,40 +64,41 @@ export type Task = {
 
 const TASKS = 8;
 
-/** What may come and go by itself: connections of scrapes and tasks, a file that is being read. */
+/** Connections of scrapes and tasks, and open files, may come and go. */
 const SPARE_DESCRIPTORS = 4;
 
-/** Each of the lookups that hang holds a thread, and some write the log. */
+/** Each hanging lookup occupies a thread, and some threads write the log. */
 const SPARE_THREADS = MAX_LOOKUPS_PER_NAME + 4;
 
-/** Those that are due at the very instants of the scrapes, or run a little late. */
+/** Slots that are due during the scrapes, or run a little late. */
 const SPARE_SLOTS = 3;
 
-/** How late slots have run during faults, from all the programs of this file. */
+/** How many slots had at most which lag, in seconds, during all faults of this process. */
 export const lags = new Map<number, number>();
 
 /**
- * Lets a fault come over a program that is well, and go. Throws unless all the tasks were struck as
- * the fault says, every one was counted, no slot was late enough to be lost, and all was as before.
+ * Runs a fault against a healthy program. Throws unless it affects all tasks as `fault` says, every
+ * task is counted, no slot is skipped, and afterwards the program is as it was before.
  */
 export async function endure(probing: Probing, fault: Fault): Promise<void> {
   const { program, url } = probing;
-  await eventually("a program that is well", async () => {
+  await eventually("the program is healthy", async () => {
     const [newest, next] = await tasksOf(url, "?limit=2");
     return (next ?? newest)?.state === "SUCCEEDED";
   });
   const before = await checkedScrape(url);
   const vitals = vitalsOf(program.pid);
 
-  let struck: Task[];
+  let affected: Task[];
   try {
     await fault.begin();
     const first = await nextSeqno(url);
-    struck = await settled(url, first, fault.tasks ?? TASKS, program, vitals);
+    affected = await settled(url, first, fault.tasks ?? TASKS, program, vitals);
     assertEquals((await fetchText(`${url}/healthz`)).status, 200, "its health");
+    const [task] = affected;
     await eventually(
-      "the log tells of it",
-      () => probing.isSilent || program.stderr.includes(`task ${struck[0].seqno} of`),
+      "the log reports the task",
+      () => probing.isSilent || program.stderr.includes(`task ${task?.seqno} of`),
       1_500,
     );
   } finally {
@@ -90,40 +107,40 @@ export async function endure(probing: Probing, fault: Fault): Promise<void> {
   const firstAfter = await nextSeqno(url);
 
   const reasons = [fault.reason ?? []].flat();
-  for (const task of struck) {
+  for (const task of affected) {
     const expected = fault.reason === null ? "SUCCEEDED" : "FAILED";
     assertEquals(task.state, expected, JSON.stringify(task));
     assert(task.reason === null || reasons.includes(task.reason), JSON.stringify(task));
     const { seen } = fault;
     if (seen !== undefined) assertEquals(probing.requests?.get(task.trace_id) ?? 0, seen, "seen");
   }
-  fault.check?.(struck);
+  fault.check?.(affected);
 
   if (fault.recoverySeconds === undefined) {
     const [task] = await settled(url, firstAfter, 1, program);
-    assertEquals([task.state, task.reason], ["SUCCEEDED", null], "the first task afterwards");
+    assertEquals([task?.state, task?.reason], ["SUCCEEDED", null], "the first task afterwards");
   } else {
     await eventually("a task succeeds again", async () => {
       return (await tasksOf(url, "?limit=1000&state=succeeded"))
         .some(({ seqno }) => seqno >= firstAfter);
     }, fault.recoverySeconds * 1e3);
   }
-  await eventually("what was struck is over", async () => {
+  await eventually("all affected tasks are settled", async () => {
     const pending = await tasksOf(url, "?limit=1000&state=pending");
     return pending.every(({ seqno }) => seqno > firstAfter + 1);
   });
   const after = await checkedScrape(url);
   checkSchedule(probing, before, after);
   await checkFailures(url);
-  await eventually("its descriptors are back", () => {
+  await eventually("descriptors are closed", () => {
     return vitalsOf(program.pid).descriptors <= vitals.descriptors + SPARE_DESCRIPTORS;
   });
 }
 
-/** A scrape, and between which instants it was answered. */
+/** A scrape, and the times before and after it. */
 type TimedScrape = Scrape & { sentMs: number; receivedMs: number };
 
-/** A scrape that adds up. */
+/** A scrape whose counters agree. */
 export async function checkedScrape(url: string): Promise<TimedScrape> {
   const sentMs = performance.now();
   const scraped = { ...await scrape(url), sentMs, receivedMs: performance.now() };
@@ -139,16 +156,16 @@ export async function checkedScrape(url: string): Promise<TimedScrape> {
   return scraped;
 }
 
-/** Every slot has run, none so late that another was lost, and each has made a task. */
+/** Asserts that every slot between the scrapes has run, and has created a task. */
 export function checkSchedule({ rate }: Probing, before: TimedScrape, after: TimedScrape): void {
   const gained = (name: string, labels = {}) =>
     after.value(name, labels) - before.value(name, labels);
   const slots = gained("probe_schedule_lag_seconds_count", { loop: "probe" });
   assertEquals(gained("probe_slots_skipped_total"), 0, "skipped slots");
   assertEquals(gained("probe_tasks_created_total"), slots, "a task for every slot");
-  const least = (after.sentMs - before.receivedMs) / 1e3 * rate - SPARE_SLOTS;
-  const most = (after.receivedMs - before.sentMs) / 1e3 * rate + SPARE_SLOTS;
-  assert(slots >= least && slots <= most, `${slots} slots, not ${least} to ${most}`);
+  const min = (after.sentMs - before.receivedMs) / 1e3 * rate - SPARE_SLOTS;
+  const max = (after.receivedMs - before.sentMs) / 1e3 * rate + SPARE_SLOTS;
+  assert(slots >= min && slots <= max, `${slots} slots, not ${min} to ${max}`);
   for (const { name, labels } of after.samples) {
     if (name !== "probe_schedule_lag_seconds_bucket" || labels.loop !== "probe") continue;
     const bound = labels.le === "+Inf" ? Infinity : Number(labels.le);
@@ -156,14 +173,14 @@ export function checkSchedule({ rate }: Probing, before: TimedScrape, after: Tim
   }
 }
 
-/** The counters of failures say what the list of tasks says. */
+/** Waits until the counters of failures agree with the list of tasks. */
 async function checkFailures(url: string): Promise<void> {
-  await eventually("the failures' counters and the list of failures are the same", async () => {
+  await eventually("the counters of failures agree with the list", async () => {
     const { samples } = await scrape(url);
     const counted: Record<string, number> = {};
-    for (const { name, labels, value } of samples) {
+    for (const { name, labels: { reason = "" }, value } of samples) {
       if (name !== "probe_task_failures_total" || value === 0) continue;
-      counted[labels.reason] = (counted[labels.reason] ?? 0) + value;
+      counted[reason] = (counted[reason] ?? 0) + value;
     }
     const listed: Record<string, number> = {};
     for (let query = "?limit=1000&state=failed";;) {
@@ -178,7 +195,7 @@ async function checkFailures(url: string): Promise<void> {
   }, 2_000);
 }
 
-/** The tasks from this seqno on as soon as so many are settled. */
+/** Waits until `count` tasks from this `seqno` on are settled, and returns them. */
 export async function settled(
   url: string,
   first: number,
@@ -201,7 +218,7 @@ export async function tasksOf(url: string, query = "?limit=1000"): Promise<Task[
   return (await (await fetch(`${url}/tasks${query}`)).json()).tasks;
 }
 
-/** The seqno of the next task that is created. */
+/** The `seqno` of the next task. */
 export async function nextSeqno(url: string): Promise<number> {
   const [newest] = await tasksOf(url, "?limit=1");
   return (newest?.seqno ?? 0) + 1;

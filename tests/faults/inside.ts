@@ -1,13 +1,13 @@
 /**
- * Loaded before the program's own code (`deno run --preload`), it breaks a running probe from within
- * at SIGUSR2, as `BREAKS` says: what no target, network or machine can do to it.
+ * Loaded before the program's own code (`deno run --preload`), it breaks the running probe at SIGUSR2
+ * in a way that no target, network or machine can. `BREAKS` names the way.
  */
 import { Backlog } from "../../src/probing/backlog.ts";
 
 const BREAKAGES: Record<string, () => void> = {
-  // Timers fire no more. What comes over the network is answered as before.
+  // Timers do not fire any more. Requests get responses as before.
   timers: () => areTimersDead = true,
-  // The next task is settled nowhere.
+  // The backlog does not settle the next task.
   books: () => Backlog.prototype.settle = () => {},
   rejection: () => void Promise.reject(new Error("broken on purpose")),
   exception: () =>
@@ -22,4 +22,9 @@ globalThis.setTimeout =
   ((callback: () => void, delayMs?: number) =>
     setTimeout(() => areTimersDead || callback(), delayMs)) as typeof setTimeout;
 
-Deno.addSignalListener("SIGUSR2", BREAKAGES[Deno.env.get("BREAKS") ?? ""]);
+const name = Deno.env.get("BREAKS") ?? "";
+const breakProbe = BREAKAGES[name];
+if (!breakProbe) {
+  throw new Error(`BREAKS: expected ${Object.keys(BREAKAGES).join(", ")}, got ${name}`);
+}
+Deno.addSignalListener("SIGUSR2", breakProbe);

@@ -2,25 +2,25 @@ import { output } from "../container/buildah.ts";
 
 const RESOLVER = "timeout:1 attempts:1";
 
-/** Rules of iptables for what the program inside sends or gets. */
+/** A rule of iptables for packets of the program inside. */
 export type Rule = readonly string[];
 
 /**
- * A network of its own, with one cable to this machine: what is broken there is broken for nobody
- * else. Wants root, and the commands `ip` and `iptables`.
+ * A network namespace with one link to this machine, so that its faults affect nothing else. Needs
+ * root and the commands `ip` and `iptables`.
  */
 export class Network implements AsyncDisposable {
-  /** Addresses of this machine as seen from inside; `first` is that of the nameserver too. */
+  /** Addresses of this machine as seen from inside; the name server listens on `first`. */
   readonly first: string;
   readonly second: string;
   readonly sixth: string;
-  /** The address inside. */
+  /** The address of the program inside. */
   readonly inside: string;
   readonly #name: string;
 
   private constructor(number: number) {
     this.#name = `probe${number}`;
-    // Addresses for tests of devices and for examples, RFC 2544 and RFC 3849.
+    // Addresses reserved for benchmarks (RFC 2544) and examples (RFC 3849).
     const net = `198.18.${number % 250}`;
     this.first = `${net}.1`;
     this.second = `${net}.2`;
@@ -34,12 +34,12 @@ export class Network implements AsyncDisposable {
     return network;
   }
 
-  /** Words before those of a command that runs inside. */
+  /** Words before a command that makes it run inside. */
   get wrapper(): string[] {
     return ["ip", "netns", "exec", this.#name];
   }
 
-  /** Breaks the network so, until the rules are lifted. */
+  /** Adds rules until `lift`. */
   async impose(...rules: Rule[]): Promise<void> {
     for (const rule of rules) await this.#inside("iptables", "-w", "-A", ...rule);
   }
@@ -82,7 +82,6 @@ export class Network implements AsyncDisposable {
   }
 
   #inside(...words: string[]): Promise<string> {
-    const [command, ...args] = [...this.wrapper, ...words];
-    return output(command, args);
+    return output("ip", ["netns", "exec", this.#name, ...words]);
   }
 }

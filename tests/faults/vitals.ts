@@ -1,4 +1,4 @@
-/** What a process holds, read where nothing has to be asked of it. */
+/** Resources of a process, read from outside. */
 export type Vitals = { descriptors: number; threads: number };
 
 export function vitalsOf(pid: number): Vitals {
@@ -9,14 +9,13 @@ function countIn(folder: string): number {
   return [...Deno.readDirSync(folder)].length;
 }
 
-/** Resident memory of a process. */
+/** Resident memory of a process, in bytes. */
 export function residentBytes(pid: number): number {
-  const [, kilobytes] = Deno.readTextFileSync(`/proc/${pid}/status`).match(/^VmRSS:\s+(\d+)/m) ??
-    [];
-  return Number(kilobytes) * 1024;
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(status.match(/^VmRSS:\s+(\d+)/m)?.[1]) * 1024;
 }
 
-/** Whether a process is there and has not ended. */
+/** Whether a process has not ended. */
 export function isAlive(pid: number): boolean {
   try {
     return !/^State:\s+[ZX]/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));

@@ -1,6 +1,6 @@
 import type { Target } from "../support/targets.ts";
 
-/** What a target does with a connection that it has taken. */
+/** What a target does with a connection that it has accepted. */
 export type Behaviour = (connection: Connection) => Promise<unknown>;
 
 /** A connection to the target, and what is known of the request on it. */
@@ -25,7 +25,7 @@ export class Connection {
     let head = "";
     while (!head.includes("\r\n\r\n")) {
       const length = await this.#socket.read(buffer);
-      if (length === null) throw new Error("the client has left");
+      if (length === null) throw new Error("the client has closed the connection");
       head += decoder.decode(buffer.subarray(0, length), { stream: true });
     }
     this.datasetId = head.match(/^GET \S*\/(\S+) HTTP\/1\.1\r\n/)?.[1] ?? "";
@@ -33,7 +33,7 @@ export class Connection {
     this.#requests.set(traceId, (this.#requests.get(traceId) ?? 0) + 1);
   }
 
-  /** Takes one byte, so that the rest is left unread: a system that closes then resets. */
+  /** Reads one byte: a system resets a connection that is closed with unread bytes. */
   async readOneByte(): Promise<void> {
     await this.#socket.read(new Uint8Array(1));
   }
@@ -57,7 +57,7 @@ export function dataset({ datasetId }: Connection, padding = 0): string {
   return `{"Id":"${datasetId}","Type":"Dataset"${" ".repeat(padding)}}`;
 }
 
-/** Answers as the platform does when it is well. */
+/** Responds as the platform does without a fault. */
 export const healthy: Behaviour = async (connection) => {
   await connection.readRequest();
   const body = dataset(connection);
@@ -67,11 +67,11 @@ export const healthy: Behaviour = async (connection) => {
   connection.close();
 };
 
-/** How many connections the system keeps for a target that takes none: a second's tasks fill it. */
+/** How many connections the system holds for a paused target: the tasks of a second fill it. */
 const BACKLOG = 16;
 
-/** A target on every address of the machine, whose behaviour can be changed at any moment. */
-export class Saboteur implements Target {
+/** A target on every address of the machine, whose behaviour can change at any moment. */
+export class FaultyTarget implements Target {
   behaviour: Behaviour = healthy;
   /** How often the request of each trace id has been read. */
   readonly requests = new Map<string, number>();
@@ -91,7 +91,7 @@ export class Saboteur implements Target {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Takes no more connections, but for the one that it waits for. */
+  /** Accepts no more connections after the next one. */
   pause(): void {
     this.#paused ??= Promise.withResolvers<void>();
   }
@@ -101,7 +101,7 @@ export class Saboteur implements Target {
     this.#paused = null;
   }
 
-  /** Closes what is still open. */
+  /** Closes all open connections. */
   hangUp(): void {
     for (const connection of this.#open) connection.close();
     this.#open.clear();

@@ -1,0 +1,47 @@
+/** Name servers that fail. */
+import { reached } from "../endure.ts";
+import { type NetworkFault, registerNetworkFaults } from "../network_rig.ts";
+
+const NAME_FAULTS: readonly NetworkFault[] = [
+  {
+    fault: "a silent name server",
+    begin: ({ nameserver }) => nameserver.records = "silence",
+    reason: ["timeout", "dns"],
+    seen: 0,
+    tasks: 80,
+    // The system's resolver repeats a query only after a second.
+    recoverySeconds: 3,
+    check: reached("resolve"),
+  },
+  {
+    fault: "an unreachable name server",
+    begin: ({ network }) =>
+      network.impose(["OUTPUT", "-p", "udp", "--dport", "53", "-j", "REJECT"]),
+    reason: "dns",
+    seen: 0,
+    check: reached("resolve"),
+  },
+  {
+    fault: "NXDOMAIN",
+    begin: ({ nameserver }) => nameserver.records = "NXDOMAIN",
+    reason: "dns",
+    seen: 0,
+    check: reached("resolve"),
+  },
+  {
+    fault: "SERVFAIL",
+    begin: ({ nameserver }) => nameserver.records = "SERVFAIL",
+    reason: "dns",
+    seen: 0,
+    check: reached("resolve"),
+  },
+  {
+    fault: "a name without addresses",
+    begin: ({ nameserver }) => nameserver.records = [],
+    reason: "dns",
+    seen: 0,
+    check: reached("resolve"),
+  },
+];
+
+registerNetworkFaults(NAME_FAULTS);

@@ -1,0 +1,85 @@
+/** Networks that drop or refuse packets, and addresses that die. */
+import { assert } from "@std/assert";
+import { reached } from "../endure.ts";
+import { fromTarget, type NetworkFault, registerNetworkFaults, toTarget } from "../network_rig.ts";
+
+const NETWORK_FAULTS: readonly NetworkFault[] = [
+  {
+    fault: "a network that drops SYNs",
+    begin: (rig) => rig.network.impose([...toTarget(rig), "-j", "DROP"]),
+    reason: "timeout",
+    seen: 0,
+    check: reached("resolve", "connect"),
+  },
+  {
+    fault: "a peer that vanishes once connected",
+    begin: (rig) =>
+      rig.network.impose(
+        [...fromTarget(rig), "--tcp-flags", "ALL", "SYN,ACK", "-j", "ACCEPT"],
+        [...fromTarget(rig), "-j", "DROP"],
+      ),
+    reason: "timeout",
+    check: reached("resolve", "connect", "processing"),
+  },
+  {
+    fault: "an unreachable host",
+    begin: (rig) =>
+      rig.network.impose([
+        ...toTarget(rig),
+        "-j",
+        "REJECT",
+        "--reject-with",
+        "icmp-host-unreachable",
+      ]),
+    reason: "connect",
+    seen: 0,
+    check: reached("resolve", "connect"),
+  },
+  {
+    fault: "a refused port",
+    begin: (rig) =>
+      rig.network.impose([...toTarget(rig), "-j", "REJECT", "--reject-with", "tcp-reset"]),
+    reason: "connect",
+    seen: 0,
+    check: reached("resolve", "connect"),
+  },
+  {
+    fault: "an address that dies before its name moves to another one",
+    begin: (rig) =>
+      rig.network.impose([...toTarget(rig), "--dst", rig.network.first, "-j", "DROP"]),
+    end: ({ network, nameserver }) => nameserver.records = [network.second],
+    reason: "timeout",
+    seen: 0,
+  },
+  {
+    fault: "a target that moves to IPv6 alone",
+    begin: ({ network, nameserver }) => nameserver.records = [network.sixth],
+    reason: null,
+    seen: 1,
+  },
+  {
+    fault: "a dead IPv6 address beside IPv4",
+    async begin(rig) {
+      const { network, nameserver } = rig;
+      await network.imposeOnIPv6([...fromTarget(rig), "-j", "DROP"]);
+      nameserver.records = [network.sixth, network.first];
+    },
+    reason: null,
+    seen: 1,
+  },
+  {
+    fault: "a dead IPv4 address beside IPv6",
+    async begin(rig) {
+      const { network, nameserver } = rig;
+      await network.impose([...toTarget(rig), "-j", "DROP"]);
+      nameserver.records = [network.sixth, network.first];
+    },
+    reason: null,
+    seen: 1,
+    check(tasks) {
+      for (const { phases } of tasks) assert((phases.connect ?? 0) > 0.2, `${phases.connect} s`);
+    },
+  },
+];
+
+registerNetworkFaults(NETWORK_FAULTS);
