@@ -1,18 +1,18 @@
 import type { Faults } from "./faults.ts";
 import { jsonResponse } from "./response.ts";
 
-/** The answer to a request for one dataset, spoilt as `fault` says. */
+/** The response to a request for a dataset, made invalid by `fault`. */
 export function datasetResponse(id: string, fault: Faults["body"]): Response {
   switch (fault) {
     case "html":
-      return spoilt(
+      return rawResponse(
         "<!doctype html><title>Sorry</title><h1>Down for maintenance</h1>",
         "text/html",
       );
     case "broken_json":
-      return spoilt(firstHalf(JSON.stringify(dataset(id))), "application/json");
+      return rawResponse(firstHalf(JSON.stringify(dataset(id))), "application/json");
     case "empty":
-      return spoilt("", "application/json");
+      return rawResponse("", "application/json");
     case "other_id":
       return Response.json(dataset(`${id}-other`));
     case null:
@@ -20,30 +20,27 @@ export function datasetResponse(id: string, fault: Faults["body"]): Response {
   }
 }
 
-/** An answer that ends early: it promises the whole dataset, sends half, and the connection closes. */
+/** A response that announces the whole dataset but ends after half of it, with the connection. */
 export function cutResponse(id: string): Response {
-  const whole = JSON.stringify(dataset(id));
-  const half = new Blob([firstHalf(whole)]).stream();
-  const length = new TextEncoder().encode(whole).length;
+  const body = JSON.stringify(dataset(id));
+  const half = new Blob([firstHalf(body)]).stream();
+  const length = new TextEncoder().encode(body).length;
   return new Response(half, {
-    headers: {
-      "content-type": "application/json",
-      "content-length": `${length}`,
-    },
+    headers: { "content-type": "application/json", "content-length": `${length}` },
   });
 }
 
-/** The API's answer for a dataset that it does not have. */
+/** The response for a dataset that does not exist. */
 export function missingResponse(id: string): Response {
   return jsonResponse(404, { message: `Dataset ${id} does not exist` });
 }
 
-/** An answer of `status` for no reason of the request's own. */
+/** A response of this status, whatever the request. */
 export function statusResponse(status: number): Response {
-  const message = status === 401 ? "Unauthorized" : `StatusView ${status} on demand`;
-  // A redirect leads somewhere, so that a client which follows it is found out.
-  const redirects = status >= 300 && status < 400;
-  const headers: HeadersInit = redirects ? { location: "/heartbeat" } : {};
+  const message = status === 401 ? "Unauthorized" : `Status ${status} on demand`;
+  // A client that follows the redirect gets a response that is no dataset.
+  const isRedirect = status >= 300 && status < 400;
+  const headers: HeadersInit = isRedirect ? { location: "/heartbeat" } : {};
   return jsonResponse(status, { message }, headers);
 }
 
@@ -70,7 +67,7 @@ function dataset(id: string) {
   };
 }
 
-function spoilt(body: string, contentType: string): Response {
+function rawResponse(body: string, contentType: string): Response {
   return new Response(body, { headers: { "content-type": contentType } });
 }
 

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { cutResponse, datasetResponse, missingResponse, statusResponse } from "./dataset.ts";
-import { drawFate, type Faults, mergeFaults, WrongFaults } from "./faults.ts";
+import { drawPlan, type Faults, InvalidFaultsError, mergeFaults } from "./faults.ts";
 import { mulberry32 } from "./random.ts";
-import { answerTokenRequest, IssuedTokens, TOKEN_PATH, tokenError } from "./token.ts";
+import { IssuedTokens, TOKEN_PATH, tokenError, tokenResponseTo } from "./token.ts";
 
-/** All that decides how an emulator answers. */
+/** How an emulator behaves. */
 export interface Behaviour {
   seed: number;
-  /** The faults at the start, to which `DELETE /faults` returns. */
+  /** The faults at the start and after `DELETE /faults`. */
   faults: Faults;
   missingDatasets: string[];
   clientId: string;
@@ -19,9 +19,9 @@ export interface Behaviour {
 }
 
 /**
- * What became of the dataset requests. Each is in `requests` when it comes; when
- * it ends, it is in `by_status`, or in `aborted` when its connection was cut or
- * its client left before the answer.
+ * The document of `/counts`. Each dataset request is counted in `requests` when it arrives. When it
+ * ends it is counted in `by_status`, or in `aborted` when its connection ended before the response
+ * was complete.
  */
 export interface Counts {
   requests: number;
@@ -32,7 +32,7 @@ export interface Counts {
 
 type Env = { Variables: { aborted?: true } };
 
-/** The emulator without a port. */
+/** An emulator as a Hono application, which listens on no port. */
 export function createEmulator(behaviour: Behaviour) {
   const { clientId, clientSecret, missingDatasets, requireToken } = behaviour;
   const random = mulberry32(behaviour.seed);
@@ -45,8 +45,8 @@ export function createEmulator(behaviour: Behaviour) {
   };
   let faults = behaviour.faults;
 
-  function setFaults(named: unknown): Faults {
-    return faults = mergeFaults(behaviour.faults, named);
+  function setFaults(given: unknown): Faults {
+    return faults = mergeFaults(behaviour.faults, given);
   }
 
   const count: MiddlewareHandler<Env> = async (c, next) => {
@@ -56,70 +56,67 @@ export function createEmulator(behaviour: Behaviour) {
     else increment(counts.by_status, c.res.status);
   };
 
-  async function answerDataset(c: Context<Env, "/:id">): Promise<Response> {
-    // Drawn before anything is awaited: slow requests must not shuffle the draws.
-    const fate = drawFate(faults, random);
+  async function handleDataset(c: Context<Env, "/:id">): Promise<Response> {
+    // Drawn before the first await: requests get their draws in the order of their arrival.
+    const plan = drawPlan(faults, random);
     const id = c.req.param("id");
-    const response = fate.status
-      ? statusResponse(fate.status)
-      : deservedResponse(id, c.req.header("authorization"));
+    const response = plan.status
+      ? statusResponse(plan.status)
+      : regularResponse(id, c.req.header("authorization"));
 
-    if (fate.delayMs > 0) {
-      const stayed = await waitedOut(fate.delayMs, c.req.raw.signal);
-      if (!stayed) return abandon(c, response);
+    if (plan.delayMs > 0) {
+      const isConnected = await elapses(plan.delayMs, c.req.raw.signal);
+      if (!isConnected) return markAborted(c, response);
     }
-    const cut = fate.reset && c.req.method !== "HEAD";
-    return cut ? abandon(c, cutResponse(id)) : response;
+    const isCut = plan.reset && c.req.method !== "HEAD";
+    return isCut ? markAborted(c, cutResponse(id)) : response;
   }
 
-  function deservedResponse(id: string, authorization?: string): Response {
-    if (!admits(authorization)) return statusResponse(401);
+  function regularResponse(id: string, authorization?: string): Response {
+    if (!isAuthorized(authorization)) return statusResponse(401);
     if (missingDatasets.includes(id)) return missingResponse(id);
     return datasetResponse(id, faults.body);
   }
 
-  function admits(authorization?: string): boolean {
+  function isAuthorized(authorization?: string): boolean {
     if (authorization === undefined) return !requireToken;
     const [, token = ""] = authorization.match(/^bearer (.+)$/i) ?? [];
     return tokens.accepts(token);
   }
 
-  function answerToken(c: Context<Env>): Response | Promise<Response> {
+  function handleToken(c: Context<Env>): Response | Promise<Response> {
     counts.token_requests++;
-    if (faults.token_status) {
-      return tokenError(faults.token_status, "on_demand");
-    }
-    const client = { id: clientId, secret: clientSecret };
-    return answerTokenRequest(c.req.raw, client, tokens);
+    if (faults.token_status) return tokenError(faults.token_status, "on_demand");
+    return tokenResponseTo(c.req.raw, { id: clientId, secret: clientSecret }, tokens);
   }
 
   const app = new Hono<Env>();
   if (behaviour.logRequests) app.use(logRequest);
-  app.get("/metadata/:id", count, answerDataset);
-  app.get("/metadata/datasets/:id", count, answerDataset);
-  app.post(TOKEN_PATH, answerToken);
+  app.get("/metadata/:id", count, handleDataset);
+  app.get("/metadata/datasets/:id", count, handleDataset);
+  app.post(TOKEN_PATH, handleToken);
   app.get("/heartbeat", (c) => c.json({ status: "ok" }));
   app.get("/counts", (c) => c.json(counts));
   app.get("/faults", (c) => c.json(faults));
-  app.put("/faults", async (c) => c.json(setFaults(json(await c.req.text()))));
+  app.put("/faults", async (c) => c.json(setFaults(parseJson(await c.req.text()))));
   app.delete("/faults", (c) => c.json(setFaults({})));
-  app.notFound(answerUnknown);
-  app.onError(answerError);
+  app.notFound(handleUnknown);
+  app.onError(handleError);
   return { app, setFaults, counts: () => structuredClone(counts) };
 }
 
-function answerUnknown(c: Context): Response {
+function handleUnknown(c: Context): Response {
   const message = `There is no ${c.req.method} ${c.req.path} here`;
   return c.json({ message }, 404);
 }
 
-function answerError(error: Error, c: Context): Response {
-  if (!(error instanceof WrongFaults)) throw error;
-  return c.json({ message: "Wrong faults", errors: error.problems }, 400);
+function handleError(error: Error, c: Context): Response {
+  if (!(error instanceof InvalidFaultsError)) throw error;
+  return c.json({ message: "Invalid faults", errors: error.problems }, 400);
 }
 
-/** Timings a request that gets no whole answer, because of its client or of us. */
-function abandon(c: Context<Env>, response: Response): Response {
+/** Marks a request whose response does not arrive completely. */
+function markAborted(c: Context<Env>, response: Response): Response {
   c.set("aborted", true);
   return response;
 }
@@ -133,8 +130,8 @@ const logRequest: MiddlewareHandler<Env> = async (c, next) => {
   console.error(`${c.req.method} ${pathname} ${outcome} ${durationMs} ms`);
 };
 
-/** Whether the time is over; if not, the signal came first. */
-function waitedOut(delayMs: number, signal: AbortSignal): Promise<boolean> {
+/** Whether the delay passes before the signal aborts. */
+function elapses(delayMs: number, signal: AbortSignal): Promise<boolean> {
   return sleep(delayMs, true, { signal }).catch(() => false);
 }
 
@@ -142,8 +139,8 @@ function increment(tally: Record<string, number>, status: number): void {
   tally[status] = (tally[status] ?? 0) + 1;
 }
 
-/** What is not JSON stays text, for the schema to refuse and to quote. */
-function json(text: string): unknown {
+/** The value of a JSON text; any other text itself, which the schema rejects and quotes. */
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

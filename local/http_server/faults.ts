@@ -8,27 +8,26 @@ const failure = wholeBetween(201, 599, "null or an HTTP status");
 const BODIES = ["html", "broken_json", "other_id", "empty"] as const;
 
 const FIELDS = {
-  /** How many dataset requests get a random delay, and the longest one. */
+  /** The share of dataset requests with a random delay, and the longest delay. */
   delay_percent: percent,
   delay_max_seconds: seconds,
-  /** How many dataset requests are answered 401. */
+  /** The share of dataset requests that get status 401. */
   unauthorized_percent: percent,
-  /** A delay for every dataset request, on top of the random one. */
+  /** A delay of every dataset request, added to the random one. */
   fixed_delay_seconds: seconds,
-  /** What dataset requests are answered, and how many of them. */
+  /** A status for dataset requests, and the share of them that gets it. */
   status: failure.nullable(),
   status_percent: percent,
   /**
-   * How many dataset requests lose their connection in the middle of the body:
-   * `Deno.serve` has no way to drop one before the headers. A HEAD has no body
-   * to cut, and is spared.
+   * The share of dataset requests whose connection is closed in the middle of the body. `Deno.serve`
+   * cannot close it before the headers, so that HEAD requests are not affected.
    */
   reset_percent: percent,
-  /** How many dataset requests are never answered. */
+  /** The share of dataset requests that get no response. */
   hang_percent: percent,
-  /** What an answer of 200 carries instead of the dataset. */
+  /** What a response of status 200 holds instead of the dataset. */
   body: z.enum(BODIES, `null or one of ${BODIES.join(", ")}`).nullable(),
-  /** What the token endpoint answers. */
+  /** The status of all token responses. */
   token_status: failure.nullable(),
 };
 
@@ -39,10 +38,10 @@ const FAULTS = z.strictObject(FIELDS, {
       : "a JSON object",
 });
 
-/** What goes wrong, and how often. */
+/** What goes wrong, and how often. The field names are those of `/faults`. */
 export type Faults = z.infer<typeof FAULTS>;
 
-/** Everything works. */
+/** Nothing goes wrong. */
 export const NO_FAULTS: Faults = {
   delay_percent: 0,
   delay_max_seconds: 0,
@@ -56,50 +55,53 @@ export const NO_FAULTS: Faults = {
   token_status: null,
 };
 
-/** The input named a fault that does not exist, or gave one a wrong value. */
-export class WrongFaults extends Error {
+/** Faults with an unknown name or an invalid value. */
+export class InvalidFaultsError extends Error {
+  override name = "InvalidFaultsError";
+
   constructor(readonly problems: Problem[]) {
     super(problems.map(describe).join("; "));
   }
 }
 
-/** The faults that `named` asks for, the others as in `base`. Throws `WrongFaults`. */
-export function mergeFaults(base: Faults, named: unknown = {}): Faults {
-  const result = FAULTS.partial().safeParse(named);
+/** The given faults, completed by those of `base`. Throws an `InvalidFaultsError`. */
+export function mergeFaults(base: Faults, given: unknown = {}): Faults {
+  const result = FAULTS.partial().safeParse(given);
   if (result.success) return { ...base, ...result.data };
-  throw new WrongFaults(problemsOf(result.error, named));
+  throw new InvalidFaultsError(problemsOf(result.error, given));
 }
 
-/** The longest that a timer can wait, 24 days: longer than any client will. */
+/** The longest delay of a timer, 24 days. No client waits so long. */
 const NEVER_MS = 2 ** 31 - 1;
 
-/** What is going to happen to one request. */
-export interface Fate {
-  /** `NEVER_MS`: it is not answered. */
+/** What happens to one dataset request. */
+export type RequestPlan = {
+  /** `NEVER_MS` for a request that gets no response. */
   delayMs: number;
+  /** Whether the connection is closed in the middle of the body. */
   reset: boolean;
-  /** The status that it is answered whatever it asks for; null: the one it deserves. */
+  /** The status of the response; null for the one that the request should get. */
   status: number | null;
-}
+};
 
 /**
- * Draws the fate of one request. Every request takes the same number of draws, so that
- * a fault that comes or goes does not change what the seed has in store for the others.
+ * Draws what happens to one dataset request. Each request takes the same number of draws, so that
+ * changing the faults does not change which draws later requests get.
  */
-export function drawFate(faults: Faults, random: () => number): Fate {
+export function drawPlan(faults: Faults, random: () => number): RequestPlan {
   const happens = (percent: number) => random() * 100 < percent;
-  const hung = happens(faults.hang_percent);
-  const delayed = happens(faults.delay_percent);
-  const delaySeconds = random() * faults.delay_max_seconds;
+  const hangs = happens(faults.hang_percent);
+  const isDelayed = happens(faults.delay_percent);
+  const randomDelaySeconds = random() * faults.delay_max_seconds;
   const reset = happens(faults.reset_percent);
-  const forced = happens(faults.status_percent);
-  const unauthorized = happens(faults.unauthorized_percent);
+  const isForced = happens(faults.status_percent);
+  const isUnauthorized = happens(faults.unauthorized_percent);
 
-  const waitSeconds = faults.fixed_delay_seconds + (delayed ? delaySeconds : 0);
-  const forcedStatus = forced ? faults.status : null;
+  const delaySeconds = faults.fixed_delay_seconds + (isDelayed ? randomDelaySeconds : 0);
+  const forcedStatus = isForced ? faults.status : null;
   return {
-    delayMs: hung ? NEVER_MS : Math.ceil(waitSeconds * 1000),
+    delayMs: hangs ? NEVER_MS : Math.ceil(delaySeconds * 1000),
     reset,
-    status: forcedStatus ?? (unauthorized ? 401 : null),
+    status: forcedStatus ?? (isUnauthorized ? 401 : null),
   };
 }

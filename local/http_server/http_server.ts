@@ -1,8 +1,8 @@
 /**
- * Stands in for okdata-metadata-api and its identity provider on a developer's
- * laptop. It imports nothing from `src/`, so that a mistake in the contract
- * cannot hide. It does not check who may read which dataset, and it knows every
- * dataset but `MISSING_DATASETS`.
+ * Emulates okdata-metadata-api and its identity provider on a developer's machine. It imports
+ * nothing from `src/`, so that both sides cannot share a mistake about the interface. Deliberately
+ * left out: permissions (any token may read any dataset) and a store of datasets (every dataset
+ * exists, but for `MISSING_DATASETS`).
  */
 import { z } from "zod";
 import { type Behaviour, type Counts, createEmulator } from "./emulator.ts";
@@ -14,72 +14,69 @@ const port = wholeBetween(0, 65535, "a port");
 const seed = wholeBetween(0, 2 ** 32 - 1, "a whole number");
 const lifetime = between(0.001, 2_592_000, "a number of seconds");
 
-/** Change a default here, or set the environment variable of that name. */
+/** Environment variables and their defaults. */
 const SETTINGS = z.object({
-  /** Where it listens; 0.0.0.0 lets other machines in. Port 0 is any free one. */
+  /** The address to listen on; 0.0.0.0 is reachable from other machines. Port 0 is any free port. */
   HTTP_SERVER_HOST: z.string().default("127.0.0.1"),
   HTTP_SERVER_PORT: numeral(port).default(8081),
-  /** How many dataset requests get a random delay, and the longest one. */
+  /** The share of dataset requests with a random delay, and the longest delay. */
   DELAY_PERCENT: numeral(percent).default(10),
   DELAY_MAX_SECONDS: numeral(seconds).default(3),
-  /** How many dataset requests are answered 401 for no reason. */
+  /** The share of dataset requests that get status 401. */
   UNAUTHORIZED_PERCENT: numeral(percent).default(5),
-  /** Repeats an earlier run: same seed, same requests, same outcomes. Random by default. */
+  /** The same seed and requests give the same responses. Random by default. */
   SEED: numeral(seed).optional(),
   /** Dataset IDs that do not exist, separated by commas. */
   MISSING_DATASETS: list().default([]),
-  /** The client that gets tokens, and how long these live. */
+  /** The client that gets tokens, and their lifetime. */
   CLIENT_ID: z.string().default("local-client"),
   CLIENT_SECRET: z.string().default("local-secret"),
   TOKEN_LIFETIME_SECONDS: numeral(lifetime).default(300),
-  /** Whether a dataset request without a token is refused. A wrong token always is. */
+  /** Whether dataset requests without a token are refused. Invalid tokens always are. */
   REQUIRE_TOKEN: flag().default(false),
   /** One line on stderr for each request. */
   LOG_REQUESTS: flag().default(false),
 });
 
-/** What is left out is as in `SETTINGS`, but for the port. */
+/** Options of an emulator in this process. The defaults are those of `SETTINGS`, but for the port. */
 export interface HttpServerOptions extends Partial<Omit<Behaviour, "faults">> {
   hostname?: string;
   /** Default 0, any free port. */
   port?: number;
-  /** On top of the random delays and 401s; `NO_FAULTS` turns these off. */
+  /** Added to the random delays and 401s; `NO_FAULTS` turns these off. */
   faults?: Partial<Faults>;
 }
 
-/** An emulator that is running. */
+/** A running emulator. */
 export interface HttpServer {
   /** Without a slash at the end. */
   url: string;
   seed: number;
   counts(): Counts;
-  /** As `PUT /faults`: those not named are as at the start. Throws `WrongFaults`. */
-  setFaults(named: Partial<Faults>): void;
-  /** Drops every connection, also those that wait for an answer. */
+  /** Like `PUT /faults`: other faults are as at the start. Throws an `InvalidFaultsError`. */
+  setFaults(given: Partial<Faults>): void;
+  /** Closes all connections at once. */
   shutdown(): Promise<void>;
 }
 
-/** Starts an emulator in this process. Throws when it cannot listen. */
+/** Starts an emulator in this process. Throws when it cannot listen or for invalid faults. */
 export function startHttpServer(options: HttpServerOptions = {}): HttpServer {
   const defaults = { ...optionsFrom(SETTINGS.parse({})), port: 0 };
-  const { hostname, port, ...given } = { ...defaults, ...options };
-  const seed = given.seed ?? anySeed();
-  const faults = mergeFaults(defaults.faults, given.faults);
+  const { hostname, port, ...behaviour } = { ...defaults, ...options };
+  const seed = behaviour.seed ?? anySeed();
+  const faults = mergeFaults(defaults.faults, behaviour.faults);
+  const { app, ...emulator } = createEmulator({ ...behaviour, seed, faults });
 
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  const behaviour = { ...given, seed, faults };
-  const { app, ...emulator } = createEmulator(behaviour);
+  const stop = new AbortController();
   const server = Deno.serve(
-    { hostname, port, signal, onListen() {} },
+    { hostname, port, signal: stop.signal, onListen() {} },
     (request) => app.fetch(request),
   );
   const shutdown = () => {
-    stopping.abort();
+    stop.abort();
     return server.finished;
   };
-  const url = urlOf(hostname, server.addr.port);
-  return { ...emulator, url, seed, shutdown };
+  return { ...emulator, url: urlOf(hostname, server.addr.port), seed, shutdown };
 }
 
 function urlOf(hostname: string, port: number): string {
@@ -107,7 +104,7 @@ function optionsFrom(settings: z.infer<typeof SETTINGS>) {
   };
 }
 
-/** The variables that are set to something; a blank one is unset. */
+/** The variables that are set; a blank one counts as unset. */
 function environment(): Record<string, string> {
   const names = Object.keys(SETTINGS.shape);
   const values = names.map((name) => [name, Deno.env.get(name)?.trim()]);
@@ -126,9 +123,7 @@ function startOrExit(options: HttpServerOptions): HttpServer {
     return startHttpServer(options);
   } catch (error) {
     const reason = error instanceof Error ? error.message : error;
-    return exitWith(
-      `Cannot listen on port ${options.port} of ${options.hostname}: ${reason}`,
-    );
+    return exitWith(`Cannot listen on port ${options.port} of ${options.hostname}: ${reason}`);
   }
 }
 
@@ -137,7 +132,7 @@ function exitWith(message: string): never {
   Deno.exit(2);
 }
 
-// Windows has no SIGTERM to listen to.
+// Deno has no SIGTERM on Windows.
 const STOP_SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM"];
@@ -146,7 +141,7 @@ function main(): void {
   const { url, seed, shutdown } = startOrExit(optionsFromEnvironment());
   console.error(
     `Listening on ${url}, SEED=${seed}. ` +
-      `Break it: curl -X PUT ${url}/faults -d '{"status":500}'; mend it: curl -X DELETE ${url}/faults`,
+      `Break it: curl -X PUT ${url}/faults -d '{"status":500}'; repair it: curl -X DELETE ${url}/faults`,
   );
   for (const signal of STOP_SIGNALS) {
     Deno.addSignalListener(signal, () => shutdown().then(() => Deno.exit(0)));

@@ -1,6 +1,6 @@
 /**
- * A repeatable source of numbers in [0, 1): mulberry32 by Tommy Ettinger.
- * The same seed (a whole number from 0 to 2³² − 1) always gives the same sequence.
+ * A repeatable source of numbers from 0 up to, but without, 1: mulberry32 by Tommy Ettinger. The
+ * same seed, a whole number from 0 to 2³² − 1, always gives the same sequence.
  */
 export function mulberry32(seed: number): () => number {
   let state = seed;
@@ -12,7 +12,8 @@ export function mulberry32(seed: number): () => number {
   };
 }
 
-/** A seed for a run that was not given one. */
+/** A random seed. */
 export function anySeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0];
+  const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return seed;
 }

@@ -1,6 +1,6 @@
 const STATUSES_WITHOUT_BODY = [204, 205, 304];
 
-/** A JSON answer, without its body where the status allows none. */
+/** A JSON response; without its body when the status allows none. */
 export function jsonResponse(
   status: number,
   body: unknown,

@@ -1,43 +1,43 @@
 import { z } from "zod";
 
-/** A number from `low` to `high`; anything else is refused with "expected `what` from … to …". */
+/** A number from `low` to `high`; its error message is "`what` from `low` to `high`". */
 export function between(low: number, high: number, what: string) {
   const expected = `${what} from ${low} to ${high}`;
   return z.number(expected).min(low, expected).max(high, expected);
 }
 
-/** Like `between`, and without a fraction. */
+/** Like `between`, without a fraction. */
 export function wholeBetween(low: number, high: number, what: string) {
   return between(low, high, what).int(`${what} from ${low} to ${high}`);
 }
 
-/** A number written as text, as the environment has it. */
+/** A number in an environment variable. */
 export function numeral(number: z.ZodNumber) {
   return z.string().transform(Number).pipe(number);
 }
 
-/** A yes or no written as text: true, false, 1 or 0 in any case. */
+/** A switch in an environment variable: true, false, 1 or 0 in any case. */
 export function flag() {
   return z.string().toLowerCase()
     .pipe(z.enum(["true", "1", "false", "0"], "true, false, 1 or 0"))
     .transform((word) => word === "true" || word === "1");
 }
 
-/** Words separated by commas. */
+/** Words in an environment variable, separated by commas. */
 export function list() {
   return z.string().transform((words) =>
     words.split(",").map((word) => word.trim()).filter(Boolean)
   );
 }
 
-/** What a person needs in order to mend one wrong value. */
+/** What a person needs to correct one invalid value. */
 export interface Problem {
   field: string;
   expected: string;
   given: unknown;
 }
 
-/** Everything that a schema found wrong with `input`. */
+/** All problems that a schema found in `input`. */
 export function problemsOf(error: z.ZodError, input: unknown): Problem[] {
   return error.issues.flatMap((issue) => {
     if (issue.path.length === 0 && issue.code !== "unrecognized_keys") {

@@ -1,17 +1,17 @@
 import { jsonResponse } from "./response.ts";
 
-/** The one client that the identity provider knows. */
+/** The only client that the identity provider knows. */
 export interface Client {
   id: string;
   secret: string;
 }
 
-/** Where Keycloak answers for the platform's realm. */
+/** The token endpoint of Keycloak for the platform's realm. */
 export const TOKEN_PATH = "/auth/realms/api-catalog/protocol/openid-connect/token";
 
-/** EndpointCredentials tokens. Memory is bounded by what is issued in one lifetime. */
+/** The access tokens that have been issued and have not expired. */
 export class IssuedTokens {
-  // The first to expire comes first, since all live equally long.
+  // In the order of expiry, since all have the same lifetime.
   readonly #expiries = new Map<string, number>();
 
   constructor(
@@ -43,8 +43,8 @@ export class IssuedTokens {
   }
 }
 
-/** Answers a client credentials grant as Keycloak does. */
-export async function answerTokenRequest(
+/** The response of Keycloak to a client credentials request. RFC 6749, section 4.4. */
+export async function tokenResponseTo(
   request: Request,
   client: Client,
   tokens: IssuedTokens,
@@ -72,7 +72,7 @@ export async function answerTokenRequest(
   });
 }
 
-/** A refusal in the shape that OAuth2 gives it. */
+/** An error response. RFC 6749, section 5.2. */
 export function tokenError(
   status: number,
   error: string,
@@ -98,10 +98,11 @@ function presentedCredentials(
   return [form.get("client_id"), form.get("client_secret")];
 }
 
-/** RFC 6749, section 2.3.1: both halves are form-encoded before they are joined. */
+/** Both parts are form-encoded before they are joined. RFC 6749, section 2.3.1. */
 function basicCredentials(encoded: string): Credentials {
   try {
     const [, id, secret] = atob(encoded).match(/^(.*?):(.*)$/) ?? [];
+    if (id === undefined || secret === undefined) return [];
     return [formDecoded(id), formDecoded(secret)];
   } catch {
     return [];
