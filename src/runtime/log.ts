@@ -3,12 +3,12 @@ import type { LazyOutput } from "./output.ts";
 import { escapeControlsInLines, toSafeJson } from "../text/escape.ts";
 import { formatDateTime } from "../text/format.ts";
 
-/** A line of the log: a message for people, and what it is about for machines. */
+/** Logs a line: a message for people, and properties for machines. */
 export type LogLine = (message: string, properties?: Record<string, unknown>) => void;
 
 export type Log = { debug: LogLine; info: LogLine; warn: LogLine; error: LogLine };
 
-/** From the most talkative to the most silent. */
+/** From the most to the fewest lines. */
 const LEVELS = ["debug", "info", "warning", "error"] as const;
 
 export type LogOptions = {
@@ -25,7 +25,7 @@ const COLORS: Partial<Record<LogRecord["level"], string>> = {
   error: "\x1b[31m",
 };
 
-/** Sets up the program's log and returns it. The JSON lines carry the properties and `app_id`. */
+/** Configures the program's log and returns it. JSON lines carry the properties and `app_id`. */
 export async function createLog({ level, format, color, appId, output }: LogOptions): Promise<Log> {
   const lineOf = format === "json"
     ? (record: LogRecord) => jsonLine(record, appId)
@@ -39,7 +39,7 @@ export async function createLog({ level, format, color, appId, output }: LogOpti
     ],
   });
   const logger = getLogger("dataplatform-probe");
-  // LogTape finds out that nobody is to see a line when most of the work is done.
+  // LogTape discards a line below the level only after most of its work.
   const lineAt = (line: LogOptions["level"]): LogLine =>
     LEVELS.indexOf(line) < LEVELS.indexOf(level)
       ? () => {}
@@ -52,7 +52,7 @@ export async function createLog({ level, format, color, appId, output }: LogOpti
   };
 }
 
-/** LogTape would take braces for the names of properties. */
+/** LogTape would read braces as names of properties. */
 function verbatim(message: string): string {
   return message.replace(/[{}]/g, "$&$&");
 }

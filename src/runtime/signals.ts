@@ -1,16 +1,13 @@
 /** The signals that ask a process to stop. */
 export type StopSignal = "SIGINT" | "SIGTERM";
 
-/**
- * One Ctrl-C can arrive twice: from the terminal, and once more from `deno task` or npx, which pass
- * it on.
- */
+/** One Ctrl-C can arrive twice: from the terminal, and passed on by `deno task` or npx. */
 const SAME_SIGNAL_MS = 250;
 
-/** Aborts at the first signal, with its name; at a second one `exit` ends the process at once. */
+/** Aborts at the first signal, with its name as the reason; a second signal calls `exit` at once. */
 export function abortOnSignals(
   { onSignal, monotonic, exit }: {
-    onSignal: (name: StopSignal, hear: () => void) => void;
+    onSignal: (name: StopSignal, callback: () => void) => void;
     monotonic: () => number;
     exit: () => void;
   },

@@ -1,9 +1,9 @@
 import type { Random } from "../core/random.ts";
 
-/** Runs a task in a trace of its own, which ends when the task does. `run` gets the trace's id. */
+/** Runs a task in a trace of its own, which ends with the task. `run` gets the trace's id. */
 export type Trace = <T>(run: (traceId: string) => Promise<T>) => Promise<T>;
 
-/** A trace that exists only by its id: the platform sees it in `traceparent`. */
+/** A trace that exists by its id alone: the platform sees it in `traceparent`. */
 export function plainTrace(random: Random): Trace {
   return (run) => run(random.hex(16));
 }
