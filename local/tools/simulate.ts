@@ -1,27 +1,28 @@
 /**
- * Runs the whole probe in simulated worlds, one a seed, on all cores. The first world in which
- * something is true that must not be ends it, with the seed that brings it back.
+ * Runs the whole probe in simulated worlds, one for each seed, on all cores. The first violation of
+ * an invariant ends the run and prints the command that replays it.
  */
 import { createHash } from "node:crypto";
 import { parseArgs } from "@std/cli/parse-args";
+import { describeFailure, FAILURE_LINES } from "../../tests/simulation/report.ts";
 import type { Outcome, Progress } from "../../tests/simulation/simulation.ts";
 import type { Order, Report } from "../../tests/simulation/worker.ts";
 
 const USAGE = `Usage: deno task simulate [options]
 
   --seeds N          seeds 1 to N (100)
-  --seed S           seed S alone, with the last things that happened in it
+  --seed S           seed S alone, with the last events
   --hours H          virtual hours of each seed (1)
   --days D           ... in days
   --env NAME=VALUE   a setting of the probe that the seed does not draw; may be repeated
-  --lines N          with --seed: how many of the last things (100)
+  --lines N          with --seed: how many of the last events (100)
   --jobs N           seeds at once (as many as there are cores)
 `;
 
 const HOUR_MS = 3_600_000;
 
-/** How often a run that takes long says how far it is, in virtual time. */
-const SHARES = 20;
+/** How many times a run of days prints its progress. */
+const PROGRESS_LINES = 20;
 
 type Options = {
   seeds: number[];
@@ -41,47 +42,44 @@ function readOptions(args: string[]): Options | string {
   });
   if (given.help) return USAGE;
   if (unknown.length > 0) return `unknown: ${unknown.join(" ")}\n\n${USAGE}`;
-  const number = (name: string, fallback: number) => {
-    return given[name] === undefined ? fallback : Number(given[name]);
-  };
-  const hours = given.days === undefined ? number("hours", 1) : 24 * number("days", 1);
-  const jobs = number("jobs", navigator.hardwareConcurrency);
-  const lines = given.seed === undefined ? 40 : number("lines", 100);
-  const count = number("seeds", 100);
-  const numbers = [hours, jobs, lines, count, number("seed", 1)];
+  const hours = given.days === undefined ? Number(given.hours ?? 1) : 24 * Number(given.days);
+  const jobs = Number(given.jobs ?? navigator.hardwareConcurrency);
+  const lines = given.seed === undefined ? FAILURE_LINES : Number(given.lines ?? 100);
+  const count = Number(given.seeds ?? 100);
+  const numbers = [hours, jobs, lines, count, Number(given.seed ?? 1)];
   if (!numbers.every((value) => value > 0)) return `expected numbers above 0\n\n${USAGE}`;
   const seeds = given.seed === undefined
     ? Array.from({ length: count }, (_, i) => i + 1)
     : [Number(given.seed)];
-  const pairs = (given.env as string[]).map((pair): [string, string] => {
+  const env = Object.fromEntries((given.env ?? []).map((pair) => {
     const at = pair.indexOf("=");
     return [pair.slice(0, at), pair.slice(at + 1)];
-  });
-  return { seeds, hours, env: Object.fromEntries(pairs), lines, jobs };
+  }));
+  return { seeds, hours, env, lines, jobs };
 }
 
-/** Runs the seeds, `jobs` at once; begins no more of them once one has failed. */
+/** Runs the seeds, `jobs` at once; starts no more of them after a failure. */
 async function runAll({ seeds, hours, env, lines, jobs }: Options): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const waiting = [...seeds];
-  const watched = Deno.stderr.isTerminal();
+  const stderrIsTerminal = Deno.stderr.isTerminal();
   let hasFailed = false;
 
-  function tell(outcome: Outcome): void {
+  function finished(outcome: Outcome): void {
     if (outcome.violation) hasFailed = true;
     outcomes.push(outcome);
-    if (!watched) return;
+    if (!stderrIsTerminal) return;
     const text = `\r${outcomes.length} of ${seeds.length} seeds`;
     Deno.stderr.writeSync(new TextEncoder().encode(text));
   }
 
   const runOne = (worker: Worker, seed: number) =>
     new Promise<Outcome>((resolve, reject) => {
-      const told = { share: 0 };
+      const printed = { share: 0 };
       worker.onerror = (event) => reject(new Error(event.message));
       worker.onmessage = ({ data }: MessageEvent<Report>) => {
         if ("outcome" in data) resolve(data.outcome);
-        else tellProgress(data.progress, hours, told);
+        else printProgress(data.progress, hours, printed);
       };
       worker.postMessage({ seed, options: { hours, env, lines } } satisfies Order);
     });
@@ -92,31 +90,31 @@ async function runAll({ seeds, hours, env, lines, jobs }: Options): Promise<Outc
     for (;;) {
       const seed = hasFailed ? undefined : waiting.shift();
       if (seed === undefined) break;
-      tell(await runOne(worker, seed));
+      finished(await runOne(worker, seed));
     }
     worker.terminate();
   }
 
   await Promise.all(Array.from({ length: Math.min(jobs, seeds.length) }, work));
-  if (watched) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
+  if (stderrIsTerminal) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
   return outcomes.sort((a, b) => a.seed - b.seed);
 }
 
-/** A run of days says how far it is, and what memory it takes. */
-function tellProgress(
+/** Prints how far a run of days is, and how much memory it takes. */
+function printProgress(
   { virtualMs, tasks }: Progress,
   hours: number,
-  told: { share: number },
+  printed: { share: number },
 ): void {
-  const share = Math.floor(virtualMs / (hours * HOUR_MS) * SHARES);
-  if (hours <= 24 || share === told.share) return;
-  told.share = share;
+  const share = Math.floor(virtualMs / (hours * HOUR_MS) * PROGRESS_LINES);
+  if (hours <= 24 || share === printed.share) return;
+  printed.share = share;
   const days = (virtualMs / 24 / HOUR_MS).toFixed(1);
   const megabytes = Math.round(Deno.memoryUsage().rss / 1e6);
   console.error(`${days} days, ${tasks} tasks, ${megabytes} MB resident`);
 }
 
-function report(outcomes: Outcome[], tookMs: number): void {
+function printSummary(outcomes: Outcome[], tookMs: number): void {
   const sum = (value: (outcome: Outcome) => number) =>
     outcomes.reduce((total, outcome) => total + value(outcome), 0);
   const ended = new Map<string, number>();
@@ -143,15 +141,6 @@ function report(outcomes: Outcome[], tookMs: number): void {
   for (const [name, value] of lines) console.log(`${name.padEnd(18)}${String(value).padStart(16)}`);
 }
 
-function explain({ seed, violation, tail }: Outcome, { hours, env }: Options): void {
-  if (!violation) return;
-  const given = Object.entries(env).map(([name, value]) => ` --env '${name}=${value}'`).join("");
-  console.log(tail);
-  console.log(`seed ${seed} is broken after ${(violation.atMs / 1e3).toFixed(3)} virtual seconds`);
-  console.log(`  ${violation.invariant}: ${violation.detail}`);
-  console.log(`again: deno task simulate --seed ${seed} --hours ${hours}${given}`);
-}
-
 async function main(): Promise<number> {
   const options = readOptions(Deno.args);
   if (typeof options === "string") {
@@ -160,11 +149,12 @@ async function main(): Promise<number> {
   }
   const startMs = performance.now();
   const outcomes = await runAll(options);
-  const broken = outcomes.find(({ violation }) => violation !== null);
-  if (options.seeds.length === 1 && !broken) console.log(outcomes[0].tail);
-  report(outcomes, performance.now() - startMs);
-  if (broken) explain(broken, options);
-  return broken ? 1 : 0;
+  const failed = outcomes.find(({ violation }) => violation !== null);
+  const [first] = outcomes;
+  if (options.seeds.length === 1 && first && !failed) console.log(first.tail);
+  printSummary(outcomes, performance.now() - startMs);
+  if (failed) console.log(describeFailure(failed, options));
+  return failed ? 1 : 0;
 }
 
 if (import.meta.main) Deno.exit(await main());

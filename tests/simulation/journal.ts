@@ -1,10 +1,15 @@
 import { createHash } from "node:crypto";
+import { SECRET_MARK } from "./world/settings.ts";
 import type { SimulatedTime } from "./world/time.ts";
 
 /** The first invariant that did not hold. */
 export type Violation = { invariant: string; detail: string; atMs: number };
 
 const MAX_KEPT_LINES = 4_000;
+
+/** Longer lines and details are cut: a failure must fit on a screen. */
+const MAX_LINE_CHARACTERS = 160;
+const MAX_DETAIL_CHARACTERS = 600;
 
 /**
  * All events in order: a digest of all, and the text of the last ones. Keeps the first violation
@@ -21,9 +26,9 @@ export class Journal {
   constructor(private readonly time: SimulatedTime, private readonly startMs: number) {}
 
   line(text: string): void {
-    const line = `${(this.time.nowMs - this.startMs).toFixed(3)} ${text}\n`;
-    this.#kept[this.#count++ % MAX_KEPT_LINES] = line;
-    this.#add(line);
+    const line = `${(this.time.nowMs - this.startMs).toFixed(3)} ${text}`;
+    this.#kept[this.#count++ % MAX_KEPT_LINES] = cut(line, MAX_LINE_CHARACTERS);
+    this.#add(`${line}\n`);
   }
 
   /** Adds a text to the digest alone: it is too long to read. */
@@ -33,19 +38,25 @@ export class Journal {
 
   broken(invariant: string, detail: string): void {
     if (this.violation) return;
-    this.violation = { invariant, detail, atMs: this.time.nowMs - this.startMs };
-    this.line(`BROKEN ${invariant}: ${detail}`);
+    const atMs = this.time.nowMs - this.startMs;
+    this.violation = { invariant, detail: cut(detail, MAX_DETAIL_CHARACTERS), atMs };
+    this.line(`VIOLATED ${invariant}: ${detail}`);
   }
 
   check(holds: boolean, invariant: string, detail: () => string): void {
     if (!holds) this.broken(invariant, detail());
   }
 
+  checkNoSecret(where: string, text: string): void {
+    const at = text.indexOf(SECRET_MARK);
+    if (at >= 0) this.broken(`no secret in ${where}`, text.slice(Math.max(0, at - 200), at + 100));
+  }
+
   /** The last lines, oldest first. */
   tail(count: number): string {
     const from = Math.max(0, this.#count - Math.min(count, MAX_KEPT_LINES));
     let text = "";
-    for (let i = from; i < this.#count; i++) text += this.#kept[i % MAX_KEPT_LINES] ?? "";
+    for (let i = from; i < this.#count; i++) text += `${this.#kept[i % MAX_KEPT_LINES]}\n`;
     return text;
   }
 
@@ -65,4 +76,10 @@ export class Journal {
     this.#waiting = [];
     this.#waitingLength = 0;
   }
+}
+
+/** At most so many characters, in one line. */
+function cut(text: string, length: number): string {
+  const line = text.slice(0, length).replaceAll("\n", "\\n");
+  return text.length <= length ? line : `${line}… (${text.length} characters)`;
 }

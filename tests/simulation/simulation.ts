@@ -160,7 +160,9 @@ class Simulation {
     const runtime = this.#runtime();
     const view = { table: this.#settings.table, rows: 20, utc: true };
     if (this.#chance.chance(0.01)) this.#signal("SIGTERM");
-    serve(this.#config, view, this.options.tamper?.(runtime) ?? runtime, this.#stop).then(
+    serve(this.#config, view, this.options.tamper?.(runtime) ?? runtime, this.#stop, {
+      onInternals: (internals) => this.#invariants.onInternals(internals),
+    }).then(
       (exitCode) => this.#exitCode = exitCode,
       (error) => this.#journal.broken("the program does not throw", `${error?.stack ?? error}`),
     );
@@ -301,7 +303,12 @@ class Simulation {
           (request) => this.#readers.respond(request, handler),
           onChange,
         ),
-      readFile: (path) => Promise.resolve(this.#settings.files[path]),
+      readFile: (path) => {
+        const text = this.#settings.files[path];
+        return text === undefined
+          ? Promise.reject(new Error(`no file ${path}`))
+          : Promise.resolve(text);
+      },
       resolve: () => Promise.reject(new Error("the main loop resolves no names")),
       log: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
       stdout: {
@@ -312,7 +319,6 @@ class Simulation {
       terminal: () => ({ width: 80, color: false }),
       usage: () => ({ cpuSeconds: time.steps / 1e3, residentBytes: 5e7, heapBytes: 1e7 }),
       build: { deno: "simulated", target: "simulated" },
-      witness: (inside) => invariants.onInternals(inside),
     };
   }
 

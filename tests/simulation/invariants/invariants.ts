@@ -1,9 +1,8 @@
 import type { Config } from "../../../src/config/config.ts";
 import type { Reason } from "../../../src/core/reasons.ts";
 import type { SettledTask, Task } from "../../../src/core/task.ts";
-import type { Inside } from "../../../src/runtime/runtime.ts";
+import type { Internals } from "../../../src/commands/serve.ts";
 import type { Journal } from "../journal.ts";
-import { SECRET_MARK } from "../world/settings.ts";
 import type { SimulatedTime } from "../world/time.ts";
 import { AttemptInvariants, newAttempt, type SeenAttempt } from "./attempts.ts";
 import { ExpectedMetrics } from "./expected_metrics.ts";
@@ -37,7 +36,7 @@ export class Invariants {
   readonly #slots: SlotInvariants;
   /** Skipped slots according to the log. */
   readonly #logged = { late: 0, in_flight: 0 };
-  #internals: Inside | null = null;
+  #internals: Internals | null = null;
   #tableMs = -Infinity;
   #onSettled: (task: SettledTask) => void = () => {};
 
@@ -64,7 +63,7 @@ export class Invariants {
     return this.time.nowMs >= this.stoppedMs && this.#hasWaitedForTasks();
   }
 
-  onInternals(internals: Inside): void {
+  onInternals(internals: Internals): void {
     this.#internals = internals;
   }
 
@@ -109,11 +108,8 @@ export class Invariants {
     const [line] = message.split("\n    at ", 1);
     const text = `${level} ${line} ${JSON.stringify(properties)}`;
     journal.line(text);
-    journal.check(
-      !message.includes(SECRET_MARK) && !text.includes(SECRET_MARK),
-      "no secret in the log",
-      () => text,
-    );
+    journal.checkNoSecret("the log", message);
+    journal.checkNoSecret("the log", text);
     const inFlight = this.ledger.pending.size;
     if ("trace_id" in properties) {
       this.#checkNews(message, properties);
@@ -148,7 +144,7 @@ export class Invariants {
     const { journal, time, ledger } = this;
     journal.text(text);
     journal.check(this.hasTables, "tables are printed only on demand", () => text);
-    journal.check(!text.includes(SECRET_MARK), "no secret in a table", () => text);
+    journal.checkNoSecret("a table", text);
     const counts = `${ledger.tracked} tracked: ${ledger.pending.size} pending, ` +
       `${ledger.succeeded.length} succeeded, ${ledger.failed.length} failed`;
     journal.check(
@@ -237,16 +233,16 @@ export class Invariants {
     });
   }
 
-  #checkCounts({ accounts, backlog }: Inside): void {
+  #checkCounts({ ledger: counts, backlog }: Internals): void {
     const { journal, ledger } = this;
     const { created, settled, dismissed, skipped } = ledger;
-    const isSame = accounts.created === created && accounts.dismissed === dismissed &&
-      accounts.succeeded === settled.SUCCEEDED && accounts.failed === settled.FAILED &&
-      accounts.skipped.late === skipped.late && accounts.skipped.in_flight === skipped.in_flight;
+    const isSame = counts.created === created && counts.dismissed === dismissed &&
+      counts.succeeded === settled.SUCCEEDED && counts.failed === settled.FAILED &&
+      counts.skipped.late === skipped.late && counts.skipped.in_flight === skipped.in_flight;
     journal.check(
       isSame,
       "the probe's ledger is right",
-      () => JSON.stringify({ accounts, expected: { created, ...settled, dismissed, skipped } }),
+      () => JSON.stringify({ counts, expected: { created, ...settled, dismissed, skipped } }),
     );
     const logged = this.#logged;
     journal.check(
@@ -263,7 +259,7 @@ export class Invariants {
     );
   }
 
-  #checkBounds({ backlog }: Inside): void {
+  #checkBounds({ backlog }: Internals): void {
     const { journal, config } = this;
     const { PENDING, SUCCEEDED, FAILED } = backlog.counts;
     journal.check(

@@ -2,7 +2,6 @@ import type { SettledTask } from "../../../src/core/task.ts";
 import type { Invariants } from "../invariants/invariants.ts";
 import type { Journal } from "../journal.ts";
 import type { Draw } from "../world/draw.ts";
-import { SECRET_MARK } from "../world/settings.ts";
 import type { SimulatedTime } from "../world/time.ts";
 import type { Requests } from "./requests.ts";
 import type { Json } from "./task_lists.ts";
@@ -148,7 +147,7 @@ export class Followers {
   #received(follower: Follower, text: string): void {
     const { journal } = this;
     journal.text(text);
-    journal.check(!text.includes(SECRET_MARK), "no secret in an event", () => text);
+    journal.checkNoSecret("an event", text);
     const parts = (follower.unfinished + text).split("\n\n");
     follower.unfinished = parts.pop() ?? "";
     for (const part of parts) {

@@ -1,5 +1,5 @@
 import type { Journal } from "../journal.ts";
-import { SECRET_MARK, type Settings } from "../world/settings.ts";
+import type { Settings } from "../world/settings.ts";
 import type { SimulatedTime } from "../world/time.ts";
 
 export type Handler = (request: Request) => Response | Promise<Response>;
@@ -88,11 +88,7 @@ export class Requests {
       this.#open.delete(number);
       journal.line(`${what}: ${response.status}, ${text.length} characters`);
       journal.text(text);
-      journal.check(
-        !text.includes(SECRET_MARK),
-        "no secret in a response",
-        () => `${what}: ${text}`,
-      );
+      journal.checkNoSecret(`the response to ${what}`, text);
       journal.check(
         response.status !== 500,
         "no request fails in the program",

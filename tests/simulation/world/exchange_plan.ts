@@ -1,7 +1,7 @@
 import { HOSTS } from "./settings.ts";
 import type { Draw } from "./draw.ts";
 import type { Reason } from "../../../src/core/reasons.ts";
-import type { Reply } from "../../../src/http_client/exchange.ts";
+import type { HttpResponse } from "../../../src/http_client/response.ts";
 import type { Timings } from "../../../src/http_client/timings.ts";
 
 /** How far an exchange gets before it ends. */
@@ -84,7 +84,7 @@ export function setTimings(
   if (headersMs === undefined || status === null) return;
   timings.headersMs = headersMs;
   const body = "body" in end ? end.body : '{"Type":"Data';
-  timings.answer = { status, chunks: [encode(body.slice(0, 20))] };
+  timings.partial = { status, chunks: [encode(body.slice(0, 20))] };
 }
 
 /** The reply of a plan without an error, and the delay that its Retry-After asks for. */
@@ -92,7 +92,7 @@ export function replyOf(
   status: number | null,
   { body, headers: { ...headers } = {} }: { body: Body; headers?: Headers },
   nowMs: number,
-): Reply & { retryAfterMs: number | null } {
+): HttpResponse & { retryAfterMs: number | null } {
   let retryAfterMs: number | null = null;
   const value = headers["retry-after"] ?? "";
   if (/^\d+$/.test(value)) retryAfterMs = Number(value) * 1e3;

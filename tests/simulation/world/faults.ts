@@ -1,6 +1,6 @@
 /** How API, identity provider and heartbeat receiver behave, in good weather and in bad. */
 import type { Reason } from "../../../src/core/reasons.ts";
-import { tooLarge } from "../../../src/http_client/exchange.ts";
+import { tooLarge } from "../../../src/http_client/response.ts";
 import type { Draw } from "./draw.ts";
 import { type ExchangePlan, fail, REACHED, respond } from "./exchange_plan.ts";
 import { SECRET_MARK } from "./settings.ts";

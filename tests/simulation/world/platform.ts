@@ -1,4 +1,5 @@
-import type { Exchange, Reply, Request } from "../../../src/http_client/exchange.ts";
+import type { Exchange, HttpRequest } from "../../../src/http_client/exchange.ts";
+import type { HttpResponse } from "../../../src/http_client/response.ts";
 import type { Timings } from "../../../src/http_client/timings.ts";
 import type { Reason } from "../../../src/core/reasons.ts";
 import { newAttempt, type SeenAttempt } from "../invariants/attempts.ts";
@@ -67,7 +68,7 @@ export class SimulatedPlatform {
     }
   };
 
-  #api(request: Request, signal: AbortSignal, timings: Timings): Promise<Reply> {
+  #api(request: HttpRequest, signal: AbortSignal, timings: Timings): Promise<HttpResponse> {
     const datasetId = request.url.pathname.split("/").at(-1) ?? "";
     const [, traceId = ""] = request.headers.traceparent?.split("-") ?? [];
     const token = request.headers.authorization?.replace("Bearer ", "") ?? null;
@@ -83,7 +84,7 @@ export class SimulatedPlatform {
     });
   }
 
-  #provider(request: Request, signal: AbortSignal, timings: Timings): Promise<Reply> {
+  #provider(request: HttpRequest, signal: AbortSignal, timings: Timings): Promise<HttpResponse> {
     const { tokens } = this.invariants;
     const { clientSecret } = this.settings;
     tokens.requested();
@@ -117,7 +118,7 @@ export class SimulatedPlatform {
     });
   }
 
-  #heartbeat(request: Request, signal: AbortSignal, timings: Timings): Promise<Reply> {
+  #heartbeat(request: HttpRequest, signal: AbortSignal, timings: Timings): Promise<HttpResponse> {
     this.journal.check(
       request.method === "HEAD" && request.url.href === this.settings.env.HEARTBEAT_URL,
       "only configured addresses are requested",
@@ -145,12 +146,12 @@ export class SimulatedPlatform {
   #run(
     what: string,
     plan: ExchangePlan,
-    { url }: Request,
+    { url }: HttpRequest,
     signal: AbortSignal,
     timings: Timings,
     attempt: SeenAttempt,
     onEnd: () => void,
-  ): Promise<Reply> {
+  ): Promise<HttpResponse> {
     const { time, journal } = this;
     const startMs = time.nowMs;
     const number = this.exchanges;
@@ -166,7 +167,7 @@ export class SimulatedPlatform {
         attempt.end = how;
         attempt.endMs = time.nowMs;
         attempt.reason = reason;
-        attempt.status = timings.answer?.status ?? null;
+        attempt.status = timings.partial?.status ?? null;
         // The receiver's certificate is not monitored.
         if (timings.certificateExpiresMs && url.host !== HOSTS.heartbeat) {
           this.invariants.metrics.certificates.set(url.host, CERTIFICATE_ENDS_MS);
