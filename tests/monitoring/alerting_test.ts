@@ -10,13 +10,13 @@ import { WITHOUT_ALERTMANAGER } from "../support/prometheus_tools.ts";
 
 const JOB = "dataplatform-probe";
 const TASK_INTERVAL_SECONDS = 0.2;
-/** All times of the rules are a sixtieth of what they are in earnest. */
+/** Makes all times of the rules a sixtieth of the real ones. */
 const MIN_WINDOW_SECONDS = 5;
-/** Each step of the story has this long on a busy machine; it takes a few seconds. */
+/** The timeout of a step, which takes a few seconds on an idle machine. */
 const STEP_MS = 30_000;
 
 Deno.test({
-  name: "an outage pages once it is one, and is over when it is",
+  name: "an outage sends a page to the receiver, and its end resolves the page",
   ignore: WITHOUT_ALERTMANAGER,
   async fn() {
     await using webhook = startReceiver();
@@ -32,7 +32,7 @@ Deno.test({
     const objectives = {
       taskIntervalSeconds: TASK_INTERVAL_SECONDS,
       availability: 0.999,
-      // Nothing takes that long, so that a busy machine pages nobody.
+      // Longer than anything takes, so that a busy machine does not raise a latency alert.
       latencySeconds: 60,
     };
     await using prometheus = await startPrometheus(
@@ -43,11 +43,11 @@ Deno.test({
       },
     );
 
-    // Whatever would fire without a fault has had time for it.
-    const enough = 2 * MIN_WINDOW_SECONDS / TASK_INTERVAL_SECONDS;
-    const seen = `${METRICS.succeeded.name} > ${enough}`;
+    // After so many tasks, an alert that fires without a fault would have fired.
+    const enoughTasks = 2 * MIN_WINDOW_SECONDS / TASK_INTERVAL_SECONDS;
+    const seen = `${METRICS.succeeded.name} > ${enoughTasks}`;
     await eventually(
-      "the probe is watched while all is well",
+      "Prometheus has scraped enough successful tasks",
       async () => (await prometheus.query(seen)).length > 0,
       STEP_MS,
     );
@@ -74,10 +74,10 @@ Deno.test({
       `Every task of dataset ${DATASET_ID} fails: server_error`,
     );
     assertStringIncludes(
-      page.annotations.runbook,
+      page.annotations.runbook ?? "",
       `First look at \`/tasks?state=failed&dataset_id=${DATASET_ID}\``,
     );
-    assert(Date.parse(page.startsAt) > brokenAt, "it fired before the fault");
+    assert(Date.parse(page.startsAt) > brokenAt, "the alert fired before the fault");
 
     platform.setFaults({});
     const over = await eventually(
@@ -93,7 +93,7 @@ Deno.test({
   },
 });
 
-/** The receiver that the local services have, on a free port. */
+/** Starts the alert receiver of the local services on a free port. */
 function startReceiver() {
   const { fetch, notifications } = receiver();
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, fetch);

@@ -1,6 +1,6 @@
 import { startServer } from "./prometheus.ts";
 
-/** An Alertmanager of its own, which tells the webhook of everything at once. */
+/** Starts an Alertmanager that sends every alert to the webhook without delay. */
 export async function startAlertmanager({ webhookUrl }: { webhookUrl: string }) {
   const folder = await Deno.makeTempDir({ prefix: "alertmanager-" });
   try {
@@ -9,11 +9,11 @@ export async function startAlertmanager({ webhookUrl }: { webhookUrl: string }) 
     const { url, stop } = await startServer("prometheus-alertmanager", [
       `--config.file=${folder}/alertmanager.json`,
       `--storage.path=${folder}/data`,
-      // No peers, and no port for them.
+      // An empty address disables the cluster and its port.
       "--cluster.listen-address=",
     ]);
     return {
-      /** As Prometheus wants it. */
+      /** `host:port`, as Prometheus expects it. */
       address: new URL(url).host,
       async [Symbol.asyncDispose]() {
         await stop();

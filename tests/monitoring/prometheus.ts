@@ -4,23 +4,23 @@ export type Job = {
   name: string;
   address: string;
   path: string;
-  /** More of the scrape configuration. */
+  /** Further settings of the scrape configuration. */
   more?: Record<string, unknown>;
 };
 
-/** A series as Prometheus' query interface gives it: every stored sample, oldest first. */
+/** A series as the query API of Prometheus returns it: every stored sample, oldest first. */
 type Series = { metric: Record<string, string>; values: [seconds: number, value: string][] };
 
 const SCRAPE_INTERVAL = "500ms";
 
 export type PrometheusOptions = {
-  /** A file of rules, in YAML; they are evaluated as often as jobs are scraped. */
+  /** A file of rules, in YAML; they are evaluated at every scrape. */
   rules?: string;
-  /** Where alerts go, as `host:port`. */
+  /** The Alertmanager that gets the alerts, as `host:port`. */
   alertmanager?: string;
 };
 
-/** A Prometheus of its own, with its data in a temporary folder, which scrapes these jobs. */
+/** Starts a Prometheus that scrapes these jobs, with its data in a temporary folder. */
 export async function startPrometheus(jobs: readonly Job[], options: PrometheusOptions = {}) {
   const folder = await Deno.makeTempDir({ prefix: "prometheus-" });
   try {
@@ -50,7 +50,7 @@ async function startIn(folder: string, jobs: readonly Job[], options: Prometheus
   return { ...client(url), stop };
 }
 
-/** A server of the Prometheus family on a free port, ready to answer. */
+/** Starts Prometheus or Alertmanager on a free port, and waits until it is ready. */
 export async function startServer(
   command: string,
   args: readonly string[],
@@ -70,14 +70,14 @@ export async function startServer(
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has ended by itself.
+      // The process has ended already.
     }
     await Promise.all([child.status, logging]);
   }
 
   try {
     const url = await eventually(`${command} says where it listens`, () => addressIn(log));
-    // It listens before it can answer.
+    // The port is open before the server is ready.
     await eventually(`${command} is ready`, async () => {
       const response = await fetch(`${url}/-/ready`);
       await response.body?.cancel();
@@ -91,24 +91,24 @@ export async function startServer(
 }
 
 function client(url: string) {
-  // deno-lint-ignore no-explicit-any -- the answer's shape depends on the path
+  // deno-lint-ignore no-explicit-any -- the response's shape depends on the path
   async function get(path: string, parameters: Record<string, string>): Promise<any> {
     const query = new URLSearchParams(parameters);
     const { status, data, error } = await (await fetch(`${url}/api/v1/${path}?${query}`)).json();
-    if (status !== "success") throw new Error(`Prometheus: ${error}`);
+    if (status !== "success") throw new Error(`Prometheus: ${error} in ${query}`);
     return data;
   }
 
   return {
-    /** All that it has stored of the series that the selector names. */
+    /** All stored samples of the series that match the selector. */
     async stored(selector: string): Promise<Series[]> {
       return (await get("query", { query: `${selector}[1h]` })).result;
     },
-    /** What the expression gives now. */
+    /** The result of the expression now. */
     async query(expression: string): Promise<{ metric: Record<string, string> }[]> {
       return (await get("query", { query: expression })).result;
     },
-    /** The trace ids of the exemplars that it has stored. */
+    /** The trace ids of the stored exemplars. */
     async traceIds(selector: string): Promise<string[]> {
       const now = Date.now() / 1e3;
       const found: { exemplars: { labels: { trace_id: string } }[] }[] = await get(

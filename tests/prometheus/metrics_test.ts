@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Metrics } from "../../src/prometheus/metrics.ts";
+import { Metrics, type Readings } from "../../src/prometheus/metrics.ts";
 import { FakeClock, settle } from "../support/clock.ts";
 import { renderText } from "../support/render.ts";
+import { pending } from "../support/tasks.ts";
 
-/** A clock on which every look costs time, as on a machine that is slow to render. */
+/** A clock that advances at every reading, as on a machine that renders slowly. */
 class CostlyClock extends FakeClock {
   override monotonic(): number {
     this.advance(0.1);
@@ -11,11 +12,21 @@ class CostlyClock extends FakeClock {
   }
 }
 
+const NO_READINGS: Readings = {
+  tracked: { PENDING: 0, SUCCEEDED: 0, FAILED: 0 },
+  oldestPendingAgeSeconds: 0,
+  cpuSeconds: 0,
+  residentBytes: 0,
+  heapBytes: 0,
+};
+
 function metricsOf(
   datasets: number,
-  clock = new FakeClock(),
-  check = () => {},
-  latencyObjectiveSeconds = 1,
+  { clock = new FakeClock(), onRead = () => {}, latencyObjectiveSeconds = 1 }: {
+    clock?: FakeClock;
+    onRead?: () => void;
+    latencyObjectiveSeconds?: number;
+  } = {},
 ) {
   return new Metrics({
     clock,
@@ -24,17 +35,14 @@ function metricsOf(
     latencyObjectiveSeconds,
     build: { version: "0", deno: "0", target: "test" },
     startTimeSeconds: 0,
-    read: () => (check(), {
-      tracked: { PENDING: 0, SUCCEEDED: 0, FAILED: 0 },
-      oldestPendingAgeSeconds: 0,
-      cpuSeconds: 0,
-      residentBytes: 0,
-      heapBytes: 0,
-    }),
+    read() {
+      onRead();
+      return NO_READINGS;
+    },
   });
 }
 
-Deno.test("rendering the metrics of many datasets lets others run in between", async () => {
+Deno.test("rendering many datasets yields to the event loop", async () => {
   const clock = new CostlyClock();
   let pauses = 0;
   const { after } = clock;
@@ -43,7 +51,7 @@ Deno.test("rendering the metrics of many datasets lets others run in between", a
     return after.call(this, delayMs, callback);
   };
   let body = "";
-  renderText(metricsOf(200, clock)).then((text) => body = text);
+  renderText(metricsOf(200, { clock })).then((text) => body = text);
   for (let turns = 0; body === "" && turns < 10_000; turns++) {
     await settle();
     clock.advance(0);
@@ -58,39 +66,44 @@ Deno.test("rendering the metrics of many datasets lets others run in between", a
   }
 });
 
-Deno.test("what is one dataset's is rendered at once", async () => {
+Deno.test("rendering one dataset does not wait", async () => {
   const clock = new FakeClock();
-  await metricsOf(1, clock).render("text");
+  await metricsOf(1, { clock }).render("text");
   assertEquals(clock.waiting, 0);
 });
 
-Deno.test("a flood of scrapes costs one exposition at a time", async () => {
+Deno.test("concurrent scrapes share one exposition", async () => {
   const metrics = metricsOf(1);
   const expositions = await Promise.all(Array.from({ length: 100 }, () => metrics.render("text")));
-  for (const { body } of expositions) assert(body === expositions[0].body);
-  metrics.created("dataset-0");
+  const bodies = new Set(expositions.map(({ body }) => body));
+  assertEquals(bodies.size, 1);
+  metrics.created(pending({ datasetId: "dataset-0" }));
   const { body } = await metrics.render("text");
-  assert(body !== expositions[0].body, "the next scrape is a new one");
+  assert(!bodies.has(body), "the next scrape must get a new one");
 });
 
-Deno.test("a reading that fails once fails one scrape, not all that follow", async () => {
+Deno.test("a reading that throws once fails one scrape only", async () => {
   let isBroken = true;
-  const metrics = metricsOf(1, new FakeClock(), () => {
-    if (isBroken) throw new Error("no reading");
+  const metrics = metricsOf(1, {
+    onRead() {
+      if (isBroken) throw new Error("no reading");
+    },
   });
   await assertRejects(() => metrics.render("text"), Error, "no reading");
   isBroken = false;
-  metrics.created("dataset-0");
+  metrics.created(pending({ datasetId: "dataset-0" }));
   const body = await renderText(metrics);
   assert(body.includes('probe_tasks_created_total{app_id="00000000",dataset_id="dataset-0"} 1'));
 });
 
-Deno.test("durations are told apart at the objective, wherever it lies", async () => {
-  const bounds = async (objectiveSeconds: number) => {
-    const metrics = metricsOf(1, new FakeClock(), () => {}, objectiveSeconds);
+Deno.test("the buckets of durations include the latency objective", async () => {
+  const bounds = async (latencyObjectiveSeconds: number) => {
+    const metrics = metricsOf(1, { latencyObjectiveSeconds });
     const body = await renderText(metrics);
     const line = /^probe_task_duration_seconds_bucket\{le="([^"]+)".*outcome="succeeded"/gm;
-    return [...body.matchAll(line)].map(([, bound]) => Number(bound.replace("+Inf", "Infinity")));
+    return [...body.matchAll(line)].map(([, bound = ""]) =>
+      Number(bound.replace("+Inf", "Infinity"))
+    );
   };
   const usual = await bounds(1);
   for (const objectiveSeconds of [0.001, 0.8, 12, 3600]) {

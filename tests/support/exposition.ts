@@ -1,6 +1,6 @@
-/** What an exposition says, in either format. */
+/** An exposition, of either format. */
 export type Parsed = {
-  /** Type by the name on its TYPE line. */
+  /** Each family's type, by the name on its TYPE line. */
   types: Map<string, string>;
   samples: Sample[];
 };
@@ -11,8 +11,8 @@ const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{(.*?)\})? (\S+)( # \{.*)?$/;
 const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g;
 
 /**
- * Reads an exposition just well enough to compare two of them; whether it is a valid one is for
- * promtool and the strict parser to say. Throws on a line that is no sample and no comment.
+ * Reads an exposition well enough to compare two of them. It does not validate: promtool and the
+ * strict OpenMetrics parser do. Throws on a line that is neither a sample nor a comment.
  */
 export function parse(text: string): Parsed {
   const types = new Map<string, string>();
@@ -22,17 +22,19 @@ export function parse(text: string): Parsed {
     if (family && type) types.set(family, type);
     if (line.startsWith("#")) continue;
     const [, name, labels = "", value] = line.match(SAMPLE) ?? [];
-    if (name === undefined) throw new Error(`no sample: ${line}`);
+    if (name === undefined || value === undefined) {
+      throw new Error(`expected a sample, got ${line}`);
+    }
     samples.push({
       name,
       labels: labelsOf(labels),
-      value: Number((value ?? "").replace("Inf", "Infinity")),
+      value: Number(value.replace("Inf", "Infinity")),
     });
   }
   return { types, samples };
 }
 
-/** Each series' value, by its name and sorted labels as one text. */
+/** The value of each series, by a text of its name and its labels in a fixed order. */
 export function valuesBySeries({ samples }: Parsed): Record<string, number> {
   const series = samples.map(({ name, labels, value }) => {
     const sorted = Object.entries(labels).sort(([a], [b]) => a < b ? -1 : 1);
@@ -41,7 +43,7 @@ export function valuesBySeries({ samples }: Parsed): Record<string, number> {
   return Object.fromEntries(series.sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** The samples of that name that carry these labels, and perhaps others. */
+/** The samples with this name and at least these labels. */
 export function select(
   { samples }: Parsed,
   name: string,
@@ -51,6 +53,12 @@ export function select(
   return samples.filter((sample) =>
     sample.name === name && wanted.every(([label, value]) => sample.labels[label] === value)
   );
+}
+
+/** The sum of all samples with this name. */
+export function sum(samples: readonly { name: string; value: number }[], name: string): number {
+  return samples.filter((sample) => sample.name === name)
+    .reduce((total, { value }) => total + value, 0);
 }
 
 function labelsOf(text: string): Record<string, string> {

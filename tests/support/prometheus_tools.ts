@@ -1,4 +1,4 @@
-/** The tools outside of npm that judge what the probe says: whether they are here, and running them. */
+/** Tools outside npm that check metrics and rules: which are installed, and how they run. */
 
 const PARSE_OPENMETRICS = `
 import sys
@@ -8,7 +8,7 @@ print(sum(len(family.samples) for family in families))
 `;
 
 /** Debian's Python comes second: another one that is found first may lack Debian's packages. */
-const PYTHONS = ["python3", "/usr/bin/python3"];
+const PYTHONS = ["python3", "/usr/bin/python3"] as const;
 
 const onCi = Deno.env.get("CI") === "true";
 const python = await firstThatWorks(PYTHONS, ["-c", "import prometheus_client.openmetrics.parser"]);
@@ -24,36 +24,39 @@ const missing = [
 ];
 if (missing.length > 0 && !onCi) {
   console.warn(
-    `Not installed, so that the tests which need it are left out: ${missing.join(", ")}`,
+    `Not installed: ${missing.join(", ")}. The tests that need it are ignored.`,
   );
 }
 
-/** Whether a test is left out: a tool is missing, and this is not CI, where none may be. */
+/** Whether to ignore a test: a tool is missing, and this is not CI, where none may be missing. */
 export const WITHOUT_PROMETHEUS = !onCi && prometheus === null;
 export const WITHOUT_PARSERS = !onCi && (promtool === null || python === null);
 export const WITHOUT_PROMTOOL = !onCi && promtool === null;
 export const WITHOUT_ALERTMANAGER = !onCi && (prometheus === null || alertmanager === null);
 
-/** Throws what `promtool check metrics` complains about in the text format. */
+/** Throws the complaints of `promtool check metrics` about a text in the text format. */
 export async function checkText(exposition: string): Promise<void> {
   await runOn(exposition, promtool ?? "promtool", ["check", "metrics"]);
 }
 
-/** Throws what the strict OpenMetrics parser complains about; returns the number of samples it saw. */
+/** Returns the number of samples; throws the complaints of the strict OpenMetrics parser. */
 export async function checkOpenMetrics(exposition: string): Promise<number> {
   return Number(await runOn(exposition, python ?? PYTHONS[0], ["-c", PARSE_OPENMETRICS]));
 }
 
-/** Throws what `promtool check rules` complains about in a file of rules, its warnings included. */
+/** Throws the complaints and warnings of `promtool check rules` about a file of rules. */
 export async function checkRules(yaml: string): Promise<void> {
   await inFolder({ "rules.yaml": yaml }, (folder) =>
     runOn("", promtool ?? "promtool", [
-      ...["check", "rules", "--lint=all", "--lint-fatal"],
+      "check",
+      "rules",
+      "--lint=all",
+      "--lint-fatal",
       `${folder}/rules.yaml`,
     ]));
 }
 
-/** Throws what is not as the unit tests of the rules say; both are YAML, of which JSON is a part. */
+/** Throws the failures of `promtool test rules`. The tests are written as JSON, a part of YAML. */
 export async function testRules(yaml: string, tests: object): Promise<void> {
   const files = {
     "rules.yaml": yaml,
@@ -80,7 +83,7 @@ async function inFolder(
   }
 }
 
-/** Runs a command with this input and returns its output; throws unless it is content. */
+/** Returns the output of a command; throws when it fails or writes to stderr. */
 async function runOn(input: string, command: string, args: string[]): Promise<string> {
   const child = new Deno.Command(command, {
     args,
@@ -90,19 +93,20 @@ async function runOn(input: string, command: string, args: string[]): Promise<st
   }).spawn();
   const writing = new Blob([input]).stream().pipeTo(child.stdin);
   const { code, stdout, stderr } = await child.output();
-  await writing.catch(() => {/* It stopped reading: its exit code says why. */});
-  const [out, complaint] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  await writing.catch(() => {/* The command stopped reading; its exit code says why. */});
+  const decoder = new TextDecoder();
+  const [out, complaint] = [decoder.decode(stdout), decoder.decode(stderr)];
   if (code !== 0 || complaint) throw new Error(`${command} exited ${code}: ${complaint}${out}`);
   return out;
 }
 
-async function firstThatWorks(commands: string[], args: string[]): Promise<string | null> {
+async function firstThatWorks(commands: readonly string[], args: string[]): Promise<string | null> {
   for (const command of commands) {
     try {
       const options = { args, stdout: "null", stderr: "null" } as const;
       if ((await new Deno.Command(command, options).output()).success) return command;
     } catch {
-      // It is not on the path.
+      // The command is not on the path.
     }
   }
   return null;

@@ -1,28 +1,29 @@
-/** Reads PromQL well enough to say which of its names and labels no series can have. */
+/** Reads PromQL well enough to find names and labels that no series can have. */
 import { parser } from "npm:@prometheus-io/lezer-promql@0.315.0";
 import { LOOPS, METRICS, RESULTS } from "../../src/prometheus/definitions.ts";
 import { SKIP_CAUSES } from "../../src/core/task_observer.ts";
 import { PHASES, STATES } from "../../src/core/task.ts";
 import { REASONS } from "../../src/core/reasons.ts";
+import { at } from "./at.ts";
 
-/** Labels of series that rules record, by their names; `ALERTS` may be among them. */
+/** The labels of recorded series, by their names; `ALERTS` may be among them. */
 export type Recorded = Record<string, readonly string[]>;
 
 export type Reading = {
-  /** What is wrong with the expression: its syntax, a name, a label or a label's value. */
+  /** Errors of the expression: its syntax, a name, a label or a label's value. */
   problems: string[];
-  /** Names of the series that it reads. */
+  /** The names of the series that it reads. */
   metrics: Set<string>;
-  /** The labels that its result may carry; null for a scalar. */
+  /** The labels that its result may have; null for a scalar. */
   labels: Set<string> | null;
 };
 
-/** Labels that the scrape or the location puts on everything. */
+/** Labels that every scraped series has. */
 const OF_SCRAPE = ["job", "instance", "location"];
 
 const OF_ALERTS = ["alertname", "alertstate", "severity"];
 
-/** All values of the labels that have a closed list of them. */
+/** The values of labels with a closed list. */
 const VALUES: Record<string, readonly string[]> = {
   reason: REASONS,
   result: RESULTS,
@@ -41,12 +42,12 @@ const SELECTING_OPERATORS = ["topk", "bottomk", "limitk", "limit_ratio"];
 type Node = ReturnType<typeof parser.parse>["topNode"];
 type Labels = Set<string> | null;
 
-/** What is wrong with the expression; nothing when every series in it can exist. */
+/** The problems of an expression; none when every series in it can exist. */
 export function check(expression: string, recorded: Recorded = {}): string[] {
   return read(expression, recorded).problems;
 }
 
-/** Follows the labels through the expression, from the series that it selects to its result. */
+/** Follows the labels through an expression, from the selected series to the result. */
 export function read(expression: string, recorded: Recorded = {}): Reading {
   const problems: string[] = [];
   const metrics = new Set<string>();
@@ -57,9 +58,9 @@ export function read(expression: string, recorded: Recorded = {}): Reading {
     const rest = expression.slice(from, Math.max(to, from + 20));
     problems.push(`syntax error at ${from}, before ${JSON.stringify(rest)}`);
   });
-  // What a broken tree says of labels would be noise.
+  // The labels of a broken tree would be noise.
   if (problems.length > 0) return { problems, metrics, labels: null };
-  const labels = follow(childrenOf(topNode)[0]);
+  const labels = follow(at(childrenOf(topNode), 0));
   return { problems, metrics, labels };
 
   function follow(node: Node): Labels {
@@ -86,7 +87,7 @@ export function read(expression: string, recorded: Recorded = {}): Reading {
     const labels = labelsOf(name, recorded);
     if (identifier && !labels) problems.push(`unknown metric ${name}`);
     for (const matcher of matchers) {
-      const [label, operator, value] = childrenOf(matcher).map(text);
+      const [label = "", operator = "", value = ""] = childrenOf(matcher).map(text);
       if (labels && !labels.includes(label)) problems.push(`${name} has no label ${label}`);
       if (!canMatch(label, operator, unquote(value))) {
         problems.push(`${label} is never as in ${text(matcher)}`);
@@ -96,9 +97,9 @@ export function read(expression: string, recorded: Recorded = {}): Reading {
   }
 
   function aggregate(node: Node): Labels {
-    const operator = text(node.getChild("AggregateOp")!);
-    const operands = operandsOf(node.getChild("FunctionCallBody")!);
-    const labels = follow(operands.at(-1)!) ?? new Set();
+    const operator = text(childOf(node, "AggregateOp"));
+    const operands = operandsOf(childOf(node, "FunctionCallBody"));
+    const labels = follow(at(operands, operands.length - 1)) ?? new Set();
     const modifier = node.getChild("AggregateModifier");
     const named = modifier ? groupingOf(modifier) : [];
     demand(named, labels, text(modifier ?? node));
@@ -106,12 +107,13 @@ export function read(expression: string, recorded: Recorded = {}): Reading {
     const kept = modifier?.getChild("Without")
       ? [...labels].filter((label) => !named.includes(label))
       : named;
-    const added = operator === "count_values" ? [unquote(text(operands[0]))] : [];
+    const added = operator === "count_values" ? [unquote(text(at(operands, 0)))] : [];
     return new Set([...kept, ...added]);
   }
 
   function combine(node: Node): Labels {
-    const [left, right] = operandsOf(node).map(follow);
+    const operands = operandsOf(node);
+    const [left, right] = [follow(at(operands, 0)), follow(at(operands, 1))];
     const clause = node.getChild("MatchingModifierClause");
     if (left === null || right === null) {
       if (clause) problems.push(`${text(clause)} beside a scalar`);
@@ -120,32 +122,29 @@ export function read(expression: string, recorded: Recorded = {}): Reading {
     const matched = clause ? groupingOf(clause) : [];
     const [, included = []] = clause ? clause.getChildren("GroupingLabels").map(labelNames) : [];
     const on = clause?.getChild("On");
-    if (on) {
-      demand(matched, left, text(clause!));
-      demand(matched, right, text(clause!));
+    const both = left.union(right);
+    if (clause && on) {
+      demand(matched, left, text(clause));
+      demand(matched, right, text(clause));
     } else if (clause) {
-      demand(matched, union([left, right])!, text(clause));
+      demand(matched, both, text(clause));
     }
-    if (node.getChild("Or")) return union([left, right]);
+    if (node.getChild("Or")) return both;
     if (node.getChild("And") || node.getChild("Unless")) return left;
-    const many = clause?.getChild("GroupLeft")
-      ? left
-      : clause?.getChild("GroupRight")
-      ? right
-      : null;
-    if (many) {
-      demand(included, many === left ? right : left, text(clause!));
+    if (clause && (clause.getChild("GroupLeft") || clause.getChild("GroupRight"))) {
+      const [many, one] = clause.getChild("GroupLeft") ? [left, right] : [right, left];
+      demand(included, one, text(clause));
       return new Set([...many, ...included]);
     }
     return on ? new Set(matched) : new Set([...left].filter((each) => !matched.includes(each)));
   }
 
   function call(node: Node): Labels {
-    const name = text(node.getChild("FunctionIdentifier")!);
-    const operands = operandsOf(node.getChild("FunctionCallBody")!);
+    const name = text(childOf(node, "FunctionIdentifier"));
+    const operands = operandsOf(childOf(node, "FunctionCallBody"));
     const labels = union(operands.map(follow));
     if (COUNTER_FUNCTIONS.includes(name)) {
-      const selector = operands[0].getChild("VectorSelector")?.getChild("Identifier");
+      const selector = at(operands, 0).getChild("VectorSelector")?.getChild("Identifier");
       if (selector && isGauge(text(selector))) {
         problems.push(`${name} of the gauge ${text(selector)}`);
       }
@@ -156,25 +155,25 @@ export function read(expression: string, recorded: Recorded = {}): Reading {
         return new Set();
       case "absent":
       case "absent_over_time":
-        return new Set(equalitiesOf(operands[0]));
+        return new Set(equalitiesOf(at(operands, 0)));
       case "histogram_quantile":
         demand(["le"], labels ?? new Set(), text(node));
         return new Set([...labels ?? []].filter((label) => label !== "le"));
       case "label_replace":
-        demand([unquote(text(operands[3]))].filter(Boolean), labels ?? new Set(), text(node));
-        return new Set([...labels ?? [], unquote(text(operands[1]))]);
+        demand([unquote(text(at(operands, 3)))].filter(Boolean), labels ?? new Set(), text(node));
+        return new Set([...labels ?? [], unquote(text(at(operands, 1)))]);
       default:
         return labels;
     }
   }
 
-  /** The labels that a selector asks for by their one value. */
+  /** The labels that a selector matches by equality. */
   function equalitiesOf(node: Node): string[] {
     const found: string[] = [];
     node.cursor().iterate(({ node: each }) => {
       if (each.name !== "UnquotedLabelMatcher") return;
       const [label, operator] = childrenOf(each).map(text);
-      if (operator === "=") found.push(label);
+      if (label !== undefined && operator === "=") found.push(label);
     });
     return found;
   }
@@ -186,7 +185,7 @@ export function read(expression: string, recorded: Recorded = {}): Reading {
   }
 
   function groupingOf(node: Node): string[] {
-    return labelNames(node.getChild("GroupingLabels")!);
+    return labelNames(childOf(node, "GroupingLabels"));
   }
 
   function labelNames(node: Node): string[] {
@@ -198,10 +197,11 @@ export function read(expression: string, recorded: Recorded = {}): Reading {
   }
 }
 
-/** The labels of a series of that name, or undefined when there is no such series. */
+/** The labels of the series with this name; undefined when there is none. */
 function labelsOf(name: string, recorded: Recorded): string[] | undefined {
   if (name === "ALERTS") return [...OF_SCRAPE, ...OF_ALERTS, ...recorded.ALERTS ?? []];
-  if (name in recorded) return [...OF_SCRAPE, ...recorded[name]];
+  const own = recorded[name];
+  if (own) return [...OF_SCRAPE, ...own];
   if (name === "up") return OF_SCRAPE;
   for (const definition of Object.values(METRICS)) {
     const labels = [...OF_SCRAPE, "app_id", ...definition.labels];
@@ -218,7 +218,7 @@ function isGauge(name: string): boolean {
   return Object.values(METRICS).some((each) => each.name === name && each.type === "gauge");
 }
 
-/** Whether the label has a value that is named here; an alternative that has none is a mistake. */
+/** Whether a matcher can match; each alternative of a pattern must match some value. */
 function canMatch(label: string, operator: string, value: string): boolean {
   const values = VALUES[label];
   if (!values || value === "") return true;
@@ -230,7 +230,7 @@ function matches(pattern: string, value: string): boolean {
   try {
     return new RegExp(`^(?:${pattern})$`).test(value);
   } catch {
-    // A part of a group: only the whole could be tried.
+    // Splitting cut a group: only the whole pattern is valid.
     return true;
   }
 }
@@ -241,6 +241,12 @@ function operandsOf(node: Node): Node[] {
     name === "NumberDurationLiteral" || name.endsWith("Expr") && !notValues.test(name) ||
     ["VectorSelector", "MatrixSelector", "FunctionCall", "StringLiteral"].includes(name)
   );
+}
+
+function childOf(node: Node, name: string): Node {
+  const child = node.getChild(name);
+  if (!child) throw new Error(`expected ${name} in ${node.name}`);
+  return child;
 }
 
 function childrenOf(node: Node): Node[] {

@@ -2,7 +2,7 @@ import type { Metrics } from "../../src/prometheus/metrics.ts";
 
 const decoder = new TextDecoder();
 
-/** The text that a scrape at this moment is answered with. */
+/** The text that a scrape gets at this moment. */
 export async function renderText(
   metrics: Metrics,
   format: "text" | "openmetrics" = "text",

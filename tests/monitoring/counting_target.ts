@@ -2,31 +2,31 @@ import { createEmulator } from "../../local/http_server/emulator.ts";
 import { type Faults, NO_FAULTS } from "../../local/http_server/faults.ts";
 import type { Reason } from "../../src/core/reasons.ts";
 
-/** What a request came to: not answered yet, the dataset, or what is wrong with the answer. */
+/** The outcome of a request: still open, the dataset, or the reason for which it fails. */
 type Outcome = "open" | "ok" | Reason;
 
-/** What the target knows of the tasks that it was asked by, in the words of the metrics. */
-export type Account = {
+/** What the target counts of the tasks that sent requests, as the metrics count them. */
+export type TaskCounts = {
   created: Record<string, number>;
   succeeded: Record<string, number>;
   failed: Record<string, number>;
-  /** By dataset and reason, those without a failure left out. */
+  /** By dataset and reason, only reasons with failures. */
   failures: Record<string, number>;
   /** Requests of settled tasks, by dataset and result. */
   attempts: Record<string, number>;
   inFlight: number;
 };
 
-type Visits = { datasetId: string; outcomes: Outcome[] };
+type Requests = { datasetId: string; outcomes: Outcome[] };
 
 /**
- * The emulator, watched: it remembers what it did to each request of each task, which it tells apart
- * by their trace ids, and so counts the tasks on its own.
+ * Starts an emulator that counts tasks independently of the probe: it remembers the outcome of each
+ * request, and assigns requests to tasks by their trace ids.
  */
-export function startWitness(
+export function startCountingTarget(
   { seed, missingDatasets, retries }: { seed: number; missingDatasets: string[]; retries: number },
 ) {
-  const tasks = new Map<string, Visits>();
+  const tasks = new Map<string, Requests>();
   const { app, setFaults } = createEmulator({
     seed,
     faults: NO_FAULTS,
@@ -40,28 +40,28 @@ export function startWitness(
   const stop = new AbortController();
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen() {} },
-    watch,
+    respond,
   );
 
-  async function watch(request: Request): Promise<Response> {
-    const { outcomes } = visitsOf(request);
-    const visit = outcomes.push("open") - 1;
+  async function respond(request: Request): Promise<Response> {
+    const { outcomes } = requestsOf(request);
+    const index = outcomes.push("open") - 1;
     const response = await app.fetch(request);
-    outcomes[visit] = await outcomeOf(response);
+    outcomes[index] = await outcomeOf(response);
     return response;
   }
 
-  function visitsOf({ url, headers }: Request): Visits {
+  function requestsOf({ url, headers }: Request): Requests {
     const [, traceId] = headers.get("traceparent")?.split("-") ?? [];
-    if (!traceId) throw new Error("a request without a trace id");
+    if (!traceId) throw new Error(`expected a trace id in a request for ${url}`);
     const known = tasks.get(traceId);
     if (known) return known;
-    const visits: Visits = {
+    const requests: Requests = {
       datasetId: new URL(url).pathname.split("/").at(-1) ?? "",
       outcomes: [],
     };
-    tasks.set(traceId, visits);
-    return visits;
+    tasks.set(traceId, requests);
+    return requests;
   }
 
   return {
@@ -69,9 +69,9 @@ export function startWitness(
     setFaults: (faults: Partial<Faults>) => setFaults(faults),
     traceIds: () => new Set(tasks.keys()),
     created: () => tasks.size,
-    /** How many requests are not answered yet. */
+    /** The number of tasks that wait for a response. */
     open: () => [...tasks.values()].filter(({ outcomes }) => outcomes.at(-1) === "open").length,
-    account: () => accountOf([...tasks.values()], retries),
+    counts: () => countsOf([...tasks.values()], retries),
     [Symbol.asyncDispose]() {
       stop.abort();
       return server.finished;
@@ -79,9 +79,9 @@ export function startWitness(
   };
 }
 
-/** Adds the tasks up. The last answer decides about a task, unless it is to be asked for again. */
-function accountOf(tasks: Visits[], retries: number): Account {
-  const account: Account = {
+/** Counts the tasks. The outcome of the last request decides, unless the probe will retry. */
+function countsOf(tasks: Requests[], retries: number): TaskCounts {
+  const counts: TaskCounts = {
     created: {},
     succeeded: {},
     failed: {},
@@ -90,26 +90,26 @@ function accountOf(tasks: Visits[], retries: number): Account {
     inFlight: 0,
   };
   for (const { datasetId, outcomes } of tasks) {
-    add(account.created, datasetId);
-    const last = outcomes[outcomes.length - 1];
-    if (last === "open" || (isRetried(last) && outcomes.length <= retries)) {
-      account.inFlight++;
+    add(counts.created, datasetId);
+    const last = outcomes.at(-1);
+    if (last === undefined || last === "open" || (isRetried(last) && outcomes.length <= retries)) {
+      counts.inFlight++;
       continue;
     }
     for (const outcome of outcomes) {
-      add(account.attempts, `${datasetId} ${outcome === "ok" ? "ok" : "failed"}`);
+      add(counts.attempts, `${datasetId} ${outcome === "ok" ? "ok" : "failed"}`);
     }
     if (last === "ok") {
-      add(account.succeeded, datasetId);
+      add(counts.succeeded, datasetId);
     } else {
-      add(account.failed, datasetId);
-      add(account.failures, `${datasetId} ${last}`);
+      add(counts.failed, datasetId);
+      add(counts.failures, `${datasetId} ${last}`);
     }
   }
-  return account;
+  return counts;
 }
 
-/** The contract's list, as far as the emulator's faults go. */
+/** The retried reasons among those that the emulator's faults cause. */
 function isRetried(outcome: Outcome): boolean {
   return outcome === "server_error" || outcome === "reset";
 }
@@ -119,8 +119,8 @@ async function outcomeOf(response: Response): Promise<Outcome> {
   if (response.status === 404) return "not_found";
   if (response.status >= 500) return "server_error";
   const body = await response.clone().bytes();
-  const promised = response.headers.get("content-length");
-  if (promised !== null && Number(promised) > body.length) return "reset";
+  const announcedBytes = response.headers.get("content-length");
+  if (announcedBytes !== null && Number(announcedBytes) > body.length) return "reset";
   return response.headers.get("content-type") === "application/json" ? "ok" : "invalid_response";
 }
 

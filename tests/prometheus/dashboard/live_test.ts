@@ -1,0 +1,253 @@
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import type { HttpServer } from "../../../local/http_server/http_server.ts";
+import type { taskToJson } from "../../../src/core/task_json.ts";
+import { METRICS } from "../../../src/prometheus/definitions.ts";
+import { fastSuccesses } from "../../../src/prometheus/slo.ts";
+import { startServer } from "../../monitoring/prometheus.ts";
+import { at } from "../../support/at.ts";
+import { eventually, startLoop } from "../../support/program.ts";
+import { WITHOUT_PROMETHEUS } from "../../support/prometheus_tools.ts";
+import { startEmulator } from "../../support/targets.ts";
+import { type Grafana, OBJECTIVES, reader, type Row } from "./grafana.ts";
+
+/** The numbers of the dashboard's states. */
+const [OK, UNSTEADY, NO_NEWS, FAILING, NO_PROBE] = [0, 1, 2, 3, 4];
+
+const SCRAPE_INTERVAL = "200ms";
+
+const MAX_IN_FLIGHT = 6;
+
+/** Queries that must have no result at the end of the test. */
+const EMPTY_AT_THE_END = {
+  "No success since A": "no dataset fails at the end; the test looks at it during the outage",
+  "Failed by reason, total A":
+    "nothing has failed since the last start; the test looks at it before",
+  "Certificates end in A": "the emulator speaks plain HTTP",
+};
+
+Deno.test({
+  name: "the dashboard shows the figures of a real probe that Prometheus scrapes",
+  ignore: WITHOUT_PROMETHEUS,
+  async fn() {
+    const startedMs = Date.now();
+    await using emulator = startEmulator({ seed: 3, requireToken: true });
+    const env = {
+      DATASET_ID: "one,two",
+      OKDATA_API_URL: `${emulator.url}/metadata/datasets`,
+      OKDATA_TOKEN_URL: `${emulator.url}/auth/realms/api-catalog/protocol/openid-connect/token`,
+      OKDATA_CLIENT_ID: "local-client",
+      OKDATA_CLIENT_SECRET: "local-secret",
+      HEARTBEAT_URL: `${emulator.url}/heartbeat`,
+      APP_ID: "first",
+      TASK_INTERVAL_SECONDS: "0.1",
+      RETRIES: "1",
+      SLO_LATENCY_SECONDS: String(OBJECTIVES.latencySeconds),
+      // Nothing times out, so that no task settles while the emulator holds its request.
+      TASK_TIMEOUT_SECONDS: "3600",
+      REQUEST_TIMEOUT_SECONDS: "3600",
+      MAX_IN_FLIGHT_TASKS: String(MAX_IN_FLIGHT),
+    };
+    await using first = await startLoop({ env });
+    await using prometheus = await startScraping(new URL(first.url).host);
+    const grafana = reader(prometheus.url, startedMs / 1e3);
+    const state = async () => await grafana.value("State");
+    const stateIs = (wanted: number) =>
+      eventually(`state ${wanted}`, async () => await state() === wanted, 20_000);
+    const bothAre = (wanted: number) =>
+      eventually(`both datasets ${wanted}`, async () => {
+        const states = (await grafana.rows("Datasets")).map(({ value }) => value);
+        return String(states) === String([wanted, wanted]);
+      });
+
+    await stateIs(OK);
+    await bothAre(OK);
+    assertEquals((await grafana.rows("Last")).map(({ metric }) => metric.dataset_id), [
+      "one",
+      "two",
+    ]);
+    assertEquals(await grafana.values("No success since"), []);
+    assertEquals(await grafana.values("Failed by reason, total"), []);
+
+    await put(emulator, { status: 500 });
+    await stateIs(FAILING);
+    await bothAre(FAILING);
+    // The duration of the last success is outdated in an outage.
+    assertEquals(await grafana.values("Last"), []);
+    const successes = (await tasksOf(first)).filter((task) => task.state === "SUCCEEDED");
+    const lastMs = ["one", "two"].map((id) =>
+      Math.max(
+        ...successes.map((task) => task.dataset_id === id ? Date.parse(task.settled ?? "") : 0),
+      )
+    );
+    // `/tasks` rounds to milliseconds.
+    const sinceMs = await grafana.value("No success since");
+    assertAlmostEquals(sinceMs, Math.min(...lastMs), 1);
+    assertAlmostEquals(await grafana.value("Last success"), (Date.now() - sinceMs) / 1e3, 2);
+
+    await put(emulator, { body: "broken_json" });
+    await eventually(
+      "the other reason",
+      async () =>
+        (await grafana.rows("Failed by reason, total")).some(({ metric, value }) =>
+          metric.reason === "invalid_response" && value >= 5
+        ),
+    );
+    assertEquals(await state(), FAILING);
+
+    await put(emulator, { status: 500, status_percent: 60 });
+    await stateIs(UNSTEADY);
+    await put(emulator, { fixed_delay_seconds: OBJECTIVES.latencySeconds + 0.05 });
+    await stateIs(OK);
+
+    // No request gets a response: once MAX_IN_FLIGHT tasks wait, the counters stand still.
+    await put(emulator, { hang_percent: 100 });
+    await stateIs(NO_NEWS);
+    await assertSameFigures(first, emulator, grafana);
+
+    first.kill("SIGKILL");
+    await stateIs(NO_PROBE);
+    assertEquals(await grafana.values("Probes"), [0, 1]);
+    await put(emulator, {});
+    const { port } = new URL(first.url);
+    await using _second = await startLoop({ env: { ...env, APP_ID: "second", PORT: port } });
+    await stateIs(OK);
+    assertEquals(await grafana.values("Probes"), [1, 0]);
+
+    await assertRestartIsSeen(grafana);
+    const silent = await grafana.silent();
+    assertEquals(silent.sort(), Object.keys(EMPTY_AT_THE_END).sort());
+  },
+});
+
+/** While the counters stand still, dashboard, probe and emulator have the same figures. */
+async function assertSameFigures(probe: { url: string }, emulator: HttpServer, grafana: Grafana) {
+  const tasks = await tasksOf(probe);
+  const settled = tasks.filter(({ state }) => state !== "PENDING");
+  const failed = settled.filter(({ state }) => state === "FAILED");
+  const succeeded = settled.length - failed.length;
+
+  const totals = ["Created, total", "Succeeded, total", "Failed, total"];
+  assertEquals(
+    await grafana.value("Created, total", { dataset_id: "one" }),
+    tasks.filter((task) => task.dataset_id === "one").length,
+  );
+  assertEquals(
+    (await Promise.all(totals.map((title) => grafana.values(title)))).flat(),
+    [tasks.length, succeeded, failed.length],
+  );
+  assertEquals(tasks.length - settled.length, MAX_IN_FLIGHT);
+
+  const reasons = Object.groupBy(failed, ({ reason }) => reason ?? "none");
+  assert(reasons.server_error && reasons.invalid_response);
+  assertEquals(
+    byLabel(await grafana.rows("Failed by reason, total"), "reason"),
+    Object.fromEntries(Object.entries(reasons).map(([reason, { length }]) => [reason, length])),
+  );
+
+  const attempts = settled.flatMap(({ attempts }) => attempts);
+  assert(attempts.length > settled.length, "nothing was tried again");
+  const { by_status, requests } = emulator.counts();
+  for (const status of [200, 500]) {
+    assertEquals(attempts.filter((each) => each.status === status).length, by_status[status]);
+  }
+  assertEquals(requests, attempts.length + MAX_IN_FLIGHT);
+
+  // An increase misses the tasks before the first scrape.
+  const unseen = await grafana.raw(atFirstScrape("succeeded"));
+  assertEquals(await grafana.raw(atFirstScrape("failed")), 0);
+  const expected = (succeeded - unseen) / (settled.length - unseen);
+  assertAlmostEquals(await grafana.value("Success ratio"), expected, 0.02);
+  const left = await grafana.value("Error budget left, 30 days");
+  assertAlmostEquals(left, 1 - (1 - expected) / (1 - OBJECTIVES.availability), 0.2);
+
+  const seconds = settled.filter(({ state }) => state === "SUCCEEDED")
+    .map(({ duration_seconds }) => duration_seconds ?? NaN);
+  const isFast = (each: number) => each <= OBJECTIVES.latencySeconds;
+  assert(seconds.some((each) => !isFast(each)));
+  const unseenFast = await grafana.raw(
+    `sum(min_over_time(${fastSuccesses(OBJECTIVES)}[$__range]))`,
+  );
+  const fast = (seconds.filter(isFast).length - unseenFast) / (succeeded - unseen);
+  assertAlmostEquals(await grafana.value("Fast successes"), fast, 0.02);
+  const mean = await grafana.value("Average");
+  assert(mean >= Math.min(...seconds) && mean <= Math.max(...seconds));
+  const bounds = [...METRICS.duration.buckets ?? [], OBJECTIVES.latencySeconds].sort((a, b) =>
+    a - b
+  );
+  const max = await grafana.value("Max, at most");
+  const slowestBound = bounds.find((bound) => bound >= Math.max(...seconds)) ?? Infinity;
+  assert(bounds.includes(max) && max <= slowestBound, `${max} above ${slowestBound}`);
+}
+
+/** How many there were at the first scrape. */
+function atFirstScrape(key: "succeeded" | "failed"): string {
+  return `sum(min_over_time(${METRICS[key].name}[$__range]))`;
+}
+
+/** The range shows both runs of the probe, each with its start, and one build. */
+async function assertRestartIsSeen(grafana: Grafana) {
+  assertEquals(await grafana.choices(), {
+    job: ["probe"],
+    location: ["here"],
+    app_id: ["first", "second"],
+    dataset_id: ["one", "two"],
+  });
+  // A range has one point each second.
+  const { starts, builds } = await eventually("both starts", async () => {
+    const { Starts: starts = [], Builds: builds = [] } = await grafana.annotations();
+    return starts.length > 1 && { starts, builds };
+  });
+  assertEquals(starts.map(({ metric }) => metric.app_id), ["first", "second"]);
+  for (const { metric, value } of starts) {
+    const started = await grafana.raw(
+      `last_over_time(${METRICS.startTime.name}{app_id="${metric.app_id}"}[$__range])`,
+    );
+    assertEquals(value, started * 1e3);
+  }
+  const { deno, target, version = "" } = at(builds, 0).metric;
+  assertEquals([builds.length, deno, target, /\d/.test(version)], [
+    1,
+    Deno.version.deno,
+    Deno.build.target,
+    true,
+  ]);
+}
+
+async function startScraping(address: string) {
+  const folder = await Deno.makeTempDir({ prefix: "dashboard-" });
+  const remove = () => Deno.remove(folder, { recursive: true });
+  try {
+    const configuration = {
+      global: { scrape_interval: SCRAPE_INTERVAL, scrape_timeout: SCRAPE_INTERVAL },
+      scrape_configs: [{
+        job_name: "probe",
+        static_configs: [{ targets: [address], labels: { location: "here" } }],
+      }],
+    };
+    // JSON is YAML.
+    await Deno.writeTextFile(`${folder}/prometheus.json`, JSON.stringify(configuration));
+    const { url, stop } = await startServer("prometheus", [
+      `--config.file=${folder}/prometheus.json`,
+      `--storage.tsdb.path=${folder}/data`,
+    ]);
+    return { url, [Symbol.asyncDispose]: () => stop().then(remove) };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function put({ url }: { url: string }, faults: Record<string, unknown>): Promise<void> {
+  const response = await fetch(`${url}/faults`, { method: "PUT", body: JSON.stringify(faults) });
+  assertEquals(response.status, 200, await response.text());
+}
+
+async function tasksOf({ url }: { url: string }): Promise<ReturnType<typeof taskToJson>[]> {
+  const { tasks, next } = await (await fetch(`${url}/tasks?limit=1000`)).json();
+  assertEquals(next, null);
+  return tasks;
+}
+
+function byLabel(rows: Row[], label: string): Record<string, number> {
+  return Object.fromEntries(rows.map(({ metric, value }) => [metric[label] ?? "", value]));
+}

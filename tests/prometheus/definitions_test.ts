@@ -1,0 +1,118 @@
+import { assert, assertEquals } from "@std/assert";
+import { REASONS } from "../../src/core/reasons.ts";
+import { PHASES, settledMs } from "../../src/core/task.ts";
+import { METRICS } from "../../src/prometheus/definitions.ts";
+import { select } from "../support/exposition.ts";
+import { failed, pending, succeeded } from "../support/tasks.ts";
+import { APP_ID, DATASETS, FORMATS, lifeOf, newMetrics, scraped } from "./sample_metrics.ts";
+
+for (const format of FORMATS) {
+  Deno.test(`every metric has its TYPE line from the start: ${format}`, async () => {
+    const { types } = await scraped(newMetrics(), format);
+
+    const expected = Object.values(METRICS).map(({ name, type }) => {
+      const isStripped = format === "openmetrics" && type === "counter";
+      return [isStripped ? name.replace(/_total$/, "") : name, type];
+    });
+    assertEquals<string[][]>([...types].sort(), expected.sort());
+  });
+
+  Deno.test(`every known label set is present with 0 from the start: ${format}`, async () => {
+    const parsed = await scraped(newMetrics(), format);
+
+    const counted = Object.values(METRICS)
+      .filter(({ name }) => name.startsWith("probe_") && !STARTS_OTHERWISE.includes(name));
+    for (const { name, type, labels } of counted) {
+      for (const known of combinations(labels)) {
+        const names = type === "histogram" ? [`${name}_count`, `${name}_sum`] : [name];
+        for (const each of names) {
+          const samples = select(parsed, each, known);
+          assertEquals(samples.map(({ value }) => value), [0], `${each} ${JSON.stringify(known)}`);
+        }
+      }
+    }
+  });
+
+  Deno.test(`the last success has no sample before there is one: ${format}`, async () => {
+    const metrics = newMetrics();
+    const names = ["probe_task_duration", "probe_last_success_timestamp_seconds"];
+    for (const task of [undefined, failed(pending({ datasetId: DATASETS[0] }))]) {
+      if (task) metrics.settled(task);
+      const parsed = await scraped(metrics, format);
+      for (const name of names) assertEquals(select(parsed, name), []);
+    }
+
+    const task = succeeded(pending({ datasetId: DATASETS[0] }), 0.25);
+    metrics.settled(task);
+    const parsed = await scraped(metrics, format);
+    const samples = names.flatMap((name) => select(parsed, name));
+    assertEquals(samples.map(({ labels }) => labels.dataset_id), [DATASETS[0], DATASETS[0]]);
+    assertEquals(samples.map(({ value }) => value), [0.25, settledMs(task) / 1e3]);
+  });
+
+  Deno.test(`every series of the probe carries app_id at all times: ${format}`, async () => {
+    for (const { metrics } of lifeOf(newMetrics())) {
+      const { samples } = await scraped(metrics, format);
+      for (const { name, labels } of samples) {
+        if (name.startsWith("probe_")) assertEquals(labels.app_id, APP_ID, name);
+      }
+    }
+  });
+}
+
+/** The promised label values, repeated here so that the loss of one fails a test. */
+const KNOWN_VALUES = {
+  dataset_id: DATASETS,
+  outcome: ["succeeded", "failed"],
+  phase: ["token", "resolve", "connect", "tls", "processing", "transfer"],
+  reason: [
+    "timeout",
+    "dns",
+    "connect",
+    "tls",
+    "reset",
+    "auth",
+    "unauthorized",
+    "not_found",
+    "rate_limited",
+    "server_error",
+    "http",
+    "invalid_response",
+    "internal",
+  ],
+  result: ["ok", "failed"],
+  state: ["PENDING", "SUCCEEDED", "FAILED"],
+  cause: ["late", "in_flight"],
+  loop: ["probe", "prune"],
+};
+
+/** Metrics whose first sample is not 0. */
+const STARTS_OTHERWISE: readonly string[] = [
+  "probe_build_info",
+  // These have no sample before the first token, certificate or success.
+  "probe_token_expiry_timestamp_seconds",
+  "probe_tls_certificate_expiry_timestamp_seconds",
+  "probe_task_duration",
+  "probe_last_success_timestamp_seconds",
+];
+
+Deno.test("reasons and phases are exactly the promised ones", () => {
+  assertEquals<readonly string[]>(REASONS, KNOWN_VALUES.reason);
+  assertEquals<readonly string[]>(PHASES, KNOWN_VALUES.phase);
+});
+
+function valuesOf(label: string): readonly string[] {
+  const known: Record<string, readonly string[]> = KNOWN_VALUES;
+  const values = known[label];
+  assert(values, `no known values of the label ${label}`);
+  return values;
+}
+
+/** Every combination of the known values of these labels. */
+function combinations(labels: readonly string[]): Record<string, string>[] {
+  return labels.reduce<Record<string, string>[]>(
+    (sets, label) =>
+      sets.flatMap((set) => valuesOf(label).map((value) => ({ ...set, [label]: value }))),
+    [{}],
+  );
+}
