@@ -117,8 +117,9 @@ export async function readDocument<T>(
   const sent = describeResponse(response, document, client.redact);
   throw new ProbeClientError(
     EXIT.invalidResponse,
-    `what responds at ${address} (${status}) is not this probe, or an older one: it sent ${sent}`,
-    `what responds (${status}) is not this probe: it sent ${sent}`,
+    `the server at ${address} is not this probe, or has another version: ` +
+      `it sent status ${status} and ${sent}`,
+    `the server is not this probe: it sent status ${status} and ${sent}`,
   );
 }
 
@@ -152,8 +153,8 @@ async function request(
     throw error.reason === "invalid_response"
       ? new ProbeClientError(
         EXIT.invalidResponse,
-        `what responds at ${address} is not this probe: ${cause}`,
-        `what responds is not this probe: ${cause}`,
+        `the server at ${address} is not this probe: ${cause}`,
+        `the server is not this probe: ${cause}`,
       )
       : new ProbeClientError(
         EXIT.unreachable,

@@ -33,11 +33,16 @@ const RESPONSES: [from: string, response: Response, code: number, message: strin
     "a failure with status ok",
     Response.json({ status: "ok", app_id: "0a1b2c3d" }, { status: 500 }),
     6,
-    "(500) is not this probe",
+    "it sent status 500 and ",
   ],
   ["a web page", new Response("<h1>Hello</h1>"), 6, "is not this probe"],
   ["another service's JSON", Response.json({ status: "UP" }), 6, "is not this probe"],
-  ["a redirect", Response.redirect("http://other.example/"), 6, "(302) is not this probe"],
+  [
+    "a redirect",
+    Response.redirect("http://other.example/"),
+    6,
+    "it sent status 302 and a redirect to ",
+  ],
 ];
 
 for (const [from, response, code, message] of RESPONSES) {

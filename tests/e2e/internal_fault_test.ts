@@ -92,7 +92,7 @@ for (const [what, expression] of FAULTS) {
       const line = stderr.split("\n").find((each) => each.includes("unforeseen")) ?? "";
       const { level, message, app_id } = JSON.parse(line);
       assertEquals(level, "error");
-      assertMatch(message, /^stopping, because nobody has caught this: Error: unforeseen\n +at /);
+      assertMatch(message, /^stopping after an uncaught error: Error: unforeseen\n +at /);
       assertMatch(app_id, /^[0-9a-f]{8}$/);
     },
     { ignore },

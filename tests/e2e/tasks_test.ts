@@ -133,12 +133,17 @@ const RESPONSES: [what: string, respond: () => Response, code: number, message: 
     6,
     'a web page, "Welcome to nginx!"',
   ],
-  ["metrics", () => new Response("# HELP up\n# TYPE up gauge\nup 1\n"), 6, "it sent metrics"],
+  [
+    "metrics",
+    () => new Response("# HELP up\n# TYPE up gauge\nup 1\n"),
+    6,
+    "it sent status 200 and metrics",
+  ],
   [
     "the 404 of a Prometheus",
     () => new Response("404 page not found\n", { status: 404 }),
     6,
-    "(404) is not this probe, or an older one: it sent `404 page not found`",
+    "is not this probe, or has another version: it sent status 404 and `404 page not found`",
   ],
   ["the JSON of another service", () => Response.json({ status: "UP" }), 6, '`{"status":"UP"}`'],
   [
@@ -148,7 +153,7 @@ const RESPONSES: [what: string, respond: () => Response, code: number, message: 
     "a document of version 2",
   ],
   ["a redirect", () => Response.redirect("http://other.example/"), 6, "http://other.example/"],
-  ["an empty response", () => new Response(), 6, "it sent nothing"],
+  ["an empty response", () => new Response(), 6, "it sent status 200 and nothing"],
   ["a too large response", () => new Response("x".repeat(2_000_000)), 6, "the body is larger than"],
   [
     "escape sequences",

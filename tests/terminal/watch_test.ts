@@ -143,7 +143,7 @@ Deno.test("a watch says that the probe is lost until it responds again", async (
   assertEquals(last()[1], "PROBE LOST since 12:00:01, retrying: refused");
   const tasks = last().filter((line) => /^\d /.test(line));
   assertEquals(tasks.length, 2);
-  error = new ProbeClientError(6, "what responds is a web page", "a web page");
+  error = new ProbeClientError(6, "the server sent a web page", "a web page");
   await watch.clock.run(1_000);
   assertEquals(last()[1], "PROBE LOST since 12:00:01, retrying: a web page");
   assertEquals(at(last(), 0).slice(-26), "2026-10-24 12:00:00 +00:00");
