@@ -6,6 +6,7 @@ import { DATASET_ID, eventually, run, type Start, startLoop, test } from "../sup
 const TOKEN = "t0ken-of-the.scraper~";
 const PAIR = "on-call:pässw0rd: with a colon";
 
+/** Paths that need credentials, some of them similar to those that do not. */
 const GUARDED = [
   "/",
   "/metrics",
@@ -18,22 +19,24 @@ const GUARDED = [
 ];
 const OPEN = ["/healthz", "/readyz"];
 
-/** A platform that nobody answers for: what is looked at here is the probe's own door. */
-const NOWHERE = { DATASET_ID, OKDATA_API_URL: "http://127.0.0.1:9/none", LOG_LEVEL: "debug" };
+/** A platform that refuses connections: only the probe's own endpoints matter here. */
+const NO_PLATFORM = { DATASET_ID, OKDATA_API_URL: "http://127.0.0.1:9/none", LOG_LEVEL: "debug" };
 
 function basic(pair: string): string {
   return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(pair)))}`;
 }
 
-async function viewOf(url: string, authorization?: string, method = "GET"): Promise<number> {
+async function statusOf(url: string, authorization?: string, method = "GET"): Promise<number> {
   const headers: HeadersInit = authorization === undefined ? {} : { authorization };
   const response = await fetch(url, { method, headers });
   await response.body?.cancel();
   return response.status;
 }
 
-/** A folder that goes with its holder. */
-async function folder(): Promise<AsyncDisposable & { put(name: string, text: string): string }> {
+/** A temporary folder, removed when it is disposed of. */
+async function temporaryFolder(): Promise<
+  AsyncDisposable & { put(name: string, text: string): string }
+> {
   const path = await Deno.makeTempDir({ prefix: "access-" });
   return {
     put(name, text) {
@@ -44,24 +47,25 @@ async function folder(): Promise<AsyncDisposable & { put(name: string, text: str
   };
 }
 
-test("without credentials in its configuration a probe answers anybody", async () => {
-  await using probe = await startLoop({ env: NOWHERE });
+test("probe without configured credentials responds to every client", async () => {
+  await using probe = await startLoop({ env: NO_PLATFORM });
   for (const path of ["/", "/metrics", "/tasks", ...OPEN]) {
-    assertEquals(await viewOf(probe.url + path), 200, path);
-    assertEquals(await viewOf(probe.url + path, "Bearer whatever"), 200, path);
+    assertEquals(await statusOf(probe.url + path), 200, path);
+    assertEquals(await statusOf(probe.url + path, "Bearer anything"), 200, path);
   }
 });
 
-const RIGHT: [what: string, env: Record<string, string>, allowed: string[]][] = [
+const CONFIGURED: [what: string, env: Record<string, string>, allowed: string[]][] = [
   ["a bearer token", { HTTP_BEARER_TOKEN: TOKEN }, [`Bearer ${TOKEN}`, `bearer ${TOKEN}`]],
   ["a user and password", { HTTP_BASIC_AUTH: PAIR }, [basic(PAIR)]],
   [
-    "either of both",
+    "a bearer token or a user and password",
     { HTTP_BEARER_TOKEN: TOKEN, HTTP_BASIC_AUTH: PAIR },
     [`Bearer ${TOKEN}`, basic(PAIR)],
   ],
 ];
 
+/** Authorization headers that must be refused. */
 const WRONG = [
   undefined,
   "",
@@ -87,29 +91,29 @@ const WRONG = [
   "Negotiate abc",
 ];
 
-for (const [what, env, allowed] of RIGHT) {
-  test(`${what} lets one read everything, and nobody else anything but the health`, async () => {
-    await using probe = await startLoop({ env: { ...NOWHERE, ...env } });
+for (const [what, env, allowed] of CONFIGURED) {
+  test(`probe with ${what} refuses everything but the health without them`, async () => {
+    await using probe = await startLoop({ env: { ...NO_PLATFORM, ...env } });
     for (const path of GUARDED) {
       for (const authorization of WRONG) {
         const shown = `${path} ${authorization}`;
-        assertEquals(await viewOf(probe.url + path, authorization), 401, shown);
+        assertEquals(await statusOf(probe.url + path, authorization), 401, shown);
       }
       const expected = ["/", "/metrics", "/tasks", "/events"].includes(path) ? 200 : 404;
       for (const authorization of allowed) {
-        assertEquals(await viewOf(probe.url + path, authorization), expected, path);
+        assertEquals(await statusOf(probe.url + path, authorization), expected, path);
       }
     }
-    for (const path of OPEN) assertEquals(await viewOf(probe.url + path), 200, path);
+    for (const path of OPEN) assertEquals(await statusOf(probe.url + path), 200, path);
     for (const method of ["HEAD", "POST", "OPTIONS", "DELETE"]) {
-      assertEquals(await viewOf(`${probe.url}/metrics`, undefined, method), 401, method);
+      assertEquals(await statusOf(`${probe.url}/metrics`, undefined, method), 401, method);
     }
 
-    const refusal = await fetch(`${probe.url}/metrics`);
-    assertEquals(await refusal.json(), { error: "expected credentials" });
-    const challenge = refusal.headers.get("www-authenticate") ?? "";
+    const refused = await fetch(`${probe.url}/metrics`);
+    assertEquals(await refused.json(), { error: "expected credentials" });
+    const challenge = refused.headers.get("www-authenticate") ?? "";
     assertEquals(challenge.includes("Bearer "), "HTTP_BEARER_TOKEN" in env, challenge);
-    // Of several a browser looks at the first alone.
+    // Browsers only read the first challenge.
     assertEquals(challenge.startsWith("Basic "), "HTTP_BASIC_AUTH" in env, challenge);
     for (const secret of [TOKEN, "pässw0rd"]) {
       assert(!probe.stderr.includes(secret), "the log shows a secret");
@@ -117,7 +121,7 @@ for (const [what, env, allowed] of RIGHT) {
   });
 }
 
-/** What a request may ask for to be taken for one about the health, or for another than it is. */
+/** Targets that a parser might confuse with those of the health, or with others. */
 const DISGUISES = [
   ..."/%68ealthz /healthz%2f /healthz/. /healthz/../metrics /./healthz /%2e/healthz".split(" "),
   ..."/healthz?/metrics /healthz%3f/metrics /healthz%00 /healthz;/metrics /healthz*".split(" "),
@@ -125,10 +129,11 @@ const DISGUISES = [
   ..."/metrics#/healthz /metrics%23/healthz /%6detrics /metrics%20 ///metrics /%ff /%".split(" "),
   ..."http://x/healthz http://x/metrics http://x/healthz/../metrics * ?/healthz healthz".split(" "),
 ];
+/** Host headers that might change the path which a parser sees. */
 const HOSTS = ["x/healthz?", "x/healthz#", "x/healthz", "/healthz?", "u:p@x", "x\\healthz", ""];
 
-/** The status and the body of the answer to a request that no client would send. */
-async function rawAnswer(url: string, target: string, host: string) {
+/** Sends a request that no HTTP client would send. */
+async function rawResponse(url: string, target: string, host: string) {
   const { hostname, port } = new URL(url);
   using connection = await Deno.connect({ hostname, port: Number(port) });
   const request = `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
@@ -137,52 +142,52 @@ async function rawAnswer(url: string, target: string, host: string) {
   return { status: Number(text.split(" ")[1]), body: text.split("\r\n\r\n")[1] };
 }
 
-test("whatever a request line or a host pretends, nothing but the health is told", async () => {
-  await using probe = await startLoop({ env: { ...NOWHERE, HTTP_BEARER_TOKEN: TOKEN } });
+test("probe with credentials shows disguised requests nothing but the health", async () => {
+  await using probe = await startLoop({ env: { ...NO_PLATFORM, HTTP_BEARER_TOKEN: TOKEN } });
   const health = await (await fetch(`${probe.url}/healthz`)).text();
-  const asked = [
+  const requests = [
     ...DISGUISES.map((target) => ({ target, host: "x" })),
     ...HOSTS.map((host) => ({ target: "/metrics", host })),
   ];
   const statuses = new Set<number>();
-  for (const { target, host } of asked) {
-    const { status, body } = await rawAnswer(probe.url, target, host);
+  for (const { target, host } of requests) {
+    const { status, body } = await rawResponse(probe.url, target, host);
     statuses.add(status);
-    const told = { 200: health, 400: "", 401: '{"error":"expected credentials"}' }[status];
-    assertEquals(body, told, `${status} ${target} ${host}`);
+    const expected = { 200: health, 400: "", 401: '{"error":"expected credentials"}' }[status];
+    assertEquals(body, expected, `${status} ${target} ${host}`);
   }
   assertEquals(statuses, new Set([200, 400, 401]));
 });
 
-test("secrets come from files too, without the line end that editors put there", async () => {
-  await using files = await folder();
+test("probe reads secrets from files, without the line end that editors add", async () => {
+  await using files = await temporaryFolder();
   const env = {
     HTTP_BEARER_TOKEN_FILE: files.put("token", `${TOKEN}\n`),
     HTTP_BASIC_AUTH_FILE: files.put("pair", `${PAIR}\r\n`),
   };
-  await using probe = await startLoop({ env: { ...NOWHERE, ...env } });
-  assertEquals(await viewOf(`${probe.url}/metrics`), 401);
-  assertEquals(await viewOf(`${probe.url}/metrics`, `Bearer ${TOKEN}`), 200);
-  assertEquals(await viewOf(`${probe.url}/metrics`, basic(PAIR)), 200);
+  await using probe = await startLoop({ env: { ...NO_PLATFORM, ...env } });
+  assertEquals(await statusOf(`${probe.url}/metrics`), 401);
+  assertEquals(await statusOf(`${probe.url}/metrics`, `Bearer ${TOKEN}`), 200);
+  assertEquals(await statusOf(`${probe.url}/metrics`, basic(PAIR)), 200);
 });
 
-test("every answer forbids what nobody needs, and lets no other origin read it", async () => {
-  await using probe = await startLoop({ env: { ...NOWHERE, HTTP_BEARER_TOKEN: TOKEN } });
-  const right = { authorization: `Bearer ${TOKEN}`, origin: "https://elsewhere.example" };
-  const asked: [path: string, init: RequestInit, status: number][] = [
-    ["/metrics", { headers: right }, 200],
-    ["/", { headers: { ...right, accept: "text/html" } }, 200],
-    ["/?page=x", { headers: { ...right, accept: "text/html" } }, 400],
-    ["/tasks", { headers: right }, 200],
-    ["/tasks?limit=x", { headers: right }, 400],
-    ["/events", { headers: right }, 200],
-    ["/nothing", { headers: right }, 404],
-    ["/metrics", { headers: right, method: "POST" }, 405],
+test("every response has the security headers, and no other origin may read it", async () => {
+  await using probe = await startLoop({ env: { ...NO_PLATFORM, HTTP_BEARER_TOKEN: TOKEN } });
+  const allowed = { authorization: `Bearer ${TOKEN}`, origin: "https://elsewhere.example" };
+  const requests: [path: string, init: RequestInit, status: number][] = [
+    ["/metrics", { headers: allowed }, 200],
+    ["/", { headers: { ...allowed, accept: "text/html" } }, 200],
+    ["/?page=x", { headers: { ...allowed, accept: "text/html" } }, 400],
+    ["/tasks", { headers: allowed }, 200],
+    ["/tasks?limit=x", { headers: allowed }, 400],
+    ["/events", { headers: allowed }, 200],
+    ["/nothing", { headers: allowed }, 404],
+    ["/metrics", { headers: allowed, method: "POST" }, 405],
     ["/metrics", { headers: { origin: "https://elsewhere.example" } }, 401],
     ["/healthz", {}, 200],
     ["/readyz", { headers: { origin: "null" }, method: "OPTIONS" }, 405],
   ];
-  for (const [path, init, status] of asked) {
+  for (const [path, init, status] of requests) {
     const { headers, body, ...response } = await fetch(probe.url + path, init).then((response) => ({
       status: response.status,
       headers: response.headers,
@@ -195,7 +200,7 @@ test("every answer forbids what nobody needs, and lets no other origin read it",
   }
 });
 
-const REFUSED: [what: string, env: Record<string, string>, says: string][] = [
+const INVALID: [what: string, env: Record<string, string>, problem: string][] = [
   ["a token with a space", { HTTP_BEARER_TOKEN: "to ken" }, "HTTP_BEARER_TOKEN: expected a token"],
   ["a pair without a colon", { HTTP_BASIC_AUTH: "s3cret" }, "HTTP_BASIC_AUTH: expected user:pass"],
   ["a pair without a user", { HTTP_BASIC_AUTH: ":s3cret" }, "HTTP_BASIC_AUTH: expected user:pass"],
@@ -211,14 +216,14 @@ const REFUSED: [what: string, env: Record<string, string>, says: string][] = [
     "HTTP_BASIC_AUTH: expected it or HTTP_BASIC_AUTH_FILE, got both",
   ],
   [
-    "a file that is not there",
+    "a missing file",
     { HTTP_BEARER_TOKEN_FILE: "/nonexistent" },
     "HTTP_BEARER_TOKEN_FILE: expected a file that can be read: ",
   ],
   ["an empty file", { HTTP_BASIC_AUTH_FILE: "/dev/null" }, "/dev/null is empty"],
   ["a folder", { HTTP_BASIC_AUTH_FILE: "/etc" }, "HTTP_BASIC_AUTH_FILE: expected a file"],
   [
-    "a file with something else",
+    "a file with other content",
     { HTTP_BASIC_AUTH_FILE: "/etc/hostname" },
     "HTTP_BASIC_AUTH_FILE: expected user:password, got something else in /etc/hostname",
   ],
@@ -233,18 +238,18 @@ const REFUSED: [what: string, env: Record<string, string>, says: string][] = [
     "TLS_CERT_FILE: expected a file beside TLS_KEY_FILE, got nothing",
   ],
   [
-    "a certificate that is none",
+    "a file without a certificate",
     { TLS_CERT_FILE: "/etc/hostname", TLS_KEY_FILE: "/etc/hostname" },
     "TLS_CERT_FILE: expected a certificate in PEM, got /etc/hostname without one",
   ],
 ];
 
-for (const [what, env, says] of REFUSED) {
-  test(`${what} is refused at the start, in one line`, async () => {
-    const ended = await run({ env: { ...NOWHERE, PORT: "0", ...env } });
+for (const [what, env, problem] of INVALID) {
+  test(`probe refuses ${what} at the start, in one line`, async () => {
+    const ended = await run({ env: { ...NO_PLATFORM, PORT: "0", ...env } });
     assertEquals({ code: ended.code, stdout: ended.stdout }, { code: 2, stdout: "" });
     assertMatch(ended.stderr, /^dataplatform-probe: /);
-    assertStringIncludes(ended.stderr, says);
+    assertStringIncludes(ended.stderr, problem);
     assertEquals(ended.stderr.split("\n").length, 2, ended.stderr);
     assert(!ended.stderr.includes("s3cret"), ended.stderr);
   });
@@ -253,31 +258,31 @@ for (const [what, env, says] of REFUSED) {
 /** "me:säcrät" in ISO 8859-1, as `printf` takes it. */
 const LATIN1 = "me:s\\344cr\\344t";
 
-test("a secret that is not in UTF-8 is refused, and shown neither whole nor in parts", async () => {
-  await using files = await folder();
+test("probe refuses a secret that is not UTF-8, without showing any part of it", async () => {
+  await using files = await temporaryFolder();
   const file = files.put("pair", "");
   for (
-    const [name, setting, says] of [
+    const [name, setting, problem] of [
       ["HTTP_BASIC_AUTH", LATIN1, "expected text in UTF-8, got other bytes"],
       ["OKDATA_CLIENT_SECRET", LATIN1, "expected text in UTF-8, got other bytes"],
       ["HTTP_BASIC_AUTH_FILE", file, `expected a file that can be read: ${file} is not in UTF-8`],
     ]
   ) {
     const script = `printf '${LATIN1}' >'${file}'; ${name}=$(printf '${setting}') exec "$@"`;
-    const env = { ...NOWHERE, PORT: "0" };
+    const env = { ...NO_PLATFORM, PORT: "0" };
     const ended = await run({ wrapper: ["sh", "-c", script, "sh"], env });
     assertEquals({ code: ended.code, stdout: ended.stdout }, { code: 2, stdout: "" });
-    assertEquals(ended.stderr, `dataplatform-probe: ${name}: ${says}\n`);
+    assertEquals(ended.stderr, `dataplatform-probe: ${name}: ${problem}\n`);
   }
 });
 
-test("a key of another certificate is refused, and one that nobody can read without a word", async () => {
-  await using files = await folder();
+test("probe refuses a key of another certificate, and an unreadable key", async () => {
+  await using files = await temporaryFolder();
   const [{ cert }, { key }] = [await createSelfSigned("a"), await createSelfSigned("b")];
   const [begin, end] = ["BEGIN", "END"].map((word) => `-----${word} ENCRYPTED PRIVATE KEY-----`);
   for (const other of [key, `${begin}\nAAAA\n${end}`, key.slice(0, 100)]) {
     const ended = await run({
-      env: { ...NOWHERE, PORT: "0", ...writePair(files, { cert, key: other }) },
+      env: { ...NO_PLATFORM, PORT: "0", ...writePair(files, { cert, key: other }) },
     });
     assertEquals({ code: ended.code, stdout: ended.stdout }, { code: 2, stdout: "" });
     assertMatch(
@@ -287,7 +292,7 @@ test("a key of another certificate is refused, and one that nobody can read with
   }
 });
 
-/** Asks over HTTPS, trusting this authority alone. */
+/** The status and the start of the body over HTTPS; trusts only this authority. */
 async function fetchTrusting(ca: string, url: string, init: RequestInit = {}): Promise<string> {
   using client = Deno.createHttpClient({ caCerts: [ca] });
   const response = await fetch(url, { ...init, client });
@@ -298,16 +303,18 @@ function writePair(files: { put(name: string, text: string): string }, { cert, k
   return { TLS_CERT_FILE: files.put("tls.crt", cert), TLS_KEY_FILE: files.put("tls.key", key) };
 }
 
-/** Runs a command that asks the probe of this machine. */
-function ask(port: string, args: string[], env: Record<string, string>, start: Start = {}) {
+/** Runs a command of the program against the probe on `port`. */
+function runAgainst(port: string, args: string[], env: Record<string, string>, start: Start = {}) {
   return run({ ...start, args, env: { PORT: port, ...env } });
 }
 
-test("with a certificate and its key the endpoints speak HTTPS, and nothing else", async () => {
-  await using files = await folder();
+test("probe with a certificate and its key accepts HTTPS only", async () => {
+  await using files = await temporaryFolder();
   const authority = await createAuthority();
   const tls = writePair(files, await authority.issue("localhost"));
-  await using probe = await startLoop({ env: { ...NOWHERE, ...tls, HTTP_BEARER_TOKEN: TOKEN } });
+  await using probe = await startLoop({
+    env: { ...NO_PLATFORM, ...tls, HTTP_BEARER_TOKEN: TOKEN },
+  });
   const { port, protocol } = new URL(probe.url);
   assertEquals(protocol, "https:");
 
@@ -316,48 +323,55 @@ test("with a certificate and its key the endpoints speak HTTPS, and nothing else
   assertMatch(await fetchTrusting(authority.pem, `${url}/metrics`), /^401 /);
   const headers = { authorization: `Bearer ${TOKEN}` };
   assertMatch(await fetchTrusting(authority.pem, `${url}/metrics`, { headers }), /^200 # HELP/);
-  const plain = await fetch(`http://localhost:${port}/healthz`).then(() => "answered", () => "not");
-  assertEquals(plain, "not");
+  const plain = await fetch(`http://localhost:${port}/healthz`).then(
+    () => "accepted",
+    () => "refused",
+  );
+  assertEquals(plain, "refused");
 });
 
 test("tasks and --healthcheck reach a probe with HTTPS and credentials on the same machine", async () => {
-  await using files = await folder();
-  // It names another host, as certificates of services do.
+  await using files = await temporaryFolder();
+  // The certificate names another host than 127.0.0.1, as certificates of services do.
   const authority = await createAuthority();
   for (
     const pair of [await authority.issue("probe.example"), await createSelfSigned("x.example")]
   ) {
     const tls = writePair(files, pair);
     await using probe = await startLoop({
-      env: { ...NOWHERE, RETRIES: "0", ...tls, HTTP_BASIC_AUTH: PAIR },
+      env: { ...NO_PLATFORM, RETRIES: "0", ...tls, HTTP_BASIC_AUTH: PAIR },
     });
     const { port } = new URL(probe.url);
     await eventually("a task has failed", () => probe.stderr.includes("ECONNREFUSED"));
 
-    const well = await ask(port, ["--healthcheck"], tls);
-    assertEquals({ code: well.code, said: well.stdout }, { code: 0, said: "ok\n" }, well.stderr);
-    const listed = await ask(port, ["tasks"], { ...tls, HTTP_BASIC_AUTH: PAIR });
+    const healthy = await runAgainst(port, ["--healthcheck"], tls);
+    assertEquals(
+      { code: healthy.code, stdout: healthy.stdout },
+      { code: 0, stdout: "ok\n" },
+      healthy.stderr,
+    );
+    const listed = await runAgainst(port, ["tasks"], { ...tls, HTTP_BASIC_AUTH: PAIR });
     assertEquals(listed.code, 0, listed.stderr);
     assertStringIncludes(listed.stdout, "FAILED");
-    const refused = await ask(port, ["tasks"], { ...tls, HTTP_BASIC_AUTH: "on-call:wrong" });
+    const refused = await runAgainst(port, ["tasks"], { ...tls, HTTP_BASIC_AUTH: "on-call:wrong" });
     assertEquals(refused.code, 3, refused.stderr);
-    assertStringIncludes(refused.stderr, "refuses with 401: it wants other credentials");
+    assertStringIncludes(refused.stderr, "refuses with 401: it expects other credentials");
 
-    // Another certificate than the file's: somebody else listens there.
+    // The port shows another certificate than the file: another server listens there.
     const other = writePair(
       { put: (name, text) => files.put(`other.${name}`, text) },
       await createSelfSigned("probe.example"),
     );
-    const stranger = await ask(port, ["tasks"], { ...other, HTTP_BASIC_AUTH: PAIR });
+    const stranger = await runAgainst(port, ["tasks"], { ...other, HTTP_BASIC_AUTH: PAIR });
     assertEquals(stranger.code, 5, stranger.stderr);
-    assertStringIncludes(stranger.stderr, "does not show the certificate that it should");
+    assertStringIncludes(stranger.stderr, "the server does not present the expected certificate");
   }
 });
 
-test("tasks takes its credentials from the environment, a file, or the URL, and shows none", async () => {
-  await using files = await folder();
+test("tasks reads its credentials from the environment, a file, or the URL, and shows none", async () => {
+  await using files = await temporaryFolder();
   await using probe = await startLoop({
-    env: { ...NOWHERE, HTTP_BEARER_TOKEN: TOKEN, HTTP_BASIC_AUTH: "on-call:s3cret" },
+    env: { ...NO_PLATFORM, HTTP_BEARER_TOKEN: TOKEN, HTTP_BASIC_AUTH: "on-call:s3cret" },
   });
   const { port, host } = new URL(probe.url);
   const codes: [args: string[], env: Record<string, string>, code: number][] = [
@@ -372,13 +386,16 @@ test("tasks takes its credentials from the environment, a file, or the URL, and 
     [["--healthcheck"], {}, 0],
   ];
   for (const [args, env, code] of codes) {
-    const ended = await ask(port, args, env);
+    const ended = await runAgainst(port, args, env);
     const shown = `${args} ${Object.keys(env)} ${ended.stderr}`;
     assertEquals(ended.code, code, shown);
     for (const secret of [TOKEN, "s3cret", "wr0ng"]) {
       assert(!(ended.stdout + ended.stderr).includes(secret), shown);
     }
   }
-  const lonely = await ask(port, ["tasks"], {});
-  assertStringIncludes(lonely.stderr, "it wants credentials (HTTP_BEARER_TOKEN, HTTP_BASIC_AUTH");
+  const refused = await runAgainst(port, ["tasks"], {});
+  assertStringIncludes(
+    refused.stderr,
+    "it expects credentials (HTTP_BEARER_TOKEN, HTTP_BASIC_AUTH",
+  );
 });

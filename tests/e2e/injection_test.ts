@@ -1,4 +1,4 @@
-/** What a target or an identity provider says: wherever it is shown, it is text and nothing else. */
+/** Text of a target or an identity provider is shown as text everywhere, and never acts. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { closesAfter } from "../faults/behaviours.ts";
 import { Saboteur } from "../faults/saboteur.ts";
@@ -6,7 +6,7 @@ import { eventually, linesOf, run, startLoop, test } from "../support/program.ts
 import { scrape } from "../support/scrape.ts";
 import { startServer } from "../support/targets.ts";
 
-/** What would act on headers, a page, a log, a terminal, a stream of events, or metrics. */
+/** Text that would act in headers, a page, a log, a terminal, a stream of events, or metrics. */
 const HOSTILE = [
   "x\r\nX-Evil: yes\r\n\r\n<script>alert(1)</script>",
   '\n12:00:00.000 error   FORGED\n{"level":"error","message":"FORGED"}',
@@ -15,18 +15,18 @@ const HOSTILE = [
   '"}\nprobe_forged_total{a="',
 ].join("");
 
-/** All but the line end: control characters, and those that divide lines or turn texts. */
-// deno-lint-ignore no-control-regex -- they are what is looked for
-const ACTING = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/;
+/** Control characters but the line feed, and characters that separate lines or reorder text. */
+// deno-lint-ignore no-control-regex -- the expression looks for them
+const CONTROL = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/;
 
-/** What each dataset's answer says. */
-const ANSWERS: Record<string, string> = {
-  "another-id": answerWith("200 OK", JSON.stringify({ Id: HOSTILE }), "application/json"),
-  "failing": answerWith("500 \x9b31m<b>", HOSTILE, "\x9b31m<script>"),
-  "broken-headers": answerWith("500 \x1b[2J", HOSTILE, "\x1b[2J\x07"),
+/** The response for each dataset. */
+const RESPONSES: Record<string, string> = {
+  "another-id": responseWith("200 OK", JSON.stringify({ Id: HOSTILE }), "application/json"),
+  "failing": responseWith("500 \x9b31m<b>", HOSTILE, "\x9b31m<script>"),
+  "broken-headers": responseWith("500 \x1b[2J", HOSTILE, "\x1b[2J\x07"),
 };
 
-function answerWith(status: string, body: string, header: string): string {
+function responseWith(status: string, body: string, header: string): string {
   const headers = ["Content-Type", "Content-Encoding", "Retry-After", "Location", "X-Request-Id"]
     .map((name) => `${name}: ${header}\r\n`);
   const length = new TextEncoder().encode(body).length;
@@ -36,33 +36,34 @@ function answerWith(status: string, body: string, header: string): string {
 const LOG_LINE = /^\d\d:\d\d:\d\d\.\d{3} (debug|info|warning|error) +\S/;
 
 function checkLog(stderr: string): void {
-  assert(!ACTING.test(stderr), JSON.stringify(stderr));
+  assert(!CONTROL.test(stderr), JSON.stringify(stderr));
   for (const line of linesOf(stderr)) assertMatch(line, LOG_LINE);
 }
 
-/** The names of the events in a stream, which is read until there are so many. */
+/** The names of the first `count` events of the stream; checks every line of it. */
 async function eventNames(url: string, count: number): Promise<string[]> {
   const response = await fetch(`${url}/events`);
   let text = "";
-  for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
+  assert(response.body);
+  for await (const part of response.body.pipeThrough(new TextDecoderStream())) {
     text += part;
     if (text.split("\n\n").length > count) break;
   }
-  // What ends a line for who reads the stream.
+  // These end a line of server-sent events.
   for (const line of text.split(/\r\n|\n|\r/)) {
     assertMatch(line, /^(retry: \d+|event: \w+|data: \{.*\}|)$/s);
   }
-  return [...text.matchAll(/^event: (.*)$/gm)].map(([, name]) => name);
+  return [...text.matchAll(/^event: (.*)$/gm)].map(([, name = ""]) => name);
 }
 
 test("what a target says is text in log, table, page, events, metrics and headers", async () => {
   await using target = new Saboteur();
-  target.behaviour = closesAfter(({ datasetId }) => ANSWERS[datasetId]);
+  target.behaviour = closesAfter(({ datasetId }) => RESPONSES[datasetId] ?? "");
   await using program = await startLoop({
     args: ["--table"],
     env: {
       OKDATA_API_URL: target.url,
-      DATASET_ID: Object.keys(ANSWERS).join(","),
+      DATASET_ID: Object.keys(RESPONSES).join(","),
       TASK_INTERVAL_SECONDS: "0.3",
       TABLE_INTERVAL_SECONDS: "0.3",
       RETRIES: "0",
@@ -73,10 +74,13 @@ test("what a target says is text in log, table, page, events, metrics and header
   const { url } = program;
   assertEquals(new Set(await eventNames(url, 8)), new Set(["hello", "settled"]));
 
-  const answer = await fetch(`${url}/tasks?limit=6`);
-  const { tasks } = await answer.json();
+  const response = await fetch(`${url}/tasks?limit=6`);
+  const { tasks } = await response.json();
   const bodies = new Set(tasks.map(({ body }: { body: string }) => body));
-  assert([...bodies].some((body) => String(body).startsWith(HOSTILE.slice(0, 40))), "it is kept");
+  assert(
+    [...bodies].some((body) => String(body).startsWith(HOSTILE.slice(0, 40))),
+    "/tasks lacks the body",
+  );
   const texts = [];
   for (const { seqno } of tasks) {
     const page = await fetch(`${url}/?task=${seqno}`, { headers: { accept: "text/html" } });
@@ -86,23 +90,23 @@ test("what a target says is text in log, table, page, events, metrics and header
   const pages = texts.join("");
   assert(
     pages.includes("&lt;script>alert(1)") || pages.includes("&lt;script&gt;alert(1)"),
-    "shown",
+    "the page lacks the body",
   );
-  assert(!pages.includes("<script>alert"), "it is markup");
-  // To HTML a carriage return is a line end like any other.
-  assert(!ACTING.test(pages.replaceAll("\r\n", "\n")), "it acts");
-  assert(!answer.headers.has("x-evil"));
+  assert(!pages.includes("<script>alert"), "the page contains markup of the target");
+  // In HTML, CR LF is a line end.
+  assert(!CONTROL.test(pages.replaceAll("\r\n", "\n")), "the page contains control characters");
+  assert(!response.headers.has("x-evil"));
 
   const { text, samples } = await scrape(url);
   assert(!/forged|evil/i.test(text), text);
   assertEquals(new Set(samples.flatMap(({ labels }) => labels.dataset_id ?? [])).size, 3);
   await eventually("a table", () => program.stdout.includes("FAILED"));
-  assert(!ACTING.test(program.stdout), JSON.stringify(program.stdout));
+  assert(!CONTROL.test(program.stdout), JSON.stringify(program.stdout));
   assert(!/FORGED|evil/.test(program.stdout), program.stdout);
   checkLog(program.stderr);
 });
 
-test("what an identity provider says is text in the log and in a result", async () => {
+test("what an identity provider says is text in the log and in results", async () => {
   await using provider = startServer(() =>
     Response.json({ error: "x\x9b31m", error_description: HOSTILE }, { status: 400 })
   );
@@ -119,7 +123,7 @@ test("what an identity provider says is text in the log and in a result", async 
       },
     });
     assertEquals(code, 3, stderr);
-    assert(!ACTING.test(stdout), JSON.stringify(stdout));
+    assert(!CONTROL.test(stdout), JSON.stringify(stdout));
     for (const line of linesOf(stdout)) assert(!/^(12:00|\{|event|X-Evil)/.test(line), line);
     checkLog(stderr);
   }

@@ -10,13 +10,13 @@ import {
 import { scrape } from "../support/scrape.ts";
 import { answerDataset, startServer } from "../support/targets.ts";
 
-/** Writes much to both outputs. */
-const CHATTY = {
+/** Writes much to standard output and to standard error. */
+const VERBOSE = {
   args: ["--table", "--table-interval", "0.05"],
   env: { TASK_INTERVAL_SECONDS: "0.02", LOG_LEVEL: "debug" },
 };
 
-/** Waits until so many more tasks have succeeded than now. */
+/** Waits until `more` further tasks have succeeded. */
 async function untilMoreSucceed(url: string, more: number): Promise<void> {
   const succeeded = async () => (await scrape(url)).value("probe_tasks_succeeded_total");
   const before = await succeeded();
@@ -24,11 +24,11 @@ async function untilMoreSucceed(url: string, more: number): Promise<void> {
 }
 
 for (const closed of [["stdout"], ["stderr"], ["stdout", "stderr"]]) {
-  test(`a reader that leaves ${closed.join(" and ")} does not end the main loop`, async () => {
+  test(`main loop goes on when the reader of ${closed.join(" and ")} leaves`, async () => {
     await using target = startServer(answerDataset);
     await using probe = await startLoop({
-      ...CHATTY,
-      env: { ...CHATTY.env, OKDATA_API_URL: target.url },
+      ...VERBOSE,
+      env: { ...VERBOSE.env, OKDATA_API_URL: target.url },
     });
     await eventually("a table", () => probe.stdout !== "");
     if (closed.includes("stdout")) await probe.closeStdout();
@@ -40,7 +40,7 @@ for (const closed of [["stdout"], ["stderr"], ["stdout", "stderr"]]) {
   });
 }
 
-test("a reader that does not read does not hold up the main loop, nor its end", async () => {
+test("main loop goes on, and stops in time, when nobody reads its standard output", async () => {
   await using target = startServer(answerDataset);
   await using probe = await startLoop({
     args: ["--table", "--table-interval", "0.005", "--rows", "100"],
@@ -48,13 +48,13 @@ test("a reader that does not read does not hold up the main loop, nor its end", 
     stdoutUnread: true,
   });
 
-  // A hundred tables of up to a hundred rows are more than a pipe of 64 kB holds.
+  // A hundred tables of up to a hundred rows exceed the 64 kB that a pipe buffers.
   await untilMoreSucceed(probe.url, 100);
   probe.kill("SIGTERM");
   assertEquals((await probe.ended(5_000)).code, 0);
 });
 
-test("results that cannot be written are not passed over", async () => {
+test("commands exit with 1 when their result cannot be written", async () => {
   await using target = startServer(answerDataset);
   for (const args of ["--once", "--once --json", "--check", "--print-config", "--help"]) {
     const env = { DATASET_ID, OKDATA_API_URL: target.url };

@@ -1,56 +1,62 @@
-/** Queries of /tasks and of the page, in process, over a backlog with tasks of every kind. */
+/** Random queries of /tasks and of the page, in process, over a backlog with tasks of every kind. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { Backlog } from "../../src/probing/backlog.ts";
-import { type Task } from "../../src/core/task.ts";
+import type { Task } from "../../src/core/task.ts";
 import { REASONS } from "../../src/core/reasons.ts";
+import { at } from "../support/at.ts";
 import { serverWith } from "../support/server.ts";
 import { manyIds, play } from "../support/status.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
 import { holds, HOSTILE, mostly, mutated, Outcomes } from "./runs.ts";
 
+/** The items of a list over and over. */
+function cycle<Item>(items: readonly Item[], nth: number): Item {
+  return at(items, nth % items.length);
+}
+
 const IDS = manyIds(25);
 const ROUNDS = 40;
 
-/** A probe of many datasets whose tasks have succeeded, failed for every reason, and are pending. */
+/** The status of a probe of many datasets, with tasks of every state and reason. */
 const status = play({
   datasetIds: IDS,
   rounds: ROUNDS,
   body: '</pre><script>alert("no")</script><x-body x-body="',
-  reasonOf: (id, round) => (round + id.length) % 3 ? null : REASONS[round % REASONS.length],
+  reasonOf: (id, round) => (round + id.length) % 3 ? null : cycle(REASONS, round),
 });
 const backlog = new Backlog(1_000, () => {});
-/** What the backlog holds, newest first. */
+/** The tasks of the backlog, newest first. */
 const tracked: Task[] = [];
 for (let i = 0; i < 900; i++) {
-  const { seqno: _, ...fields } = pending({ datasetId: IDS[i % IDS.length] });
+  const { seqno: _, ...fields } = pending({ datasetId: cycle(IDS, i) });
   const task = backlog.open(fields);
-  const settled = i % 2 ? succeeded(task) : failed(task, REASONS[i % REASONS.length]);
+  const settled = i % 2 ? succeeded(task) : failed(task, cycle(REASONS, i));
   if (i % 9 !== 0) backlog.settle(settled);
   tracked.unshift(i % 9 === 0 ? task : settled);
 }
 const server = serverWith({
-  status: (query) => status(query),
-  page: (query) => backlog.page(query),
+  viewStatus: (query) => status(query),
+  listTasks: (query) => backlog.page(query),
 });
 
-const isWhole = (least: number, most: number) => (value: string) =>
-  /^[0-9]{1,16}$/.test(value) && BigInt(value) >= least && BigInt(value) <= most;
+const isWhole = (min: number, max: number) => (value: string) =>
+  /^[0-9]{1,16}$/.test(value) && BigInt(value) >= min && BigInt(value) <= max;
 const shared: Record<string, (value: string) => boolean> = {
   state: (value) => ["PENDING", "SUCCEEDED", "FAILED"].includes(value.toUpperCase()),
   dataset_id: () => true,
   reason: (value) => (REASONS as readonly string[]).includes(value),
   before: isWhole(0, Number.MAX_SAFE_INTEGER),
 };
-/** What may be asked for, said once more. */
-const ALLOWED: Record<string, Record<string, (value: string) => boolean>> = {
+/** The valid values of each parameter, written independently of the program. */
+const VALID: Record<string, Record<string, (value: string) => boolean>> = {
   "/tasks": { ...shared, limit: isWhole(1, 1_000) },
   "/": { ...shared, task: isWhole(0, Number.MAX_SAFE_INTEGER), page: isWhole(1, 1e6) },
 };
-const NAMES = [...Object.keys({ ...ALLOWED["/tasks"], ...ALLOWED["/"] })];
+const NAMES = [...Object.keys({ ...VALID["/tasks"], ...VALID["/"] })];
 
-/** Numbers at the bounds and beyond. */
-const LEASTS_AND_MOSTS = [
+/** Numbers at the limits and beyond them. */
+const LIMITS = [
   ...["0", "1", "1000", "1001", "1000000", "1000001", "0001000"],
   ...["9007199254740991", "9007199254740992", "9999999999999999", "10000000000000000"],
 ];
@@ -65,78 +71,85 @@ const payload = fc.constantFrom(
   "&lt;x-input&gt;&#60;x-input&#62;",
   "]]>{{x-input}}${x-input}",
 );
-const nasty = fc.oneof(
+const hostile = fc.oneof(
   fc.constantFrom(...HOSTILE),
   { weight: 2, arbitrary: payload },
   fc.string({ unit: "binary" }),
 );
-const good = fc.oneof(
+const valid = fc.oneof(
   fc.tuple(fc.constant("state"), fc.constantFrom("pending", "SUCCEEDED", "Failed")),
   fc.tuple(fc.constant("reason"), fc.constantFrom(...REASONS)),
-  // Any text may be one.
-  fc.tuple(fc.constant("dataset_id"), fc.oneof(fc.constantFrom(...IDS), nasty)),
+  // Any text is a valid dataset ID.
+  fc.tuple(fc.constant("dataset_id"), fc.oneof(fc.constantFrom(...IDS), hostile)),
   fc.tuple(
     fc.constantFrom("before", "task", "limit", "page"),
     fc.oneof(
       fc.nat({ max: 1_100 }).map(String),
       fc.maxSafeNat().map(String),
-      fc.constantFrom(...LEASTS_AND_MOSTS),
+      fc.constantFrom(...LIMITS),
     ),
   ),
 );
-const bad = fc.oneof(
+const invalid = fc.oneof(
   fc.tuple(
     fc.constantFrom(...NAMES),
-    fc.oneof(nasty, fc.constantFrom("", "0", "-1", "1.0", "1e3")),
+    fc.oneof(hostile, fc.constantFrom("", "0", "-1", "1.0", "1e3")),
   ),
   fc.tuple(mutated(fc.constantFrom(...NAMES)), fc.constantFrom("failed", "7")),
-  fc.tuple(fc.constantFrom(...NAMES), mutated(fc.constantFrom("failed", "dns", "100", IDS[0]))),
-  fc.tuple(nasty, nasty),
+  fc.tuple(
+    fc.constantFrom(...NAMES),
+    mutated(fc.constantFrom("failed", "dns", "100", cycle(IDS, 0))),
+  ),
+  fc.tuple(hostile, hostile),
 );
 const encode = fc.constantFrom<(text: string) => string>(
   (text) => encodeURIComponent(text.toWellFormed()),
   (text) => encodeURIComponent(text.toWellFormed()).replaceAll("%20", "+"),
-  // As somebody types it: what a URL cannot hold is encoded on the way.
+  // As a person types it: the URL parser encodes the rest.
   (text) => text.replaceAll("#", "%23"),
 );
 const query = fc.tuple(
-  fc.array(mostly(good, bad, 6), { maxLength: 4 }),
+  fc.array(mostly(valid, invalid, 6), { maxLength: 4 }),
   encode,
 ).map(([pairs, encoded]) => pairs.map((pair) => pair.map(encoded).join("=")).join("&"));
 const path = fc.tuple(fc.constantFrom("/tasks", "/tasks", "/tasks", "/"), query, fc.boolean());
 
-Deno.test("a query brings an answer that is well-formed, or is refused with the parameter's name", async () => {
-  const words = await wordsOfHarmlessPages();
+Deno.test("queries get a well-formed response, or a 400 that names the parameter", async () => {
+  const harmless = await namesInHarmlessPages();
   const outcomes = new Outcomes();
   await holds(
     fc.asyncProperty(path, async ([endpoint, text, minimal]) => {
       const url = new URL(`http://probe${endpoint}?${text}`);
       const response = await ask(url.href, minimal);
-      const answer = await response.text();
-      const asked = questionOf(url, endpoint);
-      assertEquals(response.status, asked.every(({ isGood }) => isGood) ? 200 : 400, answer);
+      const body = await response.text();
+      const parameters = parametersOf(url, endpoint);
+      assertEquals(
+        response.status,
+        parameters.every(({ valid }) => valid) ? 200 : 400,
+        body.slice(0, 500),
+      );
       outcomes.add(`${response.status} ${endpoint}`);
       if (response.status === 400) {
-        const problem = endpoint === "/tasks" ? JSON.parse(answer).error : answer;
-        // What is encoded wrongly is shown as it was written, for nobody can say what was meant.
-        const isNamed = asked.some(({ name, isGood }) =>
-          !isGood && (name.includes("\ufffd") || problem.includes(name))
+        const problem = endpoint === "/tasks" ? JSON.parse(body).error : body;
+        // A name with invalid escapes is quoted as it was sent, not as it was decoded here.
+        const isNamed = parameters.some(({ name, valid }) =>
+          !valid && (name.includes("\ufffd") || problem.includes(name))
         );
         assert(isNamed && /expected/.test(problem), problem);
         const type = endpoint === "/tasks" ? "application/json" : "text/plain; charset=UTF-8";
         assertEquals(response.headers.get("content-type"), type);
         assertEquals(response.headers.get("x-content-type-options"), "nosniff");
       } else if (endpoint === "/tasks") {
-        const { version, tasks } = JSON.parse(answer);
+        const { version, tasks } = JSON.parse(body);
         const seqnos = tasks.map(({ seqno }: { seqno: number }) => seqno);
         assertEquals([version, seqnos], [1, tasksFor(url.searchParams)]);
         outcomes.add(tasks.length > 0 ? "tasks" : "no tasks");
-        if (asked.length > 1 && tasks.length > 0) outcomes.add("tasks for several conditions");
+        if (parameters.length > 1 && tasks.length > 0) outcomes.add("tasks for several conditions");
       } else {
-        const alien = [...wordsOf(answer)].filter((word) => !words.has(word));
-        assertEquals(alien, [], "the page has elements or attributes of the query's");
-        const text = markupOf(answer).replaceAll(TAG, "");
-        assert(!UNSEEN.test(text), JSON.stringify(text.match(UNSEEN)));
+        const foreign = [...namesIn(body)].filter((name) => !harmless.has(name));
+        assertEquals(foreign, [], "the page has elements or attributes of the query");
+        const text = markupOf(body).replaceAll(TAG, "");
+        assert(!INVISIBLE.test(text), JSON.stringify(text.match(INVISIBLE)));
         if (url.search.includes("x-input")) outcomes.add("hostile page");
       }
     }),
@@ -150,22 +163,27 @@ function ask(url: string, minimal: boolean): Response | Promise<Response> {
   return server.request(url, { headers: { accept: "text/html", ...prefer } });
 }
 
-/** What a query asks for, and whether it may. */
-function questionOf(url: URL, endpoint: string): { name: string; isGood: boolean }[] {
+/** The parameters of a query, and whether each is valid. */
+function parametersOf(url: URL, endpoint: string): { name: string; valid: boolean }[] {
   const pairs = [...url.searchParams].filter(([name, value]) =>
     name !== "" && (endpoint !== "/" || value !== "")
   );
   return pairs.map(([name, value]) => ({
     name,
-    isGood: pairs.filter(([other]) => other === name).length === 1 &&
-      Object.hasOwn(ALLOWED[endpoint], name) && ALLOWED[endpoint][name](value),
+    valid: pairs.filter(([other]) => other === name).length === 1 &&
+      isValid(endpoint, name, value),
   }));
 }
 
-/** The numbers of the tasks that a good query of /tasks asks for, newest first. */
+function isValid(endpoint: string, name: string, value: string): boolean {
+  const checks = VALID[endpoint] ?? {};
+  return Object.hasOwn(checks, name) && checks[name]?.(value) === true;
+}
+
+/** The numbers of the tasks that a valid query of /tasks selects, newest first. */
 function tasksFor(query: URLSearchParams): number[] {
-  const asked = Object.fromEntries(query);
-  const { state, dataset_id: datasetId, reason, before = Infinity, limit = 100 } = asked;
+  const given = Object.fromEntries(query);
+  const { state, dataset_id: datasetId, reason, before = Infinity, limit = 100 } = given;
   return tracked.filter((task) =>
     (state === undefined || task.state === state.toUpperCase()) &&
     (datasetId === undefined || task.datasetId === datasetId) &&
@@ -174,48 +192,53 @@ function tasksFor(query: URLSearchParams): number[] {
   ).map(({ seqno }) => seqno).slice(0, Number(limit));
 }
 
-/** The elements and attributes of pages that nobody means harm with: all that there are. */
-async function wordsOfHarmlessPages(): Promise<Set<string>> {
-  const words = new Set<string>();
+/** Every element and attribute that pages have for harmless queries. */
+async function namesInHarmlessPages(): Promise<Set<string>> {
+  const names = new Set<string>();
   const queries = ["", "state=pending", "state=succeeded", "before=1", "page=2", "before=500"];
-  queries.push(`dataset_id=${IDS[0]}`, "dataset_id=nobody", "task=999999", "before=900&page=2");
+  queries.push(
+    `dataset_id=${cycle(IDS, 0)}`,
+    "dataset_id=nobody",
+    "task=999999",
+    "before=900&page=2",
+  );
   queries.push(...REASONS.map((reason) => `reason=${reason}`), "state=failed&page=2&task=7");
   queries.push(...Array.from({ length: 60 }, (_, i) => `task=${IDS.length * ROUNDS + 1 - i}`));
   for (const text of queries) {
     for (const minimal of [true, false]) {
       const page = await (await ask(`http://probe/?${text}`, minimal)).text();
-      for (const word of wordsOf(page)) words.add(word);
+      for (const name of namesIn(page)) names.add(name);
     }
   }
-  return words;
+  return names;
 }
 
 const VOID = new Set("area base br col hr img input link meta source track wbr".split(" "));
 const TAG = /<(\/?)([a-z][a-z0-9-]*)((?:\s+[a-zA-Z][a-zA-Z:-]*(?:="[^"<>]*")?)*)\s*(\/?)>/g;
 
-/** What would move, hide or forge something where a page shows it. */
-const UNSEEN = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+/** Characters that would move, hide or forge text on a page. */
+const INVISIBLE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
-/** A page without its style and script. */
+/** A page without the content of its style and script. */
 function markupOf(page: string): string {
   return page.replace(/^<!doctype html>/i, "")
     .replace(/<(style|script)>[^]*?<\/\1>/g, "<$1></$1>");
 }
 
-/** The names of elements and attributes of a page; throws when its tags do not fit together. */
-function wordsOf(page: string): Set<string> {
-  const words = new Set<string>();
+/** The names of elements and attributes of a page; throws when its tags are not balanced. */
+function namesIn(page: string): Set<string> {
+  const names = new Set<string>();
   const open: string[] = [];
   const text = markupOf(page).replace(TAG, (_, close, name, attributes, closed) => {
-    words.add(name);
+    names.add(name);
     if (close) assertEquals(open.pop(), name);
     else if (!closed && !VOID.has(name)) open.push(name);
     for (const [, attribute] of attributes.matchAll(/\s([a-zA-Z][a-zA-Z:-]*)(?:="[^"]*")?/g)) {
-      words.add(` ${attribute}`);
+      names.add(` ${attribute}`);
     }
     return "";
   });
   assertEquals(open, []);
   assertEquals(text.match(/.{0,40}[<>].{0,40}/)?.[0], undefined);
-  return words;
+  return names;
 }

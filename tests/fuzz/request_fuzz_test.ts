@@ -1,4 +1,4 @@
-/** Bytes that are, or nearly are, HTTP requests, over real sockets to the real program. */
+/** Random bytes that are or resemble HTTP requests, over real sockets to the real program. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { send } from "../attack/bytes.ts";
@@ -7,17 +7,17 @@ import { scrape } from "../support/scrape.ts";
 import { answerDataset, startServer } from "../support/targets.ts";
 import { holds, HOSTILE, mostly, mutated, Outcomes, RUNS } from "./runs.ts";
 
-/** Inputs at once, each on a connection of its own: below what the program sends away. */
-const AT_ONCE = 100;
+/** Concurrent inputs, each on a connection of its own; fewer than the program refuses. */
+const CONCURRENT = 100;
 
-/** How long a connection gets to end by itself when all that was asked for has been answered. */
+/** How long a connection may take to end by itself after the responses. */
 const QUIET_MS = 40;
 
-/** A client that has said so is waited for no longer than this. */
+/** How long a connection may take to end once its client has closed its half. */
 const MAX_END_MS = 10_000;
 
-/** Ends most connections: nothing but a body or a half header can swallow it. */
-const LAST = "\r\n\r\nGET /healthz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
+/** Ends most connections: only a body or an incomplete header can contain it. */
+const LAST_REQUEST = "\r\n\r\nGET /healthz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
 
 const hostile = fc.constantFrom(...HOSTILE);
 const noise = fc.string({ unit: "binary", maxLength: 20 });
@@ -31,7 +31,7 @@ const method = fc.oneof(
   },
   { weight: 1, arbitrary: fc.oneof(noise, hostile) },
 );
-const odd = fc.constantFrom(
+const unusualPath = fc.constantFrom(
   ..."/ /metrics /tasks /healthz /readyz /events /nothing // /tasks/ /../../etc/passwd * .".split(
     " ",
   ),
@@ -39,7 +39,7 @@ const odd = fc.constantFrom(
     .split(" "),
   ...["probe:443", "//evil/metrics", "http://", "/tasks;a=b", "/TASKS", "/metrics#a", "?"],
 );
-const path = mostly(fc.constantFrom("/", "/tasks", "/metrics"), odd, 1);
+const path = mostly(fc.constantFrom("/", "/tasks", "/metrics"), unusualPath, 1);
 const query = fc.array(
   fc.tuple(
     fc.oneof(
@@ -127,7 +127,7 @@ const request = fc.record({ method, target, version, headers, body }).map((parts
   `${parts.method} ${parts.target} ${parts.version}\r\n` +
   ["Host: probe", ...parts.headers].join("\r\n") + `\r\n\r\n${parts.body}`
 );
-/** What is asked for as it should be is answered as it should be, whatever others send meanwhile. */
+/** Valid requests, and the statuses that they must get whatever other connections send. */
 const EXPECTED = new Map(
   Object.entries({
     "GET /healthz": "200",
@@ -154,7 +154,7 @@ const input = fc.oneof(
 
 const latin1 = new TextDecoder("latin1");
 
-Deno.test("no bytes make the program fail, hang, or lose a slot", async () => {
+Deno.test("requests of random bytes neither crash nor block the program, and cost no slot", async () => {
   await using target = startServer(answerDataset);
   await using program = await startLoop({
     env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "1", LOG_FORMAT: "json" },
@@ -163,21 +163,22 @@ Deno.test("no bytes make the program fail, hang, or lose a slot", async () => {
   const outcomes = new Outcomes();
   await holds(
     fc.asyncProperty(
-      fc.array(input, { minLength: AT_ONCE, maxLength: AT_ONCE }),
+      fc.array(input, { minLength: CONCURRENT, maxLength: CONCURRENT }),
       async (inputs) => {
-        const exchanges = await Promise.all(inputs.map((each) => begin(Number(port), each)));
-        // Requests are answered in turn: when this one has been, so have the others. Who closes a
-        // connection before gets no answer, and nobody sees what it would have been.
+        const exchanges = await Promise.all(inputs.map((each) => start(Number(port), each)));
+        // Requests are served in order: after this response the others have theirs. A client that
+        // closes its connection before gets no response, and nothing could be checked.
         await (await fetch(`${program.url}/tasks?limit=1`)).body?.cancel();
-        const answers = await Promise.all(exchanges.map(end));
-        answers.forEach((answer, i) => judge(inputs[i], answer, outcomes));
+        for (const { input, output } of await Promise.all(exchanges.map(end))) {
+          check(input, output, outcomes);
+        }
         const health = await fetch(`${program.url}/healthz`);
         assertEquals([health.status, (await health.json()).status], [200, "ok"]);
         assertEquals(faultsIn(program.stderr), []);
       },
     ),
-    // What fails names its input: there is no need to look for a smaller hundred of them.
-    { numRuns: Math.ceil(RUNS / AT_ONCE), endOnFailure: true },
+    // A failure names its input: to shrink the other 99 would tell nothing.
+    { numRuns: Math.ceil(RUNS / CONCURRENT), endOnFailure: true },
   );
   outcomes.requireAll(["200", "400", "404", "405", "h2", "none"]);
   const { value } = await scrape(program.url);
@@ -185,43 +186,44 @@ Deno.test("no bytes make the program fail, hang, or lose a slot", async () => {
   assertEquals(target.requests.length > 0, true);
 });
 
-type Begun = { input: string; connection: Deno.TcpConn; answer: Promise<string> };
+type Started = { input: string; connection: Deno.TcpConn; output: Promise<string> };
 
-/** Sends the bytes, and what ends most connections, and reads until the connection ends. */
-async function begin(port: number, input: string): Promise<Begun> {
+/** Sends the input and the last request, and starts to read until the connection ends. */
+async function start(port: number, input: string): Promise<Started> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  const answer = read(connection);
-  // The program may have closed the connection at the first byte that it did not like.
-  await Promise.race([send(connection, input + LAST).catch(() => {}), answer]);
-  return { input, connection, answer };
+  const output = read(connection);
+  // The program may close the connection at the first invalid byte.
+  await Promise.race([send(connection, input + LAST_REQUEST).catch(() => {}), output]);
+  return { input, connection, output };
 }
 
 async function read(connection: Deno.TcpConn): Promise<string> {
   const buffer = new Uint8Array(64 * 1024);
-  let answer = "";
+  let output = "";
   try {
     for (let length = await connection.read(buffer); length !== null;) {
-      answer += latin1.decode(buffer.subarray(0, length));
+      output += latin1.decode(buffer.subarray(0, length));
       length = await connection.read(buffer);
     }
   } catch {
-    // It was reset, since the program had not read all.
+    // The program closed the connection before it had read everything, which resets it.
   }
-  return answer;
+  return output;
 }
 
-/** What came over a connection, which ends at the latest when its client says that it has no more. */
-async function end({ input, connection, answer }: Begun): Promise<string> {
+/** The output of a connection, which must end once its client has closed its half. */
+async function end({ input, connection, output }: Started) {
   using _ = connection;
-  // What is asked for as it should be ends the connection itself, on a busy machine late.
-  if (await isSoon(answer, EXPECTED.has(input) ? MAX_END_MS : QUIET_MS)) return answer;
-  await connection.closeWrite().catch(() => {});
-  assert(await isSoon(answer, MAX_END_MS), `still open: ${JSON.stringify(input)}`);
-  return answer;
+  // A valid input cannot contain the last request: the connection ends, on a busy machine late.
+  if (!await settlesWithin(EXPECTED.has(input) ? MAX_END_MS : QUIET_MS, output)) {
+    await connection.closeWrite().catch(() => {});
+    assert(await settlesWithin(MAX_END_MS, output), `still open: ${show(input)}`);
+  }
+  return { input, output: await output };
 }
 
-/** Whether a promise is fulfilled in that time. */
-async function isSoon(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
+/** Whether a promise is fulfilled within `limitMs`. */
+async function settlesWithin(limitMs: number, promise: Promise<unknown>): Promise<boolean> {
   const { promise: tooLate, resolve } = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => resolve(false), limitMs);
   try {
@@ -231,22 +233,28 @@ async function isSoon(promise: Promise<unknown>, limitMs: number): Promise<boole
   }
 }
 
-function judge(input: string, answer: string, outcomes: Outcomes): void {
-  const isHttp2 = answer !== "" && !answer.startsWith("HTTP/1.");
-  assert(!isHttp2 || input.startsWith("PRI"), `${JSON.stringify(input)}: ${answer.slice(0, 200)}`);
-  const statuses = [...answer.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map(([, status]) => status);
+/** Checks the responses to one input: valid ones are right, and none is a 5xx. */
+function check(input: string, output: string, outcomes: Outcomes): void {
+  const isHttp2 = output !== "" && !output.startsWith("HTTP/1.");
+  assert(!isHttp2 || input.startsWith("PRI"), `${show(input)}: ${show(output)}`);
+  const statuses = [...output.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map(([, status = ""]) => status);
   for (const status of statuses) {
-    assert(!status.startsWith("5"), `${JSON.stringify(input)}: ${answer.slice(0, 1_000)}`);
+    assert(!status.startsWith("5"), `${show(input)}: ${show(output)}`);
     outcomes.add(status);
   }
   const expected = EXPECTED.get(input);
   if (expected) {
-    assertEquals(statuses[0], expected, JSON.stringify([input, answer.slice(0, 1_000)]));
+    assertEquals(statuses[0], expected, `${show(input)}: ${show(output)}`);
   }
   if (statuses.length === 0) outcomes.add(isHttp2 ? "h2" : "none");
 }
 
-/** Lines of a log in JSON that somebody should look at. */
+/** Bytes of a failure, in a line of bounded length; the seed of the run repeats all of them. */
+function show(text: string): string {
+  return JSON.stringify(text.slice(0, 1_000));
+}
+
+/** Lines of the log in JSON that report a fault. */
 function faultsIn(log: string): string[] {
   return log.split("\n").slice(0, -1).filter((line) => {
     const level = line.startsWith("{") ? JSON.parse(line).level : "no JSON";
