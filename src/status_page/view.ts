@@ -1,70 +1,67 @@
 import type { Backlog } from "../probing/backlog.ts";
 import type { Clock } from "../core/clock.ts";
-import type {
-  DatasetHistory,
-  Health,
-  HealthHistory,
-  Outage,
-  ScheduleHistory,
-} from "../probing/health.ts";
+import type { Health, HealthHistory, Outage, DatasetHealth, ScheduleHealth } from "../probing/health.ts";
 import { settledMs, type State, type Task } from "../core/task.ts";
 import { type Reason } from "../core/reasons.ts";
 import { VERSION } from "../core/version.ts";
 
-/** How much of each a page shows: it must stay small, whatever the probe holds. */
-const DATASETS = 20;
-const TASKS = 20;
-const DURATIONS = 240;
+/** Limits that keep the page small, whatever the probe tracks. */
+const MAX_DATASETS = 20;
+const MAX_TASKS = 20;
+const MAX_DURATIONS = 240;
 
-/** What a reader of the status page asks for. */
+/** The query of the status page: what to show. */
 export type StatusQuery = {
   state?: State;
   datasetId?: string;
   reason?: Reason;
-  /** Only tasks with a smaller `seqno`. */
+  /** Show only tasks with a smaller `seqno`. */
   before?: number;
-  /** The `seqno` of the task whose detail is shown. */
+  /** The `seqno` of the task whose details are shown. */
   task?: number;
-  /** Which page of datasets, from 1. */
+  /** The result page of datasets, from 1. */
   page: number;
 };
 
-/** All that the status page shows, at one moment. */
+/** The data of the status page at one moment. */
 export type StatusView = {
   appId: string;
   version: string;
   nowMs: number;
   startedMs: number;
   taskIntervalSeconds: number;
-  /** What is probed: the API's base. */
+  /** The base URL of the API that is probed. */
   apiUrl: string;
   draining: boolean;
-  /** Loops that have stopped ticking; none in a healthy probe. */
+  /** Loops that have missed their ticks; none in a healthy probe. */
   stalledLoops: string[];
+  /** Number of datasets in each state. */
   tally: Record<Health, number>;
-  /** What is the matter, when any dataset fails. */
+  /** The present outage; null while no dataset fails. */
   worst: Outage | null;
-  /** Tracked tasks by state. */
+  /** Number of tracked tasks in each state. */
   tracked: Record<State, number>;
-  /** One page of datasets, failing ones first. */
-  datasets: DatasetHistory[];
+  /** One result page of datasets, failing ones first; or the dataset of the query. */
+  datasets: DatasetHealth[];
+  /** Number of result pages of datasets. */
   pages: number;
+  /** Every dataset that is probed. */
   datasetIds: readonly string[];
-  /** Tracked failures by reason, most frequent first, of the dataset asked for or of all. */
+  /** Tracked failures by reason, most frequent first, of the dataset of the query or of all. */
   failures: [Reason, number][];
-  schedule: ScheduleHistory;
-  /** The newest settled tasks of the dataset asked for or of all, oldest first: for the chart. */
+  schedule: ScheduleHealth;
+  /** The newest settled tasks of the dataset of the query or of all, oldest first: the chart. */
   durations: { seqno: number; settledMs: number; seconds: number; reason: Reason | null }[];
-  /** The tracked tasks that fit the query, newest first. */
+  /** One result page of the tracked tasks that match the query, newest first. */
   tasks: Task[];
-  /** What the next page of tasks gives as `before`; null when there is none. */
+  /** `before` for the next result page of tasks; null when there is none. */
   next: number | null;
   query: StatusQuery;
-  /** The task whose detail is asked for; undefined when it is not tracked any more. */
+  /** The task of the query; undefined when it is not tracked. */
   task?: Task;
 };
 
-/** What the status is read from. */
+/** The parts of the probe that the view is read from. */
 export type StatusSources = {
   config: {
     appId: string;
@@ -80,15 +77,15 @@ export type StatusSources = {
   stalledLoops: () => string[];
 };
 
-/** The status at this moment, as far as the query asks for it. */
+/** The data of the page at this moment; a `page` after the last one gives the last one. */
 export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
   const { config, clock, backlog, history } = sources;
   const nowMonotonicMs = clock.monotonic();
-  const pages = Math.ceil(config.datasetIds.length / DATASETS);
+  const pages = Math.ceil(config.datasetIds.length / MAX_DATASETS);
   const page = Math.min(query.page, pages);
-  const shown = history.byUrgency(nowMonotonicMs).slice((page - 1) * DATASETS, page * DATASETS);
+  const shown = history.byUrgency(nowMonotonicMs).slice((page - 1) * MAX_DATASETS, page * MAX_DATASETS);
   const { state, datasetId, reason, before } = query;
-  // A dataset that is asked for may stand on another page.
+  // The dataset of the query may be on another result page.
   const chosen = datasetId === undefined ? null : history.of(datasetId, nowMonotonicMs);
   const failures = [...backlog.failures(datasetId)].sort(([, a], [, b]) => b - a);
   return {
@@ -109,15 +106,15 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
     failures,
     schedule: history.schedule(nowMonotonicMs),
     durations: durationsOf(backlog, datasetId),
-    ...backlog.page({ state, datasetId, reason, before, limit: TASKS }),
+    ...backlog.page({ state, datasetId, reason, before, limit: MAX_TASKS }),
     query: { ...query, page },
     task: query.task === undefined ? undefined : backlog.find(query.task),
   };
 }
 
 function durationsOf(backlog: Backlog, datasetId: string | undefined): StatusView["durations"] {
-  // Tasks that are pending must not push out those that there is something to show of.
-  const { tasks } = backlog.page({ datasetId, settled: true, limit: DURATIONS });
+  // Only settled tasks count, so that pending ones do not push them out.
+  const { tasks } = backlog.page({ datasetId, settled: true, limit: MAX_DURATIONS });
   return tasks.reverse().flatMap((task) =>
     task.state === "PENDING" ? [] : [{
       seqno: task.seqno,

@@ -1,31 +1,31 @@
-/** Figures and times as the page says them. */
+/** Figures and times as the page shows them. */
 import type { Ratio } from "../probing/health.ts";
 import { formatDuration } from "../text/format.ts";
 
-/** Stands between a number and its unit, which no line may part. */
+/** A no-break space, which keeps a number and its unit on one line. */
 const GAP = "\u00a0";
 
-/** A duration in the unit that suits it, which no line may part from it. */
+/** A duration in the unit that suits it. */
 export function durationText(seconds: number): string {
   return formatDuration(seconds).replace(" ", GAP);
 }
 
-/** How long something has lasted, as exactly as anybody wants to know. */
+/** How long something has lasted, in its two largest units. */
 export function spanText(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1e3));
   if (seconds < 60) return `${seconds}${GAP}s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes}${GAP}min`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 24) return two(hours, "h", minutes % 60, "min");
-  return two(Math.floor(hours / 24), "d", hours % 24, "h");
+  if (hours < 24) return twoUnits(hours, "h", minutes % 60, "min");
+  return twoUnits(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
-function two(much: number, unit: string, little: number, smallerUnit: string): string {
-  return `${much}${GAP}${unit}${little > 0 ? ` ${little} ${smallerUnit}` : ""}`;
+function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return `${large}${GAP}${largeUnit}${small > 0 ? ` ${small} ${smallUnit}` : ""}`;
 }
 
-/** A share in percent. Never rounded up: 100 % means that not one failed. */
+/** A share in percent, rounded down: 100 % means that not one task failed. */
 export function ratioText({ succeeded, settled }: Ratio): string {
   if (settled === 0) return "–";
   if (succeeded === settled) return `100${GAP}%`;
@@ -34,6 +34,7 @@ export function ratioText({ succeeded, settled }: Ratio): string {
   return `${Math.floor(percent * factor) / factor}${GAP}%`;
 }
 
+/** A count with a comma between thousands. */
 export function countText(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 }

@@ -5,36 +5,42 @@ import {
   chromium,
   type Page,
 } from "npm:playwright-core@1.65.1";
-import { test } from "../support/program.ts";
+import { type Program, startLoop, test } from "../support/program.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 
 const ARGUMENTS = [
-  ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
 ];
 
-/** What a page may take on a busy machine to become what a test waits for. */
+/** How long a test waits for the page to change: a busy machine is slow. */
 const MAX_WAIT_MS = 20_000;
 
-const isMissing = Deno.env.get("CI") !== "true" && !await isThere(CHROMIUM);
-if (isMissing) console.warn(`Not installed, so that no page is tested: chromium`);
+const isMissing = Deno.env.get("CI") !== "true" && !await exists(CHROMIUM);
+if (isMissing) console.warn("chromium is not installed: the browser tests are skipped");
 
-/** A test in a browser; left out where there is none, but never in CI. */
+/** A test in a browser, which is skipped where Chromium is missing, except in CI. */
 export function browserTest(name: string, body: () => Promise<void>): void {
   test(name, body, { ignore: isMissing });
 }
 
-/** A page, and what went on behind it. */
+/** A page with the requests and errors that it caused. */
 export type Opened = AsyncDisposable & {
   page: Page;
-  /** Addresses of all requests, in their order. */
+  /** URLs of all requests, in order. */
   requests: string[];
-  /** What a reader never sees: messages of the console, errors, breaches of the policy. */
-  complaints: string[];
+  /** Warnings and errors of the console, and uncaught errors. */
+  problems: string[];
 };
 
-/** Opens `url` in a browser of its own, in the zone of Oslo unless `options` say another. */
+/** Opens `url` in a new browser, in the time zone of Oslo unless `options` name another. */
 export async function open(url: string, options: BrowserContextOptions = {}): Promise<Opened> {
   const browser = await launch();
   try {
@@ -42,31 +48,76 @@ export async function open(url: string, options: BrowserContextOptions = {}): Pr
     context.setDefaultTimeout(MAX_WAIT_MS);
     const page = await context.newPage();
     const requests: string[] = [];
-    const complaints: string[] = [];
+    const problems: string[] = [];
     page.on("request", (request) => requests.push(request.url()));
-    // A policy's breach is an error of the console too.
+    // A violation of the Content-Security-Policy is an error of the console too.
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+      if (["error", "warning"].includes(message.type())) problems.push(message.text());
     });
-    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("pageerror", (error) => problems.push(String(error)));
     await page.goto(url);
-    return { page, requests, complaints, [Symbol.asyncDispose]: () => browser.close() };
+    return { page, requests, problems, [Symbol.asyncDispose]: () => browser.close() };
   } catch (error) {
     await browser.close();
     throw error;
   }
 }
 
-/** Waits until the page follows its probe. */
-export async function isLive(page: Page): Promise<void> {
+/** Waits until the page is connected to its probe. */
+export async function untilLive(page: Page): Promise<void> {
   await page.locator("html.live").waitFor();
 }
 
-export function launch(): Promise<Browser> {
+/** Waits until the headline contains `text`. */
+export async function untilHeadline(page: Page, text: string): Promise<void> {
+  await page.locator("h1", { hasText: text }).waitFor();
+}
+
+/** What the page says about its connection to the probe. */
+export function connectionText(page: Page): Promise<string> {
+  return page.getByRole("status").first().innerText();
+}
+
+export async function newestSeqno(page: Page): Promise<number> {
+  return Number(await page.locator("tbody tr").first().locator("a").textContent());
+}
+
+export function focusedText(page: Page): Promise<string> {
+  return page.evaluate("document.activeElement.textContent");
+}
+
+/** Makes the page believe that its tab is hidden, or shown again. */
+export function setHidden(page: Page, hidden: boolean): Promise<void> {
+  return page.evaluate(
+    `Object.defineProperty(document, "hidden", { value: ${hidden}, configurable: true });` +
+      'document.dispatchEvent(new Event("visibilitychange"))',
+  );
+}
+
+/** Starts a probe that settles a task several times a second. */
+export function startFastProbe(apiUrl: string, env: Record<string, string> = {}) {
+  return startLoop({
+    env: { OKDATA_API_URL: apiUrl, TASK_INTERVAL_SECONDS: "0.3", RETRIES: "0", ...env },
+  });
+}
+
+/** How many tasks the probe at `url` has settled and still tracks. */
+export async function countSettled(url: string): Promise<number> {
+  const { tracked } = await (await fetch(`${url}/tasks?limit=1`)).json();
+  return tracked.SUCCEEDED + tracked.FAILED;
+}
+
+/** Kills the program and waits for its end, so that its port is free. */
+export async function kill(program: Program): Promise<void> {
+  program.kill("SIGKILL");
+  await program.ended();
+}
+
+function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
 }
 
-async function isThere(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
     return true;

@@ -1,18 +1,18 @@
-/** The chart with durations that no real platform gives at will. */
-import { assertEquals } from "@std/assert";
+/** The chart of durations. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { statusPage } from "../../src/status_page/page.tsx";
 import { eventually } from "../support/program.ts";
-import { startServer } from "../support/targets.ts";
+import { startEmulator, startGate, startServer } from "../support/targets.ts";
 import { play, SCENES } from "../support/status.ts";
-import { browserTest, open } from "./browser.ts";
+import { browserTest, newestSeqno, open, startFastProbe, untilLive } from "./browser.ts";
 
-/** Shortest durations with all kinds of first digits, in several units. */
+/** Shortest durations with many first digits, in several units: no real platform gives them. */
 const SHORTEST = [1e-4, 1e-2, 1].flatMap((unit) => [
   ...Array.from({ length: 20 }, (_, i) => unit * (1 + i * 0.05)),
   ...[2.4, 3, 5.1, 7, 9.6].map((digits) => unit * digits),
 ]);
 
-browserTest("the chart bears all durations, however far apart", async () => {
+browserTest("the chart shows all durations, however far apart", async () => {
   const status = play(SCENES.healthy)();
   const pageOf = (shortest: number) =>
     statusPage({
@@ -24,16 +24,16 @@ browserTest("the chart bears all durations, however far apart", async () => {
         reason: i === 3 ? "timeout" : null,
       })),
     });
-  let shown = SHORTEST[0];
+  let html = pageOf(1);
   await using server = startServer(({ path }) =>
     path === "/"
-      ? new Response(pageOf(shown), { headers: { "content-type": "text/html" } })
+      ? new Response(html, { headers: { "content-type": "text/html" } })
       : new Response("event: none\n\n", { headers: { "content-type": "text/event-stream" } })
   );
   await using opened = await open(server.url);
-  const { page, complaints } = opened;
+  const { page, problems } = opened;
   for (const shortest of SHORTEST) {
-    shown = shortest;
+    html = pageOf(shortest);
     const wanted = Number((shortest * 1e3).toPrecision(3));
     await page.evaluate("dispatchEvent(new PopStateEvent('popstate'))");
     await eventually(`${wanted} ms is shown`, async () => {
@@ -42,5 +42,38 @@ browserTest("the chart bears all durations, however far apart", async () => {
     });
     assertEquals(await page.locator("#chart .u-over").count(), 1, `${shortest}`);
   }
-  assertEquals(complaints, []);
+  assertEquals(problems, []);
+});
+
+browserTest("the chart describes the task under the pointer, and a click opens it", async () => {
+  await using emulator = startEmulator({ faults: { status: 500 } });
+  await using probe = await startFastProbe(emulator.apiUrl);
+  await using opened = await open(probe.url);
+  const { page, problems } = opened;
+  await untilLive(page);
+  await eventually("several points", async () => await newestSeqno(page) > 4);
+  const box = await page.locator("#chart .u-over").boundingBox();
+  if (!box) throw new Error("#chart has no box");
+  await page.mouse.move(box.x + box.width - 3, box.y + box.height / 2);
+  const tip = page.locator(".tip");
+  await tip.waitFor();
+  assertMatch(await tip.innerText(), /^#\d+ · \d\d:\d\d:\d\d · [\d.]+\sm?s · ✕ server_error$/);
+  await page.mouse.down();
+  await page.mouse.up();
+  await page.waitForURL(/task=\d+#detail$/);
+  await page.locator("#detail").waitFor();
+  assertEquals(problems, []);
+});
+
+browserTest("the chart is hidden until a task is settled", async () => {
+  await using target = startGate();
+  await using probe = await startFastProbe(`${target.url}/metadata`);
+  await using opened = await open(probe.url);
+  const { page } = opened;
+  await untilLive(page);
+  assertEquals(await page.locator("#chart").isVisible(), false);
+  await eventually("a task waits", () => target.waiting() > 0);
+  target.release();
+  await page.locator("#chart .u-over").waitFor();
+  assert(await page.locator("#chart").isVisible());
 });

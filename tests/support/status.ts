@@ -1,21 +1,21 @@
-/** What the status page shows, made by the program's own backlog and history from invented tasks. */
+/** Data for the status page, made from invented tasks by the program's own backlog and history. */
 import { Backlog } from "../../src/probing/backlog.ts";
 import { HealthHistory } from "../../src/probing/health.ts";
 import { type StatusQuery, type StatusView, viewOf } from "../../src/status_page/view.ts";
 import { fail, type PendingTask, type SettledTask, succeed } from "../../src/core/task.ts";
-import { type Reason } from "../../src/core/reasons.ts";
+import type { Reason } from "../../src/core/reasons.ts";
 import { FakeClock } from "./clock.ts";
 import { seededRandom } from "./fake_runtime.ts";
 
 export type Scene = {
   datasetIds?: readonly string[];
-  /** Tasks of each dataset, an interval apart, that have been settled. */
+  /** Number of settled tasks of each dataset, an interval apart. */
   rounds: number;
   intervalSeconds?: number;
-  /** Why the task of this dataset in this round fails; null when it succeeds. */
+  /** The reason for which the dataset's task of a round fails; null when it succeeds. */
   reasonOf?: (datasetId: string, round: number) => Reason | null;
   body?: string;
-  /** How long nothing has been settled in the end, but for half an interval. */
+  /** Time at the end in which nothing is settled, besides half an interval. */
   silentSeconds?: number;
   draining?: boolean;
   stalledLoops?: string[];
@@ -28,25 +28,30 @@ const STATUSES: Partial<Record<Reason, number>> = {
   unauthorized: 401,
 };
 
-/** Lives through the scene and returns what the page may ask about it. */
+/** Plays the scene and returns a function that gives the page's data for a query. */
 export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView {
   const { datasetIds = ["abc123"], rounds, intervalSeconds = 10, reasonOf = () => null } = scene;
   const clock = new FakeClock({ wallMs: Date.UTC(2026, 10, 23, 20, 1, 5) });
   const random = seededRandom(7);
   const backlog = new Backlog(100_000, () => {});
   const startedMs = clock.now();
-  const history = new HealthHistory(datasetIds, startedMs, Math.max(3 * intervalSeconds, 10) * 1e3);
+  const history = new HealthHistory({
+    datasetIds,
+    startedMs,
+    silenceMs: Math.max(3 * intervalSeconds, 10) * 1e3,
+    monotonic: () => clock.monotonic(),
+  });
   for (let round = 0; round < rounds; round++) {
     for (const datasetId of datasetIds) {
-      history.slot(random.fraction() * 3, clock.monotonic());
+      history.slotRan(random.fraction() * 3);
       const reason = reasonOf(datasetId, round);
       const task = settled(open(datasetId), reason, random.fraction, scene.body ?? null);
       backlog.settle(task);
-      history.settled(task, clock.monotonic());
+      history.settled(task);
       clock.advance(intervalSeconds * 1e3 / datasetIds.length);
     }
   }
-  open(datasetIds[0]);
+  for (const datasetId of datasetIds.slice(0, 1)) open(datasetId);
   clock.advance(intervalSeconds * 500 + (scene.silentSeconds ?? 0) * 1e3);
   const sources = {
     config: {
@@ -55,7 +60,10 @@ export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView
       taskIntervalSeconds: intervalSeconds,
       datasetIds,
     },
-    ...{ clock, backlog, history, startedMs },
+    clock,
+    backlog,
+    history,
+    startedMs,
     isDraining: () => scene.draining ?? false,
     stalledLoops: () => scene.stalledLoops ?? [],
   };
@@ -69,6 +77,24 @@ export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView
       createdMonotonicMs: clock.monotonic(),
     });
   }
+}
+
+/** The data of the page with the details of the newest failed task. */
+export function withDetails(
+  ask: ReturnType<typeof play>,
+  query: Partial<StatusQuery> = {},
+): StatusView {
+  const failed = ask({ ...query, state: "FAILED" }).tasks[0];
+  return ask({ ...query, state: "FAILED", task: failed?.seqno });
+}
+
+/** The text that a reader sees of the page, without markup, script and style. */
+export function textOf(html: string): string {
+  return html
+    .replaceAll(/<(script|style).*?<\/\1>/gs, "")
+    .replaceAll(/<[^>]*>/g, " ")
+    .replaceAll("&#39;", "'")
+    .replaceAll(/[\s\u00a0]+/g, " ");
 }
 
 function settled(
@@ -93,13 +119,13 @@ function settled(
   return fail(task, endMs, { phases, attempts: [attempt, attempt, attempt] }, reason, body);
 }
 
-/** Dataset IDs as people give them. */
+/** Dataset IDs such as people choose. */
 export function manyIds(count: number): string[] {
   const kinds = ["boligpriser", "befolkning", "trafikk", "luftkvalitet", "skoler", "parkering"];
   return Array.from({ length: count }, (_, i) => `${kinds[i % kinds.length]}-${100 + i}`);
 }
 
-/** The states in which the page is looked at. */
+/** States of the probe that the page shows. */
 export const SCENES = {
   starting: { rounds: 0 },
   one: { rounds: 1 },

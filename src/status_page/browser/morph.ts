@@ -1,7 +1,7 @@
 /**
- * Changes an element into another with as little as possible, so that what a reader holds stays:
- * focus, selected text, places scrolled to. Children with an `id` are known by it, others by their
- * kind and order. What `isKept` is left as it is.
+ * Changes an element into another with the fewest changes, so that focus, selected text and scroll
+ * positions stay. Children with an `id` are matched by it, others by element name and order.
+ * Elements for which `isKept` is true stay as they are.
  */
 export function morph(old: Element, wanted: Element, isKept: (element: Element) => boolean): void {
   if (isKept(old)) return;
@@ -10,44 +10,43 @@ export function morph(old: Element, wanted: Element, isKept: (element: Element) 
     if (old.getAttribute(name) === value) continue;
     if (value === null) old.removeAttribute(name);
     else old.setAttribute(name, value);
-    // What a form shows does not follow its attributes once a reader has chosen something.
+    // A form control ignores its attributes once a reader has changed it.
     if (old instanceof HTMLOptionElement && name === "selected") old.selected = value !== null;
     if (old instanceof HTMLInputElement && name === "value") old.value = value ?? "";
   }
   let place = old.firstChild;
   for (const child of [...wanted.childNodes]) {
-    const known = counterpart(child, place, old);
-    if (!known) {
+    const match = counterpart(child, place, old);
+    if (!match) {
       old.insertBefore(child, place);
       continue;
     }
-    while (place && place !== known) {
-      const gone = place;
-      place = place.nextSibling;
-      gone.remove();
-    }
-    place = known.nextSibling;
-    if (known instanceof Element && child instanceof Element) morph(known, child, isKept);
-    else if (known.nodeValue !== child.nodeValue) known.nodeValue = child.nodeValue;
+    while (place && place !== match) place = removed(place);
+    place = match.nextSibling;
+    if (match instanceof Element && child instanceof Element) morph(match, child, isKept);
+    else if (match.nodeValue !== child.nodeValue) match.nodeValue = child.nodeValue;
   }
-  while (place) {
-    const gone = place;
-    place = place.nextSibling;
-    gone.remove();
-  }
+  while (place) place = removed(place);
 }
 
-/** The node among the children of `old`, from `place` on, that is to become `child`. */
+/** Removes a node and returns the one that followed it. */
+function removed(node: ChildNode): ChildNode | null {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
+}
+
+/** The child of `old`, from `place` on, that is to become `child`; null when there is none. */
 function counterpart(child: Node, place: Node | null, old: Element): Node | null {
   const id = child instanceof Element ? child.id : "";
-  if (id === "") return place && isAlike(place, child) ? place : null;
-  const known = document.getElementById(id);
-  if (known?.parentNode !== old || known.nodeName !== child.nodeName) return null;
+  if (id === "") return place && isSameKind(place, child) ? place : null;
+  const match = document.getElementById(id);
+  if (match?.parentNode !== old || match.nodeName !== child.nodeName) return null;
   const isAhead = place !== null &&
-    (place === known || place.compareDocumentPosition(known) & Node.DOCUMENT_POSITION_FOLLOWING);
-  return isAhead ? known : null;
+    (place === match || place.compareDocumentPosition(match) & Node.DOCUMENT_POSITION_FOLLOWING);
+  return isAhead ? match : null;
 }
 
-function isAlike(a: Node, b: Node): boolean {
+function isSameKind(a: Node, b: Node): boolean {
   return a.nodeName === b.nodeName && !(a instanceof Element && a.id !== "");
 }

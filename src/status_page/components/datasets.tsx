@@ -1,27 +1,29 @@
-import type { DatasetHistory, Health } from "../probing/health.ts";
-import { durationText, ratioText, spanText } from "./words.ts";
-import type { StatusQuery, StatusView } from "./view.ts";
-import { PHASES, type SettledTask } from "../core/task.ts";
-import { Bar, href, Key, PhaseList, Reason, Scope, shortId, Time } from "./parts.tsx";
+import { PHASES, type SettledTask } from "../../core/task.ts";
+import type { Health, DatasetHealth } from "../../probing/health.ts";
+import { href } from "../links.ts";
+import type { StatusQuery, StatusView } from "../view.ts";
+import { durationText, ratioText, spanText } from "../words.ts";
+import { Icon, Reason, Scope, shortId, Time } from "./parts.tsx";
+import { Bar, Key, PhaseList } from "./phases.tsx";
 
-/** More datasets than this have no bars of their phases, for want of room; each alone has one. */
+/** More datasets than this are listed without the bars of their phases, for want of room. */
 const MAX_BARS = 12;
 
-/** A page of datasets; the one asked for, with its last task; or where there is but one, that task. */
-export function Datasets({ status }: { status: StatusView }) {
-  const { datasets, datasetIds, query, pages, nowMs } = status;
+/** One result page of datasets, or the dataset of the query; a single one with its last task. */
+export function Datasets({ view }: { view: StatusView }) {
+  const { datasets, datasetIds, query, pages, nowMs } = view;
   const { page, datasetId } = query;
   if (datasetId !== undefined && !datasetIds.includes(datasetId)) {
     return <Unknown datasetId={datasetId} query={query} />;
   }
-  if (datasetIds.length === 1) return <LastTask last={datasets[0]?.last} status={status} />;
+  if (datasetIds.length === 1) return <LastTask last={datasets[0]?.last} view={view} />;
   const shown = datasets.filter((one) => datasetId === undefined || one.datasetId === datasetId);
   const hasBars = shown.length <= MAX_BARS;
   return (
     <>
       <section aria-labelledby="datasets">
         <h2 id="datasets">
-          Datasets {datasetId !== undefined && <Scope status={status} />}
+          Datasets {datasetId !== undefined && <Scope view={view} />}
         </h2>
         <ul class="datasets">
           {shown.map((dataset) => (
@@ -43,14 +45,14 @@ export function Datasets({ status }: { status: StatusView }) {
           </p>
         )}
         {pages > 1 && datasetId === undefined && (
-          <nav class="pager" aria-label="Pages of datasets">
+          <nav class="pager" aria-label="Result pages of datasets">
             {page > 1 && <a href={href(query, { page: page - 1 })} rel="prev">← Previous</a>}
-            <span>page {page} of {pages}, failing ones first</span>
+            <span>Page {page} of {pages}, failing datasets first</span>
             {page < pages && <a href={href(query, { page: page + 1 })} rel="next">Next →</a>}
           </nav>
         )}
       </section>
-      {datasetId !== undefined && shown[0] && <LastTask last={shown[0].last} status={status} />}
+      {datasetId !== undefined && shown[0] && <LastTask last={shown[0].last} view={view} />}
     </>
   );
 }
@@ -60,8 +62,8 @@ function Unknown({ datasetId, query }: { datasetId: string; query: StatusQuery }
     <section aria-labelledby="datasets">
       <h2 id="datasets">Datasets</h2>
       <p>
-        {shortId(datasetId)} is not probed here.{" "}
-        <a href={href(query, { datasetId: undefined })}>Show what is</a>
+        {shortId(datasetId)} is not a dataset of this probe.{" "}
+        <a href={href(query, { datasetId: undefined })}>Show all datasets</a>
       </p>
     </section>
   );
@@ -71,12 +73,12 @@ const HEALTH_WORDS: Record<Health, string> = {
   ok: "ok since",
   failing: "failing since",
   silent: "no news since",
-  starting: "not known yet",
+  starting: "starting",
 };
 
 function Dataset(
   { dataset, nowMs, query, hasBar }: {
-    dataset: DatasetHistory;
+    dataset: DatasetHealth;
     nowMs: number;
     query: StatusQuery;
     hasBar: boolean;
@@ -86,7 +88,7 @@ function Dataset(
   return (
     <li class={health}>
       <h3>
-        <i></i> <a href={href({ page: query.page }, { datasetId })}>{shortId(datasetId)}</a>
+        <Icon tone={health} /> <a href={href({ page: query.page }, { datasetId })}>{shortId(datasetId)}</a>
       </h3>
       <p>
         {HEALTH_WORDS[health]} {health !== "starting" && (
@@ -113,7 +115,7 @@ function Dataset(
   );
 }
 
-function LastTask({ last, status }: { last?: SettledTask | null; status: StatusView }) {
+function LastTask({ last, view }: { last?: SettledTask | null; view: StatusView }) {
   return (
     <section aria-labelledby="last">
       <h2 id="last">Last task</h2>
@@ -123,16 +125,16 @@ function LastTask({ last, status }: { last?: SettledTask | null; status: StatusV
             <p class="figure">
               {durationText(last.durationSeconds)}{" "}
               <small>
-                <a href={href(status.query, { task: last.seqno })}>task {last.seqno}</a>{" "}
+                <a href={href(view.query, { task: last.seqno })}>task {last.seqno}</a>{" "}
                 {last.state === "FAILED" ? `failed: ${last.reason}` : "succeeded"}
                 {last.attempts.length > 1 &&
-                  ` after ${last.attempts.length} attempts; the last one's phases:`}
+                  ` after ${last.attempts.length} attempts; phases of the last attempt:`}
               </small>
             </p>
             <PhaseList phases={last.phases} />
           </>
         )
-        : <p>The first one is on its way.</p>}
+        : <p>No task has been settled yet.</p>}
     </section>
   );
 }

@@ -1,0 +1,38 @@
+import { find } from "./dom.ts";
+
+/** Converts the times of the page, which are in UTC, to the reader's zone. */
+export function localizeTimes(page: ParentNode): void {
+  const today = formatDate(new Date(Number(find("main", page).dataset.now)));
+  for (const time of page.querySelectorAll("time")) {
+    const date = new Date(time.dateTime);
+    const fraction = time.textContent?.match(/\.\d+$/)?.[0] ?? "";
+    const text = formatTime(date) + fraction;
+    const dateAndTime = `${formatDate(date)} ${text}`;
+    time.title = `${dateAndTime} ${formatOffset(date)}`;
+    time.textContent = formatDate(date) === today ? text : dateAndTime;
+  }
+  for (const zone of page.querySelectorAll(".zone")) zone.textContent = formatOffset(new Date());
+}
+
+/** The time of day in the reader's zone, as `22:01:05`. */
+export function formatTime(date: Date, withSeconds = true): string {
+  const parts = [date.getHours(), date.getMinutes()];
+  if (withSeconds) parts.push(date.getSeconds());
+  return parts.map(twoDigits).join(":");
+}
+
+function formatDate(date: Date): string {
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(twoDigits).join("-");
+}
+
+/** The offset of the reader's zone, as `+01:00`. */
+function formatOffset(date: Date): string {
+  const minutes = -date.getTimezoneOffset();
+  const size = Math.abs(minutes);
+  const offset = [Math.floor(size / 60), size % 60].map(twoDigits).join(":");
+  return minutes === 0 ? "UTC" : `${minutes < 0 ? "−" : "+"}${offset}`;
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, "0");
+}

@@ -1,0 +1,99 @@
+import type { Task } from "../../core/task.ts";
+import { href } from "../links.ts";
+import type { StatusQuery, StatusView } from "../view.ts";
+import { countText, durationText, spanText } from "../words.ts";
+import { Filters } from "./filters.tsx";
+import { shortId, StateOf, Time, Zone } from "./parts.tsx";
+import { Detail } from "./task_detail.tsx";
+
+/** The tracked tasks that match the query, and the details of one. */
+export function Tasks({ view }: { view: StatusView }) {
+  const { tasks, tracked, next, query, datasetIds, nowMs } = view;
+  const several = datasetIds.length > 1 && query.datasetId === undefined;
+  return (
+    <section id="tasks" aria-labelledby="tasks-heading">
+      <h2 id="tasks-heading">
+        Tasks{" "}
+        <small>
+          tracked: {countText(tracked.PENDING)} pending, {countText(tracked.SUCCEEDED)} succeeded,
+          {" "}
+          {countText(tracked.FAILED)} failed
+        </small>
+      </h2>
+      <Filters view={view} />
+      <div class={query.task === undefined ? undefined : "beside"}>
+        {query.task !== undefined && <Detail view={view} seqno={query.task} />}
+        <div>
+          {tasks.length === 0
+            ? (
+              <p>
+                {next === null ? "No tracked task matches." : "No match so far: go on with older tasks."}
+              </p>
+            )
+            : (
+              <table class={several ? "several" : undefined}>
+                <caption class="unseen">
+                  Tracked tasks, newest first; each number links to the task's details
+                </caption>
+                <thead>
+                  <tr>
+                    <th scope="col">#</th>
+                    {several && <th scope="col">Dataset</th>}
+                    <th scope="col">State</th>
+                    <th scope="col">
+                      Created <Zone />
+                    </th>
+                    <th scope="col">Duration</th>
+                    <th scope="col">Attempts</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {tasks.map((task) => (
+                    <Row task={task} several={several} query={query} nowMs={nowMs} />
+                  ))}
+                </tbody>
+              </table>
+            )}
+          <nav class="pager" aria-label="Result pages of tasks">
+            {query.before !== undefined && (
+              <a href={`${href(query, { before: undefined })}#tasks`}>← Newest</a>
+            )}
+            {next !== null && (
+              <a href={`${href(query, { before: next })}#tasks`} rel="next">Older →</a>
+            )}
+          </nav>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Row(
+  { task, several, query, nowMs }: {
+    task: Task;
+    several: boolean;
+    query: StatusQuery;
+    nowMs: number;
+  },
+) {
+  const { seqno, datasetId, createdMs } = task;
+  const settled = task.state === "PENDING" ? null : task;
+  return (
+    <tr id={`t${seqno}`} class={seqno === query.task ? "chosen" : undefined}>
+      <td>
+        <a href={`${href(query, { task: seqno })}#detail`}>{seqno}</a>
+      </td>
+      {several && <td>{shortId(datasetId)}</td>}
+      <td>
+        <StateOf task={task} />
+      </td>
+      <td>
+        <Time ms={createdMs} nowMs={nowMs} />
+      </td>
+      <td>
+        {settled ? durationText(settled.durationSeconds) : `${spanText(nowMs - createdMs)} …`}
+      </td>
+      <td>{settled?.attempts.length}</td>
+    </tr>
+  );
+}

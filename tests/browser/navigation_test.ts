@@ -1,0 +1,194 @@
+/** Filters, links and the task details of the page. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { eventually } from "../support/program.ts";
+import { startEmulator, startServer } from "../support/targets.ts";
+import {
+  browserTest,
+  connectionText,
+  focusedText,
+  kill,
+  newestSeqno,
+  open,
+  startFastProbe,
+  untilHeadline,
+  untilLive,
+} from "./browser.ts";
+
+browserTest(
+  "filters select tasks by state, dataset and reason, and history returns to them",
+  async () => {
+    await using target = startServer(({ path }) =>
+      path.endsWith("bad")
+        ? new Response("gone", { status: 404 })
+        : Response.json({ Id: path.split("/").at(-1), Type: "Dataset" })
+    );
+    await using probe = await startFastProbe(`${target.url}/metadata`, { DATASET_ID: "good,bad" });
+    await using opened = await open(probe.url);
+    const { page, problems } = opened;
+    await untilLive(page);
+    await untilHeadline(page, "1 of 2 failing");
+    const words = (column: number) => page.locator(`tbody td:nth-child(${column})`).allInnerTexts();
+
+    await page.getByLabel("State", { exact: true }).selectOption("failed");
+    await page.waitForURL(/state=failed/);
+    await eventually("failed tasks alone", async () => {
+      const states = await words(3);
+      return states.length > 1 && states.every((state) => state.includes("not_found"));
+    });
+    assertEquals(new Set(await words(2)), new Set(["bad"]));
+
+    await page.getByLabel("State", { exact: true }).selectOption("");
+    await page.getByLabel("Dataset", { exact: true }).selectOption("good");
+    await page.waitForURL(/dataset_id=good/);
+    await eventually("the good dataset's tasks alone", async () => {
+      const states = await words(2);
+      return states.length > 1 && states.every((state) => /succeeded|pending/.test(state));
+    });
+    assert(!page.url().includes("state"), page.url());
+
+    await page.goBack();
+    await page.goBack();
+    await page.waitForURL(/state=failed/);
+    await eventually("failed tasks again", async () => (await words(3))[0]?.includes("not_found"));
+
+    const chosen = () =>
+      page.locator("#filters select").evaluateAll((all) =>
+        all.map((select) => (select as unknown as { value: string }).value)
+      );
+    await eventually("the form shows it", async () => (await chosen()).join() === "failed,,");
+
+    await page.getByLabel("Reason", { exact: true }).selectOption("dns");
+    await page.waitForURL(/state=failed&reason=dns/);
+    await page.getByText("No tracked task matches.").waitFor();
+    await page.getByRole("link", { name: "Show all", exact: true }).click();
+    await eventually("all tasks", async () => new Set(await words(2)).size === 2);
+    assertEquals(problems, []);
+  },
+);
+
+browserTest(
+  "a task's details show attempts, phases, trace id and the body as text",
+  async () => {
+    const body =
+      `<script>document.title = "broken"</script><img src=x onerror="alert(1)">&lt;b&gt;`;
+    await using target = startServer(() => new Response(body, { status: 503 }));
+    await using probe = await startFastProbe(`${target.url}/metadata`);
+    await using opened = await open(`${probe.url}/?state=failed`);
+    const { page, problems } = opened;
+    await untilLive(page);
+    await untilHeadline(page, "Failing");
+    const seqno = await newestSeqno(page);
+    await page.locator(`#t${seqno}`).click();
+    await page.waitForURL(`**/?state=failed&task=${seqno}#detail`);
+    const detail = page.locator("#detail");
+    await detail.waitFor();
+    assertEquals(await page.evaluate("document.activeElement.id"), "detail-heading");
+    const json = await (await fetch(`${probe.url}/tasks?before=${seqno + 1}&limit=1`)).json();
+    const text = await detail.innerText();
+    for (const shown of [json.tasks[0].trace_id, "server_error, status 503", "processing", "UTC"]) {
+      assert(text.includes(shown === "UTC" ? "+0" : shown), `${shown} in ${text}`);
+    }
+    assertEquals(await detail.locator("pre").textContent(), body);
+    assertEquals(await page.locator("main img, main pre *").count(), 0);
+    assertMatch(await page.title(), /^FAILING/);
+
+    // The details stay when the list moves on, and after a reload.
+    await eventually("the page shows newer tasks", async () => await newestSeqno(page) > seqno);
+    assertEquals(await detail.locator("pre").textContent(), body);
+    await page.reload();
+    assertEquals(await detail.locator("pre").textContent(), body);
+    await untilLive(page);
+    await page.getByRole("link", { name: "Close" }).click();
+    await detail.waitFor({ state: "detached" });
+    assertEquals(await focusedText(page), String(seqno));
+    assertEquals(problems, []);
+  },
+);
+
+browserTest("a click while the connection is lost takes effect after it is back", async () => {
+  await using emulator = startEmulator();
+  await using first = await startFastProbe(emulator.apiUrl);
+  const { port } = new URL(first.url);
+  await using opened = await open(first.url);
+  const { page } = opened;
+  await untilLive(page);
+  await page.locator("#t2").waitFor();
+  await page.evaluate("document.documentElement.dataset.mark = 'kept'");
+  await page.locator("#t1 a").click();
+  await page.locator("#detail", { hasText: "Trace id" }).waitFor();
+  await kill(first);
+  await page.locator("html.lost").waitFor();
+
+  await page.goBack();
+  await page.locator("#t2 a").click();
+  await page.waitForURL(/task=2#detail/);
+  assertEquals(await page.locator("#detail h3").innerText(), "Task 1");
+  assertMatch(await connectionText(page), /^Connection lost/);
+
+  await using _other = await startFastProbe(emulator.apiUrl, { PORT: port });
+  await untilLive(page);
+  await page.locator("#detail h3", { hasText: "Task 2" }).waitFor();
+  assertEquals(await page.evaluate("document.documentElement.dataset.mark"), "kept");
+});
+
+browserTest("a click without a response shows a lost connection after 5 s", async () => {
+  await using emulator = startEmulator();
+  await using probe = await startFastProbe(emulator.apiUrl);
+  await using opened = await open(probe.url);
+  const { page } = opened;
+  await untilLive(page);
+  await page.evaluate("document.documentElement.dataset.mark = 'kept'");
+  await page.locator("#t1").waitFor();
+  probe.kill("SIGSTOP");
+  const sinceMs = performance.now();
+  await page.locator("#t1 a").click();
+  await page.locator("html.lost").waitFor();
+  const seconds = (performance.now() - sinceMs) / 1e3;
+  assert(seconds > 4 && seconds < 15, `${seconds} s`);
+  probe.kill("SIGCONT");
+  await page.locator("#detail h3", { hasText: "Task 1" }).waitFor();
+  await untilLive(page);
+  assertEquals(await page.evaluate("document.documentElement.dataset.mark"), "kept");
+});
+
+browserTest("a link that is not a page of the probe is left to the browser", async () => {
+  await using emulator = startEmulator();
+  await using probe = await startFastProbe(emulator.apiUrl);
+  await using opened = await open(probe.url);
+  const { page } = opened;
+  await untilLive(page);
+  await page.locator("#t1 a").evaluate((link) => link.setAttribute("href", "?task=none"));
+  await page.locator("#t1 a").click();
+  await page.getByText("task: expected a seqno").waitFor();
+});
+
+browserTest(
+  "the page without JavaScript shows, filters and pages tasks and opens one",
+  async () => {
+    await using emulator = startEmulator({ faults: { status: 404 } });
+    await using probe = await startFastProbe(emulator.apiUrl, { TASK_INTERVAL_SECONDS: "0.02" });
+    await eventually("more tasks than a result page holds", async () => {
+      const { tracked } = await (await fetch(`${probe.url}/tasks?limit=1`)).json();
+      return tracked.FAILED > 60;
+    });
+    await using opened = await open(probe.url, { javaScriptEnabled: false });
+    const { page } = opened;
+    await untilHeadline(page, "Failing");
+    assertMatch(await connectionText(page), /^As of [\d:]+ UTC; reload/);
+    assertEquals(await page.locator("#chart").isVisible(), false);
+    assertMatch(await page.locator(".durations").innerText(), /Of the newest \d+ tasks/);
+
+    await page.getByLabel("State", { exact: true }).selectOption("succeeded");
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.getByText("No tracked task matches.").waitFor();
+    await page.getByRole("link", { name: "Show all", exact: true }).click();
+    const newest = await newestSeqno(page);
+    const rows = await page.locator("tbody tr").count();
+    await page.getByRole("link", { name: "Older" }).click();
+    await page.waitForURL(/before=\d+/);
+    const older = await newestSeqno(page);
+    assertEquals(older, newest - rows);
+    await page.locator(`#t${older} a`).click();
+    await page.locator("#detail h3", { hasText: `Task ${older}` }).waitFor();
+  },
+);

@@ -1,0 +1,64 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { statusPage } from "../../src/status_page/page.tsx";
+import { play, SCENES, textOf } from "../support/status.ts";
+
+const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
+  ["starting", "Starting", /Starting No task has been settled yet/],
+  ["one", "OK: abc123", /Working since 20:01:05 UTC \(14 s\)/],
+  ["healthy", "OK: abc123", /ok in 5 m 100 % ok in 1 h 99\.4 % ok in 24 h 99\.7 %/],
+  ["outage", "FAILING: abc123", /Failing since .* \(4 min\) server_error : status 5xx/],
+  [
+    "few",
+    "FAILING: 1 of 3",
+    /1 of 3 failing since 20:32:58 UTC \(1 min\), not_found : status 404/,
+  ],
+  [
+    "many",
+    "FAILING: 3 of 200",
+    /3 of 200 failing since 20:06:17 .*timeout : no complete response .* Page 1 of \d+, failing/,
+  ],
+  [
+    "all",
+    "FAILING: All 200",
+    /All 200 failing since 20:07:15 UTC \(34 s\), server_error : status 5xx/,
+  ],
+  ["silent", "NO NEWS: abc123", /No news since 20:09:15 UTC \(5 min\), 1 task pending/],
+  ["silentFew", "NO NEWS: All 3", /No news: All 3 since 20:09:15 UTC \(5 min\), 1 task pending/],
+  ["stalled", "Stalled", /The probe's own schedule has stopped: probe\./],
+];
+
+for (const [scene, title, words] of VERDICTS) {
+  Deno.test(`the verdict shows the state at a glance: ${scene}`, () => {
+    const html = statusPage(play(SCENES[scene])());
+    assertEquals(html.match(/<title>(.*?)<\/title>/)?.[1], `${title} · dataplatform-probe`);
+    assertMatch(textOf(html), words);
+  });
+}
+
+Deno.test("the verdict warns of silence, and shows failing datasets first", () => {
+  const status = play(SCENES.silentFew)();
+  const html = statusPage(status);
+  assert(html.includes('<section class="verdict warning"'));
+  assertMatch(textOf(html), /boligpriser-100 no news since 20:09:15 \(5 min\)/);
+  const icon = (html: string) => html.match(/<link rel="icon" [^>]*>/)?.[0];
+  assert(icon(html) !== icon(statusPage(play(SCENES.few)())));
+  const failing = statusPage({
+    ...status,
+    tally: { starting: 0, ok: 0, silent: 2, failing: 1 },
+    worst: { sinceMs: status.nowMs - 27_000, reason: "dns" },
+  });
+  assertMatch(textOf(failing), /1 of 3 failing since .* \(27 s\), dns : .* no news from 2/);
+  // Silent datasets may be on another result page.
+  assertMatch(
+    textOf(statusPage({ ...status, datasets: [], tracked: { ...status.tracked, PENDING: 12 } })),
+    /No news: All 3 12 tasks pending/,
+  );
+});
+
+Deno.test("the verdict of a probe that stops or starts is neutral", () => {
+  assertMatch(textOf(statusPage(play({ rounds: 3, draining: true })())), /Stopping/);
+  const starting = textOf(statusPage(play(SCENES.starting)()));
+  assertMatch(starting, /ok in 5 m – ok in 1 h – ok in 24 h –/);
+  assertMatch(starting, /No tracked task has failed\./);
+  assert(!starting.includes("NaN") && !starting.includes("undefined"));
+});
