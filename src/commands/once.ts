@@ -82,8 +82,8 @@ async function runTasks(
   const intervalMs = taskIntervalSeconds * 1e3;
   // A single round starts at once: there is nothing to spread it over.
   const phaseMs = count === 1 ? 0 : phase * intervalMs;
-  const enough = new AbortController();
-  const end = AbortSignal.any([enough.signal, signal]);
+  const end = new AbortController();
+  void untilAborted(signal).then(() => end.abort());
   const inFlight = new Set<Promise<unknown>>();
   let created = 0;
   every("probe", intervalMs, () => {
@@ -91,9 +91,9 @@ async function runTasks(
     if (!task) return log.warn(`${datasetId} waits: too many tasks are in flight`);
     const followed: Promise<unknown> = task.finally(() => inFlight.delete(followed));
     inFlight.add(followed);
-    if (++created === count) enough.abort();
-  }, { clock, signal: end, phaseMs });
-  await untilAborted(end);
+    if (++created === count) end.abort();
+  }, { clock, signal: end.signal, phaseMs });
+  await untilAborted(end.signal);
   await Promise.all(inFlight);
 }
 

@@ -101,7 +101,7 @@ export async function serve(
   log.info(startLine(config, listener.url), { version: VERSION });
   loops.start();
 
-  await untilAborted(AbortSignal.any([signal, broken.signal]));
+  await Promise.race([untilAborted(signal), untilAborted(broken.signal)]);
   noNewSlots.abort();
   log.info(`stopping with ${loops.tasksInFlight} tasks in flight`);
   await loops.drain(GRACE_MS);
