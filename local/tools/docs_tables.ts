@@ -135,6 +135,7 @@ export function withTables(path: string, document: string): string {
     const from = text.indexOf(start);
     const to = text.indexOf(end);
     if (from < 0 || to < from) throw new Error(`${path}: expected ${start} and ${end}`);
-    return `${text.slice(0, from)}${start}\n\n${make()}\n\n${text.slice(to)}`;
+    const table = `<!-- deno-fmt-ignore-start -->\n\n${make()}\n\n<!-- deno-fmt-ignore-end -->`;
+    return `${text.slice(0, from)}${start}\n${table}\n${text.slice(to)}`;
   }, document);
 }
