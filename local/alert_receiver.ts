@@ -1,5 +1,5 @@
 /**
- * Takes what Alertmanager sends to a webhook and shows it: a pager for one machine. `GET /` is for
+ * Receives the notifications of Alertmanager and shows them: a pager for one machine. `GET /` is for
  * people, `GET /alerts` for programs, newest first.
  */
 import { type Context, Hono } from "hono";
@@ -11,7 +11,7 @@ const MAX_NOTIFICATIONS = 100;
 
 const texts = z.record(z.string(), z.string());
 
-/** What Alertmanager sends, as far as it is shown; the rest is kept as it comes. */
+/** The fields of a notification that are shown; other fields are kept. */
 const NOTIFICATION = z.looseObject({
   status: z.enum(["firing", "resolved"]),
   receiver: z.string(),
@@ -25,12 +25,12 @@ const NOTIFICATION = z.looseObject({
   })),
 });
 
-/** A notification, and when it came. */
+/** A notification and when it arrived. */
 export type Notification = z.infer<typeof NOTIFICATION> & { received: string };
 
 type Alert = Notification["alerts"][number];
 
-/** A receiver without a port, and a look at what it has received, newest first. */
+/** A receiver as a handler of requests, and its notifications, newest first. */
 export function receiver() {
   let notifications: Notification[] = [];
 
@@ -111,18 +111,18 @@ function pageOf(c: Context, notifications: readonly Notification[]) {
   `);
 }
 
-/** In capitals what it is, and then of what. */
+/** Status and name, such as `FIRING DatasetFails`. */
 function titleOf({ status, labels }: Alert): string {
-  return `${status.toUpperCase()} ${labels.alertname ?? "an alert without a name"}`;
+  return `${status.toUpperCase()} ${labels.alertname ?? "unnamed alert"}`;
 }
 
-/** What a person wants to know of it, in this order. */
+/** Name and value of each detail, in the order in which they are shown. */
 function detailsOf({ status, labels, annotations, startsAt, endsAt }: Alert): [string, string][] {
   const { alertname: _, ...others } = labels;
   return [
     ["since", startsAt],
-    // Of a firing alert it is when Alertmanager would give it up.
-    ...(status === "resolved" ? [["until", endsAt] as [string, string]] : []),
+    // The end of a firing alert is only when Alertmanager would forget it.
+    ...status === "resolved" ? [["until", endsAt] satisfies [string, string]] : [],
     ...Object.entries(annotations),
     ["labels", Object.entries(others).map(([name, value]) => `${name}="${value}"`).join(" ")],
   ];
@@ -133,7 +133,7 @@ function main(): void {
   const hostname = ALERT_RECEIVER_HOST || "127.0.0.1";
   const port = Number(ALERT_RECEIVER_PORT || "8083");
   const onListen = ({ port }: Deno.NetAddr) =>
-    console.error(`Listening on http://${hostname}:${port}: alerts are shown there.`);
+    console.error(`Listening on http://${hostname}:${port}: it shows the alerts.`);
   try {
     const server = Deno.serve({ hostname, port, onListen }, receiver().fetch);
     for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -1,13 +1,12 @@
 /**
- * Starts the emulator and the probe side by side, and stops both together: the whole system on one
- * machine, without a container engine. The probe goes the whole way, with credentials; flags are
- * passed on to it.
+ * Starts the emulator and the probe, and stops both together: the whole system on one machine,
+ * without a container engine. The probe gets tokens with credentials. Flags are passed on to it.
  */
 import { startDeno, startProbe } from "./run.ts";
 
 const emulatorUrl = `http://localhost:${Deno.env.get("HTTP_SERVER_PORT") || "8081"}`;
 
-/** What the probe gets unless the environment says otherwise; the emulator knows the client. */
+/** Defaults for the environment of the probe. The client is the one of the emulator. */
 const DEFAULTS: Record<string, string> = {
   DATASET_ID: "abc123",
   TASK_INTERVAL_SECONDS: "1",
@@ -19,29 +18,29 @@ const DEFAULTS: Record<string, string> = {
   OKDATA_CLIENT_SECRET: "local-secret",
 };
 
-const given = Object.fromEntries(
+const probeEnv = Object.fromEntries(
   Object.entries(DEFAULTS).map(([name, value]) => [name, Deno.env.get(name) || value]),
 );
+/** The running processes, in the order of their start. */
 const children: Deno.ChildProcess[] = [];
+let isStopping = false;
 
-let stopping = false;
-
-/** Ends the one that was started last; its end brings the next, so that the probe goes first. */
+/** Ends the last process. Its end stops the one before, so that the probe ends before the emulator. */
 function stop(signal: Deno.Signal = "SIGTERM"): void {
-  stopping = true;
+  isStopping = true;
   try {
     children.at(-1)?.kill(signal);
   } catch {
-    // It has just ended by itself, which brings the next.
+    // It has just ended by itself.
   }
 }
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  // The probe knows what a second signal means, and that one may come twice.
+  // Every signal is passed on: the second one makes the probe exit at once.
   Deno.addSignalListener(signal, () => stop(signal === "SIGHUP" ? "SIGTERM" : signal));
 }
 
-/** Either one ending takes the other with it: half a demo would only mislead. */
-async function follow(child: Deno.ChildProcess): Promise<number> {
+/** Waits for the process and returns its exit code. When one process ends, the other is stopped. */
+async function untilExit(child: Deno.ChildProcess): Promise<number> {
   children.push(child);
   const { code } = await child.status;
   children.splice(children.indexOf(child), 1);
@@ -49,8 +48,8 @@ async function follow(child: Deno.ChildProcess): Promise<number> {
   return code;
 }
 
-/** Whether there is an answer where the emulator answers. */
-async function isAnswering(): Promise<boolean> {
+/** Whether a server responds at the emulator's address. */
+async function isResponding(): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(1_000);
     await (await fetch(`${emulatorUrl}/heartbeat`, { signal })).body?.cancel();
@@ -60,27 +59,29 @@ async function isAnswering(): Promise<boolean> {
   }
 }
 
-if (await isAnswering()) {
+if (await isResponding()) {
   console.error(
-    `Something answers at ${emulatorUrl} already: \`deno task stop\` ends what \`deno task run\` ` +
-      "has started, and HTTP_SERVER_PORT and PORT name other ports.",
+    `A server responds at ${emulatorUrl} already. \`deno task stop\` stops the services of ` +
+      "`deno task run`; HTTP_SERVER_PORT and PORT choose other ports.",
   );
   Deno.exit(2);
 }
 
-if (stopping) Deno.exit(130);
-const ended = [
-  follow(startDeno(["--allow-net", "--allow-env", "local/http_server/http_server.ts"])),
+if (isStopping) Deno.exit(130);
+const exits = [
+  untilExit(startDeno(["--allow-net", "--allow-env", "local/http_server/http_server.ts"])),
 ];
-// The first task must not fail for want of it.
-while (!stopping && !await isAnswering()) await new Promise((resolve) => setTimeout(resolve, 20));
-if (!stopping) {
+// The first task would fail without the emulator.
+while (!isStopping && !await isResponding()) {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+if (!isStopping) {
   console.error(`
 Metrics and tasks of the probe: http://localhost:${Deno.env.get("PORT") || "8000"}
-The platform's stand-in:        ${emulatorUrl}
+Emulator of the platform:       ${emulatorUrl}
 Ctrl-C stops both.
 `);
-  const env = { ...given, LOCAL_RUN: "true" };
-  ended.push(follow(startProbe(["--rows", "10", ...Deno.args], { env })));
+  const env = { ...probeEnv, LOCAL_RUN: "true" };
+  exits.push(untilExit(startProbe(["--rows", "10", ...Deno.args], { env })));
 }
-Deno.exit(Math.max(...await Promise.all(ended)));
+Deno.exit(Math.max(...await Promise.all(exits)));

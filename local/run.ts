@@ -1,24 +1,24 @@
 /**
- * The services of `compose.yaml` and a probe beside them, by its first word:
+ * Controls the services of `compose.yaml`, and a probe beside them. The first argument is a command:
  *
- * - `run` brings the services up, waits until they are healthy, and probes the emulator;
- * - `run-dp` does so without the emulator and probes the platform that the environment names;
+ * - `run` starts the services, waits until they are healthy, and probes the emulator;
+ * - `run-dp` starts the services without the emulator and probes the platform of the environment;
  * - `stop` stops the services, `down` removes them.
  *
- * Further words go to the probe, or to `docker compose stop` and `docker compose down`.
+ * Further arguments go to the probe, or to `docker compose stop` and `docker compose down`.
  */
 const root = new URL("..", import.meta.url);
 
-/** A lock file without what only tests need, so that a first start downloads little. */
+/** A lock file without the packages of the tests, so that the first start downloads little. */
 const LOCK = ["--lock=local/run.lock", "--frozen"];
 
 const PROBE = ["--no-prompt", "--allow-net", "--allow-read", "--allow-env", "main.ts"];
 
 const COMPOSE = ["compose", "--file", "compose.yaml"];
-/** Stopping must reach what a profile has started, too. */
+/** `stop` and `down` include the services of all profiles. */
 const PROFILES = ["--profile", "probe", "--profile", "tns-db"];
 
-/** What is brought up, and where to look at it. */
+/** The services that are started, each with a line that says where it is. */
 export const SERVICES = {
   prometheus: "Prometheus          http://localhost:9090",
   grafana: "Grafana             http://localhost:3000 (admin/admin)",
@@ -33,11 +33,13 @@ const EXIT_INTERRUPTED = 130;
 
 type Child = { env?: Record<string, string>; stdout?: "inherit" | "null" };
 
-/** Starts a process in the project's folder, which signals reach only from here. */
+/** Starts a process in the project's folder that gets signals only from this program. */
 function start(command: string, args: readonly string[], child: Child = {}): Deno.ChildProcess {
   return new Deno.Command(command, {
-    ...{ args: [...args], cwd: root, ...child },
-    // The terminal's Ctrl-C would reach the children on its own, beside what is sent from here.
+    ...child,
+    args: [...args],
+    cwd: root,
+    // Otherwise the terminal's Ctrl-C would reach the process in addition to the signal from here.
     detached: true,
     stdin: "null",
   }).spawn();
@@ -53,10 +55,10 @@ export function startProbe(flags: readonly string[], child?: Child): Deno.ChildP
   return startDeno([...PROBE, ...flags], child);
 }
 
-/** One process after the other; a signal ends the one that runs, and none comes after it. */
+/** Runs one process after the other. A signal ends the running one, and no other is started. */
 class Sequence {
   #current: Deno.ChildProcess | undefined;
-  stopped = false;
+  isStopped = false;
 
   constructor() {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -64,18 +66,18 @@ class Sequence {
     }
   }
 
-  /** Waits for its end and returns its exit code. */
-  async run(starting: () => Deno.ChildProcess): Promise<number> {
-    if (this.stopped) return EXIT_INTERRUPTED;
-    this.#current = starting();
+  /** Starts a process, waits for its end and returns its exit code. */
+  async run(startProcess: () => Deno.ChildProcess): Promise<number> {
+    if (this.isStopped) return EXIT_INTERRUPTED;
+    this.#current = startProcess();
     const { code } = await this.#current.status;
     this.#current = undefined;
     return code;
   }
 
-  /** The probe and Docker know what a second signal means, and that one may come twice. */
+  /** Every signal is passed on: the second one makes the probe and Docker exit at once. */
   #stop(signal: Deno.Signal): void {
-    this.stopped = true;
+    this.isStopped = true;
     try {
       this.#current?.kill(signal);
     } catch {
@@ -84,40 +86,40 @@ class Sequence {
   }
 }
 
-/** Why the services cannot be had here, in one line; undefined when they can. */
+/** Why the services cannot run here, in one line; undefined when they can. */
 async function engineProblem(): Promise<string | undefined> {
   for (const args of [["info"], ["compose", "version"]]) {
     const problem = await problemOf("docker", args);
     if (problem === undefined) continue;
-    return `No Docker engine with Compose here (${problem}).`;
+    return `No Docker engine with Compose on this machine (${problem}).`;
   }
 }
 
 async function problemOf(command: string, args: string[]): Promise<string | undefined> {
-  const words = `\`${[command, ...args].join(" ")}\``;
+  const quoted = `\`${[command, ...args].join(" ")}\``;
   try {
     const { success, stderr } = await new Deno.Command(command, { args, cwd: root }).output();
     if (success) return undefined;
-    const [reason = "without a word"] = new TextDecoder().decode(stderr).match(/\S.*/) ?? [];
-    return `${words}: ${reason.trim()}`;
+    const [reason = "no error message"] = new TextDecoder().decode(stderr).match(/\S.*/) ?? [];
+    return `${quoted}: ${reason.trim()}`;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return `there is no \`${command}\` on the path`;
-    return `${words}: ${error instanceof Error ? error.message : error}`;
+    return `${quoted}: ${error instanceof Error ? error.message : error}`;
   }
 }
 
-/** Brings the services up and runs the probe until it ends. */
-async function runBeside(
+/** Starts the services, then runs the probe until it ends. */
+async function runWithServices(
   services: (keyof typeof SERVICES)[],
   env: Record<string, string>,
   flags: string[],
 ): Promise<number> {
   const port = Deno.env.get("PORT") || "8000";
   if (port !== "8000" || flags.some((flag) => /^--(port|host)\b/.test(flag))) {
-    console.error("Prometheus looks for the probe at port 8000 of this machine, and nowhere else.");
+    console.error("Prometheus scrapes the probe only at port 8000 of this machine.");
   }
   const sequence = new Sequence();
-  // What the probe would refuse is better known before the services are downloaded.
+  // Wrong settings are reported before the services are downloaded.
   const checked = await sequence.run(() =>
     startProbe(["--print-config", ...flags], { env, stdout: "null" })
   );
@@ -125,11 +127,11 @@ async function runBeside(
   const up = await sequence.run(() =>
     start("docker", [...COMPOSE, "up", "--detach", "--wait", "--build", ...services])
   );
-  if (sequence.stopped) return EXIT_INTERRUPTED;
+  if (sequence.isStopped) return EXIT_INTERRUPTED;
   if (up !== 0) {
     console.error(
-      "The services are not up; above stands why (a port in use, for example). " +
-        "`docker compose logs --tail=10` tells more, `deno task down` removes them.",
+      "The services have not started; the reason stands above (a port in use, for example). " +
+        "`docker compose logs --tail=10` shows more, `deno task down` removes them.",
     );
     return EXIT_FAILED;
   }
@@ -141,28 +143,32 @@ Ctrl-C stops the probe, \`deno task stop\` the services; \`deno task down\` remo
   return await sequence.run(() => startProbe(flags, { env }));
 }
 
-async function main([command, ...words]: string[]): Promise<number> {
+async function main([command, ...args]: string[]): Promise<number> {
   const problem = await engineProblem();
   if (problem) {
-    const offer = "`deno task demo` needs none: the emulator and the probe alone.";
-    console.error(/^run/.test(command ?? "") ? `${problem} ${offer}` : problem);
+    const alternative = "`deno task demo` needs none: it runs the emulator and the probe alone.";
+    console.error(command?.startsWith("run") ? `${problem} ${alternative}` : problem);
     return EXIT_FAILED;
   }
   const { emulator: _, ...others } = SERVICES;
   const observers = Object.keys(others) as (keyof typeof others)[];
   switch (command) {
     case "run":
-      return await runBeside([...observers, "emulator"], {
+      return await runWithServices([...observers, "emulator"], {
         DATASET_ID: Deno.env.get("DATASET_ID") || "abc123",
         LOCAL_RUN: "true",
         LOCAL_SERVICES_ONLY: "true",
-      }, words);
+      }, args);
     case "run-dp":
-      return await runBeside(observers, { LOCAL_RUN: "true", LOCAL_SERVICES_ONLY: "false" }, words);
+      return await runWithServices(
+        observers,
+        { LOCAL_RUN: "true", LOCAL_SERVICES_ONLY: "false" },
+        args,
+      );
     case "stop":
     case "down":
       return await new Sequence().run(() =>
-        start("docker", [...COMPOSE, ...PROFILES, command, ...words])
+        start("docker", [...COMPOSE, ...PROFILES, command, ...args])
       );
     default:
       console.error("Expected run, run-dp, stop or down");

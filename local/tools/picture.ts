@@ -1,6 +1,6 @@
 /**
- * Makes the README's pictures of tables: runs the probe in a real terminal (tmux) against the
- * emulator and draws what the terminal shows. Needs tmux.
+ * Makes the README's pictures of tables: runs the probe in a real terminal against the emulator and
+ * draws the terminal's screen as SVG. Needs tmux.
  */
 import { startHttpServer } from "../http_server/http_server.ts";
 
@@ -10,7 +10,7 @@ const CELL = { width: 8.43, height: 18 };
 const PADDING = 14;
 const COLORS: Record<string, string> = { "31": "#ff7b72", "32": "#7ee787", "33": "#e3b341" };
 
-const PROBE = [Deno.execPath(), "run", "--quiet", "-A", "main.ts"];
+const PROBE_ARGS = ["run", "--quiet", "-A", "main.ts"];
 const MAX_WAIT_MS = 60_000;
 
 const root = new URL("../..", import.meta.url).pathname;
@@ -22,7 +22,7 @@ async function tmux(...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** What the terminal shows, with its colours, as soon as that is complete. */
+/** The terminal's screen with its colours, as soon as it is complete. */
 async function screenWhen(isComplete: (screen: string) => boolean): Promise<string> {
   const startMs = performance.now();
   while (performance.now() - startMs < MAX_WAIT_MS) {
@@ -30,10 +30,10 @@ async function screenWhen(isComplete: (screen: string) => boolean): Promise<stri
     const screen = (await tmux("capture-pane", "-p", "-e")).trimEnd();
     if (isComplete(screen)) return screen;
   }
-  throw new Error("what was to be drawn did not come");
+  throw new Error("the screen was not complete in time");
 }
 
-/** The lines that the terminal shows when the program with these arguments has come so far. */
+/** Runs the program with these arguments and returns the screen's lines once it is complete. */
 async function record(
   args: string,
   env: Record<string, string>,
@@ -43,8 +43,12 @@ async function record(
   const shell = `cd ${root} && env -u NO_COLOR ${assignments} PS1='$ ' bash --norc`;
   await tmux("new-session", "-d", "-x", String(COLUMNS), "-y", String(ROWS), shell);
   try {
-    await tmux("send-keys", `dataplatform-probe() { ${PROBE.join(" ")} "$@"; }; clear`, "Enter");
-    // What is typed before the prompt is there would be shown twice.
+    await tmux(
+      "send-keys",
+      `dataplatform-probe() { ${[Deno.execPath(), ...PROBE_ARGS].join(" ")} "$@"; }; clear`,
+      "Enter",
+    );
+    // Text that is typed before the prompt appears would be shown twice.
     await screenWhen((screen) => screen === "$");
     await tmux("send-keys", `dataplatform-probe ${args}`, "Enter");
     return (await screenWhen(isComplete)).split("\n");
@@ -53,7 +57,7 @@ async function record(
   }
 }
 
-/** A one-off run with its table, up to the shell's next prompt. */
+/** A one-off run with its table, without the shell's next prompt. */
 async function recordRun(env: Record<string, string>): Promise<string[]> {
   const lines = await record(
     "--count 8 --task-interval 0.3 --table",
@@ -63,19 +67,18 @@ async function recordRun(env: Record<string, string>): Promise<string[]> {
   return lines.slice(0, -1);
 }
 
-/** A watched probe, when the terminal is full. */
+/** A watch of a running probe that fills the terminal. */
 async function recordWatch(env: Record<string, string>): Promise<string[]> {
-  const [command, ...args] = PROBE;
-  const probe = new Deno.Command(command, {
-    args,
+  const probe = new Deno.Command(Deno.execPath(), {
+    args: PROBE_ARGS,
     cwd: root,
     env: { ...env, DATASET_ID: "abc123,def456", TASK_INTERVAL_SECONDS: "0.8" },
     stdout: "null",
     stderr: "null",
   }).spawn();
-  // Another one on its port would be drawn in its place.
+  // When its port is in use it ends, and the picture would show the probe on that port.
   const ended = probe.status.then(({ code }) => {
-    if (code !== 0) throw new Error(`the probe has ended with ${code}`);
+    if (code !== 0) throw new Error(`the probe exited with ${code}`);
     return [];
   });
   try {
@@ -106,7 +109,7 @@ function svgOf(lines: string[], title: string): string {
   ].join("\n");
 }
 
-/** A line with its colours: `tmux -e` gives only the colours that the table uses. */
+/** A line as SVG, with the styles that tables use. */
 function spansOf(line: string): string {
   let style = "";
   // deno-lint-ignore no-control-regex
@@ -143,9 +146,9 @@ try {
       ["watch.svg", "A running probe, watched in a terminal", recordWatch],
     ] as const
   ) {
-    const out = new URL(`pictures/${name}`, import.meta.url);
+    const out = new URL(`../../docs/images/${name}`, import.meta.url);
     await Deno.writeTextFile(out, svgOf(await recorded(environment), title));
-    console.log(`written: ${out.pathname.slice(root.length)}`);
+    console.log(`wrote ${out.pathname.slice(root.length)}`);
   }
 } finally {
   await emulator.shutdown();

@@ -66,7 +66,7 @@ Deno.test("deno task demo does not take another's emulator for its own", async (
     const decoder = new TextDecoder();
     const [shown, said] = [decoder.decode(stdout), decoder.decode(stderr)];
     assertEquals(code, 2, said);
-    assertMatch(said, /^Something answers at http:\/\/localhost:\d+ already: .*\n$/);
+    assertMatch(said, /^A server responds at http:\/\/localhost:\d+ already\. .*\n$/);
     assertEquals(shown, "");
     assertEquals(other.counts().requests, 0, "no probe was started");
   } finally {

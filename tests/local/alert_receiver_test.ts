@@ -17,27 +17,31 @@ const ALERT = {
 
 function notificationOf(alert: Record<string, unknown>, more = {}) {
   return {
-    ...{ version: "4", groupKey: "{}", receiver: "local", status: "firing", groupLabels: {} },
+    version: "4",
+    groupKey: "{}",
+    receiver: "local",
+    status: "firing",
+    groupLabels: {},
     alerts: [{ ...ALERT, ...alert }],
     ...more,
   };
 }
 
-/** A receiver that has got these notifications, and a way to ask it. */
-async function received(...notifications: unknown[]) {
+/** A receiver that has received these notifications. */
+async function receiverOf(...notifications: unknown[]) {
   const { fetch } = receiver();
-  const ask = async (path: string, init?: RequestInit) =>
+  const request = async (path: string, init?: RequestInit) =>
     await fetch(new Request(`http://receiver${path}`, init));
-  const send = (body: string) => ask("/", { method: "POST", body });
+  const send = (body: string) => request("/", { method: "POST", body });
   for (const each of notifications) assertEquals((await send(JSON.stringify(each))).status, 200);
-  const page = async (accept: string) => await (await ask("/", { headers: { accept } })).text();
-  return { ask, send, page };
+  const page = async (accept: string) => await (await request("/", { headers: { accept } })).text();
+  return { request, send, page };
 }
 
 Deno.test("an alert is shown as a page, as text and as JSON", async () => {
-  const { ask, page } = await received(notificationOf({}, { truncatedAlerts: 2 }));
+  const { request, page } = await receiverOf(notificationOf({}, { truncatedAlerts: 2 }));
 
-  const shown = await ask("/", { headers: { accept: "text/html,*/*;q=0.8" } });
+  const shown = await request("/", { headers: { accept: "text/html,*/*;q=0.8" } });
   assertMatch(shown.headers.get("content-type") ?? "", /^text\/html/);
   for (const text of [await shown.text(), await page("*/*")]) {
     assertStringIncludes(text, "FIRING DatasetFails");
@@ -45,63 +49,63 @@ Deno.test("an alert is shown as a page, as text and as JSON", async () => {
     assertStringIncludes(text, "abc123");
     assert(!text.includes("0001-01-01"), "the end of an alert that has none");
   }
-  const [kept] = await (await ask("/alerts")).json();
+  const [kept] = await (await request("/alerts")).json();
   assertEquals(kept.alerts, [ALERT]);
   assertEquals(kept.truncatedAlerts, 2);
   assert(Math.abs(Date.parse(kept.received) - Date.now()) < 60_000);
 });
 
-Deno.test("a resolved alert tells until when it was one", async () => {
-  const { page } = await received(
+Deno.test("a resolved alert is shown with its end", async () => {
+  const { page } = await receiverOf(
     notificationOf({ status: "resolved", endsAt: "2026-11-24T01:05:00Z" }),
   );
   assertMatch(await page("*/*"), /RESOLVED DatasetFails\n.*01:00:00Z\n +until: .*01:05:00Z/);
 });
 
-Deno.test("before the first alert it says so", async () => {
-  const { page } = await received();
+Deno.test("without alerts the receiver says so", async () => {
+  const { page } = await receiverOf();
   assertStringIncludes(await page("text/html"), "None yet");
   assertStringIncludes(await page("*/*"), "No alert has arrived");
 });
 
-Deno.test("what an alert carries cannot become part of the page", async () => {
+Deno.test("the texts of an alert are escaped in the page", async () => {
   const evil = `<script>alert("'&")</script>`;
-  const { ask } = await received(notificationOf({
+  const { request } = await receiverOf(notificationOf({
     labels: { alertname: evil, [evil]: evil },
     annotations: { [evil]: evil },
     startsAt: evil,
   }));
 
-  const response = await ask("/", { headers: { accept: "text/html" } });
+  const response = await request("/", { headers: { accept: "text/html" } });
   const text = await response.text();
   assert(!text.includes("<script"), text);
   assertStringIncludes(text, "FIRING &lt;script&gt;alert(&quot;&#39;&amp;&quot;)&lt;/script&gt;");
   assertMatch(response.headers.get("content-security-policy") ?? "", /^default-src 'none'/);
 });
 
-Deno.test("the last hundred notifications are kept, the newest first", async () => {
+Deno.test("the last hundred notifications are kept, newest first", async () => {
   const many = Array.from(
     { length: 103 },
     (_, i) => notificationOf({ labels: { alertname: `A${i}` } }),
   );
-  const { ask } = await received(...many);
-  const names = (await (await ask("/alerts")).json())
-    .map(({ alerts }: typeof many[0]) => alerts[0].labels.alertname);
+  const { request } = await receiverOf(...many);
+  const names = (await (await request("/alerts")).json())
+    .map(({ alerts }: typeof many[0]) => alerts[0]?.labels.alertname);
   assertEquals(names, Array.from({ length: 100 }, (_, i) => `A${102 - i}`));
 });
 
-Deno.test("what is no notification is refused and not kept", async () => {
-  const { ask, send } = await received();
+Deno.test("an invalid notification is refused and not kept", async () => {
+  const { request, send } = await receiverOf();
   for (const body of ["", "{", "[]", "{}", JSON.stringify(notificationOf({ labels: 1 }))]) {
     assertEquals((await send(body)).status, 400, body);
   }
-  assertEquals(await (await ask("/alerts")).json(), []);
+  assertEquals(await (await request("/alerts")).json(), []);
 });
 
-Deno.test("as a program it says where it listens, and one signal ends it", async () => {
+Deno.test("the program prints its address and ends on one signal", async () => {
   const program = startProgram({ ALERT_RECEIVER_PORT: "0" });
   const url = await eventually(
-    "it says where it listens",
+    "its start",
     () => program.text().match(/Listening on (http:\/\/127\.0\.0\.1:[1-9]\d*):/)?.[1],
   );
   await fetch(url, { method: "POST", body: JSON.stringify(notificationOf({})) })
@@ -112,7 +116,7 @@ Deno.test("as a program it says where it listens, and one signal ends it", async
   assertEquals(await program.ended, 0, program.text());
 });
 
-Deno.test("as a program it says why it cannot listen", async () => {
+Deno.test("the program says why it cannot listen", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;
   const program = startProgram({ ALERT_RECEIVER_PORT: String(port) });
@@ -120,7 +124,7 @@ Deno.test("as a program it says why it cannot listen", async () => {
   assertMatch(program.text(), new RegExp(`^Cannot listen on port ${port} of 127.0.0.1: .*in use`));
 });
 
-/** The receiver as its container starts it. */
+/** The receiver, started like in its container. */
 function startProgram(env: Record<string, string>) {
   const words = ["--lock=local/run.lock", "--frozen", "--no-prompt", "--allow-net", "--allow-env"];
   const child = new Deno.Command(Deno.execPath(), {
@@ -171,24 +175,24 @@ Deno.test({
     ];
     await alertmanager.post([...audible, ...inhibited]);
     await eventually(
-      "the burnt budget of what fails is inhibited",
+      "the inhibition of budget alerts of failing datasets",
       () => alertmanager.inhibits(inhibited),
     );
-    await eventually("the others arrive", () => {
+    await eventually("the other alerts", () => {
       const arrived = notifications().flatMap(({ alerts }) => alerts);
       return audible.every((labels) => arrived.some((alert) => isSame(alert.labels, labels)));
     });
-    // One page tells of all datasets that fail alike.
+    // One notification is about all datasets with the same alert.
     for (const { groupLabels } of notifications()) {
       assertEquals(Object.keys(groupLabels).sort(), ["alertname", "job", "location"]);
     }
 
     await alertmanager.post([fails], new Date());
     await eventually(
-      "it resolves",
+      "the resolved alert",
       () =>
         notifications().some(({ status, alerts }) =>
-          status === "resolved" && isSame(alerts[0].labels, fails)
+          status === "resolved" && alerts.slice(0, 1).some(({ labels }) => isSame(labels, fails))
         ),
     );
 
@@ -198,7 +202,7 @@ Deno.test({
       labels.location === location && labels.job === job
     );
     await eventually(
-      "nothing is said of datasets through a network that is down",
+      "the inhibition of dataset alerts behind a broken network",
       () => alertmanager.inhibits(datasets),
     );
   },
@@ -210,7 +214,7 @@ function isSame(some: Labels, others: Labels): boolean {
     entries.every(([name, value]) => others[name] === value);
 }
 
-/** A real one that sends to this address, soon, and otherwise as the stack's does. */
+/** A real Alertmanager with the configuration of the stack, but for this address and short waits. */
 async function startAlertmanager(url: string) {
   const folder = await Deno.makeTempDir({ prefix: "alertmanager-" });
   const configuration = parse(
@@ -239,7 +243,7 @@ async function startAlertmanager(url: string) {
         const response = await fetch(alerts, { method: "POST", headers, body });
         assertEquals(response.status, 200, await response.text());
       },
-      /** Whether exactly these are inhibited. */
+      /** Whether exactly these alerts are inhibited. */
       async inhibits(expected: Labels[]): Promise<boolean> {
         const found: { labels: Labels; status: { inhibitedBy: string[] } }[] =
           await (await fetch(alerts)).json();

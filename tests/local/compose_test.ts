@@ -3,7 +3,8 @@ import { parse } from "npm:deno-std@1.4.0/yaml/parse.js";
 import { startHttpServer } from "../../local/http_server/http_server.ts";
 import { NO_FAULTS } from "../../local/http_server/faults.ts";
 import { SERVICES } from "../../local/run.ts";
-import { parseConfig, VARIABLES } from "../../src/config/config.ts";
+import { parseConfig } from "../../src/config/config.ts";
+import { VARIABLES } from "../../src/config/settings.ts";
 import { rules } from "../../src/prometheus/rules/rules.ts";
 import { REASONS } from "../../src/core/reasons.ts";
 import { baseEnvironment, eventually, ROOT, run, shell } from "../support/program.ts";
@@ -29,7 +30,15 @@ type Service = {
 const compose: { services: Record<string, Service>; volumes: Record<string, null> } = await yaml(
   "compose.yaml",
 );
-const { services } = compose;
+
+type ServiceName = keyof typeof SERVICES | "probe";
+
+function service(name: ServiceName): Service {
+  const found = compose.services[name];
+  if (!found) throw new Error(`compose.yaml has no service ${name}`);
+  return found;
+}
+
 const prometheus = await yaml("local/prometheus/prometheus.yml");
 const alertmanager = await yaml("local/alertmanager/alertmanager.yml");
 const dockerfile = await text("Dockerfile");
@@ -42,40 +51,45 @@ async function yaml(path: string) {
   return parse(await text(path));
 }
 
-/** The address, the port on it, and the port inside of its container. */
-function publishedPort({ ports }: Service): [address: string, port: number, inside: number] {
+/** The only published port of a service: address and port on the host, port in the container. */
+function publishedPort({ ports }: Service) {
   assertEquals(ports.length, 1);
-  const [, address, port, inside] = ports[0].match(/^([\d.]+):(\d+):(\d+)$/) ?? [];
-  return [address, Number(port), Number(inside)];
+  const [, address = "", port, inside] = ports.join().match(/^([\d.]+):(\d+):(\d+)$/) ?? [];
+  return { address, port: Number(port), inside: Number(inside) };
 }
 
-/** The mounts of a service: named volumes, and folders of this project, by their place inside. */
+/** The mounts of a service: named volumes, and folders of this project with their mount points. */
 function mountsOf({ volumes = [] }: Service) {
-  const mounts = volumes.map((volume) => volume.split(":"));
-  const isFolder = ([source]: string[]) => source.startsWith("./");
-  const folders = mounts.filter(isFolder).map(([source, inside, mode]) => {
+  const names: string[] = [];
+  const folders: { source: string; target: string }[] = [];
+  for (const volume of volumes) {
+    const [source = "", target = "", mode] = volume.split(":");
+    if (!source.startsWith("./")) {
+      names.push(source);
+      continue;
+    }
     assertEquals(mode, "ro", source);
-    return [inside, source.slice(2)] as const;
-  });
-  const named = mounts.filter((mount) => !isFolder(mount)).map(([name]) => name);
-  return { named, folders: new Map(folders) };
+    folders.push({ source: source.slice(2), target });
+  }
+  return { names, folders };
 }
 
-/** What stands in this project at a path inside of a container. */
-function projectPath(service: Service, inside: string): string {
-  const found = [...mountsOf(service).folders].find(([place]) => inside.startsWith(`${place}/`));
-  if (!found) throw new Error(`nothing is mounted at ${inside}`);
-  const [place, source] = found;
-  return source + inside.slice(place.length);
+/** The file of this project at a path in the container of a service. */
+function projectPath(service: Service, path: string): string {
+  const found = mountsOf(service).folders.find(({ target }) => path.startsWith(`${target}/`));
+  if (!found) throw new Error(`nothing is mounted at ${path}`);
+  return found.source + path.slice(found.target.length);
 }
 
-function flagOf({ command = [] }: Service, name: string): string | undefined {
-  return command.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
+function flagOf({ command = [] }: Service, name: string): string {
+  const flag = command.find((word) => word.startsWith(`--${name}=`));
+  if (!flag) throw new Error(`no flag --${name} in ${command.join(" ")}`);
+  return flag.slice(name.length + 3);
 }
 
-Deno.test("every service has its own port, open to this machine alone but for the probe's", () => {
-  const ports = Object.entries(services).map(([name, service]) => {
-    const [address, port, inside] = publishedPort(service);
+Deno.test("every service has its own port, and only the probe's is open to other machines", () => {
+  const ports = Object.entries(compose.services).map(([name, service]) => {
+    const { address, port, inside } = publishedPort(service);
     assertEquals(address, name === "probe" ? "0.0.0.0" : "127.0.0.1", name);
     assertEquals(inside, name === "tns-db" ? 80 : port, name);
     return [name, port];
@@ -91,31 +105,32 @@ Deno.test("every service has its own port, open to this machine alone but for th
   });
 });
 
-Deno.test("what deno task run brings up and names is what compose.yaml has", () => {
-  const always = Object.keys(services).filter((name) => !services[name].profiles);
-  assertEquals(Object.keys(SERVICES).sort(), always.sort());
-  for (const [name, line] of Object.entries(SERVICES)) {
-    const [, port] = publishedPort(services[name]);
-    assertMatch(line, new RegExp(` http://localhost:${port}\\b`));
+Deno.test("deno task run starts and names the services of compose.yaml", () => {
+  const started = Object.entries(compose.services).filter(([_name, { profiles }]) => !profiles);
+  assertEquals(Object.keys(SERVICES).sort(), started.map(([name]) => name).sort());
+  const lines = new Map(Object.entries(SERVICES));
+  for (const [name, service] of started) {
+    const { port } = publishedPort(service);
+    assertMatch(lines.get(name) ?? "", new RegExp(` http://localhost:${port}\\b`));
   }
-  const { GF_SECURITY_ADMIN_USER: user, GF_SECURITY_ADMIN_PASSWORD: password } = services.grafana
-    .environment!;
+  const { GF_SECURITY_ADMIN_USER: user, GF_SECURITY_ADMIN_PASSWORD: password } =
+    service("grafana").environment ?? {};
   assertStringIncludes(SERVICES.grafana, `(${user}/${password})`);
 });
 
 Deno.test("every image is pinned, or built from a stage of the Dockerfile", () => {
-  for (const [name, { image, build }] of Object.entries(services)) {
+  for (const [name, { image, build }] of Object.entries(compose.services)) {
     assert((image === undefined) !== (build === undefined), name);
     if (image) assertMatch(image, /^[\w./-]+:(v?\d+\.\d+\.\d+|[0-9a-f]{7})$/, name);
     if (build?.target) assertMatch(dockerfile, new RegExp(`^FROM .* AS ${build.target}$`, "m"));
   }
 });
 
-Deno.test("every service comes back, cannot gain privileges, and tells its health", () => {
-  for (const [name, service] of Object.entries(services)) {
+Deno.test("every service restarts, cannot gain privileges, and has a health check", () => {
+  for (const [name, service] of Object.entries(compose.services)) {
     assertEquals(service.restart, "unless-stopped", name);
     assert(service.security_opt?.includes("no-new-privileges:true"), name);
-    // What its image has to ask with is nowhere told.
+    // Nothing says with which program its image could be checked.
     if (name === "tns-db") continue;
     const [how, command] = service.healthcheck?.test ?? [];
     assertEquals(how, "CMD", name);
@@ -124,48 +139,48 @@ Deno.test("every service comes back, cannot gain privileges, and tells its healt
 });
 
 Deno.test("mounted folders exist, and named volumes are declared and used", async () => {
-  const named = Object.values(services).flatMap((service) => mountsOf(service).named);
+  const named = Object.values(compose.services).flatMap((service) => mountsOf(service).names);
   assertEquals(named.sort(), Object.keys(compose.volumes).sort());
-  for (const service of Object.values(services)) {
-    for (const folder of mountsOf(service).folders.values()) {
-      assert((await Deno.stat(`${ROOT}${folder}`)).isDirectory, folder);
+  for (const service of Object.values(compose.services)) {
+    for (const { source } of mountsOf(service).folders) {
+      assert((await Deno.stat(`${ROOT}${source}`)).isDirectory, source);
     }
   }
 });
 
-Deno.test("the probe is shut in, and asked for its health with what its image has", () => {
-  const { read_only, cap_drop, healthcheck, depends_on } = services.probe;
+Deno.test("the probe has no capabilities, and its health check is its own program", () => {
+  const { read_only, cap_drop, healthcheck, depends_on } = service("probe");
   assertEquals({ read_only, cap_drop }, { read_only: true, cap_drop: ["ALL"] });
   assertEquals(depends_on, { emulator: { condition: "service_healthy" } });
   const [, entrypoint] = dockerfile.match(/^ENTRYPOINT \["(.*)"\]$/m) ?? [];
   assertEquals(healthcheck?.test, ["CMD", entrypoint, "--healthcheck"]);
 });
 
-Deno.test("the probe understands its variables, and probes the emulator with them", async () => {
-  const { environment = {} } = services.probe;
+Deno.test("the probe accepts its variables and probes the emulator with them", async () => {
+  const { environment = {} } = service("probe");
   for (const name of Object.keys(environment)) assert(VARIABLES.includes(name), name);
   const configured = parseConfig({ flags: {}, env: (name) => environment[name] }, () => "00000000");
   if (!configured.ok) throw new Error(configured.problems.join("\n"));
   const { config } = configured;
-  const [, port] = publishedPort(services.emulator);
+  const { port } = publishedPort(service("emulator"));
   for (const address of [config.apiUrl, config.credentials?.tokenUrl]) {
     assertEquals(new URL(address ?? "").host, `emulator:${port}`);
   }
-  assertEquals(config.port, publishedPort(services.probe)[2]);
+  assertEquals(config.port, publishedPort(service("probe")).inside);
 
   const emulator = startHttpServer({ faults: NO_FAULTS, requireToken: true });
   try {
-    const here = Object.entries(environment).map(([name, value]) =>
+    const env = Object.entries(environment).map(([name, value]) =>
       [name, value.replace(`http://emulator:${port}`, emulator.url)] as const
     );
-    const { code, stderr } = await run({ args: ["--once"], env: Object.fromEntries(here) });
+    const { code, stderr } = await run({ args: ["--once"], env: Object.fromEntries(env) });
     assertEquals(code, 0, stderr);
   } finally {
     await emulator.shutdown();
   }
 });
 
-/** An environment in which `${NAME:-default}` is its default, as where nothing is set. */
+/** The environment with the default in place of each `${NAME:-default}`. */
 function defaultsOf(environment: Record<string, string> = {}): Record<string, string> {
   return Object.fromEntries(
     Object.entries(environment).map(([name, value]) => [
@@ -176,16 +191,19 @@ function defaultsOf(environment: Record<string, string> = {}): Record<string, st
 }
 
 for (
-  const [name, variable] of [["emulator", "HTTP_SERVER"], ["alert-receiver", "ALERT_RECEIVER"]]
+  const [name, prefix] of [
+    ["emulator", "HTTP_SERVER"],
+    ["alert-receiver", "ALERT_RECEIVER"],
+  ] as const
 ) {
-  Deno.test(`${name} starts with its command, for all addresses, and is found healthy`, async () => {
-    const { command = [], environment, healthcheck } = services[name];
+  Deno.test(`${name} starts with its command on all addresses, and its health check works`, async () => {
+    const { command = [], environment, healthcheck } = service(name);
     assertEquals(command[0], "deno");
     const child = new Deno.Command(Deno.execPath(), {
       args: command.slice(1),
       cwd: ROOT,
       clearEnv: true,
-      env: { ...baseEnvironment(), ...defaultsOf(environment), [`${variable}_PORT`]: "0" },
+      env: { ...baseEnvironment(), ...defaultsOf(environment), [`${prefix}_PORT`]: "0" },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -196,16 +214,16 @@ for (
     })();
     try {
       const port = await eventually(
-        "it says where it listens",
+        "its start",
         () => log.match(/^Listening on http:\/\/0\.0\.0\.0:([1-9]\d*)/m)?.[1],
       );
-      const [, , inside] = publishedPort(services[name]);
-      const [, , ...check] = healthcheck!.test;
+      const { inside } = publishedPort(service(name));
+      const check = healthcheck?.test.slice(2) ?? [];
       const healthOn = async (port: string) => {
         const args = check.map((word) =>
           word.replace(`127.0.0.1:${inside}/`, `127.0.0.1:${port}/`)
         );
-        assert(args.join(" ") !== check.join(" "), "it asks the port that is published");
+        assert(args.join(" ") !== check.join(" "), "the health check uses the published port");
         const { code } = await new Deno.Command(Deno.execPath(), {
           args,
           stdout: "null",
@@ -221,25 +239,26 @@ for (
       try {
         child.kill("SIGKILL");
       } catch {
-        // It has ended.
+        // It has ended already.
       }
       await reading;
     }
   });
 }
 
-Deno.test("Prometheus scrapes the probe wherever it runs, and keeps an error budget", () => {
+Deno.test("Prometheus scrapes the probe and keeps its metrics for the error budget", () => {
   const { job_name, static_configs } = prometheus.scrape_configs[0];
   assertEquals(job_name, "dataplatform-probe");
-  const [, port] = publishedPort(services.probe);
+  const { port } = publishedPort(service("probe"));
   assertEquals(static_configs, [{ targets: [`host.docker.internal:${port}`] }]);
-  assertEquals(services.prometheus.extra_hosts, ["host.docker.internal:host-gateway"]);
-  const [, days] = flagOf(services.prometheus, "storage.tsdb.retention.time")!.match(/^(\d+)d$/)!;
-  assert(Number(days) >= 35, `${days} days`);
+  assertEquals(service("prometheus").extra_hosts, ["host.docker.internal:host-gateway"]);
+  const retention = flagOf(service("prometheus"), "storage.tsdb.retention.time");
+  const [, days] = retention.match(/^(\d+)d$/) ?? [];
+  assert(Number(days) >= 35, retention);
 });
 
-Deno.test("alerts go from Prometheus to Alertmanager to the receiver", () => {
-  const address = (name: string) => `${name}:${publishedPort(services[name])[2]}`;
+Deno.test("alerts go from Prometheus through Alertmanager to the receiver", () => {
+  const address = (name: ServiceName) => `${name}:${publishedPort(service(name)).inside}`;
   const [{ static_configs }] = prometheus.alerting.alertmanagers;
   assertEquals(static_configs, [{ targets: [address("alertmanager")] }]);
   const [{ name, webhook_configs }] = alertmanager.receivers;
@@ -249,15 +268,16 @@ Deno.test("alerts go from Prometheus to Alertmanager to the receiver", () => {
   ]);
 });
 
-Deno.test("the files that are named inside of containers are those of this project", async () => {
-  const configurationOf = (name: string) =>
-    projectPath(services[name], flagOf(services[name], "config.file")!);
+Deno.test("the configured paths in containers are files of this project", async () => {
+  const configurationOf = (name: ServiceName) =>
+    projectPath(service(name), flagOf(service(name), "config.file"));
   assertEquals(configurationOf("prometheus"), "local/prometheus/prometheus.yml");
   assertEquals(configurationOf("alertmanager"), "local/alertmanager/alertmanager.yml");
   assertEquals(prometheus.rule_files, ["rules.yaml"]);
 
-  const { grafana } = services;
-  const { GF_PATHS_PROVISIONING, GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH } = grafana.environment!;
+  const grafana = service("grafana");
+  const { GF_PATHS_PROVISIONING = "", GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH = "" } =
+    grafana.environment ?? {};
   const provisioning = projectPath(grafana, GF_PATHS_PROVISIONING);
   const sources = await yaml(`${provisioning}/datasources/prometheus.yaml`);
   const [source] = sources.datasources;
@@ -272,7 +292,7 @@ Deno.test("the files that are named inside of containers are those of this proje
   assertEquals(projectPath(grafana, GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH), dashboard);
 });
 
-Deno.test("whatever inhibits or is inhibited is an alert that the rules have", () => {
+Deno.test("inhibitions refer to alerts of the rules", () => {
   const alerts = rules({ taskIntervalSeconds: 10, availability: 0.999, latencySeconds: 1 }).groups
     .flatMap((group) => group.rules)
     .flatMap((rule) => "alert" in rule ? [rule.alert] : []);
@@ -289,7 +309,7 @@ Deno.test("whatever inhibits or is inhibited is an alert that the rules have", (
 });
 
 Deno.test({
-  name: "amtool finds no fault with the configuration of Alertmanager",
+  name: "amtool accepts the configuration of Alertmanager",
   ignore: WITHOUT_ALERTMANAGER,
   async fn() {
     const { code, stdout, stderr } = await shell(
@@ -300,7 +320,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "promtool finds no fault with the configuration of Prometheus",
+  name: "promtool accepts the configuration of Prometheus",
   ignore: WITHOUT_PROMTOOL,
   async fn() {
     const { code, stdout, stderr } = await shell(

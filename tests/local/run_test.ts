@@ -1,15 +1,14 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { startHttpServer } from "../../local/http_server/http_server.ts";
-import { NO_FAULTS } from "../../local/http_server/faults.ts";
 import { baseEnvironment, eventually, linesOf, ROOT } from "../support/program.ts";
+import { startEmulator } from "../support/targets.ts";
 
-/** How long a process may take to say something; several start Deno anew on a busy machine. */
+/** The longest wait for output: several processes start Deno anew, on a busy machine. */
 const MAX_MS = 30_000;
 
-/** What `docker info` says without an engine. */
+/** The error of `docker info` without an engine. */
 const NO_DAEMON = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.";
 
-/** Stands in for Docker: keeps what it is called with, and does as its variables say. */
+/** A fake `docker`: records its arguments and behaves as its variables say. */
 const DOCKER = `#!/bin/sh
 echo "$*" >>"$DOCKER_CALLS"
 case "$*" in
@@ -29,9 +28,9 @@ esac
 
 const UP = "compose --file compose.yaml up --detach --wait --build " +
   "prometheus grafana alertmanager alert-receiver";
-const ASKED = ["info", "compose version"];
+const ENGINE_CHECKS = ["info", "compose version"];
 
-/** `local/run.ts` as a process, with a stand-in for Docker that is first on the path. */
+/** `local/run.ts` as a process, with the fake `docker` first on the path. */
 class Run implements AsyncDisposable {
   text = "";
   stdout = "";
@@ -72,7 +71,7 @@ class Run implements AsyncDisposable {
     return `${this.#folder}/calls`;
   }
 
-  /** What Docker was called with so far. */
+  /** The arguments of each call of Docker so far. */
   get calls(): string[] {
     return linesOf(Deno.readTextFileSync(this.#callsPath));
   }
@@ -81,23 +80,23 @@ class Run implements AsyncDisposable {
     this.#child.kill(signal);
   }
 
-  /** Its exit code, once it has ended and all that it wrote is here. */
+  /** Its exit code, once it has ended and all of its output is read. */
   async ended(): Promise<number> {
-    let overdue = false;
+    let isOverdue = false;
     const timer = setTimeout(() => {
-      overdue = true;
+      isOverdue = true;
       this.#child.kill("SIGTERM");
     }, MAX_MS);
     const { code } = await this.#child.status;
     clearTimeout(timer);
     await this.#reading;
-    assert(!overdue, `still running after ${MAX_MS} ms: ${this.text}`);
+    assert(!isOverdue, `still running after ${MAX_MS} ms: ${this.text}`);
     return code;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      // Killed outright it would leave what it has started.
+      // SIGKILL would leave the processes that it has started.
       this.#child.kill("SIGTERM");
     } catch {
       // It has ended by itself.
@@ -107,14 +106,8 @@ class Run implements AsyncDisposable {
   }
 }
 
-/** A platform that answers at once and always well. */
-function startPlatform(options: { requireToken?: boolean; missingDatasets?: string[] } = {}) {
-  const emulator = startHttpServer({ faults: NO_FAULTS, ...options });
-  return { ...emulator, [Symbol.asyncDispose]: emulator.shutdown };
-}
-
-Deno.test("run brings the services up, and then probes the emulator until one signal", async () => {
-  await using platform = startPlatform();
+Deno.test("run starts the services and probes the emulator until the first signal", async () => {
+  await using platform = startEmulator();
   await using run = new Run(["run"], { OKDATA_API_URL: `${platform.url}/metadata` });
 
   await eventually(
@@ -122,7 +115,7 @@ Deno.test("run brings the services up, and then probes the emulator until one si
     () => /^1 +SUCCEEDED/m.test(run.stdout),
     MAX_MS,
   );
-  assertEquals(run.calls, [...ASKED, `${UP} emulator`]);
+  assertEquals(run.calls, [...ENGINE_CHECKS, `${UP} emulator`]);
   for (const port of [9090, 9093, 8083, 8081]) {
     assertMatch(run.text, new RegExp(`^\\S.* http://localhost:${port}$`, "m"));
   }
@@ -132,11 +125,11 @@ Deno.test("run brings the services up, and then probes the emulator until one si
 
   run.kill("SIGINT");
   assertEquals(await run.ended(), 0, run.text);
-  assertEquals(run.calls.length, 3, "the services stay up");
+  assertEquals(run.calls.length, 3, "the services keep running");
 });
 
-Deno.test("run ends as the probe ends, and passes its flags on", async () => {
-  await using platform = startPlatform({ missingDatasets: ["gone"] });
+Deno.test("run passes flags to the probe and exits with its code", async () => {
+  await using platform = startEmulator({ missingDatasets: ["gone"] });
   const env = { OKDATA_API_URL: `${platform.url}/metadata` };
   await using good = new Run(["run", "--once", "--dataset-id", "here"], env);
   await using bad = new Run(["run", "--once"], { ...env, DATASET_ID: "gone" });
@@ -146,8 +139,8 @@ Deno.test("run ends as the probe ends, and passes its flags on", async () => {
   assertMatch(bad.stdout, /not_found/);
 });
 
-Deno.test("run-dp probes with the credentials of the environment, without an emulator", async () => {
-  await using platform = startPlatform({ requireToken: true });
+Deno.test("run-dp probes with the credentials of the environment and starts no emulator", async () => {
+  await using platform = startEmulator({ requireToken: true });
   await using run = new Run(["run-dp", "--once"], {
     DATASET_ID: "abc123",
     // Left over in the shell from another run.
@@ -159,11 +152,11 @@ Deno.test("run-dp probes with the credentials of the environment, without an emu
   });
 
   assertEquals(await run.ended(), 0, run.text);
-  assertEquals(run.calls, [...ASKED, UP]);
+  assertEquals(run.calls, [...ENGINE_CHECKS, UP]);
   assert(!run.text.includes("Emulator"), run.text);
 });
 
-Deno.test("what the probe refuses is said before any service is brought up", async () => {
+Deno.test("wrong settings are reported before any service is started", async () => {
   await using without = new Run(["run-dp"]);
   await using wrong = new Run(["run", "--task-intervall", "1"]);
 
@@ -171,22 +164,22 @@ Deno.test("what the probe refuses is said before any service is brought up", asy
   assertMatch(without.text, /OKDATA_CLIENT_SECRET: expected/);
   assertMatch(without.text, /DATASET_ID: expected/);
   assertMatch(wrong.text, /--task-intervall: unknown flag/);
-  for (const run of [without, wrong]) assertEquals(run.calls, ASKED);
+  for (const run of [without, wrong]) assertEquals(run.calls, ENGINE_CHECKS);
 });
 
-Deno.test("without the services there is no probe", async () => {
+Deno.test("run starts no probe when the services fail to start", async () => {
   await using run = new Run(["run", "--once"], { DOCKER_UP: "14" });
 
   assertEquals(await run.ended(), 1);
-  assertMatch(run.text, /^The services are not up;/m);
+  assertMatch(run.text, /^The services have not started;/m);
   assertEquals(run.stdout, "");
 });
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.test(`${signal} while the services come up ends that, and no probe is started`, async () => {
+  Deno.test(`${signal} during the start of the services ends it and starts no probe`, async () => {
     await using run = new Run(["run", "--once"], { DOCKER_UP_HANGS: "1" });
 
-    await eventually("the services come up", () => run.calls.at(-1) === "hanging", MAX_MS);
+    await eventually("the start of the services", () => run.calls.at(-1) === "hanging", MAX_MS);
     run.kill(signal);
     assertEquals(await run.ended(), 130, run.text);
     assertEquals(run.calls.at(-1), "interrupted");
@@ -195,12 +188,12 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 for (const command of ["stop", "down"]) {
-  Deno.test(`${command} reaches the services of every profile and ends as Docker does`, async () => {
+  Deno.test(`${command} includes the services of every profile and exits with the code of Docker`, async () => {
     await using run = new Run([command, "--timeout", "3"], { DOCKER_END: "7" });
 
     assertEquals(await run.ended(), 7);
     assertEquals(run.calls, [
-      ...ASKED,
+      ...ENGINE_CHECKS,
       `compose --file compose.yaml --profile probe --profile tns-db ${command} --timeout 3`,
     ]);
   });
@@ -209,25 +202,24 @@ for (const command of ["stop", "down"]) {
 const COMMANDS = ["run", "run-dp", "stop", "down"];
 const WITHOUT: [string, Record<string, string>, string][] = [
   ["Docker", { PATH: "/nowhere" }, "no `docker` on the path"],
-  ["an engine that answers", { DOCKER_INFO: NO_DAEMON }, `\`docker info\`: ${NO_DAEMON}`],
+  ["a running engine", { DOCKER_INFO: NO_DAEMON }, `\`docker info\`: ${NO_DAEMON}`],
   ["Compose", { DOCKER_NO_COMPOSE: "1" }, "`docker compose version`: docker: unknown command"],
 ];
 
 for (const [what, env, reason] of WITHOUT) {
-  Deno.test(`without ${what} each command says so in one line, and those that run something name the demo`, async () => {
+  Deno.test(`without ${what} each command says so in one line, and run and run-dp name the demo`, async () => {
     for (const command of COMMANDS) {
       await using run = new Run([command], env);
       assertEquals(await run.ended(), 1);
       assertEquals(linesOf(run.text).length, 1, run.text);
       assertStringIncludes(run.text, reason);
-      // What is only stopped is not to be had in another way.
       assertEquals(run.text.includes("`deno task demo`"), command.startsWith("run"));
       assertEquals(run.stdout, "");
     }
   });
 }
 
-Deno.test("deno task has each command under its name", async () => {
+Deno.test("deno.json has a task for each command", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   for (const command of COMMANDS) {
     assertEquals(
