@@ -52,7 +52,9 @@ export class UnreadResponses {
       },
       // Called when the part before has been read.
       pull: (controller) => {
-        const part = shared.bytes.subarray(sentBytes, sentBytes += PART_BYTES);
+        // A copy: Deno holds the part until it is written, and a view would keep the whole body in
+        // memory, after a break-off too, for as long as a client of HTTP/2 lets nothing through.
+        const part = shared.bytes.slice(sentBytes, sentBytes += PART_BYTES);
         if (part.length > 0) controller.enqueue(part);
         else this.#end(controller);
       },

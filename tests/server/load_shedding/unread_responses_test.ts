@@ -65,3 +65,9 @@ Deno.test("UnreadResponses makes room when a response is read or its client leav
   }
   assert(await isComplete(first), "the first response broke off");
 });
+
+Deno.test("UnreadResponses sends parts that do not keep the whole body in memory", async () => {
+  const response = await add(new UnreadResponses(), large("body"));
+  assert(response.body);
+  for await (const part of response.body) assertEquals(part.buffer.byteLength, 64 * 1024);
+});
