@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { run, startLoop, test } from "../support/program.ts";
-import { startServer } from "../support/targets.ts";
+import { refusedUrl, startServer } from "../support/targets.ts";
 
 /** Runs `--healthcheck` against the probe at this address, with nothing else configured. */
 function runHealthcheck(url: string, env: Record<string, string> = {}) {
@@ -90,7 +90,7 @@ test("--healthcheck needs no secret and refuses an address with a zone", async (
 });
 
 test("--healthcheck exits with 5 when the connection is refused", async () => {
-  const { port } = new URL(await closedUrl());
+  const { port } = new URL(await refusedUrl());
   const { code, stderr } = await run({ args: ["--healthcheck"], env: { PORT: port } });
   assertEquals(code, 5);
   assertEquals(
@@ -99,8 +99,3 @@ test("--healthcheck exits with 5 when the connection is refused", async () => {
       "connection refused\n",
   );
 });
-
-async function closedUrl(): Promise<string> {
-  await using server = startServer(() => new Response());
-  return server.url;
-}

@@ -77,8 +77,8 @@ test(
 );
 
 const FAULTS: [what: string, expression: string][] = [
-  ["a rejection that nobody handles", 'void Promise.reject(new Error("unforeseen"))'],
-  ["an error that nobody catches", 'setTimeout(() => { throw new Error("unforeseen"); })'],
+  ["an unhandled rejection", 'void Promise.reject(new Error("unexpected"))'],
+  ["an uncaught error", 'setTimeout(() => { throw new Error("unexpected"); })'],
 ];
 
 for (const [what, expression] of FAULTS) {
@@ -89,10 +89,10 @@ for (const [what, expression] of FAULTS) {
       await evaluate(probe.inspectorPort, expression);
       const { code, stderr } = await probe.program.ended();
       assertEquals(code, 70, stderr);
-      const line = stderr.split("\n").find((each) => each.includes("unforeseen")) ?? "";
+      const line = stderr.split("\n").find((each) => each.includes("unexpected")) ?? "";
       const { level, message, app_id } = JSON.parse(line);
       assertEquals(level, "error");
-      assertMatch(message, /^stopping after an uncaught error: Error: unforeseen\n +at /);
+      assertMatch(message, /^stopping after an uncaught error: Error: unexpected\n +at /);
       assertMatch(app_id, /^[0-9a-f]{8}$/);
     },
     { ignore },

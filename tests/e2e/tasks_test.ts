@@ -4,6 +4,7 @@ import { createAuthority } from "../support/certificates.ts";
 import { eventually, linesOf, Program, run, startLoop, test } from "../support/program.ts";
 import {
   answerDataset,
+  refusedUrl,
   startEmulator,
   startRawServer,
   startServer,
@@ -218,7 +219,7 @@ test("tasks of a server that does not speak HTTP exits with 6", async () => {
 });
 
 test("tasks exits with 5 when the connection is refused", async () => {
-  const { port } = new URL(await closedUrl());
+  const { port } = new URL(await refusedUrl());
   for (const args of [["tasks"], ["tasks", "--watch"], ["tasks", "--json"]]) {
     const { code, stdout, stderr } = await run({ args, env: { PORT: port } });
     assertEquals([code, stdout], [5, ""]);
@@ -341,8 +342,3 @@ test("Ctrl-C ends tasks with 130 and tasks --watch with 0", async () => {
   once.kill("SIGINT");
   assertEquals(await once.ended(4_000), { code: 130, signal: null, stdout: "", stderr: "" });
 });
-
-async function closedUrl(): Promise<string> {
-  await using server = startServer(() => new Response());
-  return server.url;
-}

@@ -150,8 +150,8 @@ Deno.test({
   name: "Alertmanager with the configuration of the stack sends, resolves and inhibits",
   ignore: WITHOUT_ALERTMANAGER,
   async fn() {
-    const { fetch: answer, notifications } = receiver();
-    await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
+    const { fetch: handler, notifications } = receiver();
+    await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
     await using alertmanager = await startAlertmanager(`http://127.0.0.1:${server.addr.port}/`);
 
     const { services } = parse(await Deno.readTextFile(`${ROOT}compose.yaml`));

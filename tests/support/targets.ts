@@ -108,6 +108,12 @@ export async function readOneByte(connection: Deno.Conn): Promise<void> {
   await connection.read(new Uint8Array(1));
 }
 
+/** A URL of this machine that refuses connections. */
+export async function refusedUrl(): Promise<string> {
+  await using server = startServer(() => new Response());
+  return server.url;
+}
+
 /** Responds to every other request with a dataset, and to the others with no JSON. */
 export function startAlternatingServer() {
   return startServer((request, count) =>
