@@ -7,61 +7,57 @@ import {
 } from "../../src/http_client/lookup.ts";
 import { at } from "../support/at.ts";
 
-/** A resolver that answers when it is told to. */
+/** A resolver that responds when the test says so. */
 function hangingResolver() {
-  const asked: string[] = [];
+  const requested: string[] = [];
   const waiting: LookupCallback[] = [];
   const lookup: Lookup = (hostname, _options, callback) => {
-    asked.push(hostname);
+    requested.push(hostname);
     waiting.push(callback);
   };
   return {
-    asked,
+    requested,
     shared: shareLookups(lookup),
-    answer: (i: number, ...answer: Parameters<LookupCallback>) => at(waiting, i)(...answer),
+    respond: (i: number, ...result: Parameters<LookupCallback>) => at(waiting, i)(...result),
   };
 }
 
-Deno.test("lookups of one name are each made while they are few, and then share the newest", () => {
-  const { asked, shared, answer } = hangingResolver();
-  const got: string[] = [];
-  const look = (who: number) =>
-    shared("api.example", { all: true }, (_, address) => got.push(`${who} ${address}`));
+Deno.test("shareLookups makes a few lookups of a name, and further ones share the newest", () => {
+  const { requested, shared, respond } = hangingResolver();
+  const results: string[] = [];
+  const look = (caller: number) =>
+    shared("api.example", { all: true }, (_, address) => results.push(`${caller} ${address}`));
 
-  for (let who = 0; who < MAX_LOOKUPS_PER_NAME + 2; who++) look(who);
-  assertEquals(asked.length, MAX_LOOKUPS_PER_NAME);
+  for (let caller = 0; caller < MAX_LOOKUPS_PER_NAME + 2; caller++) look(caller);
+  assertEquals(requested.length, MAX_LOOKUPS_PER_NAME);
 
-  answer(0, null, "192.0.2.1", 4);
-  assertEquals(got, ["0 192.0.2.1"]);
-  answer(MAX_LOOKUPS_PER_NAME - 1, null, "192.0.2.2", 4);
-  assertEquals(
-    got.slice(1),
-    [MAX_LOOKUPS_PER_NAME - 1, MAX_LOOKUPS_PER_NAME, MAX_LOOKUPS_PER_NAME + 1].map((who) =>
-      `${who} 192.0.2.2`
-    ),
-  );
+  respond(0, null, "192.0.2.1", 4);
+  assertEquals(results, ["0 192.0.2.1"]);
+  respond(MAX_LOOKUPS_PER_NAME - 1, null, "192.0.2.2", 4);
+  const sharing = [0, 1, 2].map((i) => MAX_LOOKUPS_PER_NAME - 1 + i);
+  assertEquals(results.slice(1), sharing.map((caller) => `${caller} 192.0.2.2`));
 
-  // Two are over, so that there is room for two.
-  for (let who = 0; who < 3; who++) look(who);
-  assertEquals(asked.length, MAX_LOOKUPS_PER_NAME + 2);
+  // Two have ended, which leaves room for two.
+  for (let caller = 0; caller < 3; caller++) look(caller);
+  assertEquals(requested.length, MAX_LOOKUPS_PER_NAME + 2);
 });
 
-Deno.test("another name, and another kind of answer, have lookups of their own", () => {
-  const { asked, shared } = hangingResolver();
+Deno.test("shareLookups looks up another name, and other options, separately", () => {
+  const { requested, shared } = hangingResolver();
   for (let i = 0; i <= MAX_LOOKUPS_PER_NAME; i++) shared("api.example", { all: true }, () => {});
   shared("login.example", { all: true }, () => {});
   shared("api.example", {}, () => {});
-  assertEquals(asked.slice(MAX_LOOKUPS_PER_NAME), ["login.example", "api.example"]);
+  assertEquals(requested.slice(MAX_LOOKUPS_PER_NAME), ["login.example", "api.example"]);
 });
 
-Deno.test("a lookup that failed is nobody's any more", () => {
-  const { asked, shared, answer } = hangingResolver();
+Deno.test("shareLookups passes a failure to all that share it, and then looks up again", () => {
+  const { requested, shared, respond } = hangingResolver();
   const errors: unknown[] = [];
   const look = () => shared("api.example", {}, (error) => errors.push(error));
   for (let i = 0; i <= MAX_LOOKUPS_PER_NAME; i++) look();
-  const failure = new Error("no nameserver answers");
-  for (let i = 0; i < MAX_LOOKUPS_PER_NAME; i++) answer(i, failure, "", 0);
+  const failure = new Error("no name server responds");
+  for (let i = 0; i < MAX_LOOKUPS_PER_NAME; i++) respond(i, failure, "", 0);
   assertEquals(errors, Array(MAX_LOOKUPS_PER_NAME + 1).fill(failure));
   look();
-  assertEquals(asked.length, MAX_LOOKUPS_PER_NAME + 1);
+  assertEquals(requested.length, MAX_LOOKUPS_PER_NAME + 1);
 });
