@@ -15,13 +15,20 @@ const REPEATS = 5;
 const SETTLE_MS = 300;
 const WINDOW_MS = 2_500;
 
-/** Something that makes requests when it is its turn, and nothing otherwise. */
-type Client = { what: string; process: Child; begin(): void; end(): void | Promise<void> };
+/** Something that makes requests in its turn, and nothing otherwise. */
+type Client = {
+  what: string;
+  process: Child;
+  /** CPU milliseconds of a task, one for each repeat. */
+  values: number[];
+  begin(): void;
+  end(): void | Promise<void>;
+};
 
 /**
  * CPU time of one task at 250 tasks a second, start-up and warm-up left out. The processes take
  * turns, the others held still meanwhile, so that a noisy moment of the machine meets all of them.
- * Of blackbox_exporter only its own time counts, not that of who asks it.
+ * Of blackbox_exporter only its own time counts, not that of its client.
  */
 export const cpu: Line = {
   name: "cpu",
@@ -42,11 +49,12 @@ export const cpu: Line = {
       env: { ...env, LOG_LEVEL: "info" },
     });
     for (const each of [bare, quiet, logging]) children.use(each);
-    const clients = [
-      paused("bare node:http client", bare),
-      paused("a task, LOG_LEVEL=warning", quiet),
-      paused("a task, a line of log for each", logging),
-    ];
+    const processes = {
+      bare: paused("bare node:http client", bare),
+      quiet: paused("a task, LOG_LEVEL=warning", quiet),
+      logging: paused("a task, a line of log for each", logging),
+    };
+    const clients = Object.values(processes);
     const tool = "prometheus-blackbox-exporter";
     if (await areHere([tool], "the CPU time of blackbox_exporter", run)) {
       clients.push(driven("blackbox_exporter", children.use(await Blackbox.start()), url));
@@ -56,40 +64,47 @@ export const cpu: Line = {
     for (const client of clients) client.begin();
     await sleep(WARM_UP_MS);
     for (const client of clients) await client.end();
-    const values: number[][] = clients.map(() => []);
     for (let repeat = 1; repeat <= REPEATS; repeat++) {
       run.say(`${repeat} of ${REPEATS}`);
-      for (const [i, client] of clients.entries()) {
+      for (const client of clients) {
         client.begin();
         await sleep(SETTLE_MS);
-        values[i].push(await cpuMsPerTask(client.process, target));
+        client.values.push(await cpuMsPerTask(client.process, target));
         await client.end();
       }
     }
 
-    const [ofBare, ofQuiet, ofLogging, ...ofBlackbox] = clients.map(({ what }, i): Figure => {
-      return { what, unit: "ms", values: values[i] };
-    });
-    const judged = (ours: Figure) =>
-      ofBlackbox.reduce(
+    const figureOf = ({ what, values }: Client): Figure => ({ what, unit: "ms", values });
+    const ofBare = figureOf(processes.bare);
+    const peers = clients.filter(({ process }) => process instanceof Blackbox).map(figureOf);
+    const judged = (client: Client) =>
+      peers.reduce(
         (figure, peer) => compared(figure, peer, { atMost: 1 }),
-        compared(ours, ofBare, { atMost: 1.3 }),
+        compared(figureOf(client), ofBare, { atMost: 1.3 }),
       );
-    return [ofBare, ...ofBlackbox, judged(ofQuiet), judged(ofLogging)];
+    return [ofBare, ...peers, judged(processes.quiet), judged(processes.logging)];
   },
 };
 
-/** A client that asks by itself, and is held still until it is its turn. */
+/** A client that makes requests by itself, and is stopped until its turn. */
 function paused(what: string, process: Child): Client {
   process.pause();
-  return { what, process, begin: () => process.resume(), end: () => process.pause() };
+  return {
+    what,
+    process,
+    values: [],
+    begin: () => process.resume(),
+    end: () => process.pause(),
+  };
 }
 
-/** A blackbox_exporter, which asks when it is asked. */
+/** A blackbox_exporter, which makes a request for each request that it gets. */
 function driven(what: string, process: Blackbox, url: string): Client {
   let driver: Driver | undefined;
   return {
-    ...{ what, process },
+    what,
+    process,
+    values: [],
     begin: () => driver = new Driver(() => process.probe(url), INTERVAL_MS),
     end: () => driver?.[Symbol.asyncDispose](),
   };

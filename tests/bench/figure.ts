@@ -1,4 +1,6 @@
-/** What the median of some values should be, at most or at least. */
+import { at } from "../support/at.ts";
+
+/** The bound that the median of some values should keep. */
 export type Aim = { atMost: number } | { atLeast: number };
 
 /** One thing that was measured, once for each repeat. */
@@ -11,12 +13,12 @@ export type Figure = {
   ratios?: readonly Ratio[];
 };
 
-/** By what the values of a figure are larger than those of a peer. */
+/** The values of a figure divided by those of a peer. */
 export type Ratio = { to: string; values: readonly number[]; aim?: Aim };
 
-/** What a line needs of the run that it is part of. */
+/** What a line reports to its run. */
 export type Run = {
-  /** Tells people what goes on. */
+  /** Shows progress to people. */
   say(progress: string): void;
   /** Notes what cannot be measured here, and why. */
   leaveOut(what: string, why: string): void;
@@ -29,7 +31,7 @@ export type Line = {
   measure(run: Run): Promise<Figure[]>;
 };
 
-/** What a line has brought. */
+/** The results of a line. */
 export type Measured = {
   name: string;
   seconds: number;
@@ -39,7 +41,7 @@ export type Measured = {
 
 /** The figure for `ours` with one more ratio: that to `theirs`, repeat by repeat. */
 export function compared(ours: Figure, theirs: Figure, aim?: Aim): Figure {
-  const values = ours.values.map((value, repeat) => value / theirs.values[repeat]);
+  const values = ours.values.map((value, repeat) => value / at(theirs.values, repeat));
   return { ...ours, ratios: [...ours.ratios ?? [], { to: theirs.what, values, aim }] };
 }
 
@@ -47,16 +49,17 @@ export function compared(ours: Figure, theirs: Figure, aim?: Aim): Figure {
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  const upper = at(sorted, middle);
+  return sorted.length % 2 === 1 ? upper : (at(sorted, middle - 1) + upper) / 2;
 }
 
 /** The smallest of the values that at least `share` of them do not exceed. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+  return at(sorted, Math.max(0, Math.ceil(share * sorted.length) - 1));
 }
 
-/** Whether the median of the values is where it should be, in words, and by how much it is not. */
+/** Whether the median of the values keeps the bound, in words, and by how much it does not. */
 export function verdict(values: readonly number[], aim: Aim): string {
   const middle = median(values);
   const [bound, excess] = "atMost" in aim
@@ -94,9 +97,11 @@ function judged(values: readonly number[], aim: Aim, unit: string): string {
 /** The table for a terminal, and under it what was left out. */
 export function tableOf(lines: readonly Measured[]): string {
   const rows = [TITLES, ...rowsOf(lines)];
-  const widths = TITLES.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const widths = TITLES.map((_, column) => {
+    return Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  });
   const table = rows.map((row) =>
-    row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd() + "\n"
+    row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd() + "\n"
   );
   const notes = lines.flatMap(({ leftOut }) => leftOut).map((note) => `left out: ${note}\n`);
   return [...table, ...notes.length > 0 ? ["\n", ...notes] : []].join("");
@@ -108,7 +113,7 @@ function spread(values: readonly number[]): string {
   return `${middle} (${rounded(Math.min(...values))} to ${rounded(Math.max(...values))})`;
 }
 
-/** Three digits that matter. */
+/** Three significant digits. */
 function rounded(value: number): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }

@@ -28,7 +28,10 @@ export class Inspector implements AsyncDisposable {
   /** How many bytes JavaScript has allocated and not yet collected: objects, and their buffers. */
   async usedBytes(): Promise<number> {
     const usage = await this.#command("Runtime.getHeapUsage");
-    const { usedSize, backingStorageSize } = usage as Record<string, number>;
+    const { usedSize, backingStorageSize } = usage as {
+      usedSize: number;
+      backingStorageSize: number;
+    };
     return usedSize + backingStorageSize;
   }
 

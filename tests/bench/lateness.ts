@@ -130,8 +130,8 @@ async function watch(
   await sleep(windowMs);
   const arrivalsMs = await target.arrivalsMs();
   const meanMs = meanLagMs(before, await probe.lag());
-  const ofProbe = arrivalsMs[datasetOf("probe", slots)];
-  const ofPrometheus = arrivalsMs[datasetOf("prometheus", slots)];
+  const ofProbe = arrivalsMs[datasetOf("probe", slots)] ?? [];
+  const ofPrometheus = arrivalsMs[datasetOf("prometheus", slots)] ?? [];
   const afterEarliest = (arrivedMs: number[]) =>
     latenessOf(latenessAfterEarliestMs(arrivedMs, intervalMs));
   return {

@@ -1,16 +1,17 @@
 import { VERSION } from "../../src/core/version.ts";
 import { toolVersions, versionOf } from "./tools.ts";
 
-/** What the figures were measured on and with. */
+/** The machine and the versions that the figures belong to. */
 export async function machine() {
+  const [oneMinute = 0] = Deno.loadavg();
   return {
     cpu: (await match("/proc/cpuinfo", /^model name\s*: (.+)$/m)) ?? Deno.build.arch,
     cores: navigator.hardwareConcurrency,
     memoryBytes: Deno.systemMemoryInfo().total,
     os: (await match("/etc/os-release", /^PRETTY_NAME="?([^"\n]+)/m)) ?? Deno.build.os,
     kernel: Deno.osRelease(),
-    /** Of the minute before: figures from a busy machine are worth less. */
-    load: Deno.loadavg()[0],
+    /** During the last minute: figures from a busy machine are worth less. */
+    load: oneMinute,
     versions: {
       probe: VERSION,
       ...Deno.version,
@@ -22,7 +23,7 @@ export async function machine() {
 
 async function match(path: string, pattern: RegExp): Promise<string | undefined> {
   try {
-    return (await Deno.readTextFile(path)).match(pattern)?.[1].trim();
+    return (await Deno.readTextFile(path)).match(pattern)?.[1]?.trim();
   } catch {
     return undefined;
   }

@@ -103,7 +103,7 @@ async function probeClient(apiUrl: string, children: AsyncDisposableStack): Prom
   return async (windowMs) => {
     probe.resume();
     await sleep(SETTLE_MS);
-    const [{ seqno: before }] = await probe.tasks();
+    const before = (await probe.tasks()).at(0)?.seqno ?? 0;
     await sleep(windowMs);
     const tasks = await probe.tasks();
     probe.pause();

@@ -42,13 +42,14 @@ export const scrape: Line = {
       );
     }
     run.say("over HTTP");
-    const ports = [many, one].map((server) => listenFor(server));
-    const [ofMany, ofOne] = ports.map(({ url }) => async () => {
+    const [listenerOfMany, listenerOfOne] = [listenFor(many), listenFor(one)];
+    const scrapeOf = ({ url }: { url: string }) => async () => {
       await sleep(REST_MS);
       return timeMs(() => fetch(`${url}/metrics`));
-    });
-    figures.push(...await figuresOf("over HTTP", ofMany, ofOne, TURNS_OVER_HTTP));
-    await Promise.all(ports.map(({ close }) => close()));
+    };
+    const measurements = [scrapeOf(listenerOfMany), scrapeOf(listenerOfOne)] as const;
+    figures.push(...await figuresOf("over HTTP", ...measurements, TURNS_OVER_HTTP));
+    await Promise.all([listenerOfMany.close(), listenerOfOne.close()]);
     return [...figures, ...await besideNginx(run)];
   },
 };

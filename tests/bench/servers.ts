@@ -5,7 +5,7 @@ import { type Aim, compared, type Figure, type Run } from "./figure.ts";
 import { probeArguments, probeEnvironment } from "./probe.ts";
 import { areHere } from "./tools.ts";
 
-/** A program that answers scrapes on the port that it is given. */
+/** A program that serves scrapes on a given port. */
 export type Server = {
   what: string;
   start(port: number): Child;
@@ -55,9 +55,10 @@ export function figuresOf(
   values: readonly number[][],
   { unit, aim }: { unit: string; aim: Aim },
 ): Figure[] {
-  const figures = servers.map(({ what }, i): Figure => ({ what, unit, values: values[i] }));
-  return servers.map(({ beside }, i) => {
+  const figures = servers.map(({ what }, i): Figure => ({ what, unit, values: values[i] ?? [] }));
+  return figures.map((figure, i) => {
+    const beside = servers[i]?.beside;
     const peer = figures.find(({ what }) => what === beside?.what);
-    return peer ? compared(figures[i], peer, beside?.hasAim ? aim : undefined) : figures[i];
+    return peer ? compared(figure, peer, beside?.hasAim ? aim : undefined) : figure;
   });
 }

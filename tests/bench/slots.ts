@@ -1,3 +1,4 @@
+import { at } from "../support/at.ts";
 import { median, quantile } from "./figure.ts";
 
 /** How late slots were, in milliseconds. */
@@ -50,8 +51,8 @@ export function latenessAfterEarliestMs(
  */
 function earliestPhase(arrivalsMs: readonly number[], intervalMs: number): number {
   const phases = arrivalsMs.map((arrivalMs) => modulo(arrivalMs, intervalMs)).sort((a, b) => a - b);
-  const gapsMs = phases.map((phase, i) => modulo(phase - phases.at(i - 1)!, intervalMs));
-  return phases[gapsMs.indexOf(Math.max(...gapsMs))];
+  const gapsMs = phases.map((phase, i) => modulo(phase - (phases.at(i - 1) ?? phase), intervalMs));
+  return at(phases, gapsMs.indexOf(Math.max(...gapsMs)));
 }
 
 function modulo(value: number, divisor: number): number {

@@ -7,7 +7,7 @@ const REPEATS = 15;
 const MAX_MS = 10_000;
 const NOBODY = "http://127.0.0.1:1/metadata";
 
-/** The time from the start of the process to its first answer to a scrape. */
+/** The time from the start of the process to its first scrape. */
 export const start: Line = {
   name: "start",
   help: "time from start to first scrape, beside programs that are only a Deno.serve",
@@ -19,7 +19,7 @@ export const start: Line = {
       run.say(`${repeat} of ${REPEATS}`);
       for (const [i, server] of all.entries()) {
         const timeMs = await firstScrapeMs(server);
-        if (repeat > 0) values[i].push(timeMs);
+        if (repeat > 0) values[i]?.push(timeMs);
       }
     }
     return figuresOf(all, values, { unit: "ms", aim: { atMost: 1.5 } });
@@ -30,20 +30,20 @@ async function firstScrapeMs(server: Server): Promise<number> {
   const port = freePort();
   const startMs = performance.now();
   await using child = server.start(port);
-  await child.unlessItEnds(untilItAnswers(port));
+  await child.unlessItEnds(untilItResponds(port));
   return performance.now() - startMs;
 }
 
-async function untilItAnswers(port: number): Promise<void> {
+async function untilItResponds(port: number): Promise<void> {
   const deadlineMs = performance.now() + MAX_MS;
-  while (!await answers(port)) {
-    if (performance.now() > deadlineMs) throw new Error("it does not answer");
+  while (!await responds(port)) {
+    if (performance.now() > deadlineMs) throw new Error("the server does not respond");
     await sleep(1);
   }
 }
 
-/** Whether there is an answer yet. A bare connection, since a client's own overhead would count. */
-async function answers(port: number): Promise<boolean> {
+/** Whether there is a response yet. A bare connection avoids a client's own overhead. */
+async function responds(port: number): Promise<boolean> {
   try {
     using connection = await Deno.connect({ hostname: "127.0.0.1", port });
     const request = "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";

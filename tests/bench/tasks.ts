@@ -1,10 +1,10 @@
 import type { Backlog } from "../../src/probing/backlog.ts";
 import { fail, succeed } from "../../src/core/task.ts";
 
-/** One in so many tasks fails; 0: none does. */
+/** One of `failEvery` tasks fails; none when it is 0. */
 type Filling = { first: number; count: number; failEvery?: number };
 
-/** Lets tasks pass through the backlog, created a millisecond apart, as a run of a probe would. */
+/** Opens and settles tasks in the backlog, created a millisecond apart. */
 export function fill(backlog: Backlog, { first, count, failEvery = 0 }: Filling): void {
   for (let nth = first; nth < first + count; nth++) {
     const task = backlog.open({

@@ -1,11 +1,11 @@
 import { median } from "./figure.ts";
 
-/** Says how long something took. */
+/** Measures how long something takes, in milliseconds. */
 export type Measurement = () => number | Promise<number>;
 
 /**
- * What each of two measurements says, repeat by repeat: the median of `times` values. They take
- * turns, and turns at being first, so that noise and what one leaves behind meet both alike.
+ * The medians of `times` values of each measurement, one for each repeat. The two alternate, and
+ * alternate in being first, so that noise and after-effects affect both alike.
  */
 export async function inTurn(
   measurements: readonly [Measurement, Measurement],
@@ -14,8 +14,9 @@ export async function inTurn(
   await measure(measurements, warmUps);
   const medians: [number[], number[]] = [[], []];
   for (let repeat = 0; repeat < repeats; repeat++) {
-    const values = await measure(measurements, times);
-    values.forEach((each, i) => medians[i].push(median(each)));
+    const [ofFirst, ofSecond] = await measure(measurements, times);
+    medians[0].push(median(ofFirst));
+    medians[1].push(median(ofSecond));
   }
   return medians;
 }

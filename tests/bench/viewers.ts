@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { at } from "../support/at.ts";
 import type { Figure, Line } from "./figure.ts";
 import { Probe } from "./probe.ts";
 import { Target } from "./target.ts";
@@ -38,7 +39,7 @@ export const viewers: Line = {
         listened.push(await shareWith(probe, listen));
         watched.push(await shareWith(probe, watch));
       }
-      const extra = (shares: number[]) => shares.map((share, i) => share - alone[i]);
+      const extra = (shares: number[]) => shares.map((share, i) => share - at(alone, i));
       const aim = { atMost: 5 };
       figures.push(
         { what: `${what}, nobody listens`, unit: "% of a core", values: alone },
@@ -99,7 +100,8 @@ async function watch(url: string, signal: AbortSignal): Promise<void> {
 /** A stream of events that ends when `signal` aborts. */
 async function open(url: string, signal: AbortSignal) {
   const { body } = await fetch(`${url}/events`);
-  const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
+  if (!body) throw new Error("/events has no body");
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   signal.addEventListener("abort", () => void reader.cancel());
   return reader;
 }

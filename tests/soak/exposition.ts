@@ -2,11 +2,11 @@
 const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
 
 /** Sends a request over a connection of its own. */
-export function ask(url: string, headers: Record<string, string> = {}): Promise<Response> {
+export function request(url: string, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(url, { headers, client });
 }
 
-/** The samples of one scrape, by name and labels as they stand there. */
+/** The samples of one scrape, by name and labels as in the exposition. */
 export type Samples = Map<string, number>;
 
 const OPENMETRICS = "application/openmetrics-text; version=1.0.0";
@@ -14,13 +14,13 @@ const OPENMETRICS = "application/openmetrics-text; version=1.0.0";
 /** Scrapes a probe in one of the two formats. */
 export async function scrape(url: string, format: "text" | "openmetrics"): Promise<Samples> {
   const accept = format === "text" ? "text/plain" : OPENMETRICS;
-  const response = await ask(`${url}/metrics`, { accept });
+  const response = await request(`${url}/metrics`, { accept });
   const text = await response.text();
   if (response.status !== 200) throw new Error(`a scrape has status ${response.status}: ${text}`);
   if (format === "openmetrics" && !text.endsWith("# EOF\n")) throw new Error("a scrape is cut");
   const samples: Samples = new Map();
   for (const line of text.split("\n")) {
-    // Behind the value an exemplar may follow.
+    // An exemplar may follow the value.
     const [, series, value] = line.match(/^([a-z_]+(?:\{.*?\})?) (\S+)/) ?? [];
     if (series) samples.set(series, Number(value));
   }
@@ -36,7 +36,7 @@ export function sumOf(samples: Samples, name: string, label = ""): number {
   return sum;
 }
 
-/** What is wrong with a scrape that follows another one: a counter that went down or away. */
+/** Problems of a scrape after another one: counters that went down, vanished or disagree. */
 export function problemsOf(before: Samples, after: Samples): string[] {
   const problems: string[] = [];
   for (const [series, value] of before) {

@@ -1,8 +1,8 @@
 import type { Reason } from "../../src/core/reasons.ts";
-import { type AnswerName, expectedOf } from "./answers.ts";
+import { expectedOf, type ResponseName } from "./responses.ts";
 
 /** A settled task as `/events` and `/tasks` show it. */
-export type ToldTask = {
+export type ShownTask = {
   seqno: number;
   state: "SUCCEEDED" | "FAILED";
   reason: Reason | null;
@@ -13,19 +13,19 @@ export type ToldTask = {
 const MAX_PROBLEMS = 20;
 
 /**
- * Books of what the target did and what the probe told of its tasks, compared attempt by attempt.
- * Connections that were refused are the only attempts that the target cannot know.
+ * Compares what the target did with what the probe shows, attempt by attempt. The target cannot know
+ * attempts whose connection was refused.
  */
 export class Ledger {
   readonly problems: string[] = [];
-  readonly answers = new Map<AnswerName, number>();
+  readonly responses = new Map<ResponseName, number>();
   readonly failures = new Map<Reason, number>();
   readonly attempts = { ok: 0, failed: 0, refused: 0 };
   succeeded = 0;
   failed = 0;
-  /** What the target has seen of tasks that the probe has not told of yet, and the reverse. */
-  #seen = new Map<string, AnswerName[]>();
-  #told = new Map<string, ToldTask>();
+  /** Tasks that only the target has seen so far, and tasks that only the probe has shown. */
+  #seen = new Map<string, ResponseName[]>();
+  #shown = new Map<string, ShownTask>();
   #seqnos = new Set<number>();
 
   get settled(): number {
@@ -34,23 +34,23 @@ export class Ledger {
 
   /** How many attempts the target has seen. */
   get seen(): number {
-    return this.answers.values().reduce((sum, count) => sum + count, 0);
+    return this.responses.values().reduce((sum, count) => sum + count, 0);
   }
 
   /** Attempts of tasks that are not settled, and tasks whose attempts nobody has seen. */
-  get open(): { seen: number; told: number } {
-    return { seen: this.#seen.size, told: this.#told.size };
+  get open(): { seen: number; shown: number } {
+    return { seen: this.#seen.size, shown: this.#shown.size };
   }
 
   /** The target has seen an attempt of this trace. */
-  noteAttempt(traceId: string, answer: AnswerName): void {
-    this.answers.set(answer, (this.answers.get(answer) ?? 0) + 1);
-    this.#seen.set(traceId, [...this.#seen.get(traceId) ?? [], answer]);
+  noteAttempt(traceId: string, response: ResponseName): void {
+    this.responses.set(response, (this.responses.get(response) ?? 0) + 1);
+    this.#seen.set(traceId, [...this.#seen.get(traceId) ?? [], response]);
     this.#compare(traceId);
   }
 
-  /** The probe has told of a settled task. */
-  noteTask(task: ToldTask): void {
+  /** The probe has shown a settled task. */
+  noteTask(task: ShownTask): void {
     this.#seqnos.add(task.seqno);
     if (task.state === "SUCCEEDED") this.succeeded++;
     else this.#noteFailure(task);
@@ -60,39 +60,41 @@ export class Ledger {
     }
     const last = task.attempts.at(-1);
     if (task.reason !== "auth" && (!last || last.reason !== task.reason)) {
-      this.refuse(`task ${task.seqno} is not what its last attempt was: ${JSON.stringify(task)}`);
+      this.note(
+        `task ${task.seqno} has another reason than its last attempt: ${JSON.stringify(task)}`,
+      );
     }
-    this.#told.set(task.trace_id, task);
+    this.#shown.set(task.trace_id, task);
     this.#compare(task.trace_id);
   }
 
-  /** Whether a task of this number has been told of. */
+  /** Whether a task of this number was shown. */
   knows(seqno: number): boolean {
     return this.#seqnos.has(seqno);
   }
 
-  /** Notes that something is wrong. */
-  refuse(problem: string): void {
+  /** Notes a problem. */
+  note(problem: string): void {
     if (this.problems.length < MAX_PROBLEMS) this.problems.push(problem);
   }
 
-  #noteFailure({ seqno, reason }: ToldTask): void {
+  #noteFailure({ seqno, reason }: ShownTask): void {
     this.failed++;
-    if (reason === null) return this.refuse(`task ${seqno} failed for no reason`);
+    if (reason === null) return this.note(`task ${seqno} failed for no reason`);
     this.failures.set(reason, (this.failures.get(reason) ?? 0) + 1);
   }
 
   #compare(traceId: string): void {
-    const task = this.#told.get(traceId);
+    const task = this.#shown.get(traceId);
     if (!task) return;
     const seen = this.#seen.get(traceId) ?? [];
-    const told = task.attempts.filter(({ reason }) => reason !== "connect")
+    const shown = task.attempts.filter(({ reason }) => reason !== "connect")
       .map(({ status, reason }) => ({ status, reason }));
-    // What the target says may come after what the probe says.
-    if (seen.length < told.length) return;
+    // The report of the target may come after that of the probe.
+    if (seen.length < shown.length) return;
     this.#seen.delete(traceId);
-    this.#told.delete(traceId);
-    if (JSON.stringify(told) === JSON.stringify(seen.map(expectedOf))) return;
-    this.refuse(`task ${task.seqno} met ${seen.join(", ")} and tells ${JSON.stringify(told)}`);
+    this.#shown.delete(traceId);
+    if (JSON.stringify(shown) === JSON.stringify(seen.map(expectedOf))) return;
+    this.note(`task ${task.seqno} got ${seen.join(", ")} and shows ${JSON.stringify(shown)}`);
   }
 }

@@ -1,10 +1,10 @@
-/** The whole lines of a stream, each given to `hear` as it comes. */
+/** Calls `onLine` for each complete line of a stream. */
 export class Lines {
-  /** Resolves at the stream's end, or when nobody listens any more. */
+  /** Resolves at the end of the stream, or after `leave`. */
   readonly ended: Promise<void>;
   readonly #reader: ReadableStreamDefaultReader<string>;
 
-  constructor(stream: ReadableStream<Uint8Array>, private readonly hear: (line: string) => void) {
+  constructor(stream: ReadableStream<Uint8Array>, private readonly onLine: (line: string) => void) {
     this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
     this.ended = this.#read();
   }
@@ -19,7 +19,7 @@ export class Lines {
     for (let part = await this.#reader.read(); !part.done; part = await this.#reader.read()) {
       const lines = (unfinished + part.value).split("\n");
       unfinished = lines.pop() ?? "";
-      for (const line of lines) this.hear(line);
+      for (const line of lines) this.onLine(line);
     }
   }
 }

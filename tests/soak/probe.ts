@@ -8,13 +8,13 @@ export type ProgramName = "executable" | "bundle";
 
 const EXECUTABLE = `${ROOT}dist/dataplatform-probe`;
 
-/** What Deno says of its inspector. */
-const INSPECTORS_OWN = /^(Debugger |Visit chrome:)/;
+/** Lines that Deno writes about its inspector. */
+const INSPECTOR_LINE = /^(Debugger |Visit chrome:)/;
 
-/** Of what it logs, so much is kept. */
-const KEPT_LINES = 20;
+/** How many of the newest error lines are kept. */
+const MAX_KEPT_LINES = 20;
 
-/** The program as a process, looked at from outside. */
+/** The program as a process, observed from outside. */
 export class Probe implements AsyncDisposable {
   readonly url: string;
   /** The newest lines of the log that are errors. */
@@ -24,23 +24,27 @@ export class Probe implements AsyncDisposable {
   #endedMs: number | null = null;
 
   private constructor(
-    [command, ...args]: string[],
+    command: readonly string[],
     env: Record<string, string>,
     private readonly inspectorPort: number | null,
   ) {
     const port = freePort();
     this.url = `http://127.0.0.1:${port}`;
-    this.#child = new Deno.Command(command, {
+    const [executable = "", ...args] = command;
+    this.#child = new Deno.Command(executable, {
       args,
-      ...{ cwd: ROOT, clearEnv: true },
+      cwd: ROOT,
+      clearEnv: true,
       env: { ...baseEnvironment(), HOST: "127.0.0.1", PORT: String(port), ...env },
-      ...{ stdin: "null", stdout: "null", stderr: "piped" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
     }).spawn();
     this.#child.status.then(() => this.#endedMs = performance.now());
-    this.#reading = new Lines(this.#child.stderr, (line) => this.#hear(line)).ended;
+    this.#reading = new Lines(this.#child.stderr, (line) => this.#read(line)).ended;
   }
 
-  /** Starts it; it answers when this returns. Where it is inspected its garbage can be collected. */
+  /** Starts it and waits until it responds. When inspected, its garbage can be collected. */
   static async start(
     name: ProgramName,
     env: Record<string, string>,
@@ -75,16 +79,16 @@ export class Probe implements AsyncDisposable {
     return (await Array.fromAsync(Deno.readDir(`/proc/${this.#child.pid}/fd`))).length;
   }
 
-  /** What JavaScript keeps when all garbage is collected; null where it is not inspected. */
+  /** Bytes that JavaScript keeps after a garbage collection; null when it is not inspected. */
   async keptBytes(): Promise<number | null> {
     return this.inspectorPort === null ? null : await collectGarbage(this.inspectorPort);
   }
 
-  /** Holds it still while `action` runs. */
+  /** Stops the process while `action` runs. */
   async whileStill(action: () => Promise<void>): Promise<void> {
     this.#child.kill("SIGSTOP");
     try {
-      await eventually("the probe stands still", async () => {
+      await eventually("the probe is stopped", async () => {
         return /^State:\s+T/m.test(await this.#status());
       });
       await action();
@@ -109,11 +113,11 @@ export class Probe implements AsyncDisposable {
     await this.ended();
   }
 
-  #hear(line: string): void {
+  #read(line: string): void {
     if (line.startsWith("{") && !line.includes('"level":"error"')) return;
-    if (INSPECTORS_OWN.test(line)) return;
+    if (INSPECTOR_LINE.test(line)) return;
     this.errors.push(line);
-    if (this.errors.length > KEPT_LINES) this.errors.shift();
+    if (this.errors.length > MAX_KEPT_LINES) this.errors.shift();
   }
 
   #status(): Promise<string> {

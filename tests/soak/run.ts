@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { REASONS } from "../../src/core/reasons.ts";
 import { eventually } from "../support/program.ts";
-import { ask, problemsOf, type Samples, scrape, sumOf } from "./exposition.ts";
-import { Ledger, type ToldTask } from "./ledger.ts";
+import { problemsOf, request, type Samples, scrape, sumOf } from "./exposition.ts";
+import { Ledger, type ShownTask } from "./ledger.ts";
 import { Lines } from "./lines.ts";
 import { Probe, type ProgramName } from "./probe.ts";
 import { Target } from "./target.ts";
@@ -11,18 +11,18 @@ export type RunOptions = {
   program: ProgramName;
   /** Settled tasks after which it ends. */
   tasks: number;
-  /** When it ends at last. */
+  /** When it ends at the latest. */
   limitMs: number;
   /** How many tasks the probe tracks. */
   tracked: number;
   datasets: number;
   intervalSeconds: number;
   seed: number;
-  /** Without the faults that the runtime of the exception list cannot tell. */
+  /** Without the faults that the runtime of the exception list does not recognize. */
   isOld: boolean;
-  /** Without any fault. */
+  /** Without faults. */
   isWell?: boolean;
-  /** How often it is looked at what JavaScript keeps; 0 for never. */
+  /** How often the memory that JavaScript keeps is measured; 0 for never. */
   looks?: number;
   say: (progress: string) => void;
 };
@@ -33,15 +33,15 @@ export type Sample = {
   residentBytes: number;
   heapBytes: number;
   threads: number;
-  /** What JavaScript keeps when all garbage is collected. */
+  /** Bytes that JavaScript keeps after a garbage collection; null when not measured. */
   keptBytes: number | null;
 };
 
-/** The same number as the probe has it, and as the others have it. */
+/** A number according to the probe, and according to the others. */
 export type Entry = { what: string; probe: number; others: number };
 
-/** What is left when no new task comes: nothing but the one that is held. */
-export type Rest = { descriptors: number; threads: number; books: Entry[] };
+/** The probe after its last slot, when only the held task is in flight. */
+export type Rest = { descriptors: number; threads: number; counts: Entry[] };
 
 export type Run = {
   ledger: Ledger;
@@ -54,27 +54,28 @@ export type Run = {
   exitMs: number;
 };
 
-/** Long enough for a machine that is held up: nobody could tell what such an attempt met. */
+/** Long enough for a stalled machine: a timeout of ours would make the response unknown. */
 const REQUEST_TIMEOUT_MS = 5_000;
 const SAMPLE_MS = 1_000;
 const READ_SECONDS = 5;
 const OUTAGE_MS = 100;
 const OUTAGE_SECONDS = 15;
-/** Longer than the probe gathers events for, or the target lines. */
+/** Longer than the probe gathers events, and the target its lines. */
 const SETTLE_MS = 600;
 const MAX_READ = 1000;
 
 /**
- * Runs the program under load until so many tasks are settled, and then to its end: the target
- * recovers, one request is held, the probe is told to stop, and what is left is looked at.
+ * Runs the program under load until enough tasks are settled, and then to its end: the target
+ * recovers, one request is held, the probe stops, and its counts and resources are recorded.
  */
 export async function run(options: RunOptions): Promise<Run> {
   const { intervalSeconds, tasks, looks = 0, say } = options;
   const startMs = performance.now();
   const ledger = new Ledger();
   await using target = await Target.start({
-    ...{ seed: options.seed, isOld: options.isOld },
-    onAttempt: (traceId, answer) => ledger.noteAttempt(traceId, answer),
+    seed: options.seed,
+    isOld: options.isOld,
+    onAttempt: (traceId, response) => ledger.noteAttempt(traceId, response),
   });
   if (options.isWell) await target.recover();
   await using probe = await Probe.start(options.program, {
@@ -95,7 +96,7 @@ export async function run(options: RunOptions): Promise<Run> {
   const listener = new Listener(probe, ledger);
   await listener.renew();
   const early = await readTasks(probe);
-  // Of those that were settled before somebody listened, no event will come.
+  // Tasks that were settled before the listener came are sent no event.
   await sleep(SETTLE_MS);
   for (const task of early) if (!ledger.knows(task.seqno)) ledger.noteTask(task);
 
@@ -103,28 +104,29 @@ export async function run(options: RunOptions): Promise<Run> {
   let samples: Samples | null = null;
   let outages = 0;
 
-  async function look(): Promise<void> {
+  async function sample(): Promise<void> {
     const format = history.length % 2 === 0 ? "text" : "openmetrics";
     const before = samples;
     const scraped = await scrape(probe.url, format);
-    for (const problem of problemsOf(before ?? new Map(), scraped)) ledger.refuse(problem);
+    for (const problem of problemsOf(before ?? new Map(), scraped)) ledger.note(problem);
     samples = scraped;
     const isDue = looks > 0 &&
       ledger.settled >= (tasks / looks) * history.filter((each) => each.keptBytes !== null).length;
+    const residentBytes = await probe.residentBytes();
     history.push({
       tasks: ledger.settled,
-      residentBytes: await probe.residentBytes(),
+      residentBytes,
       heapBytes: sumOf(samples, "process_heap_bytes"),
       threads: await probe.threads(),
       keptBytes: isDue ? await probe.keptBytes() : null,
     });
-    say(`${ledger.settled} tasks, ${Math.round(history.at(-1)!.residentBytes / 1e6)} MB`);
+    say(`${ledger.settled} tasks, ${Math.round(residentBytes / 1e6)} MB`);
   }
 
   async function readAll(): Promise<void> {
     await readTasks(probe);
-    const page = await ask(probe.url, { accept: "text/html" });
-    if (!(await page.text()).endsWith("</html>")) ledger.refuse("the page is cut");
+    const page = await request(probe.url, { accept: "text/html" });
+    if (!(await page.text()).endsWith("</html>")) ledger.note("the page is cut");
   }
 
   async function breakOff(): Promise<void> {
@@ -134,14 +136,14 @@ export async function run(options: RunOptions): Promise<Run> {
     outages++;
   }
 
-  // One after the other, so that garbage is collected while nobody reads.
+  // In sequence, so that garbage is collected while nothing is read.
   const isDone = () =>
     ledger.settled >= tasks || performance.now() - startMs > options.limitMs ||
     ledger.problems.length > 0 || probe.endedMs !== null;
   for (let second = 1; !isDone(); second++) {
-    await look();
+    await sample();
     if (second % READ_SECONDS === 0) await readAll();
-    // That runtime keeps what it has sent until the stream ends.
+    // That runtime keeps all sent events until the stream ends.
     if (second % READ_SECONDS === 0 && options.isOld) await listener.renew();
     if (second % OUTAGE_SECONDS === 0 && !options.isWell) await breakOff();
     const dueMs = startMs + second * SAMPLE_MS;
@@ -158,25 +160,29 @@ export async function run(options: RunOptions): Promise<Run> {
   const rest = await restOf(probe, ledger, target);
   const exitCode = await probe.ended();
   await listener.ended();
-  // It has said all that it saw before, when it obeys.
+  // The target has reported everything when it has obeyed this.
   await target.recover();
-  for (const line of probe.errors) ledger.refuse(`the probe has logged: ${line}`);
+  for (const line of probe.errors) ledger.note(`the probe has logged: ${line}`);
   return {
-    ...{ ledger, history, rest, outages, exitCode },
+    ledger,
+    history,
+    rest,
+    outages,
+    exitCode,
     seconds: (performance.now() - startMs) / 1e3,
     exitMs: (probe.endedMs ?? Infinity) - listener.lastMs,
   };
 }
 
-/** Hears of settled tasks by `/events` until the probe closes it. */
+/** Reads settled tasks from `/events` until the probe closes the stream. */
 class Listener {
-  /** When it last heard of a task. */
+  /** When the last task came. */
   lastMs = 0;
   #current: Lines | null = null;
 
   constructor(private readonly probe: Probe, private readonly ledger: Ledger) {}
 
-  /** Listens anew, and no longer where it listened before: no event is missed on the way. */
+  /** Replaces the stream by a new one without missing an event. */
   async renew(): Promise<void> {
     const before = this.#current;
     this.#current = await this.#open();
@@ -185,40 +191,40 @@ class Listener {
     await before.leave();
   }
 
-  /** Resolves when the probe has closed it. */
+  /** Resolves when the probe has closed the stream. */
   async ended(): Promise<void> {
     await this.#current?.ended;
   }
 
   async #open(): Promise<Lines> {
-    const { body, status } = await ask(`${this.probe.url}/events`);
-    if (!body || status !== 200) throw new Error(`/events answers with status ${status}`);
-    const greeted = Promise.withResolvers<void>();
+    const { body, status } = await request(`${this.probe.url}/events`);
+    if (!body || status !== 200) throw new Error(`/events has status ${status}`);
+    const opened = Promise.withResolvers<void>();
     const seqnos = new Set<number>();
     let name = "";
     const lines = new Lines(body, (line) => {
       if (line.startsWith("event: ")) name = line.slice("event: ".length);
       if (!line.startsWith("data: ")) return;
-      if (name === "hello") return greeted.resolve();
+      if (name === "hello") return opened.resolve();
       this.lastMs = performance.now();
-      const task: ToldTask = JSON.parse(line.slice("data: ".length));
-      if (seqnos.has(task.seqno)) this.ledger.refuse(`task ${task.seqno} was told of twice`);
+      const task: ShownTask = JSON.parse(line.slice("data: ".length));
+      if (seqnos.has(task.seqno)) this.ledger.note(`task ${task.seqno} was sent twice`);
       seqnos.add(task.seqno);
       if (!this.ledger.knows(task.seqno)) this.ledger.noteTask(task);
     });
-    lines.ended.then(() => greeted.reject(new Error("/events has ended")), greeted.reject);
-    await greeted.promise;
+    lines.ended.then(() => opened.reject(new Error("/events has ended")), opened.reject);
+    await opened.promise;
     return lines;
   }
 }
 
-/** The newest tasks that are settled. */
-async function readTasks(probe: Probe): Promise<ToldTask[]> {
-  const { tasks } = await (await ask(`${probe.url}/tasks?limit=${MAX_READ}`)).json();
+/** The newest settled tasks. */
+async function readTasks(probe: Probe): Promise<ShownTask[]> {
+  const { tasks } = await (await request(`${probe.url}/tasks?limit=${MAX_READ}`)).json();
   return tasks.filter(({ state }: { state: string }) => state !== "PENDING");
 }
 
-/** Waits until only the held task is in flight, and all the others have been told of. */
+/** Waits until only the held task is in flight, and all others have been shown. */
 async function restOf(probe: Probe, ledger: Ledger, target: Target): Promise<Rest> {
   return await eventually("only the held task is in flight", async () => {
     const samples = await scrape(probe.url, "text");
@@ -227,13 +233,13 @@ async function restOf(probe: Probe, ledger: Ledger, target: Target): Promise<Res
     return {
       descriptors: await probe.descriptors(),
       threads: await probe.threads(),
-      books: booksOf(samples, ledger, target),
+      counts: countsOf(samples, ledger, target),
     };
   }, REQUEST_TIMEOUT_MS);
 }
 
-/** The probe's counters beside what its events and the target say, with one task held. */
-function booksOf(samples: Samples, ledger: Ledger, { tokens }: Target): Entry[] {
+/** The counters of the probe beside the counts of its events and of the target. */
+function countsOf(samples: Samples, ledger: Ledger, { tokens }: Target): Entry[] {
   const { attempts, failures } = ledger;
   const counter = (name: string, label?: string) => sumOf(samples, `probe_${name}_total`, label);
   const made = counter("task_attempts");

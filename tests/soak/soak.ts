@@ -1,4 +1,4 @@
-/** Runs the program under load and faults for long, and judges what is left. See `--help`. */
+/** Runs the program for long under load and faults, and judges the result. See `--help`. */
 import { parseArgs } from "@std/cli/parse-args";
 import { anySeed } from "../../local/http_server/random.ts";
 import { EXCEPTED_RUNTIME } from "../support/exceptions.ts";
@@ -11,12 +11,12 @@ const CONTROL_TASKS = 300;
 
 /** A megabyte for 100,000 tasks. */
 const MAX_BYTES_A_TASK = 10;
-/** RSS goes up and down by tens of megabytes, and up at first: fewer tasks say nothing. */
-const FEWEST_TO_JUDGE = 500_000;
-/** What JavaScript keeps has levelled off after some 6,000 tasks. */
-const FEWEST_TO_JUDGE_KEPT = 20_000;
+/** RSS varies by tens of megabytes, and grows at first: fewer tasks prove nothing. */
+const MIN_TASKS_TO_JUDGE = 500_000;
+/** The memory that JavaScript keeps levels off after some 6,000 tasks. */
+const MIN_TASKS_TO_JUDGE_KEPT = 20_000;
 const LOOKS = 16;
-const FEWEST_POINTS = 5;
+const MIN_POINTS = 5;
 const MAX_EXIT_MS = 1_000;
 
 const USAGE = `Usage: deno task soak [--tasks 1000000] [--minutes 120]
@@ -56,7 +56,9 @@ function parse(args: string[]): Given | string[] {
     },
   });
   if (given.help) return [];
-  const [tasks, minutes, seed] = [given.tasks, given.minutes, given.seed].map(Number);
+  const tasks = Number(given.tasks);
+  const minutes = Number(given.minutes);
+  const seed = Number(given.seed);
   if (!(tasks >= 1)) problems.push(`--tasks: expected a number from 1, got ${given.tasks}`);
   if (!(minutes > 0)) problems.push(`--minutes: expected a number, got ${given.minutes}`);
   if (!(seed >= 0)) problems.push(`--seed: expected a number, got ${given.seed}`);
@@ -90,16 +92,16 @@ export function growthOf(
 }
 
 function judge({ ledger, history, rest, exitCode, exitMs }: Run, control: Run): Verdict[] {
-  const isLong = ledger.settled >= FEWEST_TO_JUDGE;
-  const growth = (what: string, { bytes, error, points }: Growth, fewest: number): Verdict => {
-    const isJudged = ledger.settled >= fewest && points >= FEWEST_POINTS;
+  const isLong = ledger.settled >= MIN_TASKS_TO_JUDGE;
+  const growth = (what: string, { bytes, error, points }: Growth, minTasks: number): Verdict => {
+    const isJudged = ledger.settled >= minTasks && points >= MIN_POINTS;
     return {
       what: `${what}: growth a task, last half`,
       found: `${bytes.toFixed(1)} ± ${error.toFixed(1)} B`,
       wanted: isJudged
         ? `at most ${MAX_BYTES_A_TASK} B${isLong ? "" : ", within two errors"}`
-        : ledger.settled < fewest
-        ? `not judged: fewer than ${fewest} tasks`
+        : ledger.settled < minTasks
+        ? `not judged: fewer than ${minTasks} tasks`
         : "not judged: too few looks",
       holds: isJudged ? bytes - (isLong ? 0 : 2 * error) <= MAX_BYTES_A_TASK : null,
     };
@@ -108,16 +110,18 @@ function judge({ ledger, history, rest, exitCode, exitMs }: Run, control: Run): 
   const isInspected = history.some(({ keptBytes }) => keptBytes !== null);
   const kept = growthOf(history, ({ keptBytes }) => keptBytes);
   const equal = (what: string, found: number, wanted: number): Verdict => ({
-    ...{ what, found: String(found), wanted: String(wanted) },
+    what,
+    found: String(found),
+    wanted: String(wanted),
     holds: found === wanted,
   });
   const { open } = ledger;
   return [
-    growth("RSS", resident, FEWEST_TO_JUDGE),
-    ...isInspected ? [growth("what JavaScript keeps", kept, FEWEST_TO_JUDGE_KEPT)] : [],
+    growth("RSS", resident, MIN_TASKS_TO_JUDGE),
+    ...isInspected ? [growth("what JavaScript keeps", kept, MIN_TASKS_TO_JUDGE_KEPT)] : [],
     equal("descriptors at rest", rest.descriptors, control.rest.descriptors),
-    ...rest.books.map(({ what, probe, others }) => equal(what, probe, others)),
-    equal("tasks and attempts without each other", open.told + open.seen, 0),
+    ...rest.counts.map(({ what, probe, others }) => equal(what, probe, others)),
+    equal("tasks and attempts without each other", open.shown + open.seen, 0),
     equal("exit code", exitCode, 0),
     {
       what: "the end after the last task",
@@ -126,7 +130,9 @@ function judge({ ledger, history, rest, exitCode, exitMs }: Run, control: Run): 
       holds: exitMs <= MAX_EXIT_MS,
     },
     ...ledger.problems.map((problem) => ({
-      ...{ what: "problem", found: problem, wanted: "none" },
+      what: "problem",
+      found: problem,
+      wanted: "none",
       holds: false,
     })),
   ];
@@ -134,17 +140,20 @@ function judge({ ledger, history, rest, exitCode, exitMs }: Run, control: Run): 
 
 function tableOf(verdicts: readonly Verdict[]): string {
   const words = (holds: boolean | null) => holds === null ? "" : holds ? "holds" : "FAILS";
+  const titles = ["What", "Found", "Wanted", ""];
   const rows = [
-    ["What", "Found", "Wanted", ""],
+    titles,
     ...verdicts.map(({ what, found, wanted, holds }) => [what, found, wanted, words(holds)]),
   ];
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const widths = titles.map((_, column) => {
+    return Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  });
   return rows.map((row) =>
-    row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd()
+    row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()
   ).join("\n");
 }
 
-/** How the process did, in some lines: all at which it was looked at what JavaScript keeps. */
+/** Samples of the process, a line each: all those with the memory that JavaScript keeps, or ten. */
 function courseOf(history: readonly Sample[]): string {
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`.padStart(9);
   const step = Math.ceil(history.length / 10);
@@ -168,8 +177,12 @@ async function main(args: string[]): Promise<number> {
   const { program, tasks, minutes, seed } = given;
   const isOld = program === "executable" && Deno.env.get("PROBE_RUNTIME") === EXCEPTED_RUNTIME;
   const options = {
-    ...{ program, tasks, seed, isOld },
-    ...{ datasets: DATASETS, intervalSeconds: INTERVAL_SECONDS },
+    program,
+    tasks,
+    seed,
+    isOld,
+    datasets: DATASETS,
+    intervalSeconds: INTERVAL_SECONDS,
     tracked: Math.min(10_000, Math.ceil(tasks / 100)),
     limitMs: minutes * 60_000,
     looks: program === "bundle" ? LOOKS : 0,
@@ -177,9 +190,9 @@ async function main(args: string[]): Promise<number> {
   };
   console.log(
     `soak of the ${program}, ${tasks} tasks, ${options.tracked} tracked, seed ${seed}` +
-      (isOld ? ", without the faults that this runtime cannot tell" : ""),
+      (isOld ? ", without the faults that this runtime does not recognize" : ""),
   );
-  // What a probe holds on to anyway is what one holds on to that has hardly begun.
+  // A probe that has hardly begun shows which resources every probe holds.
   const control = await run({ ...options, tasks: CONTROL_TASKS, isWell: true });
   const done = await run(options);
   const verdicts = judge(done, control);
@@ -187,7 +200,7 @@ async function main(args: string[]): Promise<number> {
   show("");
   console.log(
     `${ledger.settled} tasks in ${seconds.toFixed(0)} s, ${ledger.seen} attempts seen, ` +
-      `${outages} times refused, ${rest.threads} threads at rest\n\n` +
+      `${outages} outages, ${rest.threads} threads at rest\n\n` +
       `${courseOf(done.history)}\n\n${tableOf(verdicts)}`,
   );
   return verdicts.some(({ holds }) => holds === false) ? 1 : 0;

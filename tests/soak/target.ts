@@ -1,19 +1,19 @@
-import type { AnswerName } from "./answers.ts";
+import type { ResponseName } from "./responses.ts";
 import { Lines } from "./lines.ts";
 
 const SCRIPT = new URL("processes/target.ts", import.meta.url).pathname;
 
 export type TargetOptions = {
   seed: number;
-  /** Leaves out the faults that the runtime of the exception list cannot tell. */
+  /** Leaves out the faults that the runtime of the exception list does not recognize. */
   isOld: boolean;
-  onAttempt: (traceId: string, answer: AnswerName) => void;
+  onAttempt: (traceId: string, response: ResponseName) => void;
 };
 
-/** The platform's stand-in as a process of its own; see `processes/target.ts`. */
+/** A substitute for the platform in a process of its own; see `processes/target.ts`. */
 export class Target implements AsyncDisposable {
   readonly tokens = { ok: 0, failed: 0 };
-  /** What stands before the name of a dataset. */
+  /** The address without the dataset. */
   readonly apiUrl: string;
   readonly tokenUrl: string;
   readonly #child: Deno.ChildProcess;
@@ -27,58 +27,64 @@ export class Target implements AsyncDisposable {
     this.tokenUrl = `http://127.0.0.1:${tokenPort}/token`;
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "--no-prompt", "--allow-net", SCRIPT],
-        ...[String(apiPort), String(tokenPort), String(options.seed)],
+        "run",
+        "--no-prompt",
+        "--allow-net",
+        SCRIPT,
+        String(apiPort),
+        String(tokenPort),
+        String(options.seed),
         ...options.isOld ? ["--old"] : [],
       ],
-      ...{ stdin: "piped", stdout: "piped" },
+      stdin: "piped",
+      stdout: "piped",
     }).spawn();
     this.#commands = this.#child.stdin.getWriter();
-    this.#reading = new Lines(this.#child.stdout, (line) => this.#hear(line)).ended;
+    this.#reading = new Lines(this.#child.stdout, (line) => this.#read(line)).ended;
   }
 
   static async start(options: TargetOptions): Promise<Target> {
     const target = new Target(options);
-    await target.#did("listen");
+    await target.#done("listen");
     return target;
   }
 
-  /** From now on it answers each request well, and at once. */
+  /** From now on every request succeeds at once. */
   async recover(): Promise<void> {
-    await this.#tell("recover");
+    await this.#send("recover");
   }
 
-  /** Has it keep silent towards the next request; resolves when that has come. */
+  /** The next request gets no response; resolves when it has come. */
   async hold(): Promise<void> {
-    await this.#tell("hold");
+    await this.#send("hold");
   }
 
-  /** Refuses connections to the API. Whoever connects must stand still meanwhile. */
+  /** Refuses connections to the API. The probe must be stopped meanwhile. */
   async refuse(): Promise<void> {
-    await this.#tell("refuse");
+    await this.#send("refuse");
   }
 
-  /** Takes connections again. */
+  /** Accepts connections again. */
   async listen(): Promise<void> {
-    await this.#tell("listen");
+    await this.#send("listen");
   }
 
-  async #tell(command: string): Promise<void> {
-    const done = this.#did(command);
+  async #send(command: string): Promise<void> {
+    const done = this.#done(command);
     await this.#commands.write(new TextEncoder().encode(`${command}\n`));
     await done;
   }
 
-  #did(command: string): Promise<void> {
+  #done(command: string): Promise<void> {
     return new Promise((resolve) => this.#waiting.set(command, resolve));
   }
 
-  #hear(line: string): void {
-    const [word, first, second] = line.split(" ");
-    if (word === "attempt") this.options.onAttempt(first, second as AnswerName);
+  #read(line: string): void {
+    const [word, first = "", second] = line.split(" ");
+    if (word === "attempt") this.options.onAttempt(first, second as ResponseName);
     else if (word === "token") this.tokens[first as "ok" | "failed"]++;
     else if (word === "did") this.#waiting.get(first)?.();
-    else throw new Error(`the target says: ${line}`);
+    else throw new Error(`unknown line of the target: ${line}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

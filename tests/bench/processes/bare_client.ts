@@ -4,7 +4,7 @@
  */
 import http from "node:http";
 
-const [url, interval] = Deno.args;
+const [url = "", interval] = Deno.args;
 const intervalMs = Number(interval);
 const agent = new http.Agent({ keepAlive: false });
 const headers = {

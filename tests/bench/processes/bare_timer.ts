@@ -4,7 +4,7 @@
  */
 import { latenessOf } from "../slots.ts";
 
-const [intervalMs, windowMs] = Deno.args.map(Number);
+const [intervalMs = NaN, windowMs = NaN] = Deno.args.map(Number);
 const startMs = performance.now();
 const lateMs: number[] = [];
 let next = 0;

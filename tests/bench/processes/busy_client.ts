@@ -4,7 +4,7 @@
  */
 import http from "node:http";
 
-const [url, atOnce, seconds] = Deno.args;
+const [url = "", atOnce, seconds] = Deno.args;
 const agent = new http.Agent({ keepAlive: false });
 const endMs = performance.now() + 1e3 * Number(seconds);
 let done = 0;

@@ -5,7 +5,7 @@
 import { Backlog } from "../../../src/probing/backlog.ts";
 import { fill } from "../tasks.ts";
 
-const [tasks, capacity] = Deno.args.map(Number);
+const [tasks = NaN, capacity = NaN] = Deno.args.map(Number);
 const backlog = new Backlog(capacity, () => {});
 fill(backlog, { first: 0, count: tasks });
 

@@ -4,12 +4,12 @@
  */
 import { datasetBody } from "../dataset.ts";
 
-const [port, delayMs] = Deno.args.map(Number);
+const [port = NaN, delayMs = NaN] = Deno.args.map(Number);
 
-/** A timer may be late by so much. */
-const LATEST_MS = 2;
+/** A timer may be late by this much. */
+const MAX_LATE_MS = 2;
 
-async function answer(connection: Deno.Conn): Promise<void> {
+async function respond(connection: Deno.Conn): Promise<void> {
   const request = new Uint8Array(4096);
   const length = await connection.read(request);
   const dueMs = performance.now() + delayMs;
@@ -19,12 +19,12 @@ async function answer(connection: Deno.Conn): Promise<void> {
     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n" +
       `content-length: ${body.length}\r\n\r\n${body}`,
   );
-  await new Promise((resolve) => setTimeout(resolve, delayMs - LATEST_MS));
+  await new Promise((resolve) => setTimeout(resolve, delayMs - MAX_LATE_MS));
   while (performance.now() < dueMs);
   await connection.write(reply);
   connection.close();
 }
 
 for await (const connection of Deno.listen({ hostname: "127.0.0.1", port })) {
-  answer(connection).catch((error) => console.error(error));
+  respond(connection).catch((error) => console.error(error));
 }

@@ -1,4 +1,4 @@
-/** Answers every request for a dataset at once. Its argument is the port. */
+/** Responds to every request for a dataset at once. Its argument is the port. */
 import { datasetBody } from "../dataset.ts";
 
 const HEADERS = { "content-type": "application/json" };
@@ -7,9 +7,9 @@ const bodies = new Map<string, string>();
 const arrivalsMs = new Map<string, number[]>();
 let count = 0;
 
-function answer({ url }: Request): Response {
+function respond({ url }: Request): Response {
   const nowMs = performance.now();
-  const [, , , path, id] = url.split("/");
+  const [, , , path, id = ""] = url.split("/");
   if (path === "count") return new Response(String(count));
   if (path === "arrivals") {
     const all = Response.json(Object.fromEntries(arrivalsMs));
@@ -21,7 +21,7 @@ function answer({ url }: Request): Response {
   return new Response(bodyOf(id), { headers: HEADERS });
 }
 
-/** Keeps the first thousands: nobody asks for more. */
+/** Keeps the first 10,000 arrivals: no figure needs more. */
 function note(id: string, nowMs: number): void {
   const times = arrivalsMs.get(id) ?? [];
   if (times.length < 10_000) times.push(nowMs);
@@ -34,4 +34,4 @@ function bodyOf(id: string): string {
   return body;
 }
 
-Deno.serve({ hostname: "127.0.0.1", port: Number(Deno.args[0]), onListen() {} }, answer);
+Deno.serve({ hostname: "127.0.0.1", port: Number(Deno.args[0]), onListen() {} }, respond);

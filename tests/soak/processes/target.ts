@@ -1,28 +1,29 @@
 /**
- * The platform's stand-in: API and identity provider, each on a port of its own, made of bare
- * sockets, with faults mixed in. Tells on standard output what it sees, a line each:
+ * A substitute for the platform: API and identity provider, each on a port of its own, made of bare
+ * sockets, with random faults. Writes a line to standard output for each event:
  *
- * - `attempt TRACE_ID ANSWER`: a request for a dataset, and what it will get
+ * - `attempt TRACE_ID RESPONSE`: a request for a dataset, and how it will respond
  * - `token ok|failed`: a request for a token
- * - `did COMMAND`: it has obeyed a line of standard input: `recover`, from which on it is well;
- *   `refuse` or `listen`, which are about the API's port; `hold`, at which it keeps silent towards the next request, and then tells
+ * - `did COMMAND`: a command from standard input is done: `recover` ends all faults; `refuse` and
+ *   `listen` close and open the port of the API; `hold` leaves the next request without a response,
+ *   and is done when that has come
  *
  * `deno run --allow-net target.ts API_PORT TOKEN_PORT SEED [--old]`
  */
 import { mulberry32 } from "../../../local/http_server/random.ts";
 import { send } from "../../attack/bytes.ts";
-import { type AnswerName, createDraw } from "../answers.ts";
+import { createDraw, type ResponseName } from "../responses.ts";
 
-const [apiPort, tokenPort, seed, old] = Deno.args;
+const [apiPort = "", tokenPort = "", seed, old] = Deno.args;
 const fraction = mulberry32(Number(seed));
 const draw = createDraw(fraction, { isOld: old === "--old" });
 
-/** Of a thousand requests for a token. */
+/** How many of a thousand token requests are refused. */
 const TOKENS_REFUSED = 30;
 const TOKEN_SECONDS = 20;
 const LARGE_BYTES = 1_100_000;
 const PIECE_BYTES = 128;
-/** How long nobody must have connected before the port is closed. */
+/** How long there must be no new connection before the port is closed. */
 const IDLE_MS = 50;
 
 const encoder = new TextEncoder();
@@ -62,24 +63,24 @@ async function serve(connection: Deno.Conn): Promise<void> {
   const [, datasetId] = request.text.match(/^GET \/datasets\/(\S+) /) ?? [];
   const [, traceId] = request.text.match(/^traceparent: 00-(\w+)-/mi) ?? [];
   if (!datasetId || !traceId) throw new Error(`not a request of the probe: ${request.text}`);
-  const answer: AnswerName = isHolding ? "silence" : isWell ? "plain" : draw();
-  tell(`attempt ${traceId} ${answer}`);
+  const response: ResponseName = isHolding ? "silence" : isWell ? "plain" : draw();
+  tell(`attempt ${traceId} ${response}`);
   if (isHolding) {
     isHolding = false;
     tell("did hold");
   }
-  // A connection that is closed before all is read is reset.
-  if (answer !== "reset") await request.until(/\r\n\r\n/);
-  await give(connection, answer, datasetId);
+  // A connection that is closed with unread bytes is reset.
+  if (response !== "reset") await request.until(/\r\n\r\n/);
+  await respond(connection, response, datasetId);
 }
 
-/** What a client sends, read piece by piece. */
+/** A request, read piece by piece. */
 class Request {
   text = "";
 
   constructor(private readonly connection: Deno.Conn) {}
 
-  /** Reads until this has come; throws where the request ends before. */
+  /** Reads until `pattern` matches; throws when the request ends before. */
   async until(pattern: RegExp): Promise<void> {
     const buffer = new Uint8Array(PIECE_BYTES);
     while (!pattern.test(this.text)) {
@@ -92,7 +93,7 @@ class Request {
 
 async function giveToken(connection: Deno.Conn, request: Request): Promise<void> {
   await request.until(/client_secret=/);
-  // The first one is always given, so that there is something to do.
+  // The first token is never refused: without it there would be no requests.
   const isRefused = tokens > 0 && !isWell && fraction() * 1000 < TOKENS_REFUSED;
   tell(`token ${isRefused ? "failed" : "ok"}`);
   if (isRefused) return await send(connection, head("500 Broken", 0));
@@ -104,14 +105,14 @@ async function giveToken(connection: Deno.Conn, request: Request): Promise<void>
   await send(connection, head("200 OK", body.length) + body);
 }
 
-async function give(connection: Deno.Conn, answer: AnswerName, id: string): Promise<void> {
+async function respond(connection: Deno.Conn, response: ResponseName, id: string): Promise<void> {
   const body = JSON.stringify({ Type: "Dataset", Id: id, description: filler });
   const whole = head("200 OK", body.length) + body;
   const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;
   const chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
   const refusal = (status: string, headers = "") =>
     send(connection, head(status, 7, headers) + "refused");
-  switch (answer) {
+  switch (response) {
     case "plain":
       return await send(connection, whole);
     case "packed": {
@@ -204,7 +205,7 @@ function sleep(delayMs: number): Promise<void> {
 
 let told = "";
 
-/** Lines go out together: a write costs more than an answer. */
+/** Lines are written together: one write costs more than one response. */
 function tell(line: string): void {
   if (told === "") {
     setTimeout(() => {
@@ -226,7 +227,7 @@ for await (const chunk of Deno.stdin.readable) {
     if (command === "hold") isHolding = true;
     if (command === "listen") listener = listen(apiPort);
     if (command === "refuse") {
-      // Who has connected already must be served, or nobody could tell what they saw.
+      // Accepted connections must be served: otherwise their response would be unknown.
       while (performance.now() - acceptedMs < IDLE_MS) await sleep(IDLE_MS / 5);
       listener.close();
     }

@@ -1,23 +1,23 @@
-/** What the target does with a request, and what the probe must say of that attempt. */
+/** How the target responds to a request, and what the probe must show of that attempt. */
 import type { Attempt } from "../../src/core/task.ts";
 import type { Reason } from "../../src/core/reasons.ts";
 
-type Answer = {
-  /** How often, of a thousand attempts or so. */
+type ResponseKind = {
+  /** How often, in about a thousand attempts. */
   weight: number;
-  /** Null where the attempt succeeds. */
+  /** Null for an attempt that succeeds. */
   reason: Reason | null;
-  /** Null where no answer comes. */
+  /** Null when no headers come. */
   status: number | null;
   /**
-   * Left out on the runtime of the exception list of `tests/e2e/`, which cannot tell it, or never
+   * Left out on the runtime of `tests/support/exceptions.ts`, which does not recognize it, or never
    * closes the connection.
    */
   isNew?: true;
 };
 
-/** The kinds of answers. */
-export const ANSWERS = {
+/** The kinds of responses. */
+export const RESPONSE_KINDS = {
   plain: { weight: 800, reason: null, status: 200 },
   packed: { weight: 40, reason: null, status: 200 },
   slow: { weight: 40, reason: null, status: 200 },
@@ -43,22 +43,22 @@ export const ANSWERS = {
   cutChunks: { weight: 3, reason: "reset", status: 200, isNew: true },
   badChunks: { weight: 3, reason: "invalid_response", status: 200, isNew: true },
   notHttp: { weight: 3, reason: "invalid_response", status: null, isNew: true },
-} as const satisfies Record<string, Answer>;
+} as const satisfies Record<string, ResponseKind>;
 
-export type AnswerName = keyof typeof ANSWERS;
+export type ResponseName = keyof typeof RESPONSE_KINDS;
 
-/** What an attempt that met this answer must look like. */
-export function expectedOf(name: AnswerName): Pick<Attempt, "status" | "reason"> {
-  const { status, reason } = ANSWERS[name];
+/** What an attempt with this response must look like. */
+export function expectedOf(name: ResponseName): Pick<Attempt, "status" | "reason"> {
+  const { status, reason } = RESPONSE_KINDS[name];
   return { status, reason };
 }
 
-/** Draws answers by their weights. */
+/** Draws kinds of responses by their weights. */
 export function createDraw(fraction: () => number, { isOld }: { isOld: boolean }) {
-  const drawn = (Object.entries(ANSWERS) as [AnswerName, Answer][])
+  const drawn = (Object.entries(RESPONSE_KINDS) as [ResponseName, ResponseKind][])
     .filter(([, { isNew }]) => !(isOld && isNew));
   const sum = drawn.reduce((total, [, { weight }]) => total + weight, 0);
-  return (): AnswerName => {
+  return (): ResponseName => {
     let left = fraction() * sum;
     for (const [name, { weight }] of drawn) {
       left -= weight;
