@@ -1,14 +1,16 @@
-/** Variables and flags: whatever they hold, there is a configuration or lines that say what is wrong. */
+/** Random variables and flags: each gives a configuration, or lines that name the problems. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { parseCommandLine, SWITCHES, VALUES } from "../../src/commands/command_line.ts";
-import { type Config, describe, parseConfig, SETTINGS } from "../../src/config/config.ts";
+import { type Config, parseConfig } from "../../src/config/config.ts";
+import { describeConfig } from "../../src/config/describe.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
 import { holds, HOSTILE, mostly, mutated, Outcomes } from "./runs.ts";
 
 type Setting = { env: string; alias?: string; flag?: string; secret?: true };
 const settings: readonly Setting[] = Object.values(SETTINGS);
 
-const BASE: Record<string, string> = { DATASET_ID: "abc123", LOCAL_SERVICES_ONLY: "true" };
+const BASE = { DATASET_ID: "abc123", LOCAL_SERVICES_ONLY: "true" };
 const SECRETS = settings.filter(({ secret }) => secret).flatMap(({ env, alias }) =>
   alias ? [env, alias] : [env]
 );
@@ -53,7 +55,7 @@ const datasetIds = fc.oneof(
   fc.constantFrom(200, 201).map((count) => Array.from({ length: count }, (_, i) => i).join()),
 );
 const text = fc.constantFrom("client", "/run/secret", "ø", "a b", "it's");
-/** Values that come near to what each setting wants, by the end of its variable's name. */
+/** Values that are valid or nearly so, by the name of the variable. */
 const NEAR: [RegExp, fc.Arbitrary<string>][] = [
   [/^DATASET_ID$/, datasetIds],
   [/(ENVIRONMENT)$/, fc.constantFrom("dev", "PROD", "test")],
@@ -70,17 +72,17 @@ const NEAR: [RegExp, fc.Arbitrary<string>][] = [
     fc.constantFrom("user:s3cret-value", "s3cret~value+/==", "s3cret value"),
   ],
 ];
-const nasty = fc.oneof(
+const hostile = fc.oneof(
   fc.constantFrom(...HOSTILE),
   fc.string({ unit: "binary", maxLength: 100 }),
   fc.string({ minLength: 70, maxLength: 200 }),
 );
 function valueOf(name: string): fc.Arbitrary<string> {
   const near = NEAR.find(([pattern]) => pattern.test(name))?.[1] ?? text;
-  return fc.oneof({ weight: 4, arbitrary: near }, { weight: 2, arbitrary: mutated(near) }, nasty);
+  return fc.oneof({ weight: 4, arbitrary: near }, { weight: 2, arbitrary: mutated(near) }, hostile);
 }
 
-/** Settings that do not go together, or only together. */
+/** Settings that exclude each other, or are only valid together. */
 const pair = fc.constantFrom(
   [["HTTP_BEARER_TOKEN", "s3cret~value"], ["HTTP_BEARER_TOKEN_FILE", "/run/secret"]],
   [["HTTP_BASIC_AUTH", "user:s3cret-value"], ["HTTP_BASIC_AUTH_FILE", "/run/secret"]],
@@ -89,7 +91,7 @@ const pair = fc.constantFrom(
 const variable = fc.constantFrom(
   ...settings.flatMap(({ env, alias }) => alias ? [env, alias] : [env]),
 ).chain((name) => fc.tuple(fc.constant(name), valueOf(name)));
-/** Settings one after the other get another value than that of a configuration which is accepted. */
+/** A valid configuration in which a few settings get other values. */
 const environment = fc.tuple(
   fc.array(mostly(variable.map((each) => [each]), pair, 20), { maxLength: 4 }),
   mostly(fc.constant(Object.keys(BASE)), fc.subarray(Object.keys(BASE)), 9),
@@ -131,11 +133,11 @@ const argument = fc.oneof(
       ["--rows=0"],
     ),
   },
-  { weight: 1, arbitrary: nasty.map((word) => [word]) },
+  { weight: 1, arbitrary: hostile.map((word) => [word]) },
 );
 const commandLine = fc.array(argument, { maxLength: 4 }).map((words) => words.flat());
 
-Deno.test("settings are accepted within their bounds, or refused in lines that show no secret", async () => {
+Deno.test("settings are accepted within their bounds, or refused in lines without secrets", async () => {
   const outcomes = new Outcomes();
   await holds(
     fc.asyncProperty(environment, commandLine, fc.boolean(), (env, args, probes) => {
@@ -143,7 +145,7 @@ Deno.test("settings are accepted within their bounds, or refused in lines that s
       checkProblems(problems, env, args);
       if (problems.length === 0) checkFlags(args);
       outcomes.add(problems.length > 0 ? "arguments refused" : command.name);
-      // The program does not go on after a problem with its arguments.
+      // The program ends after a problem with its arguments.
       const input = { flags: problems.length > 0 ? {} : flags, env: (name: string) => env[name] };
       const configured = parseConfig(input, () => "00000000", { probes });
       if (!configured.ok) {
@@ -152,14 +154,14 @@ Deno.test("settings are accepted within their bounds, or refused in lines that s
         outcomes.add("settings refused");
         for (const problem of configured.problems) {
           assert(/^(--[a-z-]+|[A-Z_]+): expected /.test(problem), problem);
-          outcomes.add(problem.split(":")[0]);
+          outcomes.add(problem.slice(0, problem.indexOf(":")));
         }
         return Promise.resolve();
       }
       checkPairs(env);
       checkBounds(configured.config, probes);
       if (configured.config.datasetIds.length === 200) outcomes.add("200 datasets");
-      const described = describe(input, configured.config);
+      const described = describeConfig(input, configured.config);
       checkSecrets(described, env);
       outcomes.add("settings accepted");
       return Promise.resolve();
@@ -171,14 +173,14 @@ Deno.test("settings are accepted within their bounds, or refused in lines that s
   outcomes.requireAll(settings.flatMap(({ env }) => REFUSABLE.test(env) ? [env] : []));
 });
 
-/** The settings for which there is a wrong value. */
+/** The settings that have invalid values. */
 const REFUSABLE =
   /(SECONDS|_URL|ENVIRONMENT|AVAILABILITY|^(RETRIES|MAX_.*|PORT|LOCAL_.*|LOG_.*|HOST))$/;
 
 function checkProblems(problems: string[], env: Record<string, string>, args: string[]): void {
   for (const problem of problems) {
     assert(
-      // deno-lint-ignore no-control-regex -- they are what is looked for
+      // deno-lint-ignore no-control-regex -- the pattern looks for them
       !/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/.test(problem),
       `not one harmless line: ${JSON.stringify(problem)}`,
     );
@@ -190,11 +192,11 @@ function checkProblems(problems: string[], env: Record<string, string>, args: st
   }
 }
 
-/** No text shows what a secret setting holds, or the password of an address. */
+/** No text shows the value of a secret setting, or the password of an address. */
 function checkSecrets(shown: string, env: Record<string, string>): void {
   for (const name of SECRETS) {
     const value = env[name] ?? "";
-    // Shorter ones, and words of the configuration, stand in a text by chance.
+    // Shorter values, and words of the configuration, occur in texts by chance.
     if (!/s3cret|[0-9a-f]{40}/.test(value) || isElsewhere(value, name, env)) continue;
     assert(!shown.includes(value), `${name} is shown in ${shown}`);
   }
@@ -204,18 +206,18 @@ function isElsewhere(value: string, name: string, env: Record<string, string>): 
   return Object.entries(env).some(([other, text]) => other !== name && text.includes(value));
 }
 
-/** Nothing was passed over: every flag is one that there is. */
+/** No flag was ignored: each one is known. */
 function checkFlags(args: string[]): void {
   const known = [...settings.flatMap(({ flag }) => flag ?? [])]
     .concat(Object.keys(VALUES), Object.keys(SWITCHES));
   const end = args.indexOf("--");
   for (const arg of args.slice(0, end === -1 ? undefined : end)) {
     const [, name] = arg.match(/^--([^=]+)/) ?? [];
-    assert(name === undefined || known.includes(name), `${arg} is passed over`);
+    assert(name === undefined || known.includes(name), `${arg} is ignored`);
   }
 }
 
-/** What is given once may not be given twice, and what belongs together is there together. */
+/** Exclusive settings are not both given, and dependent ones are. */
 function checkPairs(env: Record<string, string>): void {
   const isGiven = (name: string) => (env[name] ?? "").trim() !== "";
   for (const name of ["HTTP_BEARER_TOKEN", "HTTP_BASIC_AUTH"]) {
@@ -224,7 +226,7 @@ function checkPairs(env: Record<string, string>): void {
   assertEquals(isGiven("TLS_CERT_FILE"), isGiven("TLS_KEY_FILE"), "half of what HTTPS needs");
 }
 
-/** The documented bounds, said once more. */
+/** The documented bounds, written independently of the program. */
 function checkBounds(config: Config, probes: boolean): void {
   for (const [key, value] of Object.entries(config)) {
     if (!key.endsWith("Seconds")) continue;
@@ -242,7 +244,7 @@ function checkBounds(config: Config, probes: boolean): void {
   assert(!probes || datasetIds.length > 0);
   for (const id of datasetIds) {
     assert(/^[\w.~-]{1,128}$/.test(id) && !/^\.{1,2}$/.test(id), id);
-    // It stays one segment of the path.
+    // The ID stays one segment of the path.
     const { pathname } = new URL(`http://api/metadata/${encodeURIComponent(id)}`);
     assertEquals(pathname.split("/").length, 3);
   }

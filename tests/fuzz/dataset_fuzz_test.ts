@@ -1,11 +1,11 @@
-/** Whatever the API answers, a task gets its dataset or fails for the right reason. */
+/** Random responses of the API: each task gets its dataset, or fails for the right reason. */
 import { gunzipSync, inflateSync } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { createClient } from "../../src/okdata/client.ts";
 import { RequestError } from "../../src/http_client/errors.ts";
-import { MAX_BODY_BYTES, type Reply } from "../../src/http_client/exchange.ts";
-import { type TaskExecution } from "../../src/core/task.ts";
+import { type HttpResponse, MAX_BODY_BYTES } from "../../src/http_client/response.ts";
+import type { TaskExecution } from "../../src/core/task.ts";
 import { type Reason, REASONS } from "../../src/core/reasons.ts";
 import {
   checkMessage,
@@ -19,16 +19,16 @@ import {
   noise,
   packed,
   redact,
-  replyOf,
-  replyWith,
+  responseOf,
+  responseWith,
   TOKEN,
   world,
-} from "./answers.ts";
+} from "./responses.ts";
 import { holds, mostly, mutated, Outcomes } from "./runs.ts";
 
 const TASK_TIMEOUT_MS = 60_000;
 
-/** Time goes on in steps of so much while a task is waited for. */
+/** The fake clock advances in steps of this length. */
 const STEP_MS = 500;
 
 const good = fc.constant('{"Id":"abc123","Type":"Dataset"}');
@@ -54,25 +54,30 @@ const dataset = mostly(
   ),
   1,
 );
-const script = fc.array(endingWith(replyWith(dataset, { encoding: packed })), {
+const script = fc.array(endingWith(responseWith(dataset, { encoding: packed })), {
   minLength: 1,
   maxLength: 3,
 });
 const fraction = fc.double({ min: 0, max: 1, noNaN: true });
-/** How often a task tries again; null where it gets no token. */
+/** How often a task retries; null when it gets no token. */
 const retries = mostly(fc.nat({ max: 3 }), fc.constant(null));
 
-Deno.test("an answer of the API brings the dataset, or a reason of the closed list", async () => {
+Deno.test("responses of the API bring the dataset, or a failure with the right reason", async () => {
   const outcomes = new Outcomes();
-  await holds(fc.asyncProperty(script, fraction, retries, async (endings, chance, most) => {
+  await holds(fc.asyncProperty(script, fraction, retries, async (endings, chance, maxRetries) => {
     const { clock, exchange, outcomeOf, last } = world(endings);
     const execution: TaskExecution = { attempts: [], phases: {} };
     const get = createClient({
-      ...{ exchange, clock, redact, apiUrl: "http://api/metadata", userAgent: "test" },
-      ...{ taskTimeoutMs: TASK_TIMEOUT_MS, requestTimeoutMs: 10_000, retries: most ?? 0 },
+      exchange,
+      clock,
+      redact,
+      apiUrl: "http://api/metadata",
+      taskTimeoutMs: TASK_TIMEOUT_MS,
+      requestTimeoutMs: 10_000,
+      retries: maxRetries ?? 0,
       random: { fraction: () => chance, hex: () => "" },
       tokens: {
-        get: () => most === null ? Promise.reject(noToken()) : Promise.resolve(TOKEN),
+        get: () => maxRetries === null ? Promise.reject(noToken()) : Promise.resolve(TOKEN),
         drop: () => chance < 0.5,
       },
       onAttempt: () => {},
@@ -80,21 +85,27 @@ Deno.test("an answer of the API brings the dataset, or a reason of the closed li
     const request = { seqno: 1, datasetId: "abc123", traceId: "0".repeat(32), execution };
     const startMs = clock.monotonic();
     const outcome = await outcomeOf(get(request, new AbortController().signal));
-    assert(clock.monotonic() - startMs <= TASK_TIMEOUT_MS + STEP_MS, "it outlives its deadline");
+    assert(
+      clock.monotonic() - startMs <= TASK_TIMEOUT_MS + STEP_MS,
+      "the task outlives its deadline",
+    );
     const refused = execution.attempts.some((attempt) => attempt.status === 401);
-    assert(execution.attempts.length <= 1 + (most ?? 0) + (refused ? 1 : 0), "too many attempts");
+    assert(
+      execution.attempts.length <= 1 + (maxRetries ?? 0) + (refused ? 1 : 0),
+      "too many attempts",
+    );
     assert(execution.attempts.every(({ durationSeconds }) => durationSeconds >= 0));
     if ("value" in outcome) {
-      const reply = replyOf(last());
-      assert(isDataset(reply));
+      const last200 = responseOf(last());
+      assert(isDataset(last200));
       assertEquals(execution.attempts.at(-1)?.reason, null);
-      return outcomes.add(`success ${reply.headers["content-encoding"]}`);
+      return outcomes.add(`success ${last200.headers["content-encoding"]}`);
     }
-    const { message, reason, reply } = errorOf(outcome, RequestError);
-    assertEquals(reason, most === null ? "auth" : reasonOf(last()));
+    const { message, reason, response } = errorOf(outcome, RequestError);
+    assertEquals(reason, maxRetries === null ? "auth" : reasonOf(last()));
     checkMessage(message);
     checkRemains(message);
-    const shown = reply?.body ?? "";
+    const shown = response?.body ?? "";
     assert(encoder.encode(shown).length <= 512, shown);
     checkSecret(shown);
     checkRemains(shown);
@@ -120,37 +131,37 @@ const REASON_BY_STATUS: Record<number, Reason> = {
   429: "rate_limited",
 };
 
-/** Why a task fails whose last exchange ended so: said once more, by the contract. */
+/** The reason of a task with this last exchange by the contract, independent of the program. */
 function reasonOf(ending: Ending): string {
   if (ending === "never") return "timeout";
   if ("code" in ending) return CODES[ending.code as keyof typeof CODES];
   const { status } = ending;
-  // How broken packing is found out is the library's own affair.
+  // Whether broken compression is noticed depends on the library.
   assert(status !== 200 || isPacked(ending) || !isDataset(ending), "a dataset was refused");
   return REASON_BY_STATUS[status] ?? (status >= 500 && status <= 599 ? "server_error" : "http");
 }
 
-function encodingOf({ headers }: Reply): string {
+function encodingOf({ headers }: HttpResponse): string {
   return String(headers["content-encoding"] ?? "identity").trim().toLowerCase();
 }
 
-function isPacked(reply: Reply): boolean {
-  return /^((x-)?gzip|deflate)$/.test(encodingOf(reply));
+function isPacked(response: HttpResponse): boolean {
+  return /^((x-)?gzip|deflate)$/.test(encodingOf(response));
 }
 
-/** Whether a reply brings the dataset, as Node.js unpacks it. */
-function isDataset(reply: Reply): boolean {
-  if (!isPacked(reply) && !["identity", ""].includes(encodingOf(reply))) return false;
+/** Whether a response brings the dataset, decompressed by Node.js. */
+function isDataset(response: HttpResponse): boolean {
+  if (!isPacked(response) && !["identity", ""].includes(encodingOf(response))) return false;
   try {
-    const bytes = !isPacked(reply)
-      ? reply.body
-      : encodingOf(reply) === "deflate"
-      ? inflateSync(reply.body)
-      : gunzipSync(reply.body);
+    const bytes = !isPacked(response)
+      ? response.body
+      : encodingOf(response) === "deflate"
+      ? inflateSync(response.body)
+      : gunzipSync(response.body);
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     const { Id, Type = "Dataset" } = JSON.parse(text);
-    const isWithinBound = !isPacked(reply) || bytes.length <= MAX_BODY_BYTES;
-    return reply.status === 200 && Id === "abc123" && Type === "Dataset" && isWithinBound;
+    const isWithinBound = !isPacked(response) || bytes.length <= MAX_BODY_BYTES;
+    return response.status === 200 && Id === "abc123" && Type === "Dataset" && isWithinBound;
   } catch {
     return false;
   }

@@ -1,19 +1,19 @@
-/** How many inputs a property is tried with, and where they begin. */
+/** Properties that are tried with random inputs, and generators that several of them use. */
 import fc from "npm:fast-check@4.10.2";
 
-/** Inputs of each property. */
+/** How many inputs each property is tried with. */
 export const RUNS = numberFrom("FUZZ_RUNS") ?? 2_000;
 
 /**
- * Tries a property with many inputs. What fails is shown with the seed and the path that repeat it:
- * `FUZZ_SEED` takes the seed.
+ * Tries a property with random inputs. A failure shows the counterexample, and the seed that repeats
+ * it as `FUZZ_SEED`.
  */
 export async function holds<Inputs>(
   property: fc.IAsyncProperty<Inputs>,
   options: fc.Parameters<Inputs> = {},
 ): Promise<void> {
   const seed = numberFrom("FUZZ_SEED");
-  // Shrinking has its bound too: the first counterexample is better than none before a time limit.
+  // Bounds shrinking too: the first counterexample is better than none within a time limit.
   await fc.assert(property, {
     numRuns: RUNS,
     ...seed === undefined ? {} : { seed },
@@ -23,7 +23,7 @@ export async function holds<Inputs>(
   });
 }
 
-/** Counts outcomes, so that a property that meets only one of them cannot pass. */
+/** Counts outcomes, so that a property whose inputs have only one outcome cannot pass. */
 export class Outcomes {
   #counts = new Map<string, number>();
 
@@ -31,17 +31,17 @@ export class Outcomes {
     this.#counts.set(outcome, (this.#counts.get(outcome) ?? 0) + 1);
   }
 
-  /** Throws when one of these was never met. */
+  /** Throws when one of these never happened. */
   requireAll(wanted: readonly string[]): void {
     const missed = wanted.filter((outcome) => !this.#counts.has(outcome));
     if (missed.length > 0) {
-      const met = JSON.stringify(Object.fromEntries(this.#counts));
-      throw new Error(`never met: ${missed.join(", ")}; met: ${met}`);
+      const counts = JSON.stringify(Object.fromEntries(this.#counts));
+      throw new Error(`never happened: ${missed.join(", ")}; happened: ${counts}`);
     }
   }
 }
 
-/** The one nearly always, and now and then the other. */
+/** `usual` in `times` of `times + 1` cases, else `unusual`. */
 export function mostly<Usual, Unusual>(
   usual: fc.Arbitrary<Usual>,
   unusual: fc.Arbitrary<Unusual>,
@@ -50,7 +50,7 @@ export function mostly<Usual, Unusual>(
   return fc.oneof({ weight: times, arbitrary: usual }, { weight: 1, arbitrary: unusual });
 }
 
-/** A text with a few places changed: characters go, come, are doubled or replaced. */
+/** A text with up to three changes: characters are removed, inserted or replaced. */
 export function mutated(texts: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const change = fc.record({
     at: fc.nat({ max: 10_000 }),
@@ -65,7 +65,7 @@ export function mutated(texts: fc.Arbitrary<string>): fc.Arbitrary<string> {
   );
 }
 
-/** What has meant something to some parser. */
+/** Texts that have a meaning to some parser. */
 export const HOSTILE = [
   ..."\0\r\n\t \"'<>&;,:=%#?/\\@+-._~[]{}()$`|^*!0189aeZ\x1b\x7f\x85\x9b\u00a0\u2028\u202e\ufeff\ud800",
   "\r\n",

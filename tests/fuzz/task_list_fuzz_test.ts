@@ -12,11 +12,11 @@ import {
   endingWith,
   errorOf,
   noise,
-  replyWith,
+  responseWith,
   SECRET,
   UNSAFE,
   world,
-} from "./answers.ts";
+} from "./responses.ts";
 import { holds, mostly, mutated, Outcomes } from "./runs.ts";
 
 const moment = mostly(
@@ -71,7 +71,7 @@ const documents = mostly(
   ),
   4,
 );
-const scripts = fc.array(endingWith(replyWith(documents)), { minLength: 1, maxLength: 3 });
+const scripts = fc.array(endingWith(responseWith(documents)), { minLength: 1, maxLength: 3 });
 const limits = fc.integer({ min: 1, max: 5 });
 const widths = fc.integer({ min: 20, max: 200 });
 

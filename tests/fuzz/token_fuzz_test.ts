@@ -1,4 +1,4 @@
-/** Whatever the identity provider answers, there is a token or an error that says why not. */
+/** Random responses of the identity provider: each gives a token, or an error with its cause. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { RequestError } from "../../src/http_client/errors.ts";
@@ -11,14 +11,14 @@ import {
   errorOf,
   noise,
   redact,
-  replyOf,
-  replyWith,
+  responseOf,
+  responseWith,
   SECRET,
   world,
-} from "./answers.ts";
+} from "./responses.ts";
 import { holds, mostly, mutated, Outcomes } from "./runs.ts";
 
-const MAX_LIFE_SECONDS = 30 * 86_400;
+const MAX_LIFETIME_SECONDS = 30 * 86_400;
 
 const lifetime = mostly(
   fc.integer({ min: 1, max: 1e5 }),
@@ -44,29 +44,34 @@ const grant = mostly(
   ),
   3,
 );
-const answer = mostly(
-  replyWith(grant),
-  replyWith(refusal, { status: fc.constantFrom(400, 401, 403) }),
+const response = mostly(
+  responseWith(grant),
+  responseWith(refusal, { status: fc.constantFrom(400, 401, 403) }),
 );
 
-Deno.test("an answer of the identity provider brings a token, or fails with `auth`", async () => {
+Deno.test("responses of the identity provider bring a token, or fail with `auth`", async () => {
   const outcomes = new Outcomes();
-  await holds(fc.asyncProperty(endingWith(answer), async (ending) => {
+  await holds(fc.asyncProperty(endingWith(response), async (ending) => {
     const { clock, exchange, outcomeOf } = world([ending]);
     const fetchToken = createTokenFetcher({
-      ...{ exchange, clock, redact, tokenUrl: "http://login/token", clientId: "client" },
-      ...{ readSecret: () => Promise.resolve(SECRET), timeoutMs: 10_000, userAgent: "test" },
+      exchange,
+      clock,
+      redact,
+      tokenUrl: "http://login/token",
+      clientId: "client",
+      readSecret: () => Promise.resolve(SECRET),
+      timeoutMs: 10_000,
     });
     const outcome = await outcomeOf(fetchToken(new AbortController().signal));
     if ("value" in outcome) {
-      const { status, body } = replyOf(ending);
+      const { status, body } = responseOf(ending);
       const { access_token, expires_in = 300 } = JSON.parse(new TextDecoder().decode(body));
       assertEquals([status, outcome.value.value], [200, access_token]);
       assert(/^[!-~]+$/.test(access_token), JSON.stringify(access_token));
-      const seconds = Math.min(parseFloat(expires_in), MAX_LIFE_SECONDS);
+      const seconds = Math.min(parseFloat(expires_in), MAX_LIFETIME_SECONDS);
       assertEquals(outcome.value.lifetimeMs, seconds * 1e3);
       assert(seconds >= 0, `${seconds}`);
-      return outcomes.add(seconds === MAX_LIFE_SECONDS ? "long token" : "token");
+      return outcomes.add(seconds === MAX_LIFETIME_SECONDS ? "long token" : "token");
     }
     const { reason, message, cause } = errorOf(outcome, RequestError);
     assertEquals(reason, "auth");

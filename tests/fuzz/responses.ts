@@ -1,15 +1,17 @@
-/** Answers of whoever is asked, right, nearly right and wrong, and what none may do to the program. */
+/** Random responses, valid, nearly valid and invalid, and what none of them may cause. */
 import { deflateSync, gzipSync } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { createRedactor } from "../../src/http_client/redact.ts";
-import type { Exchange, Reply } from "../../src/http_client/exchange.ts";
+import type { Exchange } from "../../src/http_client/exchange.ts";
+import type { HttpResponse } from "../../src/http_client/response.ts";
 import { toRequestError } from "../../src/http_client/errors.ts";
 import { FakeClock, settle } from "../support/clock.ts";
+import { at } from "../support/at.ts";
 import { HOSTILE, mostly } from "./runs.ts";
 
 export const SECRET = 's3cret/"+ value';
-/** Begins as the other does: whoever hides that one first shows what is left. */
+/** Starts with the other one: hiding that one first would show the rest. */
 const LONGER_SECRET = `${SECRET}.r3st`;
 export const TOKEN = `t0ken-${"0123456789".repeat(120)}`;
 const { redact, hide, hideToken } = createRedactor();
@@ -18,8 +20,8 @@ hide(LONGER_SECRET);
 hideToken(TOKEN);
 export { redact };
 
-/** How one exchange ends: with a reply, with an error of the connection, or never. */
-export type Ending = Reply | { code: string } | "never";
+/** How one exchange ends: with a response, with an error of the connection, or never. */
+export type Ending = HttpResponse | { code: string } | "never";
 
 export const encoder = new TextEncoder();
 const latin1 = new TextDecoder("latin1");
@@ -29,10 +31,13 @@ const formsOf = (secret: string) => [
   encodeURIComponent(secret),
   JSON.stringify(secret).slice(1, -1),
 ];
-/** What an answer may hold that nobody may see. */
+/** Secrets that a response may repeat. */
 const leak = fc.constantFrom(
   ...formsOf(SECRET),
-  ...[LONGER_SECRET, TOKEN, `Bearer ${TOKEN}`, `${TOKEN} `.repeat(40)],
+  LONGER_SECRET,
+  TOKEN,
+  `Bearer ${TOKEN}`,
+  `${TOKEN} `.repeat(40),
 );
 export const noise = fc.oneof(
   fc.constantFrom(...HOSTILE),
@@ -40,7 +45,7 @@ export const noise = fc.oneof(
   fc.string({ unit: "binary", maxLength: 700 }),
 );
 
-/** As HTTP lets it pass. */
+/** Only characters that HTTP allows in headers. */
 const headerNoise = noise.map((text) => text.replace(/[^\t\x20-\x7e\x80-\xff]/g, "?"));
 
 export const CODES = {
@@ -73,20 +78,20 @@ const retryAfter = mostly(
   1,
 );
 export const plain = fc.constant(undefined);
-/** How a body may be packed, and what nobody can unpack. */
+/** Content encodings, supported ones and others. */
 export const packed = mostly(
   fc.constantFrom(undefined, "gzip", "deflate", "identity", "X-GZIP"),
   fc.oneof(fc.constantFrom("br", "gzip, gzip", "constructor", "__proto__", "\x1b[2J", ""), noise),
 );
 
-/** Bytes that hold what they should, nearly do, or do not, packed as the header says, or nearly. */
-export function replyWith(
+/** A response with this body or a damaged one, compressed as its header says or nearly so. */
+export function responseWith(
   body: fc.Arbitrary<string>,
   { status = anyStatus, encoding = plain }: {
     status?: fc.Arbitrary<number>;
     encoding?: fc.Arbitrary<string | undefined>;
   } = {},
-): fc.Arbitrary<Reply> {
+): fc.Arbitrary<HttpResponse> {
   const bytes = mostly(
     body.map((text) => encoder.encode(text)),
     fc.oneof(
@@ -110,7 +115,7 @@ export function replyWith(
       "retry-after": parts.retryAfter,
       "location": parts.location,
     },
-    // What a target itself has cut or changed is the secret no more.
+    // A secret that the target itself has cut or changed is none any more.
     body: parts.broken && !LEAKS.test(latin1.decode(parts.bytes))
       ? broken(pack(parts.bytes, parts.encoding), ...parts.broken)
       : pack(parts.bytes, parts.encoding),
@@ -123,22 +128,22 @@ function pack(bytes: Uint8Array, encoding = ""): Uint8Array {
   return format === "deflate" ? new Uint8Array(deflateSync(bytes)) : bytes;
 }
 
-/** With one byte changed, or without the second half. */
+/** These bytes with one of them changed, or without the second half. */
 function broken(bytes: Uint8Array, at: number, value: number): Uint8Array {
   if (bytes.length > 0) bytes[at % bytes.length] = value;
   return value === 0 ? bytes.subarray(0, bytes.length >> 1) : bytes;
 }
 
-export function endingWith(reply: fc.Arbitrary<Reply>): fc.Arbitrary<Ending> {
+export function endingWith(response: fc.Arbitrary<HttpResponse>): fc.Arbitrary<Ending> {
   const code = fc.constantFrom(...Object.keys(CODES)).map((name) => ({ code: name }));
-  return mostly(reply, mostly(code, fc.constant<Ending>("never"), 2), 5);
+  return mostly(response, mostly(code, fc.constant<Ending>("never"), 2), 5);
 }
 
-/** A clock and an exchange that goes through these endings; the last one comes again. */
+/** A fake clock, and an exchange with these endings, of which the last one repeats. */
 export function world(endings: readonly Ending[]) {
   const clock = new FakeClock();
   let count = 0;
-  const last = () => endings[Math.min(count, endings.length) - 1];
+  const last = () => at(endings, Math.min(count, endings.length) - 1);
   const exchange: Exchange = (_request, { signal }) => {
     count++;
     const ending = last();
@@ -152,15 +157,17 @@ export function world(endings: readonly Ending[]) {
       : Promise.resolve(ending);
   };
   return {
-    ...{ clock, exchange, last },
-    /** Lets time pass until the work is done; throws when it takes longer than it may. */
+    clock,
+    exchange,
+    last,
+    /** Lets time pass until the work is done; throws when that takes too long. */
     async outcomeOf<T>(work: Promise<T>): Promise<{ value: T } | { error: unknown }> {
       let outcome: { value: T } | { error: unknown } | undefined;
       work.then((value) => outcome = { value }, (error) => outcome = { error });
       for (let turn = 0; !outcome; turn++) {
-        assert(turn < 100_000, "it hangs");
+        assert(turn < 100_000, "the work does not end");
         await settle();
-        // Without a timer it is unpacking, which takes its time on the machine's own clock.
+        // Without a timer it is decompressing, which takes real time.
         if (clock.waiting > 0) clock.advance(500);
       }
       assertEquals(clock.waiting, 0, "a timer is left behind");
@@ -169,35 +176,37 @@ export function world(endings: readonly Ending[]) {
   };
 }
 
-/** The reply that an exchange ended with; throws when it ended otherwise. */
-export function replyOf(ending: Ending): Reply {
-  if (ending === "never" || "code" in ending) throw new Error(`no reply: ${ending}`);
+/** The response that an exchange ended with; throws when it ended otherwise. */
+export function responseOf(ending: Ending): HttpResponse {
+  if (ending === "never" || "code" in ending) {
+    throw new Error(`no response: ${JSON.stringify(ending)}`);
+  }
   return ending;
 }
 
-/** The error of the kind that was foreseen; throws for any other. */
+/** The error, which must be of this class; throws for any other. */
 export function errorOf<E>({ error }: { error: unknown }, kind: new (...given: never[]) => E): E {
   if (error instanceof kind) return error;
-  throw new Error("nobody foresaw this", { cause: error });
+  throw new Error("unexpected error", { cause: error });
 }
 
-/** What would move, hide or forge something where a text is shown. */
-// deno-lint-ignore no-control-regex -- they are what is looked for
+/** Characters that would move, hide or forge text where it is shown. */
+// deno-lint-ignore no-control-regex -- the pattern looks for them
 export const UNSAFE = /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/;
 
-/** One harmless line without a secret. */
+/** Asserts that a message is one harmless line without a secret. */
 export function checkMessage(message: string): void {
   assert(!UNSAFE.test(message), JSON.stringify(message));
   assert(message.length > 0 && message.length <= 700, message);
   checkSecret(message);
 }
 
-/** The secret is not there in any form that a target may have put it in. */
+/** Asserts that no encoding of the secret is in a text. */
 export function checkSecret(text: string): void {
   for (const form of formsOf(SECRET)) assert(!text.includes(form), text);
 }
 
-/** Nor is what a cut has left of the token, or what hiding one secret has left of another. */
+/** Asserts that no part of the token or of the longer secret is left in a text. */
 export function checkRemains(text: string): void {
   assert(!text.includes(TOKEN.slice(0, 40)) && !text.includes("r3st"), text);
 }
