@@ -2,11 +2,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { eventually } from "../support/program.ts";
 import { startEmulator } from "../support/targets.ts";
-import { browserTest, newestSeqno, open, startFastProbe, untilLive } from "./browser.ts";
+import { browserTest, newestSeqno, open, startFastProbe, UNHURRIED, untilLive } from "./browser.ts";
 
 browserTest("the page works behind a proxy that adds a path prefix", async () => {
   await using emulator = startEmulator();
-  await using probe = await startFastProbe(emulator.apiUrl);
+  await using probe = await startFastProbe(emulator.apiUrl, UNHURRIED);
   await using proxy = startProxy("/probe/", probe.url);
   await using opened = await open(`${proxy.url}/probe/`);
   const { page, problems } = opened;
