@@ -1,6 +1,6 @@
 /**
- * Makes the README's picture of the status page: runs emulator and probe, breaks the emulator in
- * between, and takes what a browser shows. Needs Debian's chromium.
+ * Makes the README's picture of the status page: runs emulator and probe, makes the emulator fail
+ * for some tasks, and takes a screenshot. Needs Debian's chromium.
  */
 import { chromium } from "npm:playwright-core@1.65.1";
 import { startHttpServer } from "../http_server/http_server.ts";
@@ -8,19 +8,19 @@ import { startHttpServer } from "../http_server/http_server.ts";
 const WIDTH = 1280;
 const HEIGHT = 1080;
 
-const WELL = { fixed_delay_seconds: 0.08, delay_percent: 40, delay_max_seconds: 0.08 };
+const HEALTHY = { fixed_delay_seconds: 0.08, delay_percent: 40, delay_max_seconds: 0.08 };
 
-/** What happens to the platform, and for how many tasks. */
+/** The faults of the platform, each for a number of tasks. */
 const STORY = [
-  { tasks: 50, faults: WELL },
-  { tasks: 1, faults: { ...WELL, status: 404 } },
-  { tasks: 40, faults: WELL },
-  { tasks: 14, faults: { ...WELL, status: 503, status_percent: 80 } },
-  { tasks: 50, faults: WELL },
-  { tasks: 8, faults: { ...WELL, body: "broken_json" } },
+  { tasks: 50, faults: HEALTHY },
+  { tasks: 1, faults: { ...HEALTHY, status: 404 } },
+  { tasks: 40, faults: HEALTHY },
+  { tasks: 14, faults: { ...HEALTHY, status: 503, status_percent: 80 } },
+  { tasks: 50, faults: HEALTHY },
+  { tasks: 8, faults: { ...HEALTHY, body: "broken_json" } },
 ] as const;
 
-const out = new URL("pictures/page.png", import.meta.url);
+const out = new URL("../../docs/images/page.png", import.meta.url);
 const root = new URL("../..", import.meta.url).pathname;
 
 const emulator = startHttpServer({ seed: 5, faults: { unauthorized_percent: 0 } });
@@ -42,23 +42,24 @@ const probe = new Deno.Command(Deno.execPath(), {
   stderr: "piped",
 }).spawn();
 
-/** The address that the log says, once it does; the rest of the log is read and left. */
-async function addressOf(log: ReadableStream<Uint8Array>): Promise<string> {
-  const address = Promise.withResolvers<string>();
+/** The URL in the probe's start message; the rest of the log is read and dropped. */
+async function startedUrl(log: ReadableStream<Uint8Array>): Promise<string> {
+  const found = Promise.withResolvers<string>();
   let text = "";
   const reading = log.pipeThrough(new TextDecoderStream()).pipeTo(
     new WritableStream({
       write(part) {
         text += part;
         const [, url] = text.match(/see (http:\/\/[^\s"]+)/) ?? [];
-        if (url) address.resolve(url);
+        if (url) found.resolve(url);
       },
     }),
   );
-  reading.finally(() => address.reject(new Error(text)));
-  return await address.promise;
+  reading.finally(() => found.reject(new Error(`the probe did not start: ${text}`)));
+  return await found.promise;
 }
 
+/** Waits until the probe has settled that many tasks. */
 async function untilSettled(url: string, count: number): Promise<void> {
   for (;;) {
     const { tracked } = await (await fetch(`${url}/tasks?limit=1`)).json();
@@ -72,7 +73,7 @@ const browser = await chromium.launch({
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"],
 });
 try {
-  const url = (await addressOf(probe.stderr)).replace("0.0.0.0", "localhost");
+  const url = (await startedUrl(probe.stderr)).replace("0.0.0.0", "localhost");
   let settled = 0;
   for (const { tasks, faults } of STORY) {
     emulator.setFaults(faults);
