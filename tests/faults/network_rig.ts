@@ -58,7 +58,8 @@ export function registerNetworkFaults(faults: readonly NetworkFault[]): void {
 }
 
 async function startNetworkRig(): Promise<NetworkRig> {
-  const parts = new AsyncDisposableStack();
+  // Disposed when the rig cannot be started.
+  await using parts = new AsyncDisposableStack();
   const network = parts.use(await Network.create());
   const nameserver = parts.use(await Nameserver.start(network.first, [network.first]));
   const target = parts.use(new FaultyTarget());
@@ -75,5 +76,5 @@ async function startNetworkRig(): Promise<NetworkRig> {
   );
   const url = program.url.replace("localhost", network.inside);
   const { requests } = target;
-  return { program, url, rate: RATE, requests, target, network, nameserver, parts };
+  return { program, url, rate: RATE, requests, target, network, nameserver, parts: parts.move() };
 }

@@ -45,7 +45,8 @@ export class SharedRig<R extends Rig> {
 
 /** A program without credentials, whose target is on this machine. */
 export async function startRig(start: Start = {}): Promise<Rig> {
-  const parts = new AsyncDisposableStack();
+  // Disposed when the rig cannot be started.
+  await using parts = new AsyncDisposableStack();
   const target = parts.use(new FaultyTarget());
   const program = parts.use(
     await startLoop({
@@ -54,5 +55,5 @@ export async function startRig(start: Start = {}): Promise<Rig> {
     }),
   );
   const { requests } = target;
-  return { program, url: program.url, rate: RATE, requests, target, parts };
+  return { program, url: program.url, rate: RATE, requests, target, parts: parts.move() };
 }

@@ -13,7 +13,8 @@ type SecureRig = Rig & {
 };
 
 async function startSecureRig(): Promise<SecureRig> {
-  const parts = new AsyncDisposableStack();
+  // Disposed when the rig cannot be started.
+  await using parts = new AsyncDisposableStack();
   const target = parts.use(new FaultyTarget());
   const authority = await createAuthority();
   const file = await Deno.makeTempFile({ suffix: ".pem" });
@@ -46,7 +47,7 @@ async function startSecureRig(): Promise<SecureRig> {
       },
     }),
   );
-  return { program, url: program.url, rate: RATE, target, ports, parts };
+  return { program, url: program.url, rate: RATE, target, ports, parts: parts.move() };
 }
 
 const TLS_FAULTS: (NamedFault & { behaviour: (rig: SecureRig) => Behaviour })[] = [

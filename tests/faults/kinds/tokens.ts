@@ -11,7 +11,8 @@ import { RATE, type Rig, SETTINGS, SharedRig } from "../rigs.ts";
 type TokenRig = Rig & { provider: { start(): Promise<void>; stop(): Promise<void> } };
 
 async function startTokenRig(): Promise<TokenRig> {
-  const parts = new AsyncDisposableStack();
+  // Disposed when the rig cannot be started.
+  await using parts = new AsyncDisposableStack();
   const target = parts.use(new FaultyTarget());
   const client = { clientId: "probe-client", clientSecret: "s3cret-of-the-client" };
   let running = await startProvider({ ...client, lifetimeSeconds: 3 });
@@ -34,7 +35,7 @@ async function startTokenRig(): Promise<TokenRig> {
     }),
   );
   const { requests } = target;
-  return { program, url: program.url, rate: RATE, requests, target, provider, parts };
+  return { program, url: program.url, rate: RATE, requests, target, provider, parts: parts.move() };
 }
 
 /** Waits for a task that fails without a token. */
