@@ -10,8 +10,8 @@ const DESCRIPTORS = 100;
 /** How many tasks must run while the port is closed. */
 const TASKS = 150;
 
-const LOST = "no connections are taken, trying again: ";
-const BACK = "connections are taken again";
+const LOST = "no connections are accepted, trying again: ";
+const BACK = "connections are accepted again";
 
 const TARGETS: [name: string, host: string][] = [
   [
