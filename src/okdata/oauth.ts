@@ -4,6 +4,7 @@ import { USER_AGENT } from "../core/version.ts";
 import { explain, reasonOfStatus, RequestError } from "../http_client/errors.ts";
 import type { Exchange } from "../http_client/exchange.ts";
 import type { Redact } from "../http_client/redact.ts";
+import { redactedStart } from "../http_client/response.ts";
 import { newTimings } from "../http_client/timings.ts";
 
 /** A token and how long it is valid. */
@@ -77,7 +78,7 @@ export function createTokenFetcher(options: OauthOptions): FetchToken {
     } catch (error) {
       if (signal.aborted) throw error;
       const { message, cause } = describe(error);
-      const text = `no token from ${tokenUrl}: ${redact(message)}`;
+      const text = `no token from ${tokenUrl}: ${redactedStart(message, redact)}`;
       throw new RequestError("auth", text, undefined, { cause });
     }
   };
