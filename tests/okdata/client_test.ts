@@ -2,15 +2,15 @@ import { assert, assertEquals } from "@std/assert";
 import { sleep } from "../../src/core/clock.ts";
 import { createClient } from "../../src/okdata/client.ts";
 import type { RequestError } from "../../src/http_client/errors.ts";
-import { parseRetryAfterMs, retryDelayMs } from "../../src/http_client/retry.ts";
 import type { Timings } from "../../src/http_client/timings.ts";
 import type { HttpRequest } from "../../src/http_client/exchange.ts";
-import { fail, type PendingTask, succeed, type TaskExecution } from "../../src/core/task.ts";
+import { succeed, type TaskExecution } from "../../src/core/task.ts";
 import { FakeClock, settle } from "../support/clock.ts";
 import { FakeTransport } from "../support/exchange.ts";
+import { pending } from "../support/tasks.ts";
 
-/** A client on fakes that has just been asked for `abc123`. */
-async function ask(options = {}) {
+/** A client on fakes that has just started a request for `abc123`. */
+async function start(options = {}) {
   const clock = new FakeClock();
   const transport = new FakeTransport();
   const getDataset = createClient({
@@ -39,18 +39,13 @@ async function ask(options = {}) {
   return { clock, transport, execution, done, stop, error: () => error as RequestError };
 }
 
-const TASK: PendingTask = {
-  ...{ state: "PENDING", seqno: 1, datasetId: "abc123" },
-  ...{ traceId: "0af7651916cd43dd8448eb211c80319c", createdMs: 0, createdMonotonicMs: 0 },
-};
-
 async function later<T>(clock: FakeClock, ms: number, value?: T): Promise<T | undefined> {
   await sleep(clock, ms);
   return value;
 }
 
-Deno.test("one request, to the dataset's own address, with the trace id", async () => {
-  const { transport, execution, done, error } = await ask();
+Deno.test("the client sends one request, to the dataset's address, with the trace id", async () => {
+  const { transport, execution, done, error } = await start();
   const { url, method, headers } = transport.oldest.request;
   assertEquals([method, url.href], ["GET", "http://api/metadata/abc123"]);
   assert(headers.traceparent?.startsWith("00-0af7651916cd43dd8448eb211c80319c-"));
@@ -61,8 +56,8 @@ Deno.test("one request, to the dataset's own address, with the trace id", async 
 });
 
 for (const status of [429, 500, 502, 503, 504]) {
-  Deno.test(`${status} is retried with exponential back-off, and each attempt is kept`, async () => {
-    const { clock, transport, execution, done, error } = await ask();
+  Deno.test(`the client retries ${status} with exponential back-off and records each attempt`, async () => {
+    const { clock, transport, execution, done, error } = await start();
     const reason = status === 429 ? "rate_limited" : "server_error";
     for (const backoffMs of [250, 500, 1_000]) {
       transport.oldest.answer(status);
@@ -84,8 +79,8 @@ for (const status of [429, 500, 502, 503, 504]) {
 }
 
 for (const code of ["ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "CERT_HAS_EXPIRED"]) {
-  Deno.test(`a connection that ends with ${code} is retried`, async () => {
-    const { clock, transport, execution, done, error } = await ask();
+  Deno.test(`the client retries a connection that ends with ${code}`, async () => {
+    const { clock, transport, execution, done, error } = await start();
     transport.oldest.breakOff(code);
     await clock.run(250);
     transport.oldest.succeed();
@@ -96,8 +91,8 @@ for (const code of ["ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "CERT_HAS_EXPIRED
 }
 
 for (const status of [302, 400, 401, 403, 404, 410, 501]) {
-  Deno.test(`${status} is not retried`, async () => {
-    const { transport, execution, done, error } = await ask();
+  Deno.test(`the client does not retry ${status}`, async () => {
+    const { transport, execution, done, error } = await start();
     transport.oldest.answer(status, "why");
     await done;
     assertEquals([execution.attempts.length, error().response?.body], [1, "why"]);
@@ -113,20 +108,20 @@ for (
     ["no Id", {}],
     ["an Id that is no string", { Id: 1 }],
     ["a list", []],
-    ["nothing", ""],
+    ["an empty body", ""],
   ] as const
 ) {
-  Deno.test(`200 with ${what} is an invalid response, and not retried`, async () => {
-    const { transport, execution, done, error } = await ask();
+  Deno.test(`the client does not retry an invalid response: ${what} with status 200`, async () => {
+    const { transport, execution, done, error } = await start();
     transport.oldest.answer(200, body);
     await done;
     assertEquals([error().reason, execution.attempts.length], ["invalid_response", 1]);
   });
 }
 
-Deno.test("Retry-After is honoured, in seconds and as a date", async () => {
+Deno.test("the client honours Retry-After, in seconds and as a date", async () => {
   for (const form of ["seconds", "date"]) {
-    const { clock, transport } = await ask();
+    const { clock, transport } = await start();
     const value = form === "seconds" ? "7" : new Date(clock.now() + 7_000).toUTCString();
     transport.oldest.answer(503, "", { "retry-after": value });
     await clock.run(6_999);
@@ -136,15 +131,15 @@ Deno.test("Retry-After is honoured, in seconds and as a date", async () => {
   }
 });
 
-Deno.test("a Retry-After past the deadline ends the task at once with what is known", async () => {
-  const { transport, execution, done, error } = await ask();
+Deno.test("a Retry-After past the deadline ends the request at once with the known reason", async () => {
+  const { transport, execution, done, error } = await start();
   transport.oldest.answer(429, "", { "retry-after": "3600" });
   await done;
   assertEquals([error().reason, execution.attempts.length], ["rate_limited", 1]);
 });
 
-Deno.test("an attempt that hangs ends at its timeout and is retried; the deadline ends them all", async () => {
-  const { clock, transport, execution, done, error } = await ask({
+Deno.test("an attempt that hangs ends at its timeout and is retried until the deadline", async () => {
+  const { clock, transport, execution, done, error } = await start({
     taskTimeoutMs: 25_000,
     retries: 10,
   });
@@ -161,8 +156,8 @@ Deno.test("an attempt that hangs ends at its timeout and is retried; the deadlin
   assertEquals(clock.waiting, 0);
 });
 
-Deno.test("a transport that ignores its signal cannot hold a task past its deadline", async () => {
-  const { clock, done, error } = await ask({
+Deno.test("an exchange that ignores its signal does not outlast the deadline", async () => {
+  const { clock, done, error } = await start({
     exchange: () => new Promise(() => {}),
     taskTimeoutMs: 5_000,
   });
@@ -171,9 +166,9 @@ Deno.test("a transport that ignores its signal cannot hold a task past its deadl
   assertEquals(error().reason, "timeout");
 });
 
-Deno.test("stopping ends the request and the wait for the next one", async () => {
+Deno.test("an aborted signal ends the request, and the wait before the next one", async () => {
   for (const waits of [false, true]) {
-    const { clock, transport, stop, done, error } = await ask();
+    const { clock, transport, stop, done, error } = await start();
     if (waits) transport.oldest.answer(500);
     await settle();
     stop.abort(new Error("stopped"));
@@ -182,17 +177,17 @@ Deno.test("stopping ends the request and the wait for the next one", async () =>
   }
 });
 
-Deno.test("the failed attempt's phases add up to its duration", async () => {
-  const { clock, transport, execution, done } = await ask({ retries: 0 });
+Deno.test("a failed attempt has phases that add up to its duration", async () => {
+  const { clock, transport, execution, done } = await start({ retries: 0 });
   await clock.run(1_500);
   transport.oldest.breakOff("ECONNRESET");
   await done;
   assertEquals([execution.phases, execution.attempts[0]?.durationSeconds], [{ resolve: 1.5 }, 1.5]);
 });
 
-Deno.test("the time goes from the connection to the last byte; the probe's own is not in it", async () => {
+Deno.test("a duration spans from the connection to the last byte, without the probe's own time", async () => {
   const clock = new FakeClock();
-  const { execution, done } = await ask({
+  const { execution, done } = await start({
     clock,
     tokens: { get: () => later(clock, 20, "token"), drop: () => false },
     exchange: async ({ url }: HttpRequest, { timings }: { timings: Timings }) => {
@@ -207,45 +202,24 @@ Deno.test("the time goes from the connection to the last byte; the probe's own i
   });
   await clock.run(200);
   await done;
-  const task = { ...TASK, createdMonotonicMs: -1_000 };
+  const task = pending({ createdMonotonicMs: -1_000 });
   const { durationSeconds } = succeed(task, clock.monotonic(), execution);
   assertEquals([execution.attempts[0]?.durationSeconds, durationSeconds], [0.1, 0.12]);
 });
 
-Deno.test("a task that has not turned to the platform lasts from its creation to its end", () => {
-  const task = { ...TASK, createdMonotonicMs: 1_000 };
-  const { durationSeconds } = fail(task, 1_500, { attempts: [], phases: {} }, "auth");
-  assertEquals(durationSeconds, 0.5);
-});
-
-Deno.test("back-off doubles up to 8 s, and jitter takes any share of it", () => {
-  const ceilings = Array.from({ length: 8 }, (_, retry) => retryDelayMs(retry, 1, null));
-  assertEquals(ceilings, [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
-  assertEquals(retryDelayMs(3, 0.25, null), 500);
-  assertEquals(retryDelayMs(3, 0, 3_000), 3_000);
-});
-
-Deno.test("a Retry-After that is neither a number nor a date is ignored; a past date means now", () => {
-  const now = Date.UTC(2026, 10, 23);
-  assertEquals(parseRetryAfterMs("soon", now), null);
-  assertEquals(parseRetryAfterMs(undefined, now), null);
-  assertEquals(parseRetryAfterMs("-1", now), null);
-  assertEquals(parseRetryAfterMs("Sun, 22 Nov 2026 00:00:00 GMT", now), 0);
-});
-
-Deno.test("an answer in an encoding nobody knows, or a broken one, is an invalid response", async () => {
+Deno.test("a body in an unknown or a broken encoding is an invalid response", async () => {
   for (const encoding of ["br-unknown", "gzip"]) {
-    const { transport, done, error } = await ask();
+    const { transport, done, error } = await start();
     transport.oldest.answer(200, { Id: "abc123" }, { "content-encoding": encoding });
     await done;
     assertEquals(error().reason, "invalid_response", encoding);
   }
 });
 
-Deno.test("a refusal is what its status says, even where its body cannot be read", async () => {
+Deno.test("a refusal has the reason of its status, although its body cannot be decoded", async () => {
   for (const [status, reason] of [[404, "not_found"], [503, "server_error"]] as const) {
     for (const encoding of ["br-unknown", "gzip"]) {
-      const { transport, done, error } = await ask({ retries: 0 });
+      const { transport, done, error } = await start({ retries: 0 });
       transport.oldest.answer(status, "no gzip", { "content-encoding": encoding });
       await done;
       assertEquals([error().reason, error().response?.status], [reason, status]);
@@ -253,11 +227,11 @@ Deno.test("a refusal is what its status says, even where its body cannot be read
   }
 });
 
-Deno.test("what a target says cannot forge a line of the log or write to a terminal", async () => {
-  const { transport, done, error } = await ask();
+Deno.test("text of the target cannot forge a line of the log or write to a terminal", async () => {
+  const { transport, done, error } = await start();
   transport.oldest.answer(200, { Id: "a\n12:00 info forged\x1b[2J\x07\u202e".padEnd(500, "x") });
   await done;
-  // deno-lint-ignore no-control-regex -- they are what is looked for
+  // deno-lint-ignore no-control-regex -- these are searched for
   assert(!/[\x00-\x1f\x7f-\x9f\u202e]/.test(error().message), error().message);
   assert(error().message.length <= 400);
 });
