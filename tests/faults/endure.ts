@@ -33,14 +33,8 @@ export type Fault = {
   check?: (tasks: Task[]) => void;
 };
 
-/** A fault of a list of tests, which begins and ends as the list says. */
-export type NamedFault = Omit<Fault, "begin" | "end"> & { fault: string };
-
-/** The name of a test that a fault causes failures for this reason. */
-export function nameOf(fault: string, reason: Fault["reason"]): string {
-  if (reason === null) return `${fault} causes no failure`;
-  return `${fault} causes ${[reason].flat().join(" or ")} failures until it ends`;
-}
+/** A fault with the name of its test; the list that it stands in says how it begins and ends. */
+export type NamedFault = Omit<Fault, "begin" | "end"> & { name: string };
 
 /** Asserts that each task has reached exactly these phases. */
 export function reached(...phases: string[]): (tasks: Task[]) => void {

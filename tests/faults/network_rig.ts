@@ -1,5 +1,5 @@
 import { isAvailable, sharingTest, startLoop } from "../support/program.ts";
-import { endure, type NamedFault, nameOf } from "./endure.ts";
+import { endure, type NamedFault } from "./endure.ts";
 import { FaultyTarget } from "./faulty_target.ts";
 import { Nameserver } from "./nameserver.ts";
 import { Network } from "./network.ts";
@@ -42,8 +42,8 @@ export const fromTarget = ({ target }: Rig) => [
 const sharedRig = new SharedRig(startNetworkRig);
 
 export function registerNetworkFaults(faults: readonly NetworkFault[]): void {
-  for (const { fault: name, begin, end, ...fault } of faults) {
-    sharingTest(nameOf(name, fault.reason), async () => {
+  for (const { name, begin, end, ...fault } of faults) {
+    sharingTest(name, async () => {
       const rig = await sharedRig.get();
       const { network, nameserver, target } = rig;
       const repair = async () => {

@@ -1,5 +1,5 @@
 import { sharingTest } from "../support/program.ts";
-import { endure, type NamedFault, nameOf } from "./endure.ts";
+import { endure, type NamedFault } from "./endure.ts";
 import { type Behaviour, healthy } from "./faulty_target.ts";
 import { SharedRig, startRig } from "./rigs.ts";
 
@@ -13,8 +13,8 @@ export type TargetFault = NamedFault & {
 export const sharedRig = new SharedRig(startRig);
 
 export function registerTargetFaults(faults: readonly TargetFault[]): void {
-  for (const { fault: name, behaviour, isCostly: _, ...fault } of faults) {
-    sharingTest(nameOf(name, fault.reason), async () => {
+  for (const { name, behaviour, isCostly: _, ...fault } of faults) {
+    sharingTest(name, async () => {
       const rig = await sharedRig.get();
       const { target } = rig;
       await endure(rig, {

@@ -53,7 +53,7 @@ export const EXCEPTIONS: readonly { name: string; reason: string }[] = [
     name: "with Deno's OpenTelemetry each task is one root trace, of the id that the task shows",
     reason: COMPILED,
   },
-  // tests/faults/fault_matrix_test.ts
+  // tests/faults/kinds/
   ...excepted(
     UNCAUGHT,
     "a target that sends headers and no body causes timeout failures until it ends",
@@ -112,7 +112,7 @@ export const EXCEPTIONS: readonly { name: string; reason: string }[] = [
     "a connection closed before the TLS handshake causes reset failures until it ends",
     "a connection closed in the TLS handshake causes reset failures until it ends",
   ),
-  // tests/e2e/injection_test.ts
+  // tests/e2e/extended/injection_test.ts
   {
     name: "what a target says is text in log, table, page, events, metrics and headers",
     reason: NO_CODES,

@@ -10,95 +10,96 @@ import {
 } from "../behaviours.ts";
 import { assertEquals } from "@std/assert";
 import { sharingTest } from "../../support/program.ts";
-import { endure, nameOf, type Task } from "../endure.ts";
+import { endure, type Task } from "../endure.ts";
 import { dataset, healthy } from "../faulty_target.ts";
 import { registerTargetFaults, sharedRig, type TargetFault } from "../target_faults.ts";
 
 export const CONNECTION_FAULTS: readonly TargetFault[] = [
   {
-    fault: "a target that reads and never responds",
+    name: "a target that reads and never responds causes timeout failures until it ends",
     behaviour: responds(""),
     reason: "timeout",
     seen: 1,
   },
   {
-    fault: "a target that accepts and never reads",
+    name: "a target that accepts and never reads causes timeout failures until it ends",
     behaviour: hang,
     reason: "timeout",
     seen: 0,
   },
   {
-    fault: "a target that sends headers and no body",
+    name: "a target that sends headers and no body causes timeout failures until it ends",
     behaviour: responds(`${OK}Content-Length: 100\r\n\r\n`),
     reason: "timeout",
     seen: 1,
   },
   {
-    fault: "a body that arrives byte by byte",
+    name: "a body that arrives byte by byte causes timeout failures until it ends",
     behaviour: respondsAndRepeats(`${OK}Content-Length: 100000\r\n\r\n`, " ", 20),
     reason: "timeout",
     seen: 1,
   },
   {
-    fault: "headers that arrive line by line",
+    name: "headers that arrive line by line causes timeout failures until it ends",
     behaviour: respondsAndRepeats(OK, "X: y\r\n", 20),
     reason: "timeout",
     seen: 1,
   },
   {
-    fault: "an HTTP/1.0 response without an end",
+    name: "an HTTP/1.0 response without an end causes timeout failures until it ends",
     behaviour: responds("HTTP/1.0 200 OK\r\n\r\n{}"),
     reason: "timeout",
     seen: 1,
   },
   {
-    fault: "an interim response alone",
+    name: "an interim response alone causes timeout failures until it ends",
     behaviour: responds("HTTP/1.1 100 Continue\r\n\r\n"),
     reason: "timeout",
     seen: 1,
   },
   {
-    fault: "a body shorter than its length on an open connection",
+    name:
+      "a body shorter than its length on an open connection causes timeout failures until it ends",
     behaviour: responds((c) => `${OK}Content-Length: 500\r\n\r\n${dataset(c)}`),
     reason: "timeout",
     seen: 1,
   },
   {
-    fault: "a reset before the headers",
+    name: "a reset before the headers causes reset failures until it ends",
     behaviour: respondsAndResets(""),
     reason: "reset",
     tasks: 40,
   },
   {
-    fault: "a reset in the headers",
+    name: "a reset in the headers causes reset failures until it ends",
     behaviour: respondsAndResets(OK),
     reason: "reset",
   },
   {
-    fault: "a reset in the body",
+    name: "a reset in the body causes reset failures until it ends",
     behaviour: respondsAndResets(`${OK}Content-Length: 100\r\n\r\n{"Id":`),
     reason: "reset",
   },
   {
-    fault: "a connection closed before the headers",
+    name: "a connection closed before the headers causes reset failures until it ends",
     behaviour: respondsAndCloses(""),
     reason: "reset",
     seen: 1,
   },
   {
-    fault: "a connection closed after an interim response",
+    name: "a connection closed after an interim response causes reset failures until it ends",
     behaviour: respondsAndCloses("HTTP/1.1 100 Continue\r\n\r\n"),
     reason: "reset",
     seen: 1,
   },
   {
-    fault: "a body shorter than its length",
+    name: "a body shorter than its length causes reset failures until it ends",
     behaviour: respondsAndCloses((c) => `${OK}Content-Length: 500\r\n\r\n${dataset(c)}`),
     reason: "reset",
     seen: 1,
   },
   {
-    fault: "a chunked body without its last chunk",
+    name: "a chunked body without its last chunk causes reset failures until it ends",
     behaviour: respondsAndCloses(chunked("")),
     reason: "reset",
     seen: 1,
@@ -107,26 +108,29 @@ export const CONNECTION_FAULTS: readonly TargetFault[] = [
 
 registerTargetFaults(CONNECTION_FAULTS);
 
-sharingTest(nameOf("a target that accepts no more connections", "timeout"), async () => {
-  const rig = await sharedRig.get();
-  const { target } = rig;
-  await endure(rig, {
-    reason: "timeout",
-    // More than the system accepts in the target's place.
-    tasks: 40,
-    begin() {
-      // The connection that the target already waits for.
-      target.behaviour = hang;
-      target.pause();
-    },
-    end() {
-      target.behaviour = healthy;
-      target.resume();
-    },
-    check(tasks) {
-      const phasesOf = (task?: Task) => Object.keys(task?.phases ?? {});
-      assertEquals(phasesOf(tasks.at(0)), ["connect", "processing"]);
-      assertEquals(phasesOf(tasks.at(-1)), ["connect"]);
-    },
-  });
-});
+sharingTest(
+  "a target that accepts no more connections causes timeout failures until it ends",
+  async () => {
+    const rig = await sharedRig.get();
+    const { target } = rig;
+    await endure(rig, {
+      reason: "timeout",
+      // More than the system accepts in the target's place.
+      tasks: 40,
+      begin() {
+        // The connection that the target already waits for.
+        target.behaviour = hang;
+        target.pause();
+      },
+      end() {
+        target.behaviour = healthy;
+        target.resume();
+      },
+      check(tasks) {
+        const phasesOf = (task?: Task) => Object.keys(task?.phases ?? {});
+        assertEquals(phasesOf(tasks.at(0)), ["connect", "processing"]);
+        assertEquals(phasesOf(tasks.at(-1)), ["connect"]);
+      },
+    });
+  },
+);

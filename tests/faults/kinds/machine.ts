@@ -3,15 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { output } from "../../container/buildah.ts";
 import { eventually, isAvailable, sharingTest } from "../../support/program.ts";
-import {
-  checkedScrape,
-  checkSchedule,
-  endure,
-  nameOf,
-  nextSeqno,
-  type Task,
-  tasksOf,
-} from "../endure.ts";
+import { checkedScrape, checkSchedule, endure, nextSeqno, type Task, tasksOf } from "../endure.ts";
 import { FaultyTarget } from "../faulty_target.ts";
 import { DATASETS, IS_CI, RATE, startRig } from "../rigs.ts";
 import { sharedRig } from "../target_faults.ts";
@@ -52,7 +44,7 @@ sharingTest(
 const fakeTime = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketimeMT.so.1`;
 const withoutFakeTime = !IS_CI && !await isAvailable(`test -e ${fakeTime}`, "steps of the clock");
 
-sharingTest(nameOf("a wall clock set forward by an hour and back", null), async () => {
+sharingTest("a wall clock set forward by an hour and back causes no failure", async () => {
   await using parts = new AsyncDisposableStack();
   const file = await Deno.makeTempFile();
   parts.defer(() => Deno.remove(file));
@@ -87,21 +79,22 @@ sharingTest(nameOf("a wall clock set forward by an hour and back", null), async 
 }, { ignore: withoutFakeTime });
 
 for (
-  const { fault, host, reasons } of [
+  const { name, host, reasons } of [
     {
-      fault: "a lack of descriptors with a target by address",
+      name: "a lack of descriptors with a target by address causes connect failures until it ends",
       host: "127.0.0.1",
       reasons: ["connect"] as const,
     },
     {
       // The system's resolver cannot open its files, and does not report that.
-      fault: "a lack of descriptors with a target by name",
+      name:
+        "a lack of descriptors with a target by name causes dns or connect failures until it ends",
       host: "localhost",
       reasons: ["dns", "connect"] as const,
     },
   ]
 ) {
-  sharingTest(nameOf(fault, reasons), async () => {
+  sharingTest(name, async () => {
     await using parts = new AsyncDisposableStack();
     const target = parts.use(new FaultyTarget());
     const rig = await startRig({

@@ -4,7 +4,7 @@ import { type NetworkFault, registerNetworkFaults } from "../network_rig.ts";
 
 const NAME_FAULTS: readonly NetworkFault[] = [
   {
-    fault: "a silent name server",
+    name: "a silent name server causes timeout or dns failures until it ends",
     begin: ({ nameserver }) => nameserver.records = "silence",
     reason: ["timeout", "dns"],
     seen: 0,
@@ -14,7 +14,7 @@ const NAME_FAULTS: readonly NetworkFault[] = [
     check: reached("resolve"),
   },
   {
-    fault: "an unreachable name server",
+    name: "an unreachable name server causes dns failures until it ends",
     begin: ({ network }) =>
       network.impose(["OUTPUT", "-p", "udp", "--dport", "53", "-j", "REJECT"]),
     reason: "dns",
@@ -22,21 +22,21 @@ const NAME_FAULTS: readonly NetworkFault[] = [
     check: reached("resolve"),
   },
   {
-    fault: "NXDOMAIN",
+    name: "NXDOMAIN causes dns failures until it ends",
     begin: ({ nameserver }) => nameserver.records = "NXDOMAIN",
     reason: "dns",
     seen: 0,
     check: reached("resolve"),
   },
   {
-    fault: "SERVFAIL",
+    name: "SERVFAIL causes dns failures until it ends",
     begin: ({ nameserver }) => nameserver.records = "SERVFAIL",
     reason: "dns",
     seen: 0,
     check: reached("resolve"),
   },
   {
-    fault: "a name without addresses",
+    name: "a name without addresses causes dns failures until it ends",
     begin: ({ nameserver }) => nameserver.records = [],
     reason: "dns",
     seen: 0,

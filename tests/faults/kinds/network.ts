@@ -5,14 +5,14 @@ import { fromTarget, type NetworkFault, registerNetworkFaults, toTarget } from "
 
 const NETWORK_FAULTS: readonly NetworkFault[] = [
   {
-    fault: "a network that drops SYNs",
+    name: "a network that drops SYNs causes timeout failures until it ends",
     begin: (rig) => rig.network.impose([...toTarget(rig), "-j", "DROP"]),
     reason: "timeout",
     seen: 0,
     check: reached("resolve", "connect"),
   },
   {
-    fault: "a peer that vanishes once connected",
+    name: "a peer that vanishes once connected causes timeout failures until it ends",
     begin: (rig) =>
       rig.network.impose(
         [...fromTarget(rig), "--tcp-flags", "ALL", "SYN,ACK", "-j", "ACCEPT"],
@@ -22,7 +22,7 @@ const NETWORK_FAULTS: readonly NetworkFault[] = [
     check: reached("resolve", "connect", "processing"),
   },
   {
-    fault: "an unreachable host",
+    name: "an unreachable host causes connect failures until it ends",
     begin: (rig) =>
       rig.network.impose([
         ...toTarget(rig),
@@ -36,7 +36,7 @@ const NETWORK_FAULTS: readonly NetworkFault[] = [
     check: reached("resolve", "connect"),
   },
   {
-    fault: "a refused port",
+    name: "a refused port causes connect failures until it ends",
     begin: (rig) =>
       rig.network.impose([...toTarget(rig), "-j", "REJECT", "--reject-with", "tcp-reset"]),
     reason: "connect",
@@ -44,7 +44,8 @@ const NETWORK_FAULTS: readonly NetworkFault[] = [
     check: reached("resolve", "connect"),
   },
   {
-    fault: "an address that dies before its name moves to another one",
+    name:
+      "an address that dies before its name moves to another one causes timeout failures until it ends",
     begin: (rig) =>
       rig.network.impose([...toTarget(rig), "--dst", rig.network.first, "-j", "DROP"]),
     end: ({ network, nameserver }) => nameserver.records = [network.second],
@@ -52,13 +53,13 @@ const NETWORK_FAULTS: readonly NetworkFault[] = [
     seen: 0,
   },
   {
-    fault: "a target that moves to IPv6 alone",
+    name: "a target that moves to IPv6 alone causes no failure",
     begin: ({ network, nameserver }) => nameserver.records = [network.sixth],
     reason: null,
     seen: 1,
   },
   {
-    fault: "a dead IPv6 address beside IPv4",
+    name: "a dead IPv6 address beside IPv4 causes no failure",
     async begin(rig) {
       const { network, nameserver } = rig;
       await network.imposeOnIPv6([...fromTarget(rig), "-j", "DROP"]);
@@ -68,7 +69,7 @@ const NETWORK_FAULTS: readonly NetworkFault[] = [
     seen: 1,
   },
   {
-    fault: "a dead IPv4 address beside IPv6",
+    name: "a dead IPv4 address beside IPv6 causes no failure",
     async begin(rig) {
       const { network, nameserver } = rig;
       await network.impose([...toTarget(rig), "-j", "DROP"]);

@@ -5,32 +5,33 @@ import { registerTargetFaults, type TargetFault } from "../target_faults.ts";
 
 export const STATUS_FAULTS: readonly TargetFault[] = [
   {
-    fault: "a 401 response",
+    name: "a 401 response causes unauthorized failures until it ends",
     behaviour: respondsAndCloses(responseOf("401 Unauthorized", [], "who?")),
     reason: "unauthorized",
     seen: 1,
     check: (tasks) => assertEquals(tasks.at(0)?.body, "who?"),
   },
   {
-    fault: "a 403 response",
+    name: "a 403 response causes unauthorized failures until it ends",
     behaviour: respondsAndCloses(responseOf("403 Forbidden", [])),
     reason: "unauthorized",
     seen: 1,
   },
   {
-    fault: "a 404 response",
+    name: "a 404 response causes not_found failures until it ends",
     behaviour: respondsAndCloses(responseOf("404 Not Found", [])),
     reason: "not_found",
     seen: 1,
   },
   {
-    fault: "a 429 response with a Retry-After of a day",
+    name: "a 429 response with a Retry-After of a day causes rate_limited failures until it ends",
     behaviour: respondsAndCloses(responseOf("429 Too Many Requests", ["Retry-After: 86400"])),
     reason: "rate_limited",
     seen: 1,
   },
   {
-    fault: "a 503 response with a Retry-After of 400 digits",
+    name:
+      "a 503 response with a Retry-After of 400 digits causes server_error failures until it ends",
     behaviour: respondsAndCloses(
       responseOf("503 Unavailable", [`Retry-After: ${"9".repeat(400)}`]),
     ),
@@ -38,31 +39,31 @@ export const STATUS_FAULTS: readonly TargetFault[] = [
     seen: 1,
   },
   {
-    fault: "a 204 response",
+    name: "a 204 response causes http failures until it ends",
     behaviour: respondsAndCloses("HTTP/1.1 204 No Content\r\n\r\n"),
     reason: "http",
     seen: 1,
   },
   {
-    fault: "a 204 response with a body",
+    name: "a 204 response with a body causes http failures until it ends",
     behaviour: respondsAndCloses(responseOf("204 No Content", [], "nothing")),
     reason: "http",
     seen: 1,
   },
   {
-    fault: "an unrequested 304 response",
+    name: "an unrequested 304 response causes http failures until it ends",
     behaviour: respondsAndCloses("HTTP/1.1 304 Not Modified\r\n\r\n"),
     reason: "http",
     seen: 1,
   },
   {
-    fault: "a redirect to itself",
+    name: "a redirect to itself causes http failures until it ends",
     behaviour: respondsAndCloses(responseOf("301 Moved", ["Location: /"])),
     reason: "http",
     seen: 1,
   },
   {
-    fault: "a response with status 999",
+    name: "a response with status 999 causes http failures until it ends",
     behaviour: respondsAndCloses(responseOf("999 Beyond", [])),
     reason: "http",
     seen: 1,

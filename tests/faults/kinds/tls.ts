@@ -2,7 +2,7 @@
 import { createAuthority, createSelfSigned } from "../../support/certificates.ts";
 import { sharingTest, startLoop } from "../../support/program.ts";
 import { forwardsTo, hang, sendsFirst } from "../behaviours.ts";
-import { endure, type NamedFault, nameOf, reached } from "../endure.ts";
+import { endure, type NamedFault, reached } from "../endure.ts";
 import { type Behaviour, FaultyTarget } from "../faulty_target.ts";
 import { RATE, type Rig, SETTINGS, SharedRig } from "../rigs.ts";
 
@@ -52,50 +52,50 @@ async function startSecureRig(): Promise<SecureRig> {
 
 const TLS_FAULTS: (NamedFault & { behaviour: (rig: SecureRig) => Behaviour })[] = [
   {
-    fault: "an expired certificate",
+    name: "an expired certificate causes tls failures until it ends",
     behaviour: ({ ports }) => forwardsTo(ports.expired),
     reason: "tls",
   },
   {
-    fault: "a certificate for another name",
+    name: "a certificate for another name causes tls failures until it ends",
     behaviour: ({ ports }) => forwardsTo(ports.otherName),
     reason: "tls",
   },
   {
-    fault: "a self-signed certificate",
+    name: "a self-signed certificate causes tls failures until it ends",
     behaviour: ({ ports }) => forwardsTo(ports.selfSigned),
     reason: "tls",
   },
   {
-    fault: "a certificate of an unknown authority",
+    name: "a certificate of an unknown authority causes tls failures until it ends",
     behaviour: ({ ports }) => forwardsTo(ports.unknown),
     reason: "tls",
   },
   {
-    fault: "a port that speaks no TLS",
+    name: "a port that speaks no TLS causes tls failures until it ends",
     behaviour: () => sendsFirst("HTTP/1.1 400 Bad Request\r\n\r\n"),
     reason: "tls",
   },
   {
-    fault: "a TLS handshake that stalls",
+    name: "a TLS handshake that stalls causes timeout failures until it ends",
     behaviour: () => hang,
     reason: "timeout",
     check: reached("resolve", "connect", "tls"),
   },
   {
-    fault: "a TLS handshake that stalls half-way",
+    name: "a TLS handshake that stalls half-way causes timeout failures until it ends",
     behaviour: ({ ports }) => forwardsTo(ports.good, { bytes: 100, then: "hang" }),
     reason: "timeout",
     check: reached("resolve", "connect", "tls"),
   },
   {
-    fault: "a connection closed before the TLS handshake",
+    name: "a connection closed before the TLS handshake causes reset failures until it ends",
     behaviour: () => (connection) => connection.readOneByte().then(() => connection.close()),
     reason: "reset",
     check: reached("resolve", "connect", "tls"),
   },
   {
-    fault: "a connection closed in the TLS handshake",
+    name: "a connection closed in the TLS handshake causes reset failures until it ends",
     behaviour: ({ ports }) => forwardsTo(ports.good, { bytes: 100, then: "close" }),
     reason: "reset",
     check: reached("resolve", "connect", "tls"),
@@ -104,8 +104,8 @@ const TLS_FAULTS: (NamedFault & { behaviour: (rig: SecureRig) => Behaviour })[] 
 
 const sharedRig = new SharedRig(startSecureRig);
 
-for (const { fault: name, behaviour, ...fault } of TLS_FAULTS) {
-  sharingTest(nameOf(name, fault.reason), async () => {
+for (const { name, behaviour, ...fault } of TLS_FAULTS) {
+  sharingTest(name, async () => {
     const rig = await sharedRig.get();
     const { target } = rig;
     await endure(rig, {

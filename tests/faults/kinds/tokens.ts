@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { eventually, sharingTest, startLoop } from "../../support/program.ts";
 import { startProvider } from "../../support/provider.ts";
 import { respondsAndCloses, respondsAndResets, responseOf } from "../behaviours.ts";
-import { endure, type NamedFault, nameOf, tasksOf } from "../endure.ts";
+import { endure, type NamedFault, tasksOf } from "../endure.ts";
 import { FaultyTarget, healthy } from "../faulty_target.ts";
 import { RATE, type Rig, SETTINGS, SharedRig } from "../rigs.ts";
 
@@ -51,19 +51,19 @@ const BACKOFF_SECONDS = 6;
 
 const OUTAGES: (NamedFault & { begin: (rig: TokenRig) => unknown })[] = [
   {
-    fault: "an API that is down while the provider is up",
+    name: "an API that is down while the provider is up causes server_error failures until it ends",
     begin: ({ target }) => target.behaviour = respondsAndCloses(responseOf("502 Bad Gateway", [])),
     reason: "server_error",
     seen: 1,
   },
   {
-    fault: "a provider that is down while the token is valid",
+    name: "a provider that is down while the token is valid causes no failure",
     begin: ({ provider }) => provider.stop(),
     reason: null,
     seen: 1,
   },
   {
-    fault: "a provider that is down until the token has expired",
+    name: "a provider that is down until the token has expired causes auth failures until it ends",
     async begin(rig) {
       await rig.provider.stop();
       await untilTokenExpires(rig);
@@ -74,7 +74,8 @@ const OUTAGES: (NamedFault & { begin: (rig: TokenRig) => unknown })[] = [
     check: (tasks) => tasks.forEach(({ attempts }) => assertEquals(attempts, [])),
   },
   {
-    fault: "an outage of provider and API until the token has expired",
+    name:
+      "an outage of provider and API until the token has expired causes auth failures until it ends",
     async begin(rig) {
       rig.target.behaviour = respondsAndResets("");
       await rig.provider.stop();
@@ -88,8 +89,8 @@ const OUTAGES: (NamedFault & { begin: (rig: TokenRig) => unknown })[] = [
 
 const sharedRig = new SharedRig(startTokenRig);
 
-for (const { fault: name, begin, ...fault } of OUTAGES) {
-  sharingTest(nameOf(name, fault.reason), async () => {
+for (const { name, begin, ...fault } of OUTAGES) {
+  sharingTest(name, async () => {
     const rig = await sharedRig.get();
     const { target, provider } = rig;
     await endure(rig, {
