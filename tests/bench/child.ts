@@ -98,7 +98,7 @@ export function deno(...args: string[]): string[] {
   return [Deno.execPath(), ...args];
 }
 
-/** The body of an answer; asks again until there is one. Leaves no connection open. */
+/** The body of the first response; repeats the request until there is one. Leaves no connection open. */
 export async function eventuallyFetch(url: string): Promise<string> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   for (let tries = 0;; tries++) {
@@ -111,7 +111,7 @@ export async function eventuallyFetch(url: string): Promise<string> {
   }
 }
 
-/** A port that nobody listens on. */
+/** A free port. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;

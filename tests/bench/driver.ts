@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../../src/core/clock.ts";
 import { every } from "../../src/probing/schedule.ts";
 
-/** Calls `ask` every `intervalMs`, whether or not it has answered, until it is disposed of. */
+/** Calls `ask` every `intervalMs`, whether or not the last call has ended, until it is disposed of. */
 export class Driver implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #asked: Promise<unknown>[] = [];
@@ -14,7 +14,7 @@ export class Driver implements AsyncDisposable {
     });
   }
 
-  /** Ends when all that was asked is answered; throws what one of them has thrown. */
+  /** Waits for all calls; throws what one of them has thrown. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await Promise.all(this.#asked);

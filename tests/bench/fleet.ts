@@ -64,7 +64,7 @@ async function look(probe: Probe, target: Target) {
   };
 }
 
-/** The arrivals as if all datasets had the first one's slots: the probe spreads them evenly. */
+/** Arrivals shifted to the slots of the first dataset: the probe spreads the datasets evenly. */
 function onOneGrid(arrived: Record<string, number[]>): number[] {
   return DATASETS.flatMap((datasetId, i) =>
     (arrived[datasetId] ?? []).map((atMs) => atMs - i * INTERVAL_MS / DATASETS.length)

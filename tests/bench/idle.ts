@@ -11,7 +11,7 @@ const COPIES = 3;
 const AFTER_MS = 30_000;
 const INTERVAL_MS = 10_000;
 
-/** Memory (RSS) of processes that have had hardly anything to do, at the default interval. */
+/** Memory (RSS) of processes that are nearly idle, at the default interval. */
 export const idle: Line = {
   name: "idle",
   help: "memory after 30 s at the default interval, beside programs that are only a Deno.serve",

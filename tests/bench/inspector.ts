@@ -1,12 +1,12 @@
 import { eventuallyFetch } from "./child.ts";
 
-/** A message of Chrome's DevTools protocol: an answer, which has an id, or an event. */
+/** A message of Chrome's DevTools protocol: a response, which has an id, or an event. */
 type Message = { id?: number; method?: string; params?: unknown; result?: unknown };
 
 /** A process whose JavaScript is looked into, through the port of its inspector. */
 export class Inspector implements AsyncDisposable {
   #commands = 0;
-  readonly #answers = new Map<number, (result: unknown) => void>();
+  readonly #responses = new Map<number, (result: unknown) => void>();
   readonly #events: Message[] = [];
 
   private constructor(private readonly socket: WebSocket) {
@@ -61,12 +61,12 @@ export class Inspector implements AsyncDisposable {
   #command(method: string): Promise<unknown> {
     const id = ++this.#commands;
     this.socket.send(JSON.stringify({ id, method }));
-    return new Promise((resolve) => this.#answers.set(id, resolve));
+    return new Promise((resolve) => this.#responses.set(id, resolve));
   }
 
   #hear(message: Message): void {
     if (message.id === undefined) this.#events.push(message);
-    else this.#answers.get(message.id)?.(message.result);
+    else this.#responses.get(message.id)?.(message.result);
   }
 }
 

@@ -2,7 +2,7 @@ import { Child, eventuallyFetch, freePort } from "./child.ts";
 import { datasetBody } from "./dataset.ts";
 import { temporaryPath } from "./temporary.ts";
 
-/** The cheapest target there is: every request for a dataset is answered at once, from memory. */
+/** The cheapest target: it responds to every request for a dataset at once, from memory. */
 export class Nginx extends Child {
   readonly url: string;
   readonly apiUrl: string;

@@ -7,8 +7,8 @@ import { compared, type Figure, type Line, median, quantile, type Run } from "./
 import { Probe } from "./probe.ts";
 import { areHere } from "./tools.ts";
 
-const ANSWER_MS = 100;
-/** So that no answer is due while another request comes: the target does one thing at a time. */
+const RESPONSE_MS = 100;
+/** No response is due while another request comes: the target handles one at a time. */
 const INTERVAL_MS = 30;
 const SETTLE_MS = 300;
 const WARM_UP_MS = 1_500;
@@ -22,18 +22,18 @@ const PROBE = "the probe";
 type Client = (windowMs: number) => Promise<number[]>;
 
 /**
- * What clients add to an answer that takes 100 ms, on a fresh connection each time. Each measures by
+ * What clients add to a response that takes 100 ms, on a fresh connection each time. Each measures by
  * itself, as its users see it; the target keeps the time so that its timers add nothing. They take
  * turns.
  */
 export const overhead: Line = {
   name: "overhead",
-  help: `time added to an answer of ${ANSWER_MS} ms, fresh connections, beside curl and others`,
+  help: `time added to a response of ${RESPONSE_MS} ms, fresh connections, beside curl and others`,
   async measure(run) {
     await using children = new AsyncDisposableStack();
     const port = freePort();
     const command = ["run", "--allow-net", script("slow_target.ts"), String(port)];
-    children.use(new Child(deno(...command, String(ANSWER_MS))));
+    children.use(new Child(deno(...command, String(RESPONSE_MS))));
     const apiUrl = `http://127.0.0.1:${port}/metadata`;
     const clients: Record<string, Client> = {
       ...await peers(`${apiUrl}/abc123`, children, run),
@@ -46,7 +46,7 @@ export const overhead: Line = {
       run.say(repeat === 0 ? "warming up" : `${repeat} of ${REPEATS}`);
       for (const [what, client] of Object.entries(clients)) {
         const durationsMs = await client(repeat === 0 ? WARM_UP_MS : WINDOW_MS);
-        if (repeat > 0) (windows[what] ??= []).push(durationsMs.map((each) => each - ANSWER_MS));
+        if (repeat > 0) (windows[what] ??= []).push(durationsMs.map((each) => each - RESPONSE_MS));
       }
     }
     return [

@@ -16,7 +16,7 @@ const TRACKED = 100_000;
 const WRK_REPEATS = 3;
 const TURNS = { warmUps: 300, repeats: 5, times: 200 };
 const TURNS_OVER_HTTP = { warmUps: 100, repeats: 5, times: 60 };
-/** Who asks again at once has to wait: `wrk` measures that. A Prometheus asks again after seconds. */
+/** Prometheus scrapes every few seconds. A client without pauses waits, which `wrk` measures. */
 const REST_MS = 5;
 
 const ACCEPTS = { "text": "text/plain", "OpenMetrics": "application/openmetrics-text" };
@@ -96,9 +96,9 @@ async function meanMs(url: string): Promise<number> {
   return 1e3 / await requestsPerSecond(`${url}/metrics`, { connections: 1, seconds: 2 });
 }
 
-async function timeMs(answer: () => Response | Promise<Response>): Promise<number> {
+async function timeMs(request: () => Response | Promise<Response>): Promise<number> {
   const startMs = performance.now();
-  await (await answer()).text();
+  await (await request()).text();
   return performance.now() - startMs;
 }
 

@@ -5,14 +5,14 @@ import { figuresOf, type Server, servers } from "./servers.ts";
 
 const REPEATS = 15;
 const MAX_MS = 10_000;
-const NOBODY = "http://127.0.0.1:1/metadata";
+const NO_TARGET = "http://127.0.0.1:1/metadata";
 
 /** The time from the start of the process to its first scrape. */
 export const start: Line = {
   name: "start",
   help: "time from start to first scrape, beside programs that are only a Deno.serve",
   async measure(run) {
-    const all = await servers("the start", NOBODY, run);
+    const all = await servers("the start", NO_TARGET, run);
     const values: number[][] = all.map(() => []);
     // The first round fills caches, as the first start on a machine does.
     for (let repeat = 0; repeat <= REPEATS; repeat++) {

@@ -1,6 +1,6 @@
 import { Child, deno, eventuallyFetch, freePort, script } from "./child.ts";
 
-/** The platform's stand-in, in a process of its own: it answers at once and notes when it was asked. */
+/** A substitute for the platform in a process of its own: it responds at once, and keeps arrival times. */
 export class Target extends Child {
   readonly #url: string;
   readonly apiUrl: string;

@@ -37,8 +37,8 @@ export async function areHere(tools: readonly Tool[], what: string, run: Run): P
 export async function versionOf(command: string, flag: string): Promise<string | undefined> {
   try {
     const { stdout, stderr } = await new Deno.Command(command, { args: [flag] }).output();
-    const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
-    return said.match(/\d+\.\d+\.\d+\S*/)?.[0];
+    const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
+    return output.match(/\d+\.\d+\.\d+\S*/)?.[0];
   } catch {
     return undefined;
   }

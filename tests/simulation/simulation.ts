@@ -23,28 +23,28 @@ const MAX_TURN_MS = 100;
 
 const STEPS_BETWEEN_PROGRESS = 100_000;
 
-/** A signal that comes again so soon is the same one, passed on by another process. */
+/** A repeated signal within this time is the same one, forwarded by another process. */
 const SAME_SIGNAL_MS = 250;
 
 export type SimulationOptions = {
   hours: number;
   /** Environment variables that are not drawn. */
   env?: Record<string, string>;
-  /** How many of the last lines come with the outcome. */
+  /** How many of the last journal lines the outcome contains. */
   lines?: number;
-  /** Hears now and then how far a long run is. */
+  /** Called now and then during a long run. */
   onProgress?: (progress: Progress) => void;
-  /** Breaks the runtime that the program stands on: to see that it is noticed. */
+  /** Breaks the runtime below the program, to see that the invariants notice. */
   tamper?: (runtime: Runtime) => Runtime;
 };
 
 export type Progress = { virtualMs: number; tasks: number };
 
-/** What a run has come to. */
+/** The result of a run. */
 export type Outcome = {
   seed: number;
   violation: Violation | null;
-  /** Of everything that has happened. */
+  /** Of all events and outputs. */
   digest: string;
   tasks: number;
   /** How many tasks ended how. */
@@ -54,19 +54,18 @@ export type Outcome = {
   scrapes: number;
   steps: number;
   virtualMs: number;
-  /** The last things that happened. */
+  /** The last lines of the journal. */
   tail: string;
 };
 
 /**
- * Runs the whole program in a world that the seed decides: its configuration, its platform, its
- * readers, and everything that goes wrong. The same seed is the same run to the last byte. Ends at
- * the first violation.
+ * Runs the whole program in a simulated world. The seed decides its configuration, its platform, its
+ * readers and all faults, so that a seed repeats a run to the last byte. Ends at the first violation.
  */
 export async function simulate(seed: number, options: SimulationOptions): Promise<Outcome> {
   const draw = (stream: number) => new Draw(seed, stream);
   const time = newTime(draw(0));
-  // Some libraries ask the system for the time, if only to write it down.
+  // Some libraries read the system clock.
   const { now } = Date;
   Date.now = () => time.now();
   try {
@@ -153,9 +152,9 @@ class Simulation {
   async run(): Promise<Outcome> {
     const { time } = this;
     const endMs = this.#startMs + this.options.hours * HOUR_MS;
-    // Now and then it is stopped early, even before it has begun.
+    // Some runs are stopped early, even before the start.
     const stopMs = this.#chance.chance(0.1) ? this.#chance.between(this.#startMs, endMs) : endMs;
-    // To read a file takes real time, of which a simulation has none.
+    // Reading files takes real time, which does not pass in a simulation.
     await Promise.all([loadPage(systemClock), import("../../src/terminal/table.ts")]);
     const runtime = this.#runtime();
     const view = { table: this.#settings.table, rows: 20, utc: true };
@@ -166,7 +165,7 @@ class Simulation {
       (exitCode) => this.#exitCode = exitCode,
       (error) => this.#journal.broken("the program does not throw", `${error?.stack ?? error}`),
     );
-    // What is loaded on the way there takes no time that is simulated.
+    // Loading takes real time, but no simulated time.
     while (!this.#port.wasOpened && !this.#journal.violation) await settle();
     this.#readers.come(this.#meanBetweenReadersMs());
 
@@ -175,11 +174,11 @@ class Simulation {
     if (this.#chance.chance(0.3)) this.#signalAgain();
     await this.#until(time.nowMs + 3 * HOUR_MS, () => this.#exitCode !== null);
     this.#endedMs = time.nowMs;
-    // Of a process that was ended nothing is left.
+    // An interrupted process leaves nothing to check.
     if (this.#exitCode === EXIT.interrupted) return this.#outcome();
-    // What gave way for a moment still comes to its end.
+    // Work that has yielded still ends.
     await this.#until(time.nowMs, () => time.isCaughtUp);
-    // The last turn of those who asked may not be over, of which the end of a process takes no notice.
+    // The turn of the last request may still run; the end of a real process would cut it off.
     await this.#until(time.nowMs + MAX_TURN_MS, () => time.waiting === 0);
     this.#checkEnd();
     const ended = this.#journal.digest();
@@ -191,7 +190,7 @@ class Simulation {
     return this.#outcome();
   }
 
-  /** Steps until then, or until `isDone`, with a look at everything after each. */
+  /** Steps until `endMs` or `isDone`, and checks every invariant after each step. */
   async #until(endMs: number, isDone: () => boolean): Promise<void> {
     const { time } = this;
     while (!isDone() && !this.#journal.violation) {
@@ -212,14 +211,14 @@ class Simulation {
     // Half of the runs end in bad weather, with tasks that may not come to an end.
     const strikes = this.#chance.whole(0, 2);
     for (let i = 0; i < strikes; i++) this.time.input(0, () => this.#weather.strike());
-    // Whoever follows then hears of the last tasks too.
+    // A follower that comes now must get the last tasks too.
     if (this.#chance.chance(0.5)) this.time.input(0, () => this.#readers.follow());
     const waitMs = this.#chance.exponential(this.#config.taskIntervalSeconds * 1e3);
     this.time.input(waitMs, () => this.#signal(this.#chance.pick(["SIGTERM", "SIGINT"])));
     await this.#until(Infinity, () => this.#stop.aborted);
   }
 
-  /** Somebody is impatient, or the signal comes by two ways. */
+  /** A second signal: an impatient user, or the same signal forwarded. */
   #signalAgain(): void {
     const waitMs = this.#chance.chance(0.5)
       ? this.#chance.between(0, 2 * SAME_SIGNAL_MS)
@@ -322,7 +321,7 @@ class Simulation {
     };
   }
 
-  /** About a dozen in an hour, and not more than one in thirty tasks in long runs. */
+  /** About a dozen readers an hour, and in long runs at most one for thirty tasks. */
   #meanBetweenReadersMs(): number {
     const { taskIntervalSeconds, datasetIds } = this.#config;
     const taskMs = taskIntervalSeconds * 1e3 / datasetIds.length;

@@ -114,13 +114,15 @@ const TAMPERINGS: [string, RegExp, (runtime: Runtime) => Runtime][] = [
     },
   ],
   ["counters that go down", /counters never go down|counters agree/, (runtime) => {
-    let answers = 0;
+    let responses = 0;
     const altered: Runtime["listen"] = (address, handler, onChange) =>
       runtime.listen(address, async (request) => {
         const response = await handler(request);
         if (!request.url.endsWith("/metrics") || response.status !== 200) return response;
         const text = await response.text();
-        return new Response(++answers < 3 ? text : text.replace(/(created_total\S*) \d+/, "$1 0"));
+        return new Response(
+          ++responses < 3 ? text : text.replace(/(created_total\S*) \d+/, "$1 0"),
+        );
       }, onChange);
     return { ...runtime, listen: altered };
   }],

@@ -37,7 +37,7 @@ export class Ledger {
     return this.responses.values().reduce((sum, count) => sum + count, 0);
   }
 
-  /** Attempts of tasks that are not settled, and tasks whose attempts nobody has seen. */
+  /** Tasks that only the target has seen, and tasks that only the probe has shown. */
   get open(): { seen: number; shown: number } {
     return { seen: this.#seen.size, shown: this.#shown.size };
   }

@@ -1,6 +1,6 @@
 /**
- * Answers each request exactly as many milliseconds after its headers have come as it is told, on
- * its own clock: what a client measures beyond that is its own. Arguments: port, milliseconds.
+ * Responds exactly a given number of milliseconds after the headers of each request, on its own
+ * clock: all that a client measures beyond that is its own time. Arguments: port, milliseconds.
  */
 import { datasetBody } from "../dataset.ts";
 

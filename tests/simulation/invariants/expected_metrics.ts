@@ -51,7 +51,7 @@ export class ExpectedMetrics {
     }
   }
 
-  /** The phases of a task that nobody could read: from now on phases are not compared. */
+  /** The phases of a task that could not be read: from now on phases are not compared. */
   unknownPhases(): Phases {
     this.#knowsPhases = false;
     return {};

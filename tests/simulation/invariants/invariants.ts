@@ -29,7 +29,7 @@ export class Invariants {
   readonly heartbeats: HeartbeatInvariants;
   readonly port: PortInvariants;
   readonly metrics: ExpectedMetrics;
-  /** When the probe was told to stop. */
+  /** When the probe got the signal to stop. */
   stoppedMs = Infinity;
   readonly #attempts: AttemptInvariants;
   readonly #outcomes: OutcomeInvariants;

@@ -33,7 +33,7 @@ export class Requests {
   #open = new Map<number, OpenRequest>();
   #byRequest = new WeakMap<Request, OpenRequest>();
   #count = 0;
-  /** When timers that were due had last not run yet. */
+  /** When a due timer was last still waiting. */
   #behindMs = -Infinity;
 
   constructor(

@@ -64,10 +64,10 @@ async function serve(connection: Deno.Conn): Promise<void> {
   const [, traceId] = request.text.match(/^traceparent: 00-(\w+)-/mi) ?? [];
   if (!datasetId || !traceId) throw new Error(`not a request of the probe: ${request.text}`);
   const response: ResponseName = isHolding ? "silence" : isWell ? "plain" : draw();
-  tell(`attempt ${traceId} ${response}`);
+  report(`attempt ${traceId} ${response}`);
   if (isHolding) {
     isHolding = false;
-    tell("did hold");
+    report("did hold");
   }
   // A connection that is closed with unread bytes is reset.
   if (response !== "reset") await request.until(/\r\n\r\n/);
@@ -95,7 +95,7 @@ async function giveToken(connection: Deno.Conn, request: Request): Promise<void>
   await request.until(/client_secret=/);
   // The first token is never refused: without it there would be no requests.
   const isRefused = tokens > 0 && !isWell && fraction() * 1000 < TOKENS_REFUSED;
-  tell(`token ${isRefused ? "failed" : "ok"}`);
+  report(`token ${isRefused ? "failed" : "ok"}`);
   if (isRefused) return await send(connection, head("500 Broken", 0));
   const body = JSON.stringify({
     access_token: `token-${++tokens}`,
@@ -203,21 +203,21 @@ function sleep(delayMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, delayMs));
 }
 
-let told = "";
+let unwritten = "";
 
 /** Lines are written together: one write costs more than one response. */
-function tell(line: string): void {
-  if (told === "") {
+function report(line: string): void {
+  if (unwritten === "") {
     setTimeout(() => {
-      const bytes = encoder.encode(told);
-      told = "";
+      const bytes = encoder.encode(unwritten);
+      unwritten = "";
       for (let rest = bytes; rest.length > 0;) rest = rest.subarray(Deno.stdout.writeSync(rest));
     }, 20);
   }
-  told += `${line}\n`;
+  unwritten += `${line}\n`;
 }
 
-tell("did listen");
+report("did listen");
 let unfinished = "";
 for await (const chunk of Deno.stdin.readable) {
   const lines = (unfinished + decoder.decode(chunk)).split("\n");
@@ -231,7 +231,7 @@ for await (const chunk of Deno.stdin.readable) {
       while (performance.now() - acceptedMs < IDLE_MS) await sleep(IDLE_MS / 5);
       listener.close();
     }
-    if (command !== "hold") tell(`did ${command}`);
+    if (command !== "hold") report(`did ${command}`);
   }
 }
 Deno.exit();
