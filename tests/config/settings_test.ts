@@ -1,0 +1,79 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type Setting, SETTINGS, VARIABLES } from "../../src/config/settings.ts";
+
+const ALL: readonly [key: string, setting: Setting][] = Object.entries(SETTINGS);
+
+Deno.test("SETTINGS has every name once", () => {
+  const flags = ALL.flatMap(([, { flag }]) => flag ?? []);
+  assertEquals(new Set(flags).size, flags.length);
+  assertEquals(new Set(VARIABLES).size, VARIABLES.length);
+});
+
+Deno.test("SETTINGS names variables and flags in their own styles", () => {
+  for (const [key, { env, flag = "a" }] of ALL) {
+    assertMatch(env, /^[A-Z]+(_[A-Z]+)*$/, key);
+    assertMatch(flag, /^[a-z]+(-[a-z]+)*$/, key);
+  }
+});
+
+Deno.test("no secret of SETTINGS has a flag, which other users could read, but the heartbeat's URL", () => {
+  const withFlag = ALL.filter(([, { secret, flag }]) => secret && flag).map(([key]) => key);
+  assertEquals(withFlag, ["heartbeatUrl"]);
+});
+
+Deno.test("SETTINGS accepts its own defaults", () => {
+  for (const [key, setting] of ALL) {
+    if (setting.default === undefined) continue;
+    assert(setting.schema.safeParse(setting.default).success, `${key}: ${setting.default}`);
+  }
+});
+
+Deno.test("SETTINGS describes a default either by its value or by a note", () => {
+  const both = ALL.filter(([, each]) => each.default !== undefined && each.defaultNote);
+  assertEquals(both, []);
+});
+
+Deno.test("VARIABLES lists the variables, the older names and Deno's own switch", () => {
+  const names = ALL.flatMap(([, { env, alias }]) => alias ? [env, alias] : [env]);
+  assertEquals([...VARIABLES].sort(), [...names, "OTEL_DENO"].sort());
+  assert(VARIABLES.includes("BETTERUPTIME_HEARTBEAT_URL"));
+});
+
+/** Whether the setting accepts each of these values. */
+function accepted(key: keyof typeof SETTINGS, values: string[]): boolean[] {
+  const { schema }: Setting = SETTINGS[key];
+  return values.map((value) => schema.safeParse(value).success);
+}
+
+Deno.test("the URL of the API loses the slashes at its end", () => {
+  assertEquals(SETTINGS.apiUrl.schema.parse("http://api/metadata//"), "http://api/metadata");
+});
+
+Deno.test("a log level may be written `warn`, and in any case", () => {
+  assertEquals(["WARN", "warning", "Debug"].map((text) => SETTINGS.logLevel.schema.parse(text)), [
+    "warning",
+    "warning",
+    "debug",
+  ]);
+  assertEquals(accepted("logLevel", ["verbose", "0"]), [false, false]);
+});
+
+for (
+  const [key, right, wrong] of [
+    ["environment", ["dev", "PROD"], ["test", "production", ""]],
+    ["retries", ["0", "10"], ["-1", "11", "1.5"]],
+    ["port", ["0", "8000", "65535"], ["-1", "65536", "http"]],
+    ["host", ["0.0.0.0", "::1", "fe80::1%eth0", "my-host.local"], ["http://x", "a b", "a/b"]],
+    ["bearerToken", ["abc-._~+/=="], ["with space", "bl\u00e5", "a=b"]],
+    ["basicAuth", ["user:pass:word", "u: "], ["user", ":password", "user:", "u:a\nb"]],
+    ["heartbeatUrl", ["https://user:secret@beat.example/?key=1"], ["beat.example", "ftp://x"]],
+    ["sloAvailability", ["0.999", "0.5"], ["0", "1", "99.9", "-0.1"]],
+    ["appId", ["a", "x".repeat(128), "probe 1"], ["", "x".repeat(129), "bl\u00e5", "a\nb"]],
+    ["logFormat", ["text", "JSON"], ["yaml"]],
+  ] as const
+) {
+  Deno.test(`${key} accepts what it should and nothing else`, () => {
+    assertEquals(accepted(key, [...right]), right.map(() => true), right.join(" | "));
+    assertEquals(accepted(key, [...wrong]), wrong.map(() => false), wrong.join(" | "));
+  });
+}
