@@ -7,20 +7,20 @@ const figure = (what: string, values: number[], more: Partial<Figure> = {}): Fig
   ...more,
 });
 
-Deno.test("the median is the middle value, or lies between the two in the middle", () => {
+Deno.test("median returns the middle value, or the mean of the two in the middle", () => {
   assertEquals(median([3, 1, 10]), 3);
   assertEquals(median([4, 1, 10, 2]), 3);
   assertEquals(median([7]), 7);
 });
 
-Deno.test("a quantile is a value that was measured", () => {
+Deno.test("quantile returns a measured value", () => {
   const values = Array.from({ length: 200 }, (_, i) => 200 - i);
   assertEquals(quantile(values, 0.99), 198);
   assertEquals(quantile([5], 0.99), 5);
   assertEquals(quantile([2, 1], 0), 1);
 });
 
-Deno.test("a ratio is taken repeat by repeat, and ratios add up", () => {
+Deno.test("compared divides repeat by repeat, and keeps earlier ratios", () => {
   const [fast, slow] = [figure("fast", [1, 2, 4]), figure("slow", [10, 20, 20])];
   const ours = compared(compared(figure("ours", [2, 4, 4]), fast), slow, { atMost: 1 });
   assertEquals(ours.ratios, [
@@ -29,7 +29,7 @@ Deno.test("a ratio is taken repeat by repeat, and ratios add up", () => {
   ]);
 });
 
-Deno.test("the verdict is that of the median, and a miss says by how much", () => {
+Deno.test("verdict judges the median, and says by how much it misses", () => {
   assertEquals(verdict([1, 1.5, 9], { atMost: 1.5 }), "met");
   assertEquals(verdict([1, 1.8, 9], { atMost: 1.5 }), "missed by 20 %");
   assertEquals(verdict([1, 2, 9], { atLeast: 2 }), "met");
@@ -38,7 +38,7 @@ Deno.test("the verdict is that of the median, and a miss says by how much", () =
   assertEquals(verdict([0.001], { atMost: 0 }), "missed");
 });
 
-Deno.test("a row has the spread, the ratios, and what each aim came to", () => {
+Deno.test("rowsOf shows the spread, the ratios, and a verdict for each aim", () => {
   const peer = figure("peer", [1, 2, 3]);
   const ours = compared(
     { ...figure("ours", [1.2344, 2, 600]), aim: { atMost: 1.5 } },
@@ -57,7 +57,7 @@ Deno.test("a row has the spread, the ratios, and what each aim came to", () => {
   ]);
 });
 
-Deno.test("what was left out stands under the table, a line each", () => {
+Deno.test("tableOf lists under the table what was left out", () => {
   const table = tableOf([
     { name: "one", seconds: 1, figures: [figure("something", [1])], leftOut: [] },
     { name: "two", seconds: 1, figures: [], leftOut: ["wrk, because it is not here"] },
@@ -66,14 +66,14 @@ Deno.test("what was left out stands under the table, a line each", () => {
   assertStringIncludes(table, "\n\nleft out: wrk, because it is not here\n");
 });
 
-Deno.test("slots that wrap around the interval's end are late, not early", () => {
+Deno.test("latenessMs counts slots beyond the end of the interval as late, not as early", () => {
   // Every 10 ms, at 9 and up to 2.5 ms later.
   const arrivalsMs = [9, 19.5, 31, 39, 51.5];
   assertEquals(latenessAfterEarliestMs(arrivalsMs, 10), [0, 0.5, 2, 0, 2.5]);
   assertEquals(latenessMs(arrivalsMs, 10, 3), [2, 2.5, 4, 2, 4.5]);
 });
 
-Deno.test("a schedule that loses a little each time drifts, and one that is held up does not", () => {
+Deno.test("latenessOf finds a drift in a schedule that loses time, but not in a stalled one", () => {
   const drifting = Array.from({ length: 400 }, (_, i) => i / 100);
   assertEquals(latenessOf(drifting).drift.toFixed(2), "3.00");
   const heldUp = Array.from({ length: 400 }, (_, i) => i % 2 === 0 ? 1 : 1 + i / 10);
