@@ -5,8 +5,7 @@ ARG DENO_VERSION=2.9.6
 FROM --platform=$BUILDPLATFORM docker.io/denoland/deno:$DENO_VERSION AS packages
 WORKDIR /app
 COPY deno.json ./
-# Without what only tests need.
-COPY local/run.lock deno.lock
+COPY local/run.lock local/
 RUN deno install --frozen
 
 FROM packages AS build
@@ -23,7 +22,7 @@ RUN echo 'export {}' >empty.js \
     && rm empty empty.js bundled.js
 COPY main.ts ./
 COPY src src
-COPY local/tools/compile.ts local/
+COPY local/tools/compile.ts local/tools/
 RUN deno task compile --target "$(cat target)"
 
 FROM docker.io/denoland/deno:$DENO_VERSION AS local
@@ -35,7 +34,7 @@ COPY --chown=deno:deno local local
 ENV HTTP_SERVER_HOST=0.0.0.0 ALERT_RECEIVER_HOST=0.0.0.0
 USER deno
 EXPOSE 8081 8083
-CMD ["deno", "run", "--cached-only", "--lock=local/run.lock", "--frozen", "--no-prompt", "--allow-net", "--allow-env", "local/http_server/http_server.ts"]
+CMD ["deno", "run", "--cached-only", "--no-prompt", "--allow-net", "--allow-env", "local/http_server/http_server.ts"]
 
 FROM gcr.io/distroless/cc-debian13:nonroot
 ARG SOURCE=

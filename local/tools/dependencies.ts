@@ -49,10 +49,10 @@ export function readLock(path: string): Lock {
   return JSON.parse(Deno.readTextFileSync(new URL(path, root)));
 }
 
-/** The `package.json` of every package of `deno.lock`, all of which are downloaded for it. */
+/** The `package.json` of every package of `deno.lock`; downloads what is missing. */
 export function lockedPackages(): Map<string, Package> {
   const { success, stdout, stderr } = new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", "main.ts"],
+    args: ["info", "--lock=deno.lock", "--json", "main.ts"],
     cwd: root,
   }).outputSync();
   const decoder = new TextDecoder();

@@ -1,6 +1,8 @@
 /** The status page's script and style: each is bundled from several files and minified. */
 const FOLDER = new URL("../../src/status_page/", import.meta.url);
 
+const OPTIONS = ["--platform=browser", "--minify"];
+
 /** The script that the browser runs, with the libraries that it uses. */
 export function pageScript(): Promise<string> {
   return bundle("browser/client.ts");
@@ -13,7 +15,8 @@ export function pageStyle(): Promise<string> {
 
 async function bundle(path: string): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--platform", "browser", "--minify", path],
+    // The browser's packages are not among those that the program itself loads.
+    args: ["bundle", "--quiet", "--lock=../../deno.lock", "--frozen", ...OPTIONS, path],
     cwd: FOLDER,
   }).output();
   const decoder = new TextDecoder();

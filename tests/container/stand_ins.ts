@@ -78,7 +78,7 @@ async function fillCaches(
   const app = `${folder}/app`;
   await Deno.mkdir(app);
   await copy(`${ROOT}deno.json`, `${app}/deno.json`);
-  await copy(`${ROOT}local/run.lock`, `${app}/deno.lock`);
+  await copy(`${ROOT}local/run.lock`, `${app}/local/run.lock`);
   await Deno.writeTextFile(`${app}/empty.js`, 'import "node:process";\n');
   const run = (command: string, cache: string, args: string[]) =>
     output(command, args, { cwd: app, env: { DENO_DIR: cache, DENO_TLS_CA_STORE: "system" } });

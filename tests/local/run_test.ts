@@ -224,7 +224,7 @@ Deno.test("deno.json has a task for each command", async () => {
   for (const command of COMMANDS) {
     assertEquals(
       tasks[command].command,
-      `deno run --lock=local/run.lock --frozen -A local/run.ts ${command}`,
+      `deno run -A local/run.ts ${command}`,
     );
   }
 });

@@ -89,7 +89,7 @@ Deno.test("every package that is named is named with one version", () => {
     ...pipelines,
   });
   assert(fetched.length > 5);
-  const pinned = /: np(x -y|m pack --silent) "?(@[\w-]+\/)?[\w-]+@(\d[\w.-]*|\$deno_version)[" ]/;
+  const pinned = /: np(x -y|m pack --silent) "?(@[\w-]+\/)?[\w-]+@(\d[\w.-]*|\$deno_version)[") ]/;
   assertEquals(fetched.filter((place) => !pinned.test(`${place} `)), []);
 });
 
@@ -109,7 +109,8 @@ Deno.test("every locked package is known by its hash, the same one in both lock 
 async function denoWith(code: string, args: string[]) {
   const folder = await Deno.makeTempDir({ prefix: "locked-" });
   try {
-    for (const name of ["deno.json", "deno.lock"]) {
+    await Deno.mkdir(`${folder}/local`);
+    for (const name of ["deno.json", "local/run.lock"]) {
       await Deno.copyFile(ROOT + name, `${folder}/${name}`);
     }
     await Deno.writeTextFile(`${folder}/code_test.ts`, code);
@@ -119,7 +120,7 @@ async function denoWith(code: string, args: string[]) {
     }).output();
     return {
       ...{ code: ended.code, stderr: new TextDecoder().decode(ended.stderr) },
-      lock: await Deno.readTextFile(`${folder}/deno.lock`),
+      lock: await Deno.readTextFile(`${folder}/local/run.lock`),
     };
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -127,7 +128,7 @@ async function denoWith(code: string, args: string[]) {
 }
 
 Deno.test("no command takes a package that is not locked", async () => {
-  const lock = await Deno.readTextFile(`${ROOT}deno.lock`);
+  const lock = await Deno.readTextFile(`${ROOT}local/run.lock`);
   const codeWith = (version: string) =>
     `import "npm:${"zod"}@${version}"; Deno.test("runs", () => {});`;
   const { version } = parseSpecifier(config.imports.zod);
