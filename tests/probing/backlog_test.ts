@@ -11,7 +11,7 @@ function fieldsAt(createdMonotonicMs: number, datasetId = "abc123") {
   return fields;
 }
 
-/** What a backlog must do, written as plainly as can be. */
+/** What a backlog must do, in the plainest code. */
 class Model {
   tasks: Task[] = [];
   dismissed = 0;
@@ -67,7 +67,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("prune" as const), keepMs: fc.nat(30) }) },
 );
 
-Deno.test("the backlog keeps, orders and removes tasks like its plain model", () => {
+Deno.test("the backlog keeps, orders and removes tasks like a plain list", () => {
   fc.assert(
     fc.property(
       fc.array(step, { maxLength: 300, size: "max" }),
@@ -107,7 +107,7 @@ Deno.test("the backlog keeps, orders and removes tasks like its plain model", ()
   );
 });
 
-Deno.test("more tasks than fit one chunk of packed rows, settled out of order, come back in order", () => {
+Deno.test("the backlog lists tasks in order, settled out of order and in several chunks of rows", () => {
   const backlog = new Backlog(10_000, () => {});
   const open = Array.from({ length: 5_000 }, (_, i) => backlog.open(fieldsAt(i)));
   for (let i = 0; i < open.length; i += 50) {
@@ -118,7 +118,7 @@ Deno.test("more tasks than fit one chunk of packed rows, settled out of order, c
   assertEquals(backlog.page({ limit: 10_000 }).tasks, expected);
 });
 
-Deno.test("room is made by the oldest successes first, so that failures stay readable", () => {
+Deno.test("the backlog makes room by removing the oldest successes first, then failures", () => {
   let dismissed = 0;
   const backlog = new Backlog(3, (count) => dismissed += count);
   for (const settle of [failed, succeeded, failed, succeeded]) {
@@ -131,7 +131,7 @@ Deno.test("room is made by the oldest successes first, so that failures stay rea
   assertEquals(dismissed, 3);
 });
 
-Deno.test("a pending task is never dismissed, however old and however full the backlog", () => {
+Deno.test("the backlog never dismisses a pending task, however old it is", () => {
   const backlog = new Backlog(1, () => {});
   for (let i = 0; i < 5; i++) backlog.open(fieldsAt(i));
   assertEquals(backlog.prune(1e9), 0);
@@ -139,7 +139,7 @@ Deno.test("a pending task is never dismissed, however old and however full the b
   assertEquals(backlog.oldestPending?.seqno, 1);
 });
 
-Deno.test("settling what is not pending is refused", () => {
+Deno.test("the backlog throws when a task is settled that is not pending", () => {
   const backlog = new Backlog(10, () => {});
   const task = succeeded(backlog.open(fieldsAt(0)));
   backlog.settle(task);
@@ -147,7 +147,7 @@ Deno.test("settling what is not pending is refused", () => {
   assertThrows(() => backlog.settle(succeeded(pending({ seqno: 9 }))), Error, "task 9");
 });
 
-Deno.test("paging repeats and loses nothing while new tasks arrive", () => {
+Deno.test("result pages repeat and lose no task while new tasks arrive", () => {
   const backlog = new Backlog(10_000, () => {});
   const settleOne = () => backlog.settle(succeeded(backlog.open(fieldsAt(0))));
   for (let i = 0; i < 1_000; i++) settleOne();
@@ -162,19 +162,19 @@ Deno.test("paging repeats and loses nothing while new tasks arrive", () => {
   assertEquals(seen, Array.from({ length: 1_000 }, (_, i) => 1_000 - i));
 });
 
-Deno.test("a page of a rare dataset looks at a bounded number of tasks and goes on in the next", () => {
+Deno.test("a result page reads a bounded number of tasks and says where the next one continues", () => {
   const backlog = new Backlog(100_000, () => {});
   backlog.settle(succeeded(backlog.open(fieldsAt(0, "rare"))));
   for (let i = 0; i < 30_000; i++) backlog.settle(succeeded(backlog.open(fieldsAt(0))));
   const first = backlog.page({ datasetId: "rare", limit: 10 });
   assertEquals(first.tasks, []);
-  assert(first.next !== null, "a bounded page says where to go on");
+  assert(first.next !== null, "a bounded result page has a next one");
   const before = first.next ?? undefined;
   const second = backlog.page({ datasetId: "rare", limit: 10, before });
   assertEquals([second.tasks.map(({ seqno }) => seqno), second.next], [[1], null]);
 });
 
-Deno.test("a page can be of one state", () => {
+Deno.test("a result page can have one state", () => {
   const backlog = new Backlog(100, () => {});
   backlog.settle(succeeded(backlog.open(fieldsAt(0))));
   backlog.settle(failed(backlog.open(fieldsAt(0))));
@@ -185,7 +185,7 @@ Deno.test("a page can be of one state", () => {
   }
 });
 
-Deno.test("a page can be of one reason, and a task can be found while it is tracked", () => {
+Deno.test("a result page can have one reason, and find returns a task while it is tracked", () => {
   const backlog = new Backlog(3, () => {});
   backlog.settle(failed(backlog.open(fieldsAt(0)), "dns"));
   backlog.settle(failed(backlog.open(fieldsAt(0)), "timeout"));
@@ -193,14 +193,13 @@ Deno.test("a page can be of one reason, and a task can be found while it is trac
   assertEquals(backlog.page({ reason: "dns", limit: 10 }).tasks.map(({ seqno }) => seqno), [1]);
   assertEquals(backlog.page({ reason: "tls", limit: 10 }), { tasks: [], next: null });
   assertEquals(backlog.page({ reason: "dns", state: "SUCCEEDED", limit: 10 }).tasks, []);
-  assertEquals([0, 1, 2, 3, 4].map((seqno) => backlog.find(seqno)?.state), [
-    ...[undefined, "FAILED", "FAILED", "SUCCEEDED", undefined],
-  ]);
+  const states = [0, 1, 2, 3, 4].map((seqno) => backlog.find(seqno)?.state);
+  assertEquals(states, [undefined, "FAILED", "FAILED", "SUCCEEDED", undefined]);
   backlog.open(fieldsAt(0));
   assertEquals([backlog.find(3), backlog.find(4)?.state], [undefined, "PENDING"]);
 });
 
-Deno.test("a page of one reason is found however rare failures are", () => {
+Deno.test("a result page of one reason has its failures, however rare they are", () => {
   const backlog = new Backlog(100_000, () => {});
   backlog.settle(failed(backlog.open(fieldsAt(0)), "timeout"));
   for (let i = 0; i < 30_000; i++) backlog.settle(succeeded(backlog.open(fieldsAt(0))));
@@ -208,7 +207,7 @@ Deno.test("a page of one reason is found however rare failures are", () => {
   assertEquals(tasks.map(({ seqno }) => seqno), [1]);
 });
 
-Deno.test("pending tasks do not push out settled ones where only those are wanted", () => {
+Deno.test("a result page of settled tasks leaves out pending ones", () => {
   const backlog = new Backlog(100, () => {});
   backlog.settle(succeeded(backlog.open(fieldsAt(0))));
   for (let i = 0; i < 10; i++) backlog.open(fieldsAt(0));

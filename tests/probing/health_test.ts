@@ -34,7 +34,7 @@ function taskAt(ms: number, isGood: boolean, datasetId = "a"): SettledTask {
   return isGood ? succeeded(task) : failed(task);
 }
 
-Deno.test("a dataset's state holds since the first of a row of equal outcomes", () => {
+Deno.test("the state of a dataset has lasted since the first of a row of equal outcomes", () => {
   const { history, settle } = createHistory(["a", "b"], { startedMs: 5 });
   const seen = () => {
     const { health, sinceMs, lastSuccessMs } = history.of("a", HOUR)!;
@@ -70,7 +70,7 @@ Deno.test("byUrgency lists failing datasets first, then silent ones", () => {
   assertEquals(history.tally(30 * SECOND + 1), { starting: 1, ok: 2, silent: 1, failing: 1 });
 });
 
-Deno.test("a silent dataset is silent since its last task, and ok with the next", () => {
+Deno.test("a dataset is silent since its last task, and ok after the next", () => {
   const { history, settle } = createHistory(["a"], { silenceMs: 30 * SECOND });
   const seen = (nowMs: number) => {
     const { health, sinceMs } = history.of("a", nowMs)!;
@@ -83,10 +83,10 @@ Deno.test("a silent dataset is silent since its last task, and ok with the next"
   settle(taskAt(60 * SECOND, true), 60 * SECOND);
   assertEquals(seen(60 * SECOND), ["ok", 125]);
   settle(taskAt(70 * SECOND, false), 70 * SECOND);
-  assertEquals(seen(HOUR), ["failing", 70_125], "what fails goes on failing until it succeeds");
+  assertEquals(seen(HOUR), ["failing", 70_125], "a failing dataset stays failing until a success");
 });
 
-Deno.test("an outage began with the first failing dataset, and has the most frequent reason", () => {
+Deno.test("the outage began with the first failing dataset and has the most frequent reason", () => {
   const { history, settle } = createHistory(["a", "b", "c", "d"]);
   assertEquals(history.outage, null);
   const fail = (datasetId: string, ms: number, reason: Reason) =>
@@ -107,7 +107,7 @@ const WINDOWS: [window: string, ms: number][] = [
 ];
 const SLICE_MS = 30 * SECOND;
 
-Deno.test("ratios equal a plain count over the window, to the half minute", () => {
+Deno.test("ratios equal a plain count over their window, to the half minute", () => {
   const step = fc.record({
     waitMs: fc.oneof(fc.nat(20_000), fc.nat(400_000), fc.nat(30 * HOUR)),
     isGood: fc.boolean(),
@@ -139,7 +139,7 @@ Deno.test("ratios equal a plain count over the window, to the half minute", () =
   );
 });
 
-Deno.test("ratios forget what is older than a day, however long nothing happened", () => {
+Deno.test("ratios forget tasks older than a day, however long nothing was settled", () => {
   const { history, settle } = createHistory(["a"]);
   settle(taskAt(0, true), 0);
   for (const days of [1, 2, 7, 400]) {
@@ -147,7 +147,7 @@ Deno.test("ratios forget what is older than a day, however long nothing happened
   }
 });
 
-Deno.test("the schedule's worst lag is that of the last hour", () => {
+Deno.test("the worst lag of the schedule is that of the last hour", () => {
   const { history, runSlot } = createHistory(["a"]);
   assertEquals(history.schedule(0), {
     slots: 0,

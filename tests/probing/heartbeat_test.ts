@@ -27,7 +27,7 @@ async function start(env: Record<string, string> = {}) {
   };
 }
 
-Deno.test("a heartbeat is a HEAD after a success, at most one an interval", async () => {
+Deno.test("the heartbeat sends a HEAD after a success, at most one an interval", async () => {
   const { clock, task, heartbeat, sent, counted } = await start({ DATASET_ID: "a,b" });
   assertEquals(sent(), 0);
   for (let interval = 1; interval <= 5; interval++) {
@@ -42,7 +42,7 @@ Deno.test("a heartbeat is a HEAD after a success, at most one an interval", asyn
   assertEquals((await counted()).ok, 5);
 });
 
-Deno.test("a heartbeat waits while the last task of any dataset has failed", async () => {
+Deno.test("the heartbeat sends nothing while the last task of any dataset failed", async () => {
   const { clock, task, heartbeats, sent } = await start({ DATASET_ID: "a,b" });
   const settleBoth = async (aFails: boolean) => {
     if (aFails) task().answer(404);
@@ -59,7 +59,7 @@ Deno.test("a heartbeat waits while the last task of any dataset has failed", asy
   assertEquals(sent(), 1);
 });
 
-Deno.test("a failed heartbeat changes no task, is counted, and is logged once until recovery", async () => {
+Deno.test("a failed heartbeat changes no task, is counted, and is logged once until it recovers", async () => {
   const { clock, task, heartbeat, heartbeats, counted, logged } = await start();
   const lines = () =>
     logged.map(({ level, message }) => `${level}: ${message}`)
@@ -87,7 +87,7 @@ Deno.test("a failed heartbeat changes no task, is counted, and is logged once un
   assertEquals((await counted()).ok, 1);
 });
 
-Deno.test("a heartbeat's URL, which is a secret, is in no log line", async () => {
+Deno.test("the log never shows the URL of the heartbeat, which is a secret", async () => {
   const { task, heartbeat, logged } = await start();
   task().succeed();
   await settle();
@@ -97,7 +97,7 @@ Deno.test("a heartbeat's URL, which is a secret, is in no log line", async () =>
   assert(!JSON.stringify(logged).includes("secret-path"));
 });
 
-Deno.test("a heartbeat that the end of the probe cancels is not reported as failed", async () => {
+Deno.test("a heartbeat that the end of the probe cancels does not count as failed", async () => {
   const { clock, task, heartbeats, stop, exitCode, counted, logged } = await start();
   task().succeed();
   await settle();
@@ -108,7 +108,7 @@ Deno.test("a heartbeat that the end of the probe cancels is not reported as fail
   assert(!logged.some(({ message }) => message.startsWith("heartbeats fail")));
 });
 
-Deno.test("an endpoint that hangs receives one heartbeat at a time", async () => {
+Deno.test("the heartbeat sends one at a time to an endpoint that hangs", async () => {
   const { clock, task, heartbeats, sent } = await start({ TASK_INTERVAL_SECONDS: "1" });
   for (let i = 0; i < 5; i++) {
     task().succeed();

@@ -3,6 +3,7 @@ import { createDeadlineCheck, Ledger, type LedgerCounts } from "../../src/probin
 import { Backlog } from "../../src/probing/backlog.ts";
 import type { PendingTask } from "../../src/core/task.ts";
 import { settle, startProgram } from "../support/fake_runtime.ts";
+import { pending } from "../support/tasks.ts";
 
 const TRACKED = { PENDING: 2, SUCCEEDED: 3, FAILED: 1 };
 
@@ -12,7 +13,7 @@ function ledger(change: Partial<LedgerCounts> = {}, tracked = TRACKED): Ledger {
   return ledger;
 }
 
-Deno.test("the ledger's check passes only when the backlog holds the counted tasks", () => {
+Deno.test("the ledger throws unless the backlog holds the counted tasks", () => {
   ledger().check();
   for (const entry of ["created", "succeeded", "failed", "dismissed"] as const) {
     for (const difference of [1, -1]) {
@@ -24,7 +25,7 @@ Deno.test("the ledger's check passes only when the backlog holds the counted tas
   assertThrows(() => short.check(), Error, "the backlog has 1 and 4");
 });
 
-Deno.test("a lost task ends the program with 70, and the log names the difference", async () => {
+Deno.test("a lost task ends the program with 70, and the log has the difference", async () => {
   const { open } = Backlog.prototype;
   let lost = 0;
   Backlog.prototype.open = function (fields) {
@@ -52,15 +53,14 @@ Deno.test("a lost task ends the program with 70, and the log names the differenc
 
 Deno.test("the deadline check throws when a task stays overdue for ten seconds", async () => {
   const check = createDeadlineCheck(60_000);
-  const oldest = (seqno: number, createdMonotonicMs: number): PendingTask => ({
-    ...{ state: "PENDING", seqno, datasetId: "a", traceId: "", createdMs: 0, createdMonotonicMs },
-  });
+  const oldest = (seqno: number, createdMonotonicMs: number) =>
+    pending({ seqno, createdMonotonicMs });
   const looks: [task: PendingTask | undefined, nowMs: number][] = [
     [undefined, 1e9],
     [oldest(1, 0), 60_000],
     [oldest(1, 0), 600_000],
     [oldest(1, 0), 610_000],
-    // That one has ended; the next one is overdue for its own time.
+    // Task 1 has ended; task 2 is overdue for its own time.
     [oldest(2, 500_000), 611_000],
     [oldest(2, 500_000), 621_000],
   ];
@@ -75,12 +75,9 @@ Deno.test("the deadline check throws when a task stays overdue for ten seconds",
   );
 });
 
-Deno.test("the deadline check ignores looks between which nothing else could run", () => {
+Deno.test("the deadline check ignores looks between which no timer could fire", () => {
   const check = createDeadlineCheck(60_000);
-  const task: PendingTask = {
-    ...{ state: "PENDING", seqno: 1, datasetId: "a", traceId: "" },
-    ...{ createdMs: 0, createdMonotonicMs: 0 },
-  };
+  const task = pending({ createdMonotonicMs: 0 });
   for (let nowMs = 100_000; nowMs < 1e6; nowMs += 100_000) check(task, nowMs);
 });
 
@@ -91,7 +88,7 @@ Deno.test("a task that outlives its deadline ends the program with 70", async ()
   });
   transport.oldest.succeed();
   await clock.run(0);
-  // From now on no deadline comes, but the slots do.
+  // From now on timers of deadlines are lost, those of slots are not.
   const { after } = clock;
   clock.after = (ms, callback) => ms > 50_000 ? () => {} : after.call(clock, ms, callback);
   await clock.run(99_999);

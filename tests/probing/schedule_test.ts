@@ -8,7 +8,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** A loop on a fake clock that notes each tick with the moment at which it came. */
+/** A loop on a fake clock that records each tick with its time. */
 function start(intervalMs: number, { clock = new FakeClock(), phaseMs = 0 } = {}) {
   const stop = new AbortController();
   const ticks: (Tick & { atMs: number })[] = [];
@@ -21,7 +21,7 @@ function start(intervalMs: number, { clock = new FakeClock(), phaseMs = 0 } = {}
   return { clock, stop, ticks, loop };
 }
 
-Deno.test("the first slot runs at once, the next ones an interval apart", () => {
+Deno.test("a loop runs its first slot at once and the next ones an interval apart", () => {
   const { clock, ticks } = start(10 * SECOND);
   clock.advance(0);
   assertEquals(ticks, [{ slot: 0, skipped: 0, lagMs: 0, atMs: 0 }]);
@@ -29,13 +29,13 @@ Deno.test("the first slot runs at once, the next ones an interval apart", () => 
   assertEquals(ticks.map(({ atMs }) => atMs), [0, 10 * SECOND, 20 * SECOND]);
 });
 
-Deno.test("a phase puts every slot off by the same time", () => {
+Deno.test("a phase delays every slot by the same time", () => {
   const { clock, ticks } = start(10 * SECOND, { phaseMs: 2.5 * SECOND });
   clock.advance(23 * SECOND);
   assertEquals(ticks.map(({ atMs }) => atMs), [2.5 * SECOND, 12.5 * SECOND, 22.5 * SECOND]);
 });
 
-Deno.test("31 virtual days on time: every slot once, no drift, through both clock changes", () => {
+Deno.test("a loop on time runs every slot once for 31 days, without drift, through clock changes", () => {
   const { clock, ticks } = start(10 * SECOND, {
     clock: new FakeClock({ monotonicMs: 12_345.678 }),
   });
@@ -52,18 +52,16 @@ Deno.test("31 virtual days on time: every slot once, no drift, through both cloc
   });
 });
 
-Deno.test("a suspended machine has no slots to catch up with", () => {
+Deno.test("a loop has no slots to catch up with after the machine was suspended", () => {
   const { clock, ticks } = start(10 * SECOND);
   clock.advance(35 * SECOND);
   clock.suspend(20 * MINUTE);
   clock.advance(10 * SECOND);
-  assertEquals(ticks.map(({ slot, skipped }) => [slot, skipped]), [[0, 0], [1, 0], [2, 0], [3, 0], [
-    4,
-    0,
-  ]]);
+  assertEquals(ticks.map(({ slot }) => slot), [0, 1, 2, 3, 4]);
+  assertEquals(ticks.filter(({ skipped }) => skipped > 0), []);
 });
 
-Deno.test("after a stall only the newest due slot runs, and the others are counted", () => {
+Deno.test("a loop runs only the newest due slot after a stall, and counts the others", () => {
   const { clock, ticks } = start(10 * SECOND);
   clock.advance(10 * SECOND);
   clock.stall(5 * MINUTE + 3 * SECOND);
@@ -87,13 +85,13 @@ Deno.test("a handler that throws does not end the loop", () => {
     try {
       clock.advance(SECOND);
     } catch {
-      // The clock passes on what its timers throw.
+      // The fake clock passes on what its timers throw.
     }
   }
   assert(runs >= 3, `ran ${runs} times`);
 });
 
-Deno.test("an aborted loop leaves no timer behind and never runs again", () => {
+Deno.test("a loop that was aborted leaves no timer behind and never runs again", () => {
   const { clock, stop, ticks } = start(SECOND);
   clock.advance(1.5 * SECOND);
   stop.abort();
@@ -127,7 +125,7 @@ Deno.test("a loop is stalled after two missed intervals, within 5 s and 60 s", (
   }
 });
 
-Deno.test("overdue counts from the slot that has not run", () => {
+Deno.test("overdueMs counts from the slot that has not run", () => {
   const { clock, stop, loop } = start(10 * SECOND, { phaseMs: 3 * SECOND });
   clock.advance(2 * SECOND);
   assertEquals(loop.overdueMs(), 0);
@@ -163,7 +161,7 @@ const events: fc.Arbitrary<Event[]> = fc.array(
 /** From 1 ms to 30 days, even on a logarithmic scale, with fractions of a millisecond. */
 const intervals = between(0, Math.log10(30 * DAY)).map((exponent) => 10 ** exponent);
 
-Deno.test("whatever happens: each slot runs once or is skipped, late or on time, never a burst", () => {
+Deno.test("a loop runs or skips each slot once, on time or late, whatever happens to the process", () => {
   fc.assert(
     fc.property(
       intervals,
@@ -196,7 +194,7 @@ Deno.test("whatever happens: each slot runs once or is skipped, late or on time,
   );
 });
 
-Deno.test("1,000 slots of any interval on time leave nothing out", () => {
+Deno.test("a loop on time runs 1,000 slots of any interval and skips none", () => {
   fc.assert(
     fc.property(intervals, (intervalMs) => {
       const { clock, ticks } = start(intervalMs);
@@ -209,7 +207,7 @@ Deno.test("1,000 slots of any interval on time leave nothing out", () => {
   );
 });
 
-Deno.test("a slot does not run a hair early because a division was rounded up", () => {
+Deno.test("a loop runs no slot early because a division was rounded up", () => {
   fc.assert(
     fc.property(intervals, fc.integer({ min: 2, max: 1e6 }), (intervalMs, slot) => {
       const { clock, ticks } = start(intervalMs);
@@ -220,15 +218,15 @@ Deno.test("a slot does not run a hair early because a division was rounded up", 
   );
 });
 
-Deno.test("a timer that fires early, as a long wait in pieces does, runs nothing before its time", () => {
+Deno.test("a loop runs no slot early when its timer fires early", () => {
   const clock = new FakeClock();
-  const impatient = Object.assign(Object.create(clock), {
+  const early = Object.assign(Object.create(clock), {
     after: (delayMs: number, callback: () => void) => clock.after(delayMs * 0.7, callback),
     monotonic: () => clock.monotonic(),
   });
   const ticks: Tick[] = [];
   const { signal } = new AbortController();
-  every("test", 30 * DAY, (tick) => ticks.push(tick), { clock: impatient, signal });
+  every("test", 30 * DAY, (tick) => ticks.push(tick), { clock: early, signal });
   clock.advance(90 * DAY - 1);
   assertEquals(ticks.map(({ slot, skipped }) => [slot, skipped]), [[0, 0], [1, 0], [2, 0]]);
 });
@@ -241,17 +239,17 @@ function numberBefore(value: number): number {
   return view.getFloat64(0);
 }
 
-Deno.test("an exact loop asks the clock for exact timers, another one does not", () => {
+Deno.test("a loop requests exact timers only when it is exact", () => {
   for (const exact of [true, false]) {
-    const asked: unknown[] = [];
+    const requested: unknown[] = [];
     const clock = new FakeClock();
     const { after } = clock;
     clock.after = function (delayMs: number, callback: () => void, exact?: boolean) {
-      asked.push(exact);
+      requested.push(exact);
       return after.call(this, delayMs, callback);
     };
     every("test", SECOND, () => {}, { clock, signal: new AbortController().signal, exact });
     clock.advance(2 * SECOND);
-    assertEquals(asked, [exact, exact, exact, exact]);
+    assertEquals(requested, [exact, exact, exact, exact]);
   }
 });

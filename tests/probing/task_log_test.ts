@@ -1,8 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
+import { lineOf, logFailure, TaskLog } from "../../src/probing/task_log.ts";
+import type { Log, LogLine } from "../../src/runtime/log.ts";
 import { at } from "../support/at.ts";
 import { settle, startProgram } from "../support/fake_runtime.ts";
+import { failed, pending, succeeded } from "../support/tasks.ts";
 
-Deno.test("the task log has a line a task; the first failure and the recovery stand out", async () => {
+Deno.test("the task log has a line a task, and the first failure and the recovery stand out", async () => {
   const { clock, transport, logged } = await startProgram({ RETRIES: "0" });
   for (const status of [200, 500, 404, 200, 200]) {
     const call = transport.oldest;
@@ -37,4 +40,78 @@ Deno.test("the task log has each attempt at level debug, and a retried success n
     "debug: an attempt of task 1 ended in T: status 200",
     "info: task 1 of abc123 succeeded in T after 2 attempts",
   ]);
+});
+
+/** A log that keeps its lines. */
+function keptLog() {
+  const lines: [level: string, message: string, properties?: Record<string, unknown>][] = [];
+  const line = (level: string): LogLine => (...args) => void lines.push([level, ...args]);
+  const log: Log = {
+    debug: line("debug"),
+    info: line("info"),
+    warn: line("warn"),
+    error: line("error"),
+  };
+  return { log, lines };
+}
+
+Deno.test("the task log says why slots were skipped", () => {
+  const { log, lines } = keptLog();
+  const taskLog = new TaskLog(log, { maxInFlightTasks: 7 });
+  taskLog.skipped({ datasetId: "abc123", cause: "late", count: 3 });
+  taskLog.skipped({ datasetId: "abc123", cause: "in_flight", count: 1 });
+  assertEquals(lines, [
+    ["warn", "skipped 3 slots of abc123: the probe itself was late", {
+      dataset_id: "abc123",
+      skipped: 3,
+    }],
+    ["warn", "skipped a slot of abc123: 7 tasks are in flight", {
+      dataset_id: "abc123",
+      skipped: 1,
+    }],
+  ]);
+});
+
+Deno.test("the task log counts failures in a row of each dataset by itself", () => {
+  const { log, lines } = keptLog();
+  const taskLog = new TaskLog(log, { maxInFlightTasks: 7 });
+  const settle = (datasetId: string, isGood: boolean) => {
+    const task = pending({ datasetId });
+    taskLog.settled(isGood ? succeeded(task) : failed(task), new Error("broken"));
+  };
+  settle("a", false);
+  settle("b", true);
+  settle("a", true);
+  settle("a", true);
+  assertEquals(lines.map(([, message]) => message.split(/[:;]/)[0]), [
+    "FAILING",
+    "task 1 of b succeeded in 0.125 s",
+    "RECOVERED",
+    "task 1 of a succeeded in 0.125 s",
+  ]);
+});
+
+Deno.test("logFailure logs a fault of the probe as an error, with the stack of its cause", () => {
+  const { log, lines } = keptLog();
+  const task = failed(pending(), "internal");
+  assert(task.state === "FAILED");
+  const cause = new TypeError("undefined is not a function");
+  logFailure(log, task, new Error("wrapped", { cause }));
+  const [level, message, properties] = at(lines, 0);
+  assertEquals([level, properties?.reason], ["error", "internal"]);
+  assert(message.includes("a fault of the probe itself: TypeError: undefined"), message);
+  assert(message.includes("task_log_test.ts"), "no stack");
+});
+
+Deno.test("lineOf is one line of a one-off run, with the reason and the attempts", () => {
+  assertEquals(
+    lineOf(succeeded(pending({ seqno: 7 })), undefined),
+    "#7 abc123 SUCCEEDED in 0.125 s",
+  );
+  const task = failed(pending({ seqno: 8 }), "dns", 12.5);
+  const retried = { ...task, attempts: [at(task.attempts, 0), at(task.attempts, 0)] };
+  assertEquals(
+    lineOf(retried, new Error("no such host")),
+    "#8 abc123 FAILED in 12.500 s after 2 attempts: dns: no such host",
+  );
 });
