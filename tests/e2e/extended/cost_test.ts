@@ -3,10 +3,10 @@
  * change which makes the program dearer is seen where it is made. `deno task bench` has the times.
  */
 import { assert } from "@std/assert";
-import { eventuallyFetch, freePort } from "../bench/child.ts";
-import { Inspector } from "../bench/inspector.ts";
-import { fullBacklog } from "../bench/memory.ts";
-import { bundleBytes } from "../bench/probe.ts";
+import { eventuallyFetch, freePort } from "../../bench/child.ts";
+import { Inspector } from "../../bench/inspector.ts";
+import { fullBacklog } from "../../bench/memory.ts";
+import { bundleBytes } from "../../bench/probe.ts";
 import {
   eventually,
   IS_EXECUTABLE,
@@ -15,8 +15,8 @@ import {
   shell,
   type Start,
   startLoop,
-} from "../support/program.ts";
-import { answerDataset, startServer } from "../support/targets.ts";
+} from "../../support/program.ts";
+import { answerDataset, startServer } from "../../support/targets.ts";
 
 /**
  * The dearest that each may be, and what it was when the bound was set. A change that is worth its
@@ -64,7 +64,10 @@ Deno.test({
     await using program = await startInspected({ TASK_INTERVAL_SECONDS: SELDOM });
     await using inspector = await Inspector.connect(program.inspectorPort);
     const files = await inspector.loadedFiles();
-    assert(files.some((file) => file.endsWith("/src/app.ts")), "the inspector has seen nothing");
+    assert(
+      files.some((file) => file.endsWith("/src/commands/serve.ts")),
+      "the inspector has seen nothing",
+    );
     hold("modules loaded at start", files.length);
   },
 });

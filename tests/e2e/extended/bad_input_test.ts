@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { DATASET_ID, linesOf, run, type Start, test } from "../support/program.ts";
-import { occupyPort, startServer } from "../support/targets.ts";
+import { DATASET_ID, linesOf, run, type Start, test } from "../../support/program.ts";
+import { occupyPort, startServer } from "../../support/targets.ts";
 
 /** A start that is refused with one line, which holds each of these texts in this order. */
 type Refusal = Start & { name: string; says: readonly string[] };

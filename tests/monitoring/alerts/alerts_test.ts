@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { AlertingRule } from "../../../src/prometheus/rules/rule_file.ts";
 import { rulesAsYaml } from "../../../src/prometheus/rules/rules.ts";
 import { testRules, WITHOUT_PROMTOOL } from "../../support/prometheus_tools.ts";
-import { OBJECTIVES, rulesOf } from "./rules_of.ts";
+import { OBJECTIVES, rulesOf } from "../../prometheus/rules/rules_of.ts";
 import { CREDENTIAL_STORIES } from "./stories/credential_stories.ts";
 import { DATASET_STORIES } from "./stories/dataset_stories.ts";
 import { NETWORK_STORIES } from "./stories/network_stories.ts";

@@ -1,14 +1,14 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import type { HttpServer } from "../../../local/http_server/http_server.ts";
-import type { taskToJson } from "../../../src/core/task_json.ts";
-import { METRICS } from "../../../src/prometheus/definitions.ts";
-import { fastSuccesses } from "../../../src/prometheus/slo.ts";
-import { startServer } from "../../monitoring/prometheus.ts";
-import { at } from "../../support/at.ts";
-import { eventually, startLoop } from "../../support/program.ts";
-import { WITHOUT_PROMETHEUS } from "../../support/prometheus_tools.ts";
-import { startEmulator } from "../../support/targets.ts";
-import { type Grafana, OBJECTIVES, reader, type Row } from "./grafana.ts";
+import type { HttpServer } from "../../local/http_server/http_server.ts";
+import type { taskToJson } from "../../src/core/task_json.ts";
+import { METRICS } from "../../src/prometheus/definitions.ts";
+import { fastSuccesses } from "../../src/prometheus/slo.ts";
+import { startServer } from "./prometheus.ts";
+import { at } from "../support/at.ts";
+import { eventually, startLoop } from "../support/program.ts";
+import { WITHOUT_PROMETHEUS } from "../support/prometheus_tools.ts";
+import { startEmulator } from "../support/targets.ts";
+import { type Grafana, OBJECTIVES, reader, type Row } from "../prometheus/dashboard/grafana.ts";
 
 /** The numbers of the dashboard's states. */
 const [OK, UNSTEADY, NO_NEWS, FAILING, NO_PROBE] = [0, 1, 2, 3, 4];
