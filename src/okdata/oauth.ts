@@ -77,9 +77,8 @@ export function createTokenFetcher(options: OauthOptions): FetchToken {
       });
     } catch (error) {
       if (signal.aborted) throw error;
-      const { message, cause } = describe(error);
-      const text = `no token from ${tokenUrl}: ${redactedStart(message, redact)}`;
-      throw new RequestError("auth", text, undefined, { cause });
+      const { message, cause } = describe(error, redact);
+      throw new RequestError("auth", `no token from ${tokenUrl}: ${message}`, undefined, { cause });
     }
   };
 }
@@ -107,18 +106,20 @@ async function post(
 }
 
 /** What the provider responded, for a reader who knows neither the library nor OAuth. */
-function describe(error: unknown): { message: string; cause: unknown } {
+function describe(error: unknown, redact: Redact): { message: string; cause: unknown } {
   if (error instanceof oauth.ResponseBodyError) {
-    const { status, error: code, error_description: description } = error;
-    const message = `the provider refused with status ${status}, ${code}`;
-    return { message: description ? `${message} (${description})` : message, cause: error };
+    const { status, error: code, error_description: description = "" } = error;
+    // The provider's own words may be as long as a response, and may quote what it was sent.
+    const [shownCode, shown] = [code, description].map((text) => redactedStart(text, redact));
+    const message = `the provider refused with status ${status}, ${shownCode}`;
+    return { message: shown ? `${message} (${shown})` : message, cause: error };
   }
   if (error instanceof oauth.OperationProcessingError && error.cause instanceof Response) {
     const { status } = error.cause;
     const cause = withoutToken(status);
     return { message: cause.message, cause: status === 401 ? error : cause };
   }
-  return { message: explain(error), cause: error };
+  return { message: redactedStart(explain(error), redact), cause: error };
 }
 
 function withoutToken(status: number): RequestError {
