@@ -54,7 +54,9 @@ export function connectOkdata(
     }
   };
 
-  function connectTokens({ readSecret, ...credentials }: NonNullable<OkdataOptions["credentials"]>) {
+  function connectTokens(
+    { readSecret, ...credentials }: NonNullable<OkdataOptions["credentials"]>,
+  ) {
     const fetchToken = createTokenFetcher({
       ...credentials,
       exchange,
