@@ -73,16 +73,23 @@ export function programLock(): Lock {
   const run = readLock("local/run.lock");
   const all = readLock("deno.lock");
   const lock = { ...run, specifiers: { ...run.specifiers }, npm: { ...run.npm } };
-  const take = (key: string) => {
-    lock.npm[key] = locked(key, all);
-    for (const need of needsOf(key, all)) take(need);
-  };
   for (const specifier of namedByPage()) {
-    const key = keyOf(specifier, all);
-    lock.specifiers[specifier] = parseSpecifier(key).version;
-    take(key);
+    lock.specifiers[specifier] = parseSpecifier(keyOf(specifier, all)).version;
   }
+  for (const key of keysOf(namedByPage(), all)) lock.npm[key] = locked(key, all);
   return lock;
+}
+
+/** The keys of these packages in a lock file, and of all that come with them. */
+export function keysOf(specifiers: readonly string[], lock: Lock): Set<string> {
+  const keys = new Set<string>();
+  const add = (key: string) => {
+    if (keys.has(key)) return;
+    keys.add(key);
+    needsOf(key, lock).forEach(add);
+  };
+  for (const specifier of specifiers) add(keyOf(specifier, lock));
+  return keys;
 }
 
 function namedByPage(): string[] {

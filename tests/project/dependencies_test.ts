@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import config from "../../deno.json" with { type: "json" };
 import {
   dependencies,
+  keysOf,
   type Lock,
   lockedPackages,
   parseSpecifier,
@@ -11,6 +12,7 @@ import {
   REASONS,
 } from "../../local/tools/dependencies.ts";
 import { ROOT } from "../support/program.ts";
+import { packagesOf } from "./source_files.ts";
 
 /** Licences under which the program may be given to anybody, for anything. */
 const LICENCES = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"];
@@ -103,6 +105,22 @@ Deno.test("every locked package is known by its hash, the same one in both lock 
   for (const [key, { integrity }] of Object.entries(LOCKS["local/run.lock"].npm)) {
     assertEquals(integrity, LOCKS["deno.lock"].npm[key]?.integrity, key);
   }
+});
+
+/** What `deno task` starts before anything else is installed. */
+const STARTED = [
+  "main.ts",
+  "local/alert_receiver.ts",
+  "local/demo.ts",
+  "local/http_server/http_server.ts",
+  "local/run.ts",
+];
+
+Deno.test("a first start downloads what it needs, and nothing else", () => {
+  assertEquals(config.lock, { path: "local/run.lock", frozen: true });
+  const lock = LOCKS["local/run.lock"];
+  const needed = keysOf(packagesOf(STARTED), lock);
+  assertEquals(Object.keys(lock.npm).sort(), [...needed].sort());
 });
 
 /** Runs Deno in a folder with the project's settings, its lock file, and one file of code. */
