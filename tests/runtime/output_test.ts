@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { createOutput } from "../../src/runtime/output.ts";
 import { settle } from "../support/clock.ts";
 
-/** A stream whose reader takes `take` bytes a write and only when told to. */
+/** A stream whose reader takes at most `take` bytes a write, from the moment that the test says. */
 function slowStream(take = Infinity) {
   let text = "";
   let open = Promise.withResolvers<void>();
@@ -21,7 +21,7 @@ function slowStream(take = Infinity) {
   };
 }
 
-Deno.test("what is written arrives whole and in order, however little the reader takes at once", async () => {
+Deno.test("an output writes all text in order, however little its reader takes at once", async () => {
   const stream = slowStream(3);
   stream.read();
   const output = createOutput(stream);
@@ -32,7 +32,7 @@ Deno.test("what is written arrives whole and in order, however little the reader
   assertEquals(stream.text, "one two three four");
 });
 
-Deno.test("nothing is left behind, at whichever moment it is written", async () => {
+Deno.test("an output leaves no text behind, at whatever moment it is written", async () => {
   for (let ticks = 0; ticks < 30; ticks++) {
     const stream = slowStream();
     stream.read();
@@ -41,11 +41,11 @@ Deno.test("nothing is left behind, at whichever moment it is written", async () 
     for (let i = 0; i < ticks; i++) await Promise.resolve();
     output.write("two");
     await output.flush();
-    assertEquals(stream.text, "one two", `written after ${ticks} turns`);
+    assertEquals(stream.text, "one two", `written after ${ticks} microtasks`);
   }
 });
 
-Deno.test("a reader that does not read costs a bounded memory and holds nothing up", async () => {
+Deno.test("an output keeps at most a mebibyte for a reader that does not read", async () => {
   const stream = slowStream();
   const output = createOutput(stream);
   const line = "x".repeat(999) + "\n";
@@ -59,7 +59,7 @@ Deno.test("a reader that does not read costs a bounded memory and holds nothing 
   assert(stream.text.endsWith("again"));
 });
 
-Deno.test("a reader that has gone is no error, and the next write is tried again", async () => {
+Deno.test("an output ignores that its reader has gone, and tries the next write again", async () => {
   let writes = 0;
   const output = createOutput({
     write() {
@@ -74,7 +74,7 @@ Deno.test("a reader that has gone is no error, and the next write is tried again
   }
 });
 
-Deno.test("a text above the bound is kept whole, and results are kept however much they are", async () => {
+Deno.test("an output keeps a single large text whole, and with keepsAll any number of them", async () => {
   const large = "x".repeat(5e6);
   const patient = slowStream(1e6);
   patient.read();
@@ -91,7 +91,7 @@ Deno.test("a text above the bound is kept whole, and results are kept however mu
   assertEquals(stream.text.length, 5 * large.length);
 });
 
-Deno.test("lines that come close together are written together, and a flush waits for none", async () => {
+Deno.test("an output with lingerMs writes lines together, and a flush writes them at once", async () => {
   let writes = 0;
   let text = "";
   const output = createOutput({
@@ -108,40 +108,40 @@ Deno.test("lines that come close together are written together, and a flush wait
   assertEquals([writes, text], [1, "0 1 2 3 4 5 6 7 8 9 "]);
 });
 
-Deno.test("texts that are made later keep their place; one that cannot be made says so in it", async () => {
+Deno.test("lines that are formatted later keep their place, also one that cannot be formatted", async () => {
   const stream = slowStream(1e6);
   stream.read();
   const output = createOutput(stream, { lingerMs: 60_000 });
-  let made = 0;
+  let formatted = 0;
   output.write("first\n");
-  output.writeLater(() => `${++made}\n`);
+  output.writeLater(() => `${++formatted}\n`);
   output.writeLater(() => {
     throw new Error("no text");
   });
   output.write("last\n");
   await settle();
-  assertEquals([stream.text, made], ["", 0]);
+  assertEquals([stream.text, formatted], ["", 0]);
   await output.flush();
-  assertEquals(stream.text, "first\n1\na text could not be made: Error: no text\nlast\n");
+  assertEquals(stream.text, "first\n1\na line could not be formatted: Error: no text\nlast\n");
 });
 
-Deno.test("what is to be made does not pile up, and nothing is made for nobody", async () => {
+Deno.test("an output formats a bounded number of lines for a reader that does not read", async () => {
   const stream = slowStream(1e6);
   const output = createOutput(stream, { lingerMs: 60_000 });
-  let made = 0;
+  let formatted = 0;
   const line = () => {
-    made++;
+    formatted++;
     return "x".repeat(999) + "\n";
   };
   for (let i = 0; i < 10_000; i++) output.writeLater(line);
   await settle();
-  // A thousand are on their way, and another million bytes wait for them.
-  assert(made > 1_500 && made < 2_500, `${made} made`);
+  // A thousand lines are being written, and a million bytes wait behind them.
+  assert(formatted > 1_500 && formatted < 2_500, `${formatted} formatted`);
   stream.read();
   await output.flush();
 });
 
-Deno.test("a flush tells what text was lost to", async () => {
+Deno.test("flush returns the error that text was lost to, and undefined when none was", async () => {
   const full = new Error("no space left on device");
   const output = createOutput({ write: () => Promise.reject(full) });
   assertEquals(await output.flush(), undefined);
