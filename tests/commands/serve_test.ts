@@ -5,7 +5,7 @@ import { samplesOf, settle, startProgram, sumOf } from "../support/fake_runtime.
 
 const OPENMETRICS = { accept: "application/openmetrics-text; version=1.0.0" };
 
-/** What a scrape says of the accounting. */
+/** The numbers of tasks in a scrape. */
 function accountOf(exposition: string) {
   const samples = samplesOf(exposition);
   return {
@@ -32,7 +32,7 @@ function checkAccount(exposition: string): void {
   assertEquals(tracked, created - dismissed, shown);
 }
 
-/** Makes the next line of information throw, in the middle of a task's settlement. */
+/** Makes the next line of level info throw, in the middle of a settlement. */
 function breakNextLine(log: Log): void {
   const { info } = log;
   log.info = () => {
@@ -51,7 +51,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constantFrom("scrape" as const, "scrapeBoth" as const, "settle" as const) }),
 );
 
-Deno.test("created = succeeded + failed + in flight in every scrape, whatever is interleaved", async () => {
+Deno.test("every scrape has created = succeeded + failed + in flight, however events interleave", async () => {
   let scrapes = 0;
   await fc.assert(
     fc.asyncProperty(
@@ -108,7 +108,7 @@ Deno.test("created = succeeded + failed + in flight in every scrape, whatever is
   assert(scrapes > 150, `only ${scrapes} scrapes`);
 });
 
-Deno.test("stop: no new slots, not ready, and tasks that end within the grace are counted", async () => {
+Deno.test("a stopping probe is not ready, and counts tasks that end within the grace", async () => {
   const { clock, transport, get, stop, exitCode, logged } = await startProgram();
   assertEquals((await get("/readyz")).status, 200);
   stop();
@@ -124,7 +124,7 @@ Deno.test("stop: no new slots, not ready, and tasks that end within the grace ar
   assert(!logged.some(({ message }) => message.startsWith("abandoned")));
 });
 
-Deno.test("stop: what is left after 8 s stays pending, is logged as abandoned, never as failed", async () => {
+Deno.test("a stopping probe abandons what is left after 8 s, which stays pending", async () => {
   const { clock, transport, get, stop, exitCode, logged } = await startProgram();
   stop();
   await clock.run(7_999);
@@ -142,7 +142,7 @@ Deno.test("stop: what is left after 8 s stays pending, is logged as abandoned, n
   assertEquals(clock.waiting, 0);
 });
 
-Deno.test("a slow task never delays the next slot, and a full probe counts what it refuses", async () => {
+Deno.test("a slow task never delays the next slot, and a full probe counts skipped slots", async () => {
   const { clock, transport, get } = await startProgram({
     MAX_IN_FLIGHT_TASKS: "3",
     REQUEST_TIMEOUT_SECONDS: "60",
@@ -156,7 +156,7 @@ Deno.test("a slow task never delays the next slot, and a full probe counts what 
   assertEquals(sumOf(samples, "probe_oldest_pending_task_age_seconds"), 40);
 });
 
-Deno.test("a stall is counted as late slots and shows in the lag", async () => {
+Deno.test("a stall counts as late slots and shows in the lag", async () => {
   const { clock, get } = await startProgram();
   clock.stall(35_000);
   await settle();
@@ -180,7 +180,7 @@ Deno.test("a task with hanging attempts fails with `timeout` at its deadline", a
   assertEquals(task.attempts.length, 3);
 });
 
-Deno.test("health: 503 once the loop is overdue though HTTP still answers", async () => {
+Deno.test("/healthz responds 503 once the loop is overdue", async () => {
   const { clock, get } = await startProgram();
   const blocked = Object.assign(clock, { after: () => () => {} });
   await blocked.run(10_000);
@@ -195,7 +195,7 @@ Deno.test("health: 503 once the loop is overdue though HTTP still answers", asyn
   ]);
 });
 
-Deno.test("several datasets are spread evenly over the interval", async () => {
+Deno.test("several datasets have their slots spread evenly over the interval", async () => {
   const { clock, transport } = await startProgram({ DATASET_ID: "a,b,c,d" });
   const seen: [string, number][] = [];
   for (let ms = 0; ms < 10_000; ms += 500) {
@@ -208,7 +208,7 @@ Deno.test("several datasets are spread evenly over the interval", async () => {
   assertEquals(seen, [["/a", 0], ["/b", 2_500], ["/c", 5_000], ["/d", 7_500]]);
 });
 
-Deno.test("the table comes with the first settled task, then every interval, then at the end", async () => {
+Deno.test("the table follows the first settled task, then every interval, then the end", async () => {
   const { clock, transport, stdout, stop, exitCode } = await startProgram(
     { TASK_INTERVAL_SECONDS: "7", TABLE_INTERVAL_SECONDS: "10" },
     { table: true },
@@ -230,7 +230,7 @@ Deno.test("the table comes with the first settled task, then every interval, the
   assertEquals(tables(), 3);
 });
 
-Deno.test("a broken invariant ends the probe with 70 instead of letting it live on", async () => {
+Deno.test("a broken invariant ends the probe with 70", async () => {
   const { transport, exitCode, logged, runtime } = await startProgram();
   breakNextLine(runtime.log);
   transport.oldest.succeed();
@@ -241,7 +241,7 @@ Deno.test("a broken invariant ends the probe with 70 instead of letting it live 
   );
 });
 
-Deno.test("an error that nobody foresaw becomes `internal`, with its stack in the log", async () => {
+Deno.test("an unexpected error makes a task `internal`, with its stack in the log", async () => {
   const { transport, get, logged } = await startProgram();
   transport.oldest.breakOff("EWHATEVER");
   await settle();
@@ -255,7 +255,7 @@ Deno.test("an error that nobody foresaw becomes `internal`, with its stack in th
   assert(line?.message.includes("at "), "no stack");
 });
 
-Deno.test("200 datasets at a second: one request every 5 ms, each dataset once a second", async () => {
+Deno.test("200 datasets at an interval of a second make one request every 5 ms", async () => {
   const ids = Array.from({ length: 200 }, (_, i) => `dataset-${i}`);
   const { clock, transport } = await startProgram({
     DATASET_ID: ids.join(","),
@@ -271,7 +271,7 @@ Deno.test("200 datasets at a second: one request every 5 ms, each dataset once a
   assertEquals(seen, [...ids, ...ids]);
 });
 
-Deno.test("what breaks while the probe stops is not passed over", async () => {
+Deno.test("a broken invariant while the probe stops ends it with 70 too", async () => {
   const { transport, stop, exitCode, logged, runtime } = await startProgram();
   stop();
   await settle();

@@ -1,0 +1,166 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { runOnce } from "../../src/commands/once.ts";
+import { configOf, fakeGround, Kept } from "../support/fake_runtime.ts";
+import { settle } from "../support/clock.ts";
+
+type Options = { count?: number; json?: boolean; table?: boolean; progress?: Kept };
+
+/** Starts a one-off run on fakes. */
+async function start(env: Record<string, string> = {}, options: Options = {}) {
+  const { count = 1, json = false, table = false, progress = null } = options;
+  const fakes = fakeGround();
+  const stop = new AbortController();
+  const listen = () => {
+    throw new Error("a one-off run opened a port");
+  };
+  const runtime = { ...fakes.runtime, listen, progress };
+  const view = { table, rows: 20, utc: true };
+  const config = configOf({ RETRIES: "0", ...env });
+  const exitCode = runOnce(config, view, { count, json }, runtime, stop.signal);
+  await fakes.clock.run(0);
+  return { ...fakes, exitCode, stop };
+}
+
+Deno.test("a one-off run prints a line a task and exits with 0 when all succeed", async () => {
+  const { transport, stdout, exitCode } = await start({ DATASET_ID: "a,b" });
+  assertEquals(transport.open.map(({ request }) => request.url.pathname), ["/a", "/b"]);
+  for (const call of [...transport.open]) call.succeed();
+  assertEquals(await exitCode, 0);
+  assertEquals(stdout.text, "#1 a SUCCEEDED in 0.000 s\n#2 b SUCCEEDED in 0.000 s\n");
+});
+
+Deno.test("a one-off run prints lines in the order in which tasks end", async () => {
+  const { transport, stdout, exitCode } = await start({ DATASET_ID: "a,b" });
+  transport.open[1]?.succeed();
+  await settle();
+  transport.oldest.succeed();
+  await exitCode;
+  assertEquals(stdout.text.split("\n").map((line) => line.slice(0, 4)), ["#2 b", "#1 a", ""]);
+});
+
+Deno.test("a one-off run with a failure among successes exits with its code", async () => {
+  const { transport, stdout, exitCode } = await start({ DATASET_ID: "a,b" });
+  transport.oldest.succeed();
+  transport.oldest.answer(200, "not a dataset");
+  assertEquals(await exitCode, 6);
+  assertEquals(
+    stdout.text,
+    "#1 a SUCCEEDED in 0.000 s\n" +
+      "#2 b FAILED in 0.000 s: invalid_response: the body is not JSON\n",
+  );
+});
+
+Deno.test("a one-off run exits with the code that all failures share, and 1 for different ones", async () => {
+  const outcomes = async (...codes: string[]) => {
+    const { transport, exitCode } = await start({ DATASET_ID: "a,b" });
+    for (const [i, call] of [...transport.open].entries()) call.breakOff(codes[i] ?? "");
+    return await exitCode;
+  };
+  assertEquals(await outcomes("ENOTFOUND", "ECONNREFUSED"), 5);
+  assertEquals(await outcomes("ENOTFOUND", "HPE_INVALID_CONSTANT"), 1);
+});
+
+Deno.test("a run of several tasks starts them an interval apart, spread over the datasets", async () => {
+  const env = { DATASET_ID: "a,b", TASK_INTERVAL_SECONDS: "10" };
+  const { clock, transport, exitCode } = await start(env, { count: 2 });
+  const started: [path: string, ms: number][] = [];
+  const startMs = clock.monotonic();
+  for (let i = 0; i < 8; i++) {
+    for (const call of [...transport.open]) {
+      started.push([call.request.url.pathname, clock.monotonic() - startMs]);
+      call.succeed();
+    }
+    await clock.run(2_500);
+  }
+  assertEquals(started, [["/a", 0], ["/b", 5_000], ["/a", 10_000], ["/b", 15_000]]);
+  assertEquals([await exitCode, clock.waiting], [0, 0]);
+});
+
+Deno.test("a run waits for a slot while too many tasks are in flight, and loses none", async () => {
+  const env = { MAX_IN_FLIGHT_TASKS: "1", TASK_INTERVAL_SECONDS: "1" };
+  const { clock, transport, stdout, logged, exitCode } = await start(env, { count: 2 });
+  await clock.run(2_000);
+  assertEquals(transport.requests.length, 1);
+  assertEquals(logged.map(({ level, message }) => `${level}: ${message}`), [
+    "warn: abc123 waits: too many tasks are in flight",
+    "warn: abc123 waits: too many tasks are in flight",
+  ]);
+  transport.oldest.succeed();
+  await clock.run(1_000);
+  transport.oldest.succeed();
+  await exitCode;
+  assertEquals(stdout.text.match(/SUCCEEDED/g)?.length, 2);
+});
+
+Deno.test("--json is one document with the tasks in the order of their numbers", async () => {
+  const { transport, stdout, exitCode } = await start({ DATASET_ID: "a,b" }, { json: true });
+  transport.open[1]?.answer(404, "no \x1b[2J such");
+  await settle();
+  assertEquals(stdout.text, "");
+  transport.oldest.succeed();
+  assertEquals(await exitCode, 1);
+  assert(!stdout.text.includes("\x1b"));
+  const { version, tasks } = JSON.parse(stdout.text);
+  assertEquals(version, 1);
+  assertEquals(
+    tasks.map((
+      { seqno, dataset_id, state, reason, body }: Record<string, unknown>,
+    ) => [seqno, dataset_id, state, reason, body]),
+    [
+      [1, "a", "SUCCEEDED", null, null],
+      [2, "b", "FAILED", "not_found", "no \x1b[2J such"],
+    ],
+  );
+});
+
+Deno.test("an interrupted run exits with 130 or 143, and its document has the pending tasks", async () => {
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    const { transport, stdout, stop, exitCode } = await start({ DATASET_ID: "a,b" }, {
+      json: true,
+    });
+    transport.oldest.succeed();
+    await settle();
+    stop.abort(signal);
+    assertEquals([await exitCode, transport.open.length], [code, 0]);
+    const { tasks } = JSON.parse(stdout.text);
+    const states = tasks.map(({ state }: { state: string }) => state);
+    assertEquals(states, ["SUCCEEDED", "PENDING"]);
+  }
+});
+
+Deno.test("--table prints the table after the lines", async () => {
+  const { transport, stdout, exitCode } = await start({}, { table: true });
+  transport.oldest.succeed();
+  await exitCode;
+  const [line, ...table] = stdout.text.split("\n");
+  assertEquals(line, "#1 abc123 SUCCEEDED in 0.000 s");
+  assertStringIncludes(table.join("\n"), "1 tracked: 0 pending, 1 succeeded, 0 failed\n");
+});
+
+Deno.test("a run shows on a terminal how many tasks have ended, and removes that at the end", async () => {
+  const progress = new Kept();
+  const { transport, stdout, exitCode } = await start({ DATASET_ID: "a,b" }, { progress });
+  for (const call of [...transport.open]) call.succeed();
+  await exitCode;
+  const clear = "\r\x1b[K";
+  const shown = ["", "1 of 2 tasks", "2 of 2 tasks", ""];
+  assertEquals(progress.text, shown.join(clear));
+  assert(!stdout.text.includes("of 2 tasks"));
+});
+
+Deno.test("a run logs a fault of the probe itself, with its stack", async () => {
+  const { transport, logged, exitCode } = await start();
+  transport.oldest.breakOff("EWHATEVER");
+  assertEquals(await exitCode, 1);
+  const [line] = logged;
+  assert(line?.level === "error" && line.message.includes("\n    at "), line?.message);
+});
+
+Deno.test("a run logs attempts at level debug only", async () => {
+  for (const [LOG_LEVEL, lines] of [["debug", 1], ["info", 0]] as const) {
+    const { transport, logged, exitCode } = await start({ LOG_LEVEL });
+    transport.oldest.succeed();
+    await exitCode;
+    assertEquals(logged.length, lines);
+  }
+});

@@ -1,0 +1,68 @@
+import { assertEquals } from "@std/assert";
+import {
+  attemptLog,
+  createHealth,
+  createTable,
+  startLine,
+} from "../../src/commands/serve_parts.ts";
+import { VERSION } from "../../src/core/version.ts";
+import { Backlog } from "../../src/probing/backlog.ts";
+import { configOf, fakeGround } from "../support/fake_runtime.ts";
+import { pending, succeeded } from "../support/tasks.ts";
+
+const VIEW = { table: false, rows: 20, utc: true };
+
+Deno.test("startLine names the dataset, or the number of them", () => {
+  const one = configOf({ TASK_INTERVAL_SECONDS: "2.5" });
+  assertEquals(
+    startLine(one, "http://localhost:8000"),
+    `dataplatform-probe ${VERSION} probes http://api/abc123 every 2.5 s; see http://localhost:8000`,
+  );
+  assertEquals(
+    startLine(configOf({ DATASET_ID: "a,b" }), "http://localhost:8000"),
+    `dataplatform-probe ${VERSION} probes 2 datasets at http://api every 10 s; ` +
+      "see http://localhost:8000",
+  );
+});
+
+Deno.test("attemptLog logs at level debug, and is nothing at other levels", () => {
+  const { runtime, logged } = fakeGround();
+  assertEquals(attemptLog(configOf({ LOG_LEVEL: "info" }), runtime.log), undefined);
+  const attempt = { status: 200, reason: null, durationSeconds: 0.5 };
+  attemptLog(configOf({ LOG_LEVEL: "debug" }), runtime.log)?.(
+    { seqno: 7, datasetId: "abc123" },
+    attempt,
+  );
+  assertEquals(logged.map(({ level, message }) => `${level}: ${message}`), [
+    "debug: an attempt of task 7 ended in 0.500 s: status 200",
+  ]);
+});
+
+for (const [interval, silenceMs] of [["0.5", 10_000], ["3", 10_000], ["60", 180_000]] as const) {
+  Deno.test(`createHealth calls a dataset silent after ${silenceMs / 1e3} s at an interval of ${interval} s`, () => {
+    const { runtime, clock } = fakeGround();
+    const health = createHealth(
+      configOf({ TASK_INTERVAL_SECONDS: interval }),
+      runtime,
+      clock.now(),
+    );
+    health.settled(succeeded(pending()));
+    clock.advance(silenceMs);
+    assertEquals(health.of("abc123")?.health, "ok");
+    clock.advance(1);
+    assertEquals(health.of("abc123")?.health, "silent");
+  });
+}
+
+Deno.test("createTable makes a table when it was asked for, or in a local run", async () => {
+  const { runtime, stdout } = fakeGround();
+  const backlog = new Backlog(10, () => {});
+  const create = (env: Record<string, string>, table: boolean) =>
+    createTable(configOf(env), { ...VIEW, table }, runtime, backlog);
+  assertEquals(await create({}, false), null);
+  for (const table of [await create({}, true), await create({ LOCAL_RUN: "1" }, false)]) {
+    stdout.text = "";
+    table?.print();
+    assertEquals(stdout.text.includes("0 tracked"), true, stdout.text);
+  }
+});
