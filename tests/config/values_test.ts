@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import * as z from "zod/mini";
+import type * as z from "zod/mini";
 import {
   count,
   datasetIds,

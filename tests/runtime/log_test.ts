@@ -46,7 +46,7 @@ for (const [i, level] of LEVELS.entries()) {
 Deno.test("a text line has the local time, the level and the message", async () => {
   const { log, written } = await start({ format: "text" });
   log.info("started");
-  assertMatch(at(written, 0), /^\d\d:\d\d:\d\d\.\d{3} info    started\n$/);
+  assertMatch(at(written, 0), /^\d\d:\d\d:\d\d\.\d{3} info {4}started\n$/);
 });
 
 Deno.test("a text line is coloured by its level, on a terminal only", async () => {
