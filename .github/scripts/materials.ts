@@ -11,7 +11,7 @@ type Bill = {
   dependencies: { ref: string; dependsOn: string[] }[];
 };
 
-const [lockFile, packagesFile, outputFile] = Deno.args;
+const [lockFile = "", packagesFile = "", outputFile = ""] = Deno.args;
 const bill: Bill = JSON.parse(await Deno.readTextFile(packagesFile));
 const { specifiers, npm }: {
   specifiers: Record<string, string>;
@@ -37,7 +37,7 @@ function refOf(dependency: string): string {
   return found["bom-ref"];
 }
 for (const component of bill.components) {
-  const dependsOn = (npm[keyOf(component)].dependencies ?? []).map(refOf);
+  const dependsOn = (npm[keyOf(component)]?.dependencies ?? []).map(refOf);
   const entry = bill.dependencies.find(({ ref }) => ref === component["bom-ref"]);
   if (entry) entry.dependsOn = dependsOn;
   else bill.dependencies.push({ ref: component["bom-ref"], dependsOn });

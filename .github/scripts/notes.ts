@@ -19,7 +19,7 @@ if (tag !== `v${version}`) refuse(`the tag is ${tag}, and deno.json has the vers
 const [, ...sections] = changelog.split(/^## /m);
 const section = sections.find((text) => text.split(/\s/, 1)[0] === version);
 if (!section) refuse(`CHANGELOG.md has no section "## ${version}"`);
-const [heading] = section.split("\n", 1);
+const [heading = ""] = section.split("\n", 1);
 if (/unreleased/i.test(heading)) refuse(`CHANGELOG.md still calls it "${heading}"`);
 const notes = section.slice(heading.length).trim();
 if (notes === "") refuse(`CHANGELOG.md says nothing of ${version}`);

@@ -19,7 +19,7 @@ const env = {
   OKDATA_CLIENT_SECRET: "local-secret",
   RETRIES: "0",
 };
-const [command, ...words] = commandOf(Deno.args);
+const [command = "", ...words] = commandOf(Deno.args);
 
 function commandOf([first = "", ...others]: string[]): string[] {
   if (first !== "--image") return [first];

@@ -1,7 +1,7 @@
 /** Text of a target or an identity provider is shown as text everywhere, and never acts. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { closesAfter } from "../../faults/behaviours.ts";
-import { Saboteur } from "../../faults/saboteur.ts";
+import { respondsAndCloses } from "../../faults/behaviours.ts";
+import { FaultyTarget } from "../../faults/faulty_target.ts";
 import { eventually, linesOf, run, startLoop, test } from "../../support/program.ts";
 import { scrape } from "../../support/scrape.ts";
 import { startServer } from "../../support/targets.ts";
@@ -57,8 +57,8 @@ async function eventNames(url: string, count: number): Promise<string[]> {
 }
 
 test("what a target says is text in log, table, page, events, metrics and headers", async () => {
-  await using target = new Saboteur();
-  target.behaviour = closesAfter(({ datasetId }) => RESPONSES[datasetId] ?? "");
+  await using target = new FaultyTarget();
+  target.behaviour = respondsAndCloses(({ datasetId }) => RESPONSES[datasetId] ?? "");
   await using program = await startLoop({
     args: ["--table"],
     env: {
