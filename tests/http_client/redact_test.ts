@@ -28,8 +28,8 @@ Deno.test("a redactor leaves ordinary words alone", () => {
 Deno.test("a redactor hides a secret in URLs, posted forms and JSON, and as part of another", () => {
   const { hide, redact } = createRedactor();
   const secret = 's3cret+a/b="c d';
-  hide(secret);
   hide("s3cret+a/b");
+  hide(secret);
   const forms = [
     secret,
     encodeURIComponent(secret),
