@@ -30,6 +30,14 @@ Deno.test("a SlicedDay forgets a slice after a day", () => {
   assertEquals(day.sum(DAY_MS, SLICES_PER_DAY), 0);
 });
 
+Deno.test("a SlicedDay forgets every slice when nothing is written for days", () => {
+  for (const days of [2, 3, 365]) {
+    const day = new SlicedDay();
+    for (let ms = 0; ms < DAY_MS; ms += SLICE_MS) day.add(ms, 1);
+    assertEquals(day.sum(days * DAY_MS - 1, SLICES_PER_DAY), 0, `after ${days} days`);
+  }
+});
+
 const step = fc.record({
   waitMs: fc.oneof(fc.nat(2 * SLICE_MS), fc.nat(DAY_MS), fc.nat(5 * DAY_MS)),
   do: fc.constantFrom("add", "sum", "max"),
