@@ -9,7 +9,7 @@ import {
 import type { IDeployment } from "npm:kubernetes-models@5.1.0/apps/v1";
 import { parse, parseAllDocuments } from "npm:yaml@2.9.1";
 import { programLock } from "../../local/tools/dependencies.ts";
-import { environmentOf, type Manifest, onlyOfKind, podOf } from "../deploy/manifests.ts";
+import { environmentOf, type Manifest, onlyOfKind, podOf } from "./manifests.ts";
 import { isAvailable, ROOT } from "../support/program.ts";
 
 const WORKFLOWS = ".github/workflows/";
