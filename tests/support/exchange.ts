@@ -1,9 +1,11 @@
-import type { Exchange, Reply, Request } from "../../src/http_client/exchange.ts";
+import { toRequestError } from "../../src/http_client/errors.ts";
+import type { Exchange, HttpRequest } from "../../src/http_client/exchange.ts";
+import type { HttpResponse } from "../../src/http_client/response.ts";
 import { at } from "./at.ts";
 
 /** An exchange that waits for the test to answer it. */
 export type Call = {
-  request: Request;
+  request: HttpRequest;
   /** Answers with a status and a body; an object is sent as JSON. */
   answer(status: number, body?: unknown, headers?: Record<string, string>): void;
   /** Ends it as a socket does, with an error that carries this code. */
@@ -17,7 +19,7 @@ export class FakeTransport {
   /** Calls that hang, oldest first. */
   readonly open: Call[] = [];
   /** All requests ever made. */
-  readonly requests: Request[] = [];
+  readonly requests: HttpRequest[] = [];
 
   /** The call that has hung longest. Throws when there is none. */
   get oldest(): Call {
@@ -27,7 +29,7 @@ export class FakeTransport {
   readonly exchange: Exchange = (request, { signal, timings }) => {
     this.requests.push(request);
     timings.named = true;
-    return new Promise<Reply>((resolve, reject) => {
+    return new Promise<HttpResponse>((resolve, reject) => {
       const end = (finish: () => void) => () => {
         this.open.splice(this.open.indexOf(call), 1);
         finish();
@@ -36,7 +38,7 @@ export class FakeTransport {
         request,
         answer: (status, body = "", headers = {}) =>
           end(() => resolve({ status, headers, body: encode(body) }))(),
-        breakOff: (code) => end(() => reject(Object.assign(new Error(code), { code })))(),
+        breakOff: (code) => end(() => reject(toRequestError(Object.assign(new Error(code), { code }))))(),
         succeed: () => call.answer(200, datasetOf(request)),
       };
       this.open.push(call);
@@ -45,7 +47,7 @@ export class FakeTransport {
   };
 }
 
-function datasetOf({ url }: Request) {
+function datasetOf({ url }: HttpRequest) {
   return { Type: "Dataset", Id: decodeURIComponent(url.pathname.split("/").at(-1) ?? "") };
 }
 
