@@ -12,6 +12,8 @@ const UNSAFE_IN_LINES = /(?!\r\n|[\n\t])[\p{C}\p{Zl}\p{Zp}]/gu;
 /** Most texts have nothing to escape, and this class is faster to search for. */
 const OTHER_THAN_ASCII = /[^\x20-\x7e]/;
 
+const HALF_CHARACTER_AT_END = /[\ud800-\udbff]$/;
+
 /** A longer message is cut: it may hold a whole response. */
 const MAX_MESSAGE_LENGTH = 400;
 
@@ -28,9 +30,9 @@ export function escapeControlsInLines(text: string): string {
 /** A message from elsewhere: one line, escaped, at most 400 characters. */
 export function toMessage(text: string): string {
   const message = escapeControls(text);
-  return message.length > MAX_MESSAGE_LENGTH
-    ? message.slice(0, MAX_MESSAGE_LENGTH - 1) + "…"
-    : message;
+  if (message.length <= MAX_MESSAGE_LENGTH) return message;
+  // The cut may fall inside a character of two code units.
+  return message.slice(0, MAX_MESSAGE_LENGTH - 1).replace(HALF_CHARACTER_AT_END, "") + "…";
 }
 
 /** JSON with the same value in which no unsafe character stands by itself. */

@@ -55,3 +55,9 @@ Deno.test("toSafeJson has the same value and nothing that acts", () => {
     }),
   );
 });
+
+Deno.test("toMessage keeps 399 characters of a longer text and cuts none in half", () => {
+  assertEquals(toMessage("x".repeat(400)), "x".repeat(400));
+  assertEquals(toMessage("x".repeat(401)), "x".repeat(399) + "…");
+  assertEquals(toMessage("x".repeat(398) + "🌲🌲"), "x".repeat(398) + "…");
+});
