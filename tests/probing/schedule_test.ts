@@ -46,10 +46,10 @@ Deno.test("a loop on time runs every slot once for 31 days, without drift, throu
   clock.advance(11 * DAY);
 
   assertEquals(ticks.length, 31 * DAY / (10 * SECOND) + 1);
-  ticks.forEach(({ slot, skipped, lagMs, atMs }, i) => {
-    assertEquals({ slot, skipped, lagMs }, { slot: i, skipped: 0, lagMs: 0 });
-    assertEquals(atMs, 12_345.678 + i * 10 * SECOND);
-  });
+  const wrong = ticks.filter(({ slot, skipped, lagMs, atMs }, i) =>
+    slot !== i || skipped !== 0 || lagMs !== 0 || atMs !== 12_345.678 + i * 10 * SECOND
+  );
+  assertEquals(wrong.slice(0, 3), []);
 });
 
 Deno.test("a loop has no slots to catch up with after the machine was suspended", () => {
