@@ -207,7 +207,7 @@ test("--check says what works, and what to do where it does not", async () => {
   const gone = await run({ args: ["--check"], env: { ...env, DATASET_ID: "abc123,gone" } });
   assertEquals(gone.code, 1);
   assertStringIncludes(gone.stdout, "FAILED  dataset gone: not_found");
-  assertStringIncludes(gone.stdout, "Is DATASET_ID");
+  assertStringIncludes(gone.stdout, "Check DATASET_ID");
 
   const wrong = await run({ args: ["--check"], env: { ...env, OKDATA_CLIENT_SECRET: "wr0ng" } });
   assertEquals(wrong.code, 3);
