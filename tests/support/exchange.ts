@@ -38,7 +38,8 @@ export class FakeTransport {
         request,
         answer: (status, body = "", headers = {}) =>
           end(() => resolve({ status, headers, body: encode(body) }))(),
-        breakOff: (code) => end(() => reject(toRequestError(Object.assign(new Error(code), { code }))))(),
+        breakOff: (code) =>
+          end(() => reject(toRequestError(Object.assign(new Error(code), { code }))))(),
         succeed: () => call.answer(200, datasetOf(request)),
       };
       this.open.push(call);

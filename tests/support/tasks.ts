@@ -1,5 +1,5 @@
 import { fail, type PendingTask, type SettledTask, succeed } from "../../src/core/task.ts";
-import { type Reason } from "../../src/core/reasons.ts";
+import type { Reason } from "../../src/core/reasons.ts";
 
 /** A pending task as a test needs it. */
 export function pending(fields: Partial<PendingTask> = {}): PendingTask {
