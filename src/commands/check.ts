@@ -100,7 +100,7 @@ async function resolve(
     return (await resolve(host)).join(", ");
   } catch (error) {
     const cause = new RequestError("dns", explain(error));
-    throw reason === "dns" ? cause : new RequestError(reason, cause.message, undefined, { cause });
+    throw reason === "dns" ? cause : new RequestError(reason, cause.message, { cause });
   }
 }
 

@@ -16,6 +16,7 @@ import { stackOf } from "../text/error_text.ts";
 import type { View } from "./command_line.ts";
 import {
   connectPlatform,
+  createCertificateWatch,
   createHealth,
   createHeartbeat,
   createMetrics,
@@ -60,6 +61,7 @@ export async function serve(
   const health = createHealth(config, runtime, startedMs);
   const events = new Events(clock, { app_id: config.appId, version: VERSION });
   const { getDataset } = connectPlatform(config, runtime, metrics, abandonTasks.signal);
+  const certificates = createCertificateWatch(config, runtime, metrics, abandonTasks.signal);
   const table = await createTable(config, view, runtime, backlog);
   const observer = observeWithAll([
     ledger,
@@ -68,6 +70,7 @@ export async function serve(
     { settled: (task) => events.send("settled", () => taskToJson(task, config.appId)) },
     new TaskLog(log, config),
     createHeartbeat(config, runtime, metrics, abandonTasks.signal),
+    certificates,
     // The first table follows the first settled task: before it there is nothing to see.
     { settled: () => table?.startOnce(loops) },
   ]);
@@ -100,6 +103,7 @@ export async function serve(
   onInternals({ ledger: ledger.counts, backlog, stalledLoops: () => loops.stalled() });
   log.info(startLine(config, listener.url), { version: VERSION });
   loops.start();
+  certificates.start();
 
   await Promise.race([untilAborted(signal), untilAborted(broken.signal)]);
   noNewSlots.abort();

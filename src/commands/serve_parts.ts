@@ -7,6 +7,7 @@ import { VERSION } from "../core/version.ts";
 import { explain } from "../http_client/errors.ts";
 import { connectOkdata, type Okdata, type OkdataListeners } from "../okdata/okdata.ts";
 import type { Backlog } from "../probing/backlog.ts";
+import { CertificateWatch } from "../probing/certificate_watch.ts";
 import { HealthHistory } from "../probing/health.ts";
 import { Heartbeat, sendHeartbeat } from "../probing/heartbeat.ts";
 import type { ProbeLoops } from "../probing/probe_loops.ts";
@@ -72,7 +73,25 @@ export function connectPlatform(
       else log.debug(`received a token for ${token.lifetimeMs / 1e3} s`);
     },
     onTokenDropped: () => metrics.tokenExpires(clock.now()),
-    onCertificate: (host, expiresMs) => metrics.certificateExpires(host, expiresMs),
+  });
+}
+
+/** Watches the certificates of the platform and of the identity provider. */
+export function createCertificateWatch(
+  { apiUrl, credentials, requestTimeoutSeconds }: Config,
+  { clock, log, readCertificateExpiryMs }: Runtime,
+  metrics: Metrics,
+  signal: AbortSignal,
+): CertificateWatch {
+  return new CertificateWatch({
+    clock,
+    urls: [apiUrl, ...credentials ? [credentials.tokenUrl] : []].map((url) => new URL(url)),
+    readExpiryMs: readCertificateExpiryMs,
+    timeoutMs: requestTimeoutSeconds * 1e3,
+    signal,
+    onExpiry: (host, expiresMs) => metrics.certificateExpires(host, expiresMs),
+    onError: (host, error) =>
+      log.debug(`the certificate of ${host} could not be read: ${explain(error)}`),
   });
 }
 

@@ -14,9 +14,7 @@ export type Timings = {
   /** The last byte of the response. */
   wholeMs?: number;
   /** The response as far as it has come. */
-  partial?: { status: number; chunks: Uint8Array[] };
-  /** When the server's certificate expires, milliseconds since the epoch. */
-  certificateExpiresMs?: number;
+  partial?: { status: number; chunks: readonly Uint8Array[] };
 };
 
 /** The timings of an exchange that starts at this monotonic instant; the exchange sets the rest. */

@@ -187,20 +187,19 @@ async function judge(
     // The status of a refusal says enough, even when its body cannot be read.
     if (!reason) message = error.message;
   }
+  const retryAfterMs = parseRetryAfterMs(headers["retry-after"], nowMs);
   return new RequestError(reason ?? "invalid_response", message, {
-    status,
-    body: excerpt(body, redact),
-    retryAfterMs: parseRetryAfterMs(headers["retry-after"], nowMs),
+    response: { status, body: excerpt(body, redact), retryAfterMs },
   });
 }
 
 /** What ended an exchange before its response was whole, with what had come of it. */
 function interrupted(error: unknown, { partial }: Timings, redact: Redact): RequestError {
-  const { reason, message, cause = error } = toRequestError(error);
+  const { reason, message, advice, cause = error } = toRequestError(error);
   const response = partial && {
     status: partial.status,
     body: excerpt(concat(partial.chunks), redact),
     retryAfterMs: null,
   };
-  return new RequestError(reason, redact(message), response, { cause });
+  return new RequestError(reason, redact(message), { response, advice, cause });
 }

@@ -78,7 +78,7 @@ export function createTokenFetcher(options: OauthOptions): FetchToken {
     } catch (error) {
       if (signal.aborted) throw error;
       const { message, cause } = describe(error, redact);
-      throw new RequestError("auth", `no token from ${tokenUrl}: ${message}`, undefined, { cause });
+      throw new RequestError("auth", `no token from ${tokenUrl}: ${message}`, { cause });
     }
   };
 }

@@ -26,8 +26,6 @@ export type OkdataListeners = {
   onToken?: (result: TokenResult) => void;
   /** The platform has refused the current token. */
   onTokenDropped?: () => void;
-  /** `expiresMs` is wall-clock time. */
-  onCertificate?: (host: string, expiresMs: number) => void;
 };
 
 export type Okdata = {
@@ -38,21 +36,12 @@ export type Okdata = {
 
 /** The platform with one token cache and one redactor. `signal` ends the background refresh. */
 export function connectOkdata(
-  { exchange: bareExchange, clock, random, ...options }: OkdataOptions,
+  { exchange, clock, random, ...options }: OkdataOptions,
   signal: AbortSignal,
-  { onAttempt = () => {}, onToken, onTokenDropped, onCertificate }: OkdataListeners = {},
+  { onAttempt = () => {}, onToken, onTokenDropped }: OkdataListeners = {},
 ): Okdata {
   const { hide, hideToken, redact } = createRedactor();
   const requestTimeoutMs = options.requestTimeoutSeconds * 1e3;
-
-  const exchange: Exchange = async (request, exchangeOptions) => {
-    try {
-      return await bareExchange(request, exchangeOptions);
-    } finally {
-      const { certificateExpiresMs } = exchangeOptions.timings;
-      if (certificateExpiresMs) onCertificate?.(request.url.host, certificateExpiresMs);
-    }
-  };
 
   function connectTokens(
     { readSecret, ...credentials }: NonNullable<OkdataOptions["credentials"]>,

@@ -2,7 +2,10 @@ import { cpuUsage } from "node:process";
 import { systemClock } from "../core/clock.ts";
 import { EXIT } from "../core/exit_code.ts";
 import { systemRandom } from "../core/random.ts";
-import { createExchange, resolveName } from "../http_client/exchange.ts";
+import { createExchange } from "../http_client/exchange.ts";
+import { earliestExpiryMs, readPresentedChain } from "../http_client/presented_certificates.ts";
+import { createProxyFor } from "../http_client/proxy.ts";
+import { createResolver, systemLookup } from "../http_client/resolve.ts";
 import { stackOf } from "../text/error_text.ts";
 import { createLog, type LogOptions } from "./log.ts";
 import { createOutput } from "./output.ts";
@@ -61,15 +64,22 @@ export class DenoProcess {
   }
 
   async createRuntime({ log, listen }: RuntimeOptions): Promise<Runtime> {
+    const resolve = createResolver(systemLookup);
     const hasTracing = this.env("OTEL_DENO") === "true";
     return {
       clock: systemClock,
       random: systemRandom,
       trace: hasTracing ? await spanTrace(systemRandom) : plainTrace(systemRandom),
-      exchange: createExchange(systemClock),
+      exchange: createExchange({
+        clock: systemClock,
+        resolve,
+        proxyFor: createProxyFor((name) => this.env(name)),
+      }),
+      readCertificateExpiryMs: async (url, signal) =>
+        earliestExpiryMs(await readPresentedChain(url, signal)),
       listen,
       readFile: (path) => Deno.readTextFile(path),
-      resolve: resolveName,
+      resolve,
       log: await createLog({
         ...log,
         format: log.format ?? (this.#stderrIsTerminal ? "text" : "json"),

@@ -11,6 +11,11 @@ export type Runtime = {
   random: Random;
   trace: Trace;
   exchange: Exchange;
+  /**
+   * When the first certificate of the chain that an https host presents expires, milliseconds since
+   * the epoch; trusted or not.
+   */
+  readCertificateExpiryMs: (url: URL, signal: AbortSignal) => Promise<number>;
   listen: Listen;
   readFile: (path: string) => Promise<string>;
   /** The addresses of a host name; rejects when it has none. */

@@ -1,6 +1,6 @@
 /** Figures and times as the page shows them. */
 import type { Ratio } from "../probing/health.ts";
-import { formatDuration } from "../text/format.ts";
+import { formatDuration, formatSpan } from "../text/format.ts";
 
 /** A no-break space, which keeps a number and its unit on one line. */
 const GAP = "\u00a0";
@@ -12,17 +12,7 @@ export function durationText(seconds: number): string {
 
 /** How long something has lasted, in its two largest units. */
 export function spanText(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1e3));
-  if (seconds < 60) return `${seconds}${GAP}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes}${GAP}min`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 24) return twoUnits(hours, "h", minutes % 60, "min");
-  return twoUnits(Math.floor(hours / 24), "d", hours % 24, "h");
-}
-
-function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
-  return `${large}${GAP}${largeUnit}${small > 0 ? ` ${small} ${smallUnit}` : ""}`;
+  return formatSpan(ms / 1e3).replace(" ", GAP);
 }
 
 /** A share in percent, rounded down: 100 % means that not one task failed. */

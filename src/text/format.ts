@@ -8,6 +8,21 @@ export function formatDuration(seconds: number): string {
   return `${seconds.toFixed(seconds < 99.95 ? 1 : 0)} s`;
 }
 
+/** How long something has lasted, in its one or two largest units, as `3 d 4 h`. */
+export function formatSpan(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return joinUnits(`${hours} h`, minutes % 60, "min");
+  return joinUnits(`${Math.floor(hours / 24)} d`, hours % 24, "h");
+}
+
+function joinUnits(large: string, small: number, unit: string): string {
+  return small > 0 ? `${large} ${small} ${unit}` : large;
+}
+
 /** A duration in seconds, for lines that are compared with each other: a log, a check. */
 export function formatSeconds(seconds: number): string {
   return `${seconds.toFixed(seconds < 100 ? 3 : 1)} s`;

@@ -1,12 +1,9 @@
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
 import { X509Certificate } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { systemClock } from "../../src/core/clock.ts";
-import { createExchange } from "../../src/http_client/exchange.ts";
-import type { Lookup } from "../../src/http_client/lookup.ts";
 import { newTimings, phasesOf } from "../../src/http_client/timings.ts";
 import { createSelfSigned } from "../support/certificates.ts";
-import { DATASET, say, serving, talking, visit } from "./sockets.ts";
+import { DATASET, realExchange, say, serving, talking, visit } from "./sockets.ts";
 
 Deno.test("an exchange by name has its phases, in order, and they add up to its duration", async () => {
   const { error, phases, reached, durationSeconds } = await serving(
@@ -45,7 +42,7 @@ for (const scheme of ["http", "https"]) {
       ));
     })();
     const timings = newTimings(performance.now());
-    const { status } = await createExchange(systemClock)({
+    const { status } = await realExchange()({
       url: new URL(`${scheme}://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`),
       method: "GET",
       headers: {},
@@ -59,15 +56,12 @@ for (const scheme of ["http", "https"]) {
 
 for (const reachable of ["127.0.0.1", "::1"]) {
   Deno.test(`an exchange with a name of both families succeeds when ${reachable} alone is reachable`, async () => {
-    const first = { address: "127.0.0.1", family: 4 };
-    const both = [first, { address: "::1", family: 6 }];
-    const lookup: Lookup = (_hostname, { all }, callback) =>
-      all ? callback(null, both, 0) : callback(null, first.address, first.family);
+    const lookup = () => Promise.resolve(["127.0.0.1", "::1"]);
     const { error, reached } = await serving(
       () => new Response(DATASET),
       (url) =>
         visit(url.replace("localhost", "both.test"), {
-          exchange: createExchange(systemClock, lookup),
+          exchange: realExchange(lookup),
         }),
       {},
       reachable,
@@ -77,14 +71,13 @@ for (const reachable of ["127.0.0.1", "::1"]) {
 }
 
 Deno.test("an exchange with a name none of whose addresses responds names the failure of each", async () => {
-  const both = [{ address: "127.0.0.1", family: 4 }, { address: "::1", family: 6 }];
-  const lookup: Lookup = (_hostname, _options, callback) => callback(null, both, 0);
+  const lookup = () => Promise.resolve(["127.0.0.1", "::1"]);
   // Nothing listens on port 1, and no ephemeral port is that low.
   const { error } = await visit("http://both.test:1", {
-    exchange: createExchange(systemClock, lookup),
+    exchange: realExchange(lookup),
   });
   assertEquals(error?.reason, "connect");
-  assertMatch(error?.message ?? "", /127\.0\.0\.1:1.*; .*::1:1/);
+  assertMatch(error?.message ?? "", /ECONNREFUSED 127\.0\.0\.1:1; .*ECONNREFUSED \[::1\]:1/);
 });
 
 Deno.test("an exchange uses a connection of its own", async () => {

@@ -5,14 +5,24 @@ import { systemRandom } from "../../src/core/random.ts";
 import type { TaskExecution } from "../../src/core/task.ts";
 import { RequestError } from "../../src/http_client/errors.ts";
 import { createExchange } from "../../src/http_client/exchange.ts";
+import { createResolver, type Lookup, systemLookup } from "../../src/http_client/resolve.ts";
 import { createClient } from "../../src/okdata/client.ts";
 
 export const DATASET = JSON.stringify({ Type: "Dataset", Id: "abc123" });
 
+/** An exchange over real sockets without a proxy. */
+export function realExchange(lookup: Lookup = systemLookup) {
+  return createExchange({
+    clock: systemClock,
+    resolve: createResolver(lookup),
+    proxyFor: () => null,
+  });
+}
+
 /** Requests `abc123` once over real sockets and returns the outcome. */
 export async function visit(apiUrl: string, options = {}) {
   const getDataset = createClient({
-    exchange: createExchange(systemClock),
+    exchange: realExchange(),
     clock: systemClock,
     random: systemRandom,
     tokens: null,

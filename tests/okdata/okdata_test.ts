@@ -21,15 +21,9 @@ function connect({ listeners, readSecret, retries = 0 }: Setup) {
   const clock = new FakeClock();
   const transport = new FakeTransport();
   const stop = new AbortController();
-  /** What the next connections find the server's certificate to expire at. */
-  const certificate: { expiresMs?: number } = {};
-  const exchange: Exchange = (request, options) => {
-    options.timings.certificateExpiresMs = certificate.expiresMs;
-    return transport.exchange(request, options);
-  };
   const okdata = connectOkdata(
     {
-      exchange,
+      exchange: transport.exchange,
       clock,
       random: { fraction: () => 1, hex: () => "" },
       apiUrl: "https://api.example/datasets",
@@ -51,7 +45,7 @@ function connect({ listeners, readSecret, retries = 0 }: Setup) {
     await settle();
     return { result, execution };
   }
-  return { ...okdata, clock, transport, stop, certificate, request };
+  return { ...okdata, clock, transport, stop, request };
 }
 
 Deno.test("a platform without credentials is requested without a token", async () => {
@@ -117,28 +111,6 @@ Deno.test("an error of the API shows neither the token nor the secret", async ()
   transport.oldest.answer(403, "not for first-token, nor for s3cret-value");
   const { response } = await assertRejects(() => result, RequestError);
   assertEquals(response?.body, "not for [redacted], nor for [redacted]");
-});
-
-Deno.test("onCertificate gets the host of each connection over TLS, also of a failed one", async () => {
-  const found: [host: string, expiresMs: number][] = [];
-  const { transport, certificate, request } = connect({
-    readSecret: () => Promise.resolve("s3cret-value"),
-    listeners: { onCertificate: (...each) => found.push(each) },
-  });
-  certificate.expiresMs = 1_000;
-  const { result } = await request();
-  certificate.expiresMs = 2_000;
-  transport.oldest.answer(200, TOKEN, JSON_TYPE);
-  await settle();
-  transport.oldest.breakOff("ECONNRESET");
-  await assertRejects(() => result, RequestError);
-  assertEquals(found, [["login.example:8443", 1_000], ["api.example", 2_000]]);
-
-  certificate.expiresMs = undefined;
-  const next = await request();
-  transport.oldest.succeed();
-  await next.result;
-  assertEquals(found.length, 2, "a connection without a certificate is not reported");
 });
 
 Deno.test("onToken gets each result of the provider, onTokenDropped each refused token", async () => {

@@ -83,7 +83,7 @@ Deno.test("the runner settles a failure with its reason and body, and passes on 
   const { backlog, settled, run, newest } = start();
   const result = run();
   const response = { status: 500, body: "it broke", retryAfterMs: null };
-  const error = new RequestError("server_error", "status 500", response);
+  const error = new RequestError("server_error", "status 500", { response });
   newest().response.reject(error);
   const task = await result;
   assert(task?.state === "FAILED");

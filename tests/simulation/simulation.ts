@@ -11,6 +11,7 @@ import { Invariants } from "./invariants/invariants.ts";
 import { Journal, type Violation } from "./journal.ts";
 import { Readers } from "./readers/readers.ts";
 import { Draw } from "./world/draw.ts";
+import { CERTIFICATE_ENDS_MS } from "./world/exchange_plan.ts";
 import { SimulatedPlatform } from "./world/platform.ts";
 import { SimulatedPort } from "./world/port.ts";
 import { drawSettings, type Settings } from "./world/settings.ts";
@@ -302,6 +303,10 @@ class Simulation {
           (request) => this.#readers.respond(request, handler),
           onChange,
         ),
+      readCertificateExpiryMs: ({ host }) => {
+        invariants.metrics.certificates.set(host, CERTIFICATE_ENDS_MS);
+        return Promise.resolve(CERTIFICATE_ENDS_MS);
+      },
       readFile: (path) => {
         const text = this.#settings.files[path];
         return text === undefined

@@ -1,4 +1,5 @@
-import { toRequestError } from "../../src/http_client/errors.ts";
+import type { Reason } from "../../src/core/reasons.ts";
+import { RequestError } from "../../src/http_client/errors.ts";
 import type { Exchange, HttpRequest } from "../../src/http_client/exchange.ts";
 import type { HttpResponse } from "../../src/http_client/response.ts";
 import { at } from "./at.ts";
@@ -38,8 +39,7 @@ export class FakeTransport {
         request,
         answer: (status, body = "", headers = {}) =>
           end(() => resolve({ status, headers, body: encode(body) }))(),
-        breakOff: (code) =>
-          end(() => reject(toRequestError(Object.assign(new Error(code), { code }))))(),
+        breakOff: (code) => end(() => reject(failureOf(code)))(),
         succeed: () => call.answer(200, datasetOf(request)),
       };
       this.open.push(call);
@@ -55,3 +55,16 @@ function datasetOf({ url }: HttpRequest) {
 function encode(body: unknown): Uint8Array {
   return new TextEncoder().encode(typeof body === "string" ? body : JSON.stringify(body));
 }
+
+/** What a real exchange fails with; an error that it does not know stays as it is. */
+function failureOf(code: string): Error {
+  const reason = REASON_BY_CODE[code];
+  return reason ? new RequestError(reason, code) : Object.assign(new Error(code), { code });
+}
+
+const REASON_BY_CODE: Record<string, Reason | undefined> = {
+  ENOTFOUND: "dns",
+  ECONNREFUSED: "connect",
+  CERT_HAS_EXPIRED: "tls",
+  ECONNRESET: "reset",
+};

@@ -48,6 +48,7 @@ export function fakeGround() {
     random,
     trace: plainTrace(random),
     exchange: transport.exchange,
+    readCertificateExpiryMs: () => Promise.resolve(Date.UTC(2030, 0, 1)),
     listen({ port }, handle) {
       handler = handle;
       return { url: `http://localhost:${port}`, close: () => Promise.resolve() };

@@ -76,10 +76,7 @@ export function setTimings(
   timings.resolvedMs = passedMs("resolved");
   timings.connectedMs = passedMs("connected");
   const securedMs = passedMs("secured");
-  if (timings.secure && securedMs !== undefined) {
-    timings.securedMs = securedMs;
-    timings.certificateExpiresMs = CERTIFICATE_ENDS_MS;
-  }
+  if (timings.secure) timings.securedMs = securedMs;
   const headersMs = passedMs("headers");
   if (headersMs === undefined || status === null) return;
   timings.headersMs = headersMs;

@@ -6,7 +6,7 @@ import { newAttempt, type SeenAttempt } from "../invariants/attempts.ts";
 import type { Invariants } from "../invariants/invariants.ts";
 import type { Journal } from "../journal.ts";
 import type { Draw } from "./draw.ts";
-import { CERTIFICATE_ENDS_MS, type ExchangePlan, replyOf, setTimings } from "./exchange_plan.ts";
+import { type ExchangePlan, replyOf, setTimings } from "./exchange_plan.ts";
 import { type Behaviour, CALM, CALM_LIFETIME_SECONDS, unauthorized } from "./faults.ts";
 import { HOSTS, SECRET_MARK, type Settings } from "./settings.ts";
 import type { SimulatedTime } from "./time.ts";
@@ -168,10 +168,6 @@ export class SimulatedPlatform {
         attempt.endMs = time.nowMs;
         attempt.reason = reason;
         attempt.status = timings.partial?.status ?? null;
-        // The receiver's certificate is not monitored.
-        if (timings.certificateExpiresMs && url.host !== HOSTS.heartbeat) {
-          this.invariants.metrics.certificates.set(url.host, CERTIFICATE_ENDS_MS);
-        }
         journal.line(`${what} #${number} ${how}`);
       };
       const onAbort = () => {

@@ -1,0 +1,118 @@
+import { concat } from "@std/bytes/concat";
+import type { Connection } from "./connection.ts";
+import { connectionError } from "./connection_error.ts";
+import { RequestError } from "./errors.ts";
+import { type HttpResponse, MAX_BODY_BYTES, tooLarge } from "./response.ts";
+import { type ResponseHeaders, ResponseParser } from "./response_parser.ts";
+
+/** What is sent: the request target is a path, or what a proxy needs. RFC 9112, section 3.2. */
+export type Http1Request = {
+  method: string;
+  target: string;
+  host: string;
+  headers: Readonly<Record<string, string>>;
+  body?: string;
+};
+
+export type Http1Options = {
+  monotonic: () => number;
+  /** The peer as errors name it. */
+  peer: string;
+  /** Called when the headers are complete, with the instant at which their last byte was read. */
+  onHeaders?: (status: number, chunks: readonly Uint8Array[], readMs: number) => void;
+  /** Ends the response with its headers: what follows belongs to another protocol. */
+  headersOnly?: boolean;
+};
+
+const READ_BYTES = 16 * 1024;
+
+/** Kept between exchanges: a new buffer costs more than a read. */
+const spareBuffers: Uint8Array<ArrayBuffer>[] = [];
+const MAX_SPARE_BUFFERS = 16;
+
+const encoder = new TextEncoder();
+
+/**
+ * Sends a request and reads its response; `wholeMs` is the instant at which the last byte was read.
+ * Throws `reset` when the connection ends before the response does, `invalid_response` for what is
+ * not HTTP or too large, and `tls`.
+ */
+export async function exchangeHttp1(
+  connection: Connection,
+  request: Http1Request,
+  { monotonic, peer, onHeaders, headersOnly = false }: Http1Options,
+): Promise<HttpResponse & { wholeMs: number }> {
+  await writeAll(connection, encodeRequest(request), peer);
+  const chunks: Uint8Array[] = [];
+  let status = 0;
+  let headers: ResponseHeaders = {};
+  let length = 0;
+  let readMs = 0;
+  using parser = new ResponseParser({
+    onHeaders(...head) {
+      [status, headers] = head;
+      onHeaders?.(status, chunks, readMs);
+    },
+    onBody(bytes) {
+      length += bytes.length;
+      if (length > MAX_BODY_BYTES) throw tooLarge();
+      chunks.push(bytes.slice());
+    },
+  }, { isHead: request.method === "HEAD", headersOnly });
+  const buffer = spareBuffers.pop() ?? new Uint8Array(READ_BYTES);
+  try {
+    while (!parser.isComplete) {
+      const count = await read(connection, buffer, peer);
+      readMs = monotonic();
+      if (count !== null) {
+        parser.parse(buffer.subarray(0, count));
+        continue;
+      }
+      parser.end();
+      if (!parser.isComplete) throw endedEarly(status, headers, length);
+    }
+  } finally {
+    if (spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(buffer);
+  }
+  const body = chunks.length === 1 && chunks[0] ? chunks[0] : concat(chunks);
+  return { status, headers, body, wholeMs: readMs };
+}
+
+async function read(
+  connection: Connection,
+  buffer: Uint8Array,
+  peer: string,
+): Promise<number | null> {
+  try {
+    return await connection.read(buffer);
+  } catch (error) {
+    throw connectionError("read", error, peer);
+  }
+}
+
+async function writeAll(connection: Connection, bytes: Uint8Array, peer: string): Promise<void> {
+  let rest = bytes;
+  try {
+    while (rest.length > 0) rest = rest.subarray(await connection.write(rest));
+  } catch (error) {
+    throw connectionError("write", error, peer);
+  }
+}
+
+/** The request in one piece, so that it takes one write. */
+function encodeRequest({ method, target, host, headers, body }: Http1Request): Uint8Array {
+  const lines = [`${method} ${target} HTTP/1.1`, `host: ${host}`, "connection: close"];
+  for (const [name, value] of Object.entries(headers)) {
+    if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) throw new TypeError(`invalid header ${name}`);
+    lines.push(`${name}: ${value}`);
+  }
+  if (body !== undefined) lines.push(`content-length: ${encoder.encode(body).length}`);
+  return encoder.encode(`${lines.join("\r\n")}\r\n\r\n${body ?? ""}`);
+}
+
+function endedEarly(status: number, headers: ResponseHeaders, length: number): RequestError {
+  if (status === 0) return new RequestError("reset", "the connection ended before a response");
+  const expected = headers["content-length"];
+  const received = expected === undefined ? `${length} bytes` : `${length} of ${expected} bytes`;
+  return new RequestError("reset", `the connection ended after ${received} of the body`);
+}

@@ -1,0 +1,220 @@
+import { RequestError } from "./errors.ts";
+import { LLHTTP_WASM } from "../std/llhttp.ts";
+
+export type ResponseHeaders = Record<string, string | string[]>;
+
+/** What is reported of a response, in this order. */
+export type ResponseHandler = {
+  onHeaders: (status: number, headers: ResponseHeaders) => void;
+  /** The bytes are only valid during the call. */
+  onBody: (bytes: Uint8Array) => void;
+};
+
+/** Status line, headers and trailers together; four times Node's own limit. */
+const MAX_HEADER_BYTES = 64 * 1024;
+
+/** How many responses of status 1xx may precede the final one. RFC 9110, section 15.2. */
+const MAX_INTERIM_RESPONSES = 20;
+
+/** So many bytes are parsed at once. */
+const BUFFER_BYTES = 64 * 1024;
+
+/** Constants of llhttp. */
+const TYPE_RESPONSE = 2;
+const OK = 0;
+const STOP = -1;
+const SKIP_BODY = 1;
+
+/** The exports of llhttp in use. */
+type Llhttp = {
+  memory: WebAssembly.Memory;
+  malloc(size: number): number;
+  llhttp_alloc(type: number): number;
+  llhttp_free(parser: number): void;
+  llhttp_execute(parser: number, at: number, length: number): number;
+  llhttp_finish(parser: number): number;
+  llhttp_get_error_reason(parser: number): number;
+};
+
+type Instance = Llhttp & { bufferAt: number };
+
+let instance: Instance | null = null;
+
+/** The parser that llhttp calls back: parsing is synchronous. */
+let active: ResponseParser | null = null;
+
+/** Compiles llhttp with the first response: commands that send no request start faster so. */
+function load(): Instance {
+  if (instance) return instance;
+  const span = (callback: (parser: ResponseParser, at: number, length: number) => number) =>
+  (_: number, at: number, length: number) => active ? callback(active, at, length) : STOP;
+  const env = {
+    wasm_on_message_begin: () => OK,
+    wasm_on_url: () => OK,
+    wasm_on_status: span((parser, _, length) => parser.countHeaderBytes(length)),
+    wasm_on_header_field: span((parser, at, length) => parser.addName(at, length)),
+    wasm_on_header_value: span((parser, at, length) => parser.addValue(at, length)),
+    wasm_on_headers_complete: (_: number, status: number) => active?.endHeaders(status) ?? STOP,
+    wasm_on_body: span((parser, at, length) => parser.addBody(at, length)),
+    wasm_on_message_complete: () => active?.endMessage() ?? STOP,
+  };
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(LLHTTP_WASM), { env });
+  const llhttp = exports as unknown as Llhttp;
+  return instance = { ...llhttp, bufferAt: llhttp.malloc(BUFFER_BYTES) };
+}
+
+/**
+ * Parses one HTTP/1 response by llhttp, Node's own parser, as strictly as Node does: two lengths, a
+ * length beside chunks, a broken chunk and the like are refused. Interim responses are skipped. What
+ * follows a whole response is not part of it (RFC 9112, section 6.3) and is ignored.
+ */
+export class ResponseParser implements Disposable {
+  /** Whether the response is complete. */
+  isComplete = false;
+  readonly #handler: ResponseHandler;
+  readonly #isHead: boolean;
+  readonly #headersOnly: boolean;
+  readonly #llhttp = load();
+  readonly #parser = this.#llhttp.llhttp_alloc(TYPE_RESPONSE);
+  #bytes: Uint8Array = new Uint8Array();
+  #headers: [name: string, value: string][] = [];
+  #isName = false;
+  #headerBytes = 0;
+  #interimResponses = 0;
+  #isFinal = false;
+  /** What a callback has met: it is thrown when llhttp returns. */
+  #error: unknown = null;
+
+  /**
+   * `isHead` is true for the response to a HEAD, which has no body (RFC 9110, section 9.3.2). With
+   * `headersOnly` the response is complete with its headers.
+   */
+  constructor(handler: ResponseHandler, { isHead = false, headersOnly = false } = {}) {
+    this.#handler = handler;
+    this.#isHead = isHead;
+    this.#headersOnly = headersOnly;
+  }
+
+  /** Parses further bytes. Throws `invalid_response`, or what the handler throws. */
+  parse(bytes: Uint8Array): void {
+    for (let from = 0; from < bytes.length && !this.isComplete; from += BUFFER_BYTES) {
+      this.#bytes = bytes.subarray(from, from + BUFFER_BYTES);
+      const { bufferAt, memory } = this.#llhttp;
+      new Uint8Array(memory.buffer, bufferAt).set(this.#bytes);
+      const length = this.#bytes.length;
+      const code = this.#call(() => this.#llhttp.llhttp_execute(this.#parser, bufferAt, length));
+      if (code === OK || this.isComplete) continue;
+      throw new RequestError("invalid_response", `the response is not HTTP/1: ${this.#reason()}`);
+    }
+  }
+
+  /** Parses the end of the stream, which completes a body without a length. */
+  end(): void {
+    this.#call(() => this.#llhttp.llhttp_finish(this.#parser));
+  }
+
+  [Symbol.dispose](): void {
+    this.#llhttp.llhttp_free(this.#parser);
+  }
+
+  /** Calls llhttp; throws what a callback has met. */
+  #call(parse: () => number): number {
+    active = this;
+    const code = parse();
+    active = null;
+    if (this.#error) throw this.#error;
+    return code;
+  }
+
+  #reason(): string {
+    const at = this.#llhttp.llhttp_get_error_reason(this.#parser);
+    const memory = new Uint8Array(this.#llhttp.memory.buffer);
+    return new TextDecoder().decode(memory.subarray(at, memory.indexOf(0, at)));
+  }
+
+  #text(at: number, length: number): string {
+    const from = at - this.#llhttp.bufferAt;
+    let text = "";
+    // Latin-1, since header fields have no encoding. RFC 9110, section 5.5.
+    for (let i = from; i < from + length; i++) text += String.fromCharCode(this.#bytes[i] ?? 0);
+    return text;
+  }
+
+  #fail(error: unknown): number {
+    this.#error = error;
+    return STOP;
+  }
+
+  // What llhttp calls back; each returns 0 to go on.
+
+  countHeaderBytes(length: number): number {
+    this.#headerBytes += length;
+    if (this.#headerBytes <= MAX_HEADER_BYTES) return OK;
+    return this.#fail(
+      new RequestError("invalid_response", `the headers are larger than ${MAX_HEADER_BYTES} bytes`),
+    );
+  }
+
+  addName(at: number, length: number): number {
+    const last = this.#headers.at(-1);
+    if (this.#isName && last) last[0] += this.#text(at, length);
+    else this.#headers.push([this.#text(at, length), ""]);
+    this.#isName = true;
+    return this.countHeaderBytes(length);
+  }
+
+  addValue(at: number, length: number): number {
+    this.#isName = false;
+    const last = this.#headers.at(-1);
+    if (last) last[1] += this.#text(at, length);
+    return this.countHeaderBytes(length);
+  }
+
+  endHeaders(status: number): number {
+    const headers = this.#headers;
+    this.#headers = [];
+    if (status >= 100 && status <= 199 && status !== 101) {
+      if (++this.#interimResponses <= MAX_INTERIM_RESPONSES) return OK;
+      const message = `more than ${MAX_INTERIM_RESPONSES} interim responses`;
+      return this.#fail(new RequestError("invalid_response", message));
+    }
+    this.#isFinal = true;
+    try {
+      this.#handler.onHeaders(status, merged(headers));
+    } catch (error) {
+      return this.#fail(error);
+    }
+    // After a change of protocol, which nobody asked for, what follows is not HTTP.
+    if (status !== 101 && !this.#headersOnly) return this.#isHead ? SKIP_BODY : OK;
+    this.isComplete = true;
+    return STOP;
+  }
+
+  addBody(at: number, length: number): number {
+    const from = at - this.#llhttp.bufferAt;
+    try {
+      this.#handler.onBody(this.#bytes.subarray(from, from + length));
+    } catch (error) {
+      return this.#fail(error);
+    }
+    return OK;
+  }
+
+  endMessage(): number {
+    if (!this.#isFinal) return OK;
+    this.isComplete = true;
+    // Bytes after the response would begin another one.
+    return STOP;
+  }
+}
+
+/** Headers by their name in lower case; a name that comes again has a list. */
+function merged(headers: readonly [name: string, value: string][]): ResponseHeaders {
+  const merged = new Map<string, string | string[]>();
+  for (const [name, value] of headers) {
+    const key = name.toLowerCase();
+    const known = merged.get(key);
+    merged.set(key, known === undefined ? value : [known, value].flat());
+  }
+  return Object.fromEntries(merged);
+}

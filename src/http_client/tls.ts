@@ -1,0 +1,27 @@
+import type { Connection } from "./connection.ts";
+import { connectionError } from "./connection_error.ts";
+
+/** HTTP/1.1 is all that the probe speaks. RFC 7301. */
+const ALPN_PROTOCOLS = ["http/1.1"];
+
+/**
+ * Makes a connection secure; the server must present a trusted certificate for `host`. `onOpen` gets
+ * the secure connection before the handshake, so that it can be closed meanwhile. Throws `tls`, or
+ * `reset` when the connection ends.
+ */
+export async function startTls(
+  tcp: Deno.TcpConn,
+  host: string,
+  onOpen: (connection: Connection) => void,
+): Promise<Connection> {
+  // With Nagle's algorithm each handshake waits 40 ms for a delayed acknowledgement.
+  tcp.setNoDelay(true);
+  try {
+    const connection = await Deno.startTls(tcp, { hostname: host, alpnProtocols: ALPN_PROTOCOLS });
+    onOpen(connection);
+    await connection.handshake();
+    return connection;
+  } catch (error) {
+    throw connectionError("TLS handshake", error, host);
+  }
+}
