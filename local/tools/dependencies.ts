@@ -15,6 +15,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   "oauth4webapi": "tokens: the client credentials grant",
   "prom-client": "metrics in both formats",
   "string-width": "columns of tables in a terminal",
+  "undici": "llhttp, the HTTP parser of Node, for WebAssembly",
   "uplot": "the chart on the status page",
   "zod": "checks of the configuration and of answers",
 };

@@ -1,15 +1,15 @@
 import { isIP } from "node:net";
 import type { Clock } from "../core/clock.ts";
-import { connectToAny, formatAddress } from "./connect.ts";
-import type { Connection } from "./connection.ts";
+import { connectToAny, formatAddress } from "./connection/connect.ts";
+import type { Connection } from "./connection/connection.ts";
 import { toRequestError } from "./errors.ts";
 import { exchangeHttp1 } from "./http1.ts";
-import { openPinnedTls } from "./pinned_tls.ts";
-import { openTunnel, type Proxy, type ProxyFor, proxyHeaders } from "./proxy.ts";
-import type { Lookup } from "./resolve.ts";
+import { openPinnedTls } from "./tls/pinned_tls.ts";
+import { openTunnel, type Proxy, type ProxyFor, proxyHeaders } from "./connection/proxy.ts";
+import type { Lookup } from "./connection/resolve.ts";
 import type { HttpResponse } from "./response.ts";
 import type { Timings } from "./timings.ts";
-import { startTls } from "./tls.ts";
+import { startTls } from "./tls/tls.ts";
 
 export type HttpRequest = {
   url: URL;

@@ -1,6 +1,6 @@
 import { concat } from "@std/bytes/concat";
-import type { Connection } from "./connection.ts";
-import { connectionError } from "./connection_error.ts";
+import type { Connection } from "./connection/connection.ts";
+import { connectionError } from "./connection/connection_error.ts";
 import { RequestError } from "./errors.ts";
 import { type HttpResponse, MAX_BODY_BYTES, tooLarge } from "./response.ts";
 import { type ResponseHeaders, ResponseParser } from "./response_parser.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { eventually, type Program } from "../support/program.ts";
 import { type Scrape, scrape } from "../support/scrape.ts";
-import { MAX_LOOKUPS_PER_NAME } from "../../src/http_client/resolve.ts";
+import { MAX_LOOKUPS_PER_NAME } from "../../src/http_client/connection/resolve.ts";
 import type { Reason } from "../../src/core/reasons.ts";
 import { type Vitals, vitalsOf } from "./vitals.ts";
 

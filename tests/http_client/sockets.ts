@@ -5,7 +5,11 @@ import { systemRandom } from "../../src/core/random.ts";
 import type { TaskExecution } from "../../src/core/task.ts";
 import { RequestError } from "../../src/http_client/errors.ts";
 import { createExchange } from "../../src/http_client/exchange.ts";
-import { createResolver, type Lookup, systemLookup } from "../../src/http_client/resolve.ts";
+import {
+  createResolver,
+  type Lookup,
+  systemLookup,
+} from "../../src/http_client/connection/resolve.ts";
 import { createClient } from "../../src/okdata/client.ts";
 
 export const DATASET = JSON.stringify({ Type: "Dataset", Id: "abc123" });

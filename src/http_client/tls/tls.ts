@@ -1,5 +1,5 @@
-import type { Connection } from "./connection.ts";
-import { connectionError } from "./connection_error.ts";
+import type { Connection } from "../connection/connection.ts";
+import { connectionError } from "../connection/connection_error.ts";
 
 /** HTTP/1.1 is all that the probe speaks. RFC 7301. */
 const ALPN_PROTOCOLS = ["http/1.1"];

@@ -1,7 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { RequestError } from "../../src/http_client/errors.ts";
-import { createResolver, MAX_LOOKUPS_PER_NAME } from "../../src/http_client/resolve.ts";
-import { at } from "../support/at.ts";
+import { RequestError } from "../../../src/http_client/errors.ts";
+import {
+  createResolver,
+  MAX_LOOKUPS_PER_NAME,
+} from "../../../src/http_client/connection/resolve.ts";
+import { at } from "../../support/at.ts";
 
 /** A resolver whose system responds when the test says so. */
 function hangingResolver() {

@@ -1,5 +1,5 @@
-import type { Clock } from "../core/clock.ts";
-import { codeOf, RequestError } from "./errors.ts";
+import type { Clock } from "../../core/clock.ts";
+import { codeOf, RequestError } from "../errors.ts";
 
 /** How long an address is tried alone before the next one is tried too. RFC 8305, section 5. */
 const CONNECTION_ATTEMPT_DELAY_MS = 250;

@@ -1,5 +1,5 @@
-import { codeOf, RequestError } from "./errors.ts";
-import { explainTls } from "./tls_failure.ts";
+import { codeOf, RequestError } from "../errors.ts";
+import { explainTls } from "../tls/tls_failure.ts";
 
 /**
  * What a call on an established connection to `peer` failed with: `tls` for a fault of the TLS

@@ -1,10 +1,10 @@
 import { BlockList, isIP } from "node:net";
-import type { Clock } from "../core/clock.ts";
-import { USER_AGENT } from "../core/version.ts";
+import type { Clock } from "../../core/clock.ts";
+import { USER_AGENT } from "../../core/version.ts";
 import { formatAddress } from "./connect.ts";
 import type { Connection } from "./connection.ts";
-import { RequestError } from "./errors.ts";
-import { exchangeHttp1 } from "./http1.ts";
+import { RequestError } from "../errors.ts";
+import { exchangeHttp1 } from "../http1.ts";
 
 /** An HTTP proxy that connections go through. */
 export type Proxy = {

@@ -1,4 +1,4 @@
-import { formatSpan } from "../text/format.ts";
+import { formatSpan } from "../../text/format.ts";
 
 /** What is wrong with a TLS connection, and what a reader can do about it. */
 export type TlsFailure = { message: string; advice: string };

@@ -1,5 +1,5 @@
 import dns from "node:dns";
-import { RequestError } from "./errors.ts";
+import { RequestError } from "../errors.ts";
 
 /** The addresses of a host name in the system's order; rejects with the resolver's error. */
 export type Lookup = (hostname: string) => Promise<string[]>;

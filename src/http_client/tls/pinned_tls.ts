@@ -1,8 +1,8 @@
 import { equals } from "@std/bytes/equals";
 import type tls from "node:tls";
-import type { Connection } from "./connection.ts";
-import { connectionError } from "./connection_error.ts";
-import { RequestError } from "./errors.ts";
+import type { Connection } from "../connection/connection.ts";
+import { connectionError } from "../connection/connection_error.ts";
+import { RequestError } from "../errors.ts";
 import { openUnchecked } from "./presented_certificates.ts";
 
 /**
