@@ -3,7 +3,7 @@
  * and how. Ends with 0 when none is, or only a little; with 1 when one is at least moderately; with
  * 75 when nobody could say.
  *
- * It is npm that asks: `deno audit` trusts no authority of the machine's own, and takes an answer
+ * It is npm that asks: `deno audit` trusts no authority of the machine's own, and takes a response
  * of any status for a good one.
  *
  * `deno task audit`
@@ -53,9 +53,11 @@ async function audit(): Promise<number> {
       cwd: folder,
       stderr: "null",
     }).output();
-    const answer: unknown = JSON.parse(new TextDecoder().decode(stdout));
-    const { data } = report.safeParse(answer);
-    if (!data) throw new Error(failure.safeParse(answer).data?.message ?? JSON.stringify(answer));
+    const response: unknown = JSON.parse(new TextDecoder().decode(stdout));
+    const { data } = report.safeParse(response);
+    if (!data) {
+      throw new Error(failure.safeParse(response).data?.message ?? JSON.stringify(response));
+    }
     const found = Object.entries(data.vulnerabilities).flatMap(([name, { via }]) =>
       // A name stands for another package, which is listed itself.
       via.flatMap((hole) => typeof hole === "string" ? [] : [{ name, ...hole }])

@@ -17,7 +17,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   "string-width": "columns of tables in a terminal",
   "undici": "llhttp, the HTTP parser of Node, for WebAssembly",
   "uplot": "the chart on the status page",
-  "zod": "checks of the configuration and of answers",
+  "zod": "checks of the configuration and of responses",
 };
 
 /** What names packages for the browser, which are in the program as a script made beforehand. */

@@ -5,7 +5,7 @@
 import { assertEquals } from "@std/assert";
 import { eventually, isAvailable, sharingTest, startLoop } from "../support/program.ts";
 import { scrape } from "../support/scrape.ts";
-import { answerDataset, type Seen, startServer } from "../support/targets.ts";
+import { respondWithDataset, type Seen, startServer } from "../support/targets.ts";
 import { attack, type Attacker, PROBE_FIRST, type Victim, withDescriptors } from "./attack.ts";
 import { send } from "./bytes.ts";
 import { ODDITIES } from "./oddities.ts";
@@ -56,7 +56,7 @@ async function startVictim({ datasets, env }: typeof PROBES[Size]): Promise<Vict
 function respond(seen: Seen): Response {
   return seen.path.endsWith("-7")
     ? new Response("<b>not found</b>".repeat(200), { status: 404 })
-    : answerDataset(seen);
+    : respondWithDataset(seen);
 }
 
 type Attack = {

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { eventually, linesOf, startLoop, test } from "../support/program.ts";
 import { scrape } from "../support/scrape.ts";
-import { answerDataset, startServer } from "../support/targets.ts";
+import { respondWithDataset, startServer } from "../support/targets.ts";
 import { scheduleBetween, withDescriptors } from "./attack.ts";
 
 const DESCRIPTORS = 100;
@@ -23,7 +23,7 @@ const TARGETS: [name: string, host: string][] = [
 
 for (const [name, host] of TARGETS) {
   test(name, async () => {
-    await using target = startServer(answerDataset);
+    await using target = startServer(respondWithDataset);
     await using program = await startLoop({
       wrapper: withDescriptors(DESCRIPTORS),
       env: {

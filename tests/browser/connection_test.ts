@@ -55,7 +55,7 @@ browserTest(
         refused++;
         return await route.fulfill({ status: 502, body: "{}" });
       }
-      // A request that is never answered stands for a half-open connection.
+      // A request without a response stands for a half-open connection.
       if (!isSilent) await route.continue();
     });
     await page.route((url) => url.pathname === "/", async (route) => {

@@ -51,7 +51,7 @@ Deno.test("a check of the emulator resolves its name and requests each dataset o
 Deno.test("a check with credentials fetches a token and shows its issuer and its end", async () => {
   const { transport, stdout, lines, exitCode } = await start(PLATFORM);
   const token = { access_token: webToken({ iss: "https://login.example/realms/x" }) };
-  transport.oldest.answer(200, { ...token, token_type: "Bearer", expires_in: 300 }, JSON_TYPE);
+  transport.oldest.respond(200, { ...token, token_type: "Bearer", expires_in: 300 }, JSON_TYPE);
   await settle();
   transport.oldest.succeed();
   assertEquals(await exitCode, 0);
@@ -70,7 +70,7 @@ Deno.test("a check with credentials fetches a token and shows its issuer and its
 Deno.test("a check names the token URL as the issuer of a token that is not a web token", async () => {
   const { transport, lines, exitCode } = await start(PLATFORM);
   const token = { access_token: "opaque", token_type: "Bearer", expires_in: 60 };
-  transport.oldest.answer(200, token, JSON_TYPE);
+  transport.oldest.respond(200, token, JSON_TYPE);
   await settle();
   transport.oldest.succeed();
   await exitCode;
@@ -130,7 +130,7 @@ for (
 ) {
   Deno.test(`a check advises what to do about ${what}`, async () => {
     const { transport, lines, exitCode: exit } = await start(PLATFORM);
-    transport.oldest.answer(respond[0], respond[1], JSON_TYPE);
+    transport.oldest.respond(respond[0], respond[1], JSON_TYPE);
     assertEquals(await exit, exitCode);
     assertEquals(lines().slice(4), [`        ${advice}`, "--      dataset abc123: not tried"]);
   });
@@ -138,11 +138,11 @@ for (
 
 Deno.test("a check tries every dataset, whatever became of the others", async () => {
   const { transport, lines, exitCode } = await start({ DATASET_ID: "a,b,c" });
-  transport.oldest.answer(404);
+  transport.oldest.respond(404);
   await settle();
   transport.oldest.succeed();
   await settle();
-  transport.oldest.answer(503);
+  transport.oldest.respond(503);
   assertEquals(await exitCode, 1);
   assertEquals(lines().slice(2).filter((line) => !line.startsWith("   ")), [
     "FAILED  dataset a: not_found: the response has status 404",

@@ -41,7 +41,7 @@ Deno.test("a one-off run prints lines in the order in which tasks end", async ()
 Deno.test("a one-off run with a failure among successes exits with its code", async () => {
   const { transport, stdout, exitCode } = await start({ DATASET_ID: "a,b" });
   transport.oldest.succeed();
-  transport.oldest.answer(200, "not a dataset");
+  transport.oldest.respond(200, "not a dataset");
   assertEquals(await exitCode, 6);
   assertEquals(
     stdout.text,
@@ -94,7 +94,7 @@ Deno.test("a run waits for a slot while too many tasks are in flight, and loses 
 
 Deno.test("--json is one document with the tasks in the order of their numbers", async () => {
   const { transport, stdout, exitCode } = await start({ DATASET_ID: "a,b" }, { json: true });
-  transport.open[1]?.answer(404, "no \x1b[2J such");
+  transport.open[1]?.respond(404, "no \x1b[2J such");
   await settle();
   assertEquals(stdout.text, "");
   transport.oldest.succeed();

@@ -89,8 +89,8 @@ Deno.test("every scrape has created = succeeded + failed + in flight, however ev
           else if (each.do === "scrapeBoth") scrape(), scrape(OPENMETRICS);
           else if (!call) continue;
           else if (each.do === "succeed") call.succeed();
-          else if (each.do === "refuse") call.answer(401, { message: "Unauthorized" });
-          else if (each.do === "fail") call.answer(200, "not a dataset");
+          else if (each.do === "refuse") call.respond(401, { message: "Unauthorized" });
+          else if (each.do === "fail") call.respond(200, "not a dataset");
           else call.breakOff("ECONNRESET");
           if (stopsInBetween && i === steps.length >> 1) program.stop();
         }

@@ -166,7 +166,7 @@ async function testProbe(t: Deno.TestContext, images: Images, folder: string, co
     assertMatch(stderr, /abandoned/);
   });
 
-  await step("is unhealthy where no probe answers", async () => {
+  await step("is unhealthy where no probe responds", async () => {
     await using container = await start({
       args: healthCheckOf(image).slice(1),
       env: { PORT: "9" },
@@ -182,7 +182,7 @@ async function testLocal(t: Deno.TestContext, images: Images, folder: string, co
   const image = await images.inspect("local");
   const start = starter(image, await images.rootOf("local"), `${folder}/local`);
 
-  await t.step("the emulator answers from an image that needs no network", async () => {
+  await t.step("the emulator runs from an image that needs no network", async () => {
     await using container = await start({
       env: { HTTP_SERVER_PORT: "0", DELAY_PERCENT: "0", UNAUTHORIZED_PERCENT: "0" },
     });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { at } from "../support/at.ts";
 import { DATASET_ID, eventually, run, startLoop, test } from "../support/program.ts";
 import { scrape } from "../support/scrape.ts";
-import { answerDataset, startEmulator, startGate, startServer } from "../support/targets.ts";
+import { respondWithDataset, startEmulator, startGate, startServer } from "../support/targets.ts";
 
 type Task = Record<string, unknown> & { seqno: number; state: string; dataset_id: string };
 type Tasks = { version: number; tasks: Task[]; next: number | null };
@@ -52,7 +52,7 @@ function untilSettled(url: string, count: number) {
 }
 
 test("the first task runs at once, the next an interval later", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({
     env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: ONCE },
   });
@@ -64,7 +64,7 @@ test("the first task runs at once, the next an interval later", async () => {
 });
 
 test("it says in its log what it probes, how often, and where it can be seen", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({
     args: ["--task-interval", "12.5"],
     env: { OKDATA_API_URL: target.url, LOG_FORMAT: "text" },
@@ -90,7 +90,7 @@ test("a slow task does not hold up the next slots", async () => {
 });
 
 test("several datasets are spread evenly over the interval", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({
     env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.6", DATASET_ID: "abc,def,ghi" },
   });
@@ -165,8 +165,8 @@ test("the counters say what the target saw, and add up at every scrape", async (
   assertEquals(stderr.match(/task \d+ of \S+ failed/g)?.length, counts.by_status["401"]);
 });
 
-test("/ answers a scraper as /metrics does, in both formats", async () => {
-  await using target = startServer(answerDataset);
+test("/ responds to a scraper as /metrics does, in both formats", async () => {
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({
     env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: ONCE },
   });
@@ -205,8 +205,8 @@ test("/ answers a scraper as /metrics does, in both formats", async () => {
   }
 });
 
-test("HEAD answers as GET does, without the body", async () => {
-  await using target = startServer(answerDataset);
+test("HEAD responds as GET does, without the body", async () => {
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({
     env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: ONCE },
   });
@@ -237,7 +237,7 @@ test("/healthz and /readyz say that all is well", async () => {
 });
 
 test("anything else is 404 or 405 in JSON", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({ env: { OKDATA_API_URL: target.url } });
 
   const refusals: [method: string, path: string, status: number][] = [
@@ -261,7 +261,7 @@ test("anything else is 404 or 405 in JSON", async () => {
 
 test("/tasks lists what is tracked, newest first, with filters and pages", async () => {
   await using target = startServer((request, count) =>
-    count % 3 === 0 ? new Response("no", { status: 404 }) : answerDataset(request)
+    count % 3 === 0 ? new Response("no", { status: 404 }) : respondWithDataset(request)
   );
   await using probe = await startLoop({
     env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.02", DATASET_ID: "abc,def" },
@@ -311,7 +311,7 @@ test("/tasks shows a task as --json does, and one in flight as pending", async (
   shedLoad.release();
   await untilSettled(probe.url, 1);
   const settled = at((await getTasks(probe.url)).tasks, 0);
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   const { stdout } = await run({
     args: ["--once", "--json"],
     env: { DATASET_ID, OKDATA_API_URL: target.url },
@@ -337,7 +337,7 @@ test("/tasks shows a task as --json does, and one in flight as pending", async (
 });
 
 test("/tasks gives 100 tasks unless told otherwise", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({
     env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.005" },
   });
@@ -349,7 +349,7 @@ test("/tasks gives 100 tasks unless told otherwise", async () => {
 });
 
 test("/tasks refuses a bad query with 400, in JSON that names it", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({ env: { OKDATA_API_URL: target.url } });
 
   for (
@@ -372,7 +372,7 @@ test("/tasks refuses a bad query with 400, in JSON that names it", async () => {
 });
 
 test("old tasks are dismissed, which changes no counter", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({
     args: ["--dismiss-task", "0.3"],
     env: {
@@ -420,7 +420,7 @@ test("a task in flight is not dismissed", async () => {
 
 test("MAX_TRACKED_TASKS bounds the backlog, and failures outlive successes", async () => {
   await using target = startServer((request, count) =>
-    count === 1 ? new Response("no", { status: 404 }) : answerDataset(request)
+    count === 1 ? new Response("no", { status: 404 }) : respondWithDataset(request)
   );
   await using probe = await startLoop({
     args: ["--max-tracked-tasks", "3"],
@@ -483,7 +483,7 @@ test("standard output is empty without --table, and the table comes with the fir
 });
 
 test("the table comes again every TABLE_INTERVAL_SECONDS, with --rows rows", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({
     args: ["--table", "--table-interval", "0.1", "--rows", "2"],
     env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.02" },

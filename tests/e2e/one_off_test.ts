@@ -10,8 +10,8 @@ import {
   test,
 } from "../support/program.ts";
 import {
-  answerDataset,
   occupyPort,
+  respondWithDataset,
   startEmulator,
   startGate,
   startServer,
@@ -27,10 +27,12 @@ const COLUMNS = ["State", "Created", "Succeeded", "Failed", "Duration", "Attempt
 // deno-lint-ignore no-control-regex -- these are what must not be there
 const CONTROL = /[\x00-\x09\x0b-\x1f\x7f-\x9f]/;
 
-/** A server that answers every other request 404, the first one with the dataset. */
+/** A server that responds to the first of two requests with the dataset, to the second with a 404. */
 function startFickleServer() {
   return startServer((request, count) =>
-    count % 2 === 1 ? answerDataset(request) : Response.json({ message: "gone" }, { status: 404 })
+    count % 2 === 1
+      ? respondWithDataset(request)
+      : Response.json({ message: "gone" }, { status: 404 })
   );
 }
 
@@ -68,7 +70,7 @@ test("--count N probes each dataset N times, one interval apart, the datasets be
 });
 
 test("the request is the one that a user makes, and can be traced", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   const { stdout } = await run({
     args: ["--once", "--json"],
     env: { DATASET_ID, OKDATA_API_URL: `${target.url}/metadata/datasets` },
@@ -187,7 +189,7 @@ test("--rows bounds the table, and a line counts the rest", async () => {
 
 test("a failure that passes is retried, and the line says so", async () => {
   await using target = startServer((request, count) =>
-    count <= 2 ? new Response("busy", { status: 503 }) : answerDataset(request)
+    count <= 2 ? new Response("busy", { status: 503 }) : respondWithDataset(request)
   );
   const { code, stdout } = await run({
     args: ["--once"],
@@ -286,7 +288,7 @@ test("what goes into a pipe has no control characters, whatever the terminal's n
   }
 });
 
-test("an answer's control characters do not reach the output", async () => {
+test("a response's control characters do not reach the output", async () => {
   const evil = '{"Id":"\u001b[31m"}\u001b[2J\u0007';
   await using target = startServer(() => new Response(evil));
   const env = { DATASET_ID, OKDATA_API_URL: target.url };
@@ -326,7 +328,7 @@ for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       const { code, stdout } = await probe.ended();
 
       assertEquals(code, expected);
-      assert(performance.now() - startMs < 2_000, "it waited for the answer");
+      assert(performance.now() - startMs < 2_000, "it waited for the response");
       if (args.includes("--json")) {
         const states = JSON.parse(stdout).tasks.map(({ state }: { state: string }) => state);
         // A busy machine may have come to the third task by then.

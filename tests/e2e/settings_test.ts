@@ -10,7 +10,7 @@ import {
   startLoop,
   test,
 } from "../support/program.ts";
-import { answerDataset, startServer } from "../support/targets.ts";
+import { respondWithDataset, startServer } from "../support/targets.ts";
 
 type Key = keyof typeof SETTINGS;
 type Setting = { env: string; flag?: string; default?: string; secret?: boolean };
@@ -214,7 +214,7 @@ test("200 datasets and IDs of 128 characters are taken, blanks around them are n
   await printedConfig(["--local-services-only"], { DATASET_ID: ids.join(" , ") });
   await printedConfig(["--local-services-only"], { DATASET_ID: "Aa0._~-".padEnd(128, "x") });
 
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   const { stdout } = await run({
     args: ["--once"],
     env: { DATASET_ID: " abc , def ", OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.01" },
@@ -232,7 +232,7 @@ test("LOCAL_SERVICES_ONLY probes the emulator's address", async () => {
 
 test("OKDATA_API_URL wins over LOCAL_SERVICES_ONLY, with or without a slash at its end", async () => {
   for (const slash of ["", "/"]) {
-    await using target = startServer(answerDataset);
+    await using target = startServer(respondWithDataset);
     const { code } = await run({
       args: ["--once"],
       env: {
@@ -248,14 +248,14 @@ test("OKDATA_API_URL wins over LOCAL_SERVICES_ONLY, with or without a slash at i
 });
 
 test("HOST is where it listens, and only there", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({
     env: { HOST: "127.0.0.1", OKDATA_API_URL: target.url },
   });
   const { port } = new URL(probe.url);
 
   assertEquals((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 200);
-  // All of 127.0.0.0/8 is this machine: what listens everywhere answers there too.
+  // All of 127.0.0.0/8 is this machine: what listens everywhere can be reached there too.
   const elsewhere = await Deno.connect({ hostname: "127.0.0.2", port: Number(port) }).then(
     (connection) => connection.close(),
     () => "refused",
@@ -267,7 +267,7 @@ test("PORT is where it listens", async () => {
   const free = Deno.listen({ hostname: "0.0.0.0", port: 0 });
   const { port } = free.addr;
   free.close();
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({
     args: ["--port", String(port)],
     env: { PORT: "1", OKDATA_API_URL: target.url },
@@ -278,7 +278,7 @@ test("PORT is where it listens", async () => {
 });
 
 test("APP_ID is on every series of the probe and in every line of the log; else it is random", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   const env = { OKDATA_API_URL: target.url, LOG_FORMAT: "json" };
   await using named = await startLoop({ env: { ...env, APP_ID: "north-1" } });
   await using unnamed = await startLoop({ env });
@@ -340,7 +340,7 @@ test("LOG_LEVEL=warning leaves only what is wrong", async () => {
 });
 
 test("a line of the JSON log reads as the text log does", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({ env: { OKDATA_API_URL: target.url } });
 
   const line = await eventually(

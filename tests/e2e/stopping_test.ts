@@ -8,7 +8,7 @@ import {
   test,
 } from "../support/program.ts";
 import { scrape } from "../support/scrape.ts";
-import { answerDataset, startGate, startServer, write } from "../support/targets.ts";
+import { respondWithDataset, startGate, startServer, write } from "../support/targets.ts";
 
 /** The whole stop, with tasks that never end: 8 s for them and a little for the rest. */
 const MAX_STOP_MS = 10_000;
@@ -44,7 +44,7 @@ function laterThanAnEcho(): Promise<void> {
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   test(`${signal} with no task in flight: exit 0 at once, with the last table`, async () => {
-    await using target = startServer(answerDataset);
+    await using target = startServer(respondWithDataset);
     await using probe = await startLoop({
       args: ["--table"],
       env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: ONCE, LOG_FORMAT: "text" },
@@ -151,7 +151,7 @@ for (
 }
 
 test("connections that stay open do not hold up the end", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({ env: { OKDATA_API_URL: target.url } });
   const port = Number(new URL(probe.url).port);
   using _idle = await Deno.connect({ port });
@@ -164,8 +164,8 @@ test("connections that stay open do not hold up the end", async () => {
   assert(durationMs < AT_ONCE_MS, `${durationMs} ms`);
 });
 
-test("a reader that does not take its answer does not hold up the end", async () => {
-  await using target = startServer(answerDataset);
+test("a reader that does not take its response does not hold up the end", async () => {
+  await using target = startServer(respondWithDataset);
   // So many that what is asked for below is more than a connection takes without being read.
   const datasetIds = Array.from({ length: 100 }, (_, i) => `${i}`.padStart(100, "x")).join();
   await using probe = await startLoop({

@@ -1,6 +1,6 @@
 import dgram from "node:dgram";
 
-/** How every query is answered: with these addresses, with an error code, or not at all. */
+/** The response to every query: these addresses, an error code, or none. */
 export type Records = readonly string[] | "silence" | "SERVFAIL" | "NXDOMAIN";
 
 const TYPE = { A: 1, AAAA: 28 };

@@ -60,13 +60,13 @@ for (const status of [429, 500, 502, 503, 504]) {
     const { clock, transport, execution, done, error } = await start();
     const reason = status === 429 ? "rate_limited" : "server_error";
     for (const backoffMs of [250, 500, 1_000]) {
-      transport.oldest.answer(status);
+      transport.oldest.respond(status);
       await clock.run(backoffMs - 1);
       assertEquals(transport.open.length, 0, `earlier than ${backoffMs} ms`);
       await clock.run(1);
       assertEquals(transport.open.length, 1, `later than ${backoffMs} ms`);
     }
-    transport.oldest.answer(status);
+    transport.oldest.respond(status);
     await done;
     assertEquals(error().reason, reason);
     assertEquals(execution.attempts.map((attempt) => [attempt.status, attempt.reason]), [
@@ -93,7 +93,7 @@ for (const code of ["ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "CERT_HAS_EXPIRED
 for (const status of [302, 400, 401, 403, 404, 410, 501]) {
   Deno.test(`the client does not retry ${status}`, async () => {
     const { transport, execution, done, error } = await start();
-    transport.oldest.answer(status, "why");
+    transport.oldest.respond(status, "why");
     await done;
     assertEquals([execution.attempts.length, error().response?.body], [1, "why"]);
   });
@@ -113,7 +113,7 @@ for (
 ) {
   Deno.test(`the client does not retry an invalid response: ${what} with status 200`, async () => {
     const { transport, execution, done, error } = await start();
-    transport.oldest.answer(200, body);
+    transport.oldest.respond(200, body);
     await done;
     assertEquals([error().reason, execution.attempts.length], ["invalid_response", 1]);
   });
@@ -123,7 +123,7 @@ Deno.test("the client honours Retry-After, in seconds and as a date", async () =
   for (const form of ["seconds", "date"]) {
     const { clock, transport } = await start();
     const value = form === "seconds" ? "7" : new Date(clock.now() + 7_000).toUTCString();
-    transport.oldest.answer(503, "", { "retry-after": value });
+    transport.oldest.respond(503, "", { "retry-after": value });
     await clock.run(6_999);
     assertEquals(transport.open.length, 0, form);
     await clock.run(1);
@@ -133,7 +133,7 @@ Deno.test("the client honours Retry-After, in seconds and as a date", async () =
 
 Deno.test("a Retry-After past the deadline ends the request at once with the known reason", async () => {
   const { transport, execution, done, error } = await start();
-  transport.oldest.answer(429, "", { "retry-after": "3600" });
+  transport.oldest.respond(429, "", { "retry-after": "3600" });
   await done;
   assertEquals([error().reason, execution.attempts.length], ["rate_limited", 1]);
 });
@@ -169,7 +169,7 @@ Deno.test("an exchange that ignores its signal does not outlast the deadline", a
 Deno.test("an aborted signal ends the request, and the wait before the next one", async () => {
   for (const waits of [false, true]) {
     const { clock, transport, stop, done, error } = await start();
-    if (waits) transport.oldest.answer(500);
+    if (waits) transport.oldest.respond(500);
     await settle();
     stop.abort(new Error("stopped"));
     await done;
@@ -210,7 +210,7 @@ Deno.test("a duration spans from the connection to the last byte, without the pr
 Deno.test("a body in an unknown or a broken encoding is an invalid response", async () => {
   for (const encoding of ["br-unknown", "gzip"]) {
     const { transport, done, error } = await start();
-    transport.oldest.answer(200, { Id: "abc123" }, { "content-encoding": encoding });
+    transport.oldest.respond(200, { Id: "abc123" }, { "content-encoding": encoding });
     await done;
     assertEquals(error().reason, "invalid_response", encoding);
   }
@@ -220,7 +220,7 @@ Deno.test("a refusal has the reason of its status, although its body cannot be d
   for (const [status, reason] of [[404, "not_found"], [503, "server_error"]] as const) {
     for (const encoding of ["br-unknown", "gzip"]) {
       const { transport, done, error } = await start({ retries: 0 });
-      transport.oldest.answer(status, "no gzip", { "content-encoding": encoding });
+      transport.oldest.respond(status, "no gzip", { "content-encoding": encoding });
       await done;
       assertEquals([error().reason, error().response?.status], [reason, status]);
     }
@@ -229,7 +229,7 @@ Deno.test("a refusal has the reason of its status, although its body cannot be d
 
 Deno.test("text of the target cannot forge a line of the log or write to a terminal", async () => {
   const { transport, done, error } = await start();
-  transport.oldest.answer(200, { Id: "a\n12:00 info forged\x1b[2J\x07\u202e".padEnd(500, "x") });
+  transport.oldest.respond(200, { Id: "a\n12:00 info forged\x1b[2J\x07\u202e".padEnd(500, "x") });
   await done;
   // deno-lint-ignore no-control-regex -- these are searched for
   assert(!/[\x00-\x1f\x7f-\x9f\u202e]/.test(error().message), error().message);

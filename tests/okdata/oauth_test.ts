@@ -40,21 +40,21 @@ Deno.test("the token request is the client credentials grant, with the secret in
     client_id: "client",
     client_secret: "s3cret-value",
   });
-  call.answer(200, { access_token: "abc", token_type: "Bearer", expires_in: 60 }, JSON_TYPE);
+  call.respond(200, { access_token: "abc", token_type: "Bearer", expires_in: 60 }, JSON_TYPE);
   assertEquals(await token, { value: "abc", lifetimeMs: 60_000 });
 });
 
 for (const token_type of ["bearer", "Bearer", "BEARER"]) {
   Deno.test(`the token response may name its type ${token_type}`, async () => {
     const { call, token } = await start();
-    call.answer(200, { access_token: "abc", token_type, expires_in: 60 }, JSON_TYPE);
+    call.respond(200, { access_token: "abc", token_type, expires_in: 60 }, JSON_TYPE);
     assertEquals((await token).value, "abc");
   });
 }
 
 Deno.test("a token without `expires_in` is valid for five minutes", async () => {
   const { call, token } = await start();
-  call.answer(200, { access_token: "abc", token_type: "Bearer" }, JSON_TYPE);
+  call.respond(200, { access_token: "abc", token_type: "Bearer" }, JSON_TYPE);
   assertEquals((await token).lifetimeMs, 300_000);
 });
 
@@ -86,7 +86,7 @@ for (
 ) {
   Deno.test(`a response with ${what} is no token, and the message names the provider`, async () => {
     const { call, token } = await start();
-    call.answer(status, body, { "content-type": type });
+    call.respond(status, body, { "content-type": type });
     const error = await assertRejects(() => token, RequestError);
     assertEquals(error.reason, "auth");
     assert(error.message.startsWith(`no token from ${TOKEN_URL}: `), error.message);
@@ -95,7 +95,7 @@ for (
 
 Deno.test("a refusal has the provider's words, without the secret", async () => {
   const { call, token } = await start();
-  call.answer(401, {
+  call.respond(401, {
     error: "invalid_client",
     error_description: "client with secret s3cret-value is unknown",
   }, JSON_TYPE);
@@ -122,14 +122,14 @@ Deno.test("a token request to a slow provider ends at the timeout", async () => 
 
 Deno.test("a token valid for years is used for 30 days", async () => {
   const { call, token } = await start();
-  call.answer(200, { access_token: "abc", token_type: "Bearer", expires_in: 1e15 }, JSON_TYPE);
+  call.respond(200, { access_token: "abc", token_type: "Bearer", expires_in: 1e15 }, JSON_TYPE);
   assertEquals((await token).lifetimeMs, 30 * 86_400_000);
 });
 
 Deno.test("text of the provider cannot forge a line of the log or write to a terminal", async () => {
   const { call, token } = await start();
   const error_description = "bad\n12:00:00.000 info FORGED\x1b[2J\x1b]0;pwn\x07";
-  call.answer(401, { error: "invalid_client", error_description }, JSON_TYPE);
+  call.respond(401, { error: "invalid_client", error_description }, JSON_TYPE);
   const { message } = await assertRejects(() => token, RequestError);
   // deno-lint-ignore no-control-regex -- these are searched for
   assert(!/[\x00-\x1f\x7f-\x9f]/.test(message), message);
@@ -143,7 +143,7 @@ Deno.test("a refusal is searched for secrets in its first 32 KiB only, however l
     return text;
   };
   const { call, token } = await start({ hide, hideToken, redact });
-  call.answer(401, { error: "bad", error_description: "-eyJ".repeat(200_000) }, JSON_TYPE);
+  call.respond(401, { error: "bad", error_description: "-eyJ".repeat(200_000) }, JSON_TYPE);
   await assertRejects(() => token, RequestError, "-eyJ-eyJ");
   assertEquals(searched, ["bad".length, 32 * 1024]);
 });

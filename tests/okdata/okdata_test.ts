@@ -65,7 +65,7 @@ Deno.test("a platform with credentials fetches a token and presents it to the AP
   const { transport, request } = connect({ readSecret: () => Promise.resolve("s3cret-value") });
   const { result } = await request();
   assertEquals(transport.oldest.request.url.href, "https://login.example:8443/token");
-  transport.oldest.answer(200, TOKEN, JSON_TYPE);
+  transport.oldest.respond(200, TOKEN, JSON_TYPE);
   await settle();
   assertEquals(transport.oldest.request.headers.authorization, "Bearer first-token");
   transport.oldest.succeed();
@@ -95,7 +95,7 @@ Deno.test("an error of the identity provider shows no secret, not even one that 
     const { result } = await request();
     const sent = new URLSearchParams(transport.oldest.request.body).get("client_secret");
     const description = `${sent} of first-s3cret`;
-    transport.oldest.answer(401, { error: "bad", error_description: description }, JSON_TYPE);
+    transport.oldest.respond(401, { error: "bad", error_description: description }, JSON_TYPE);
     const { message } = await assertRejects(() => result, RequestError);
     assert(message.endsWith(`(${expected})`), message);
     // The next request to the provider is made in the background.
@@ -106,9 +106,9 @@ Deno.test("an error of the identity provider shows no secret, not even one that 
 Deno.test("an error of the API shows neither the token nor the secret", async () => {
   const { transport, request } = connect({ readSecret: () => Promise.resolve("s3cret-value") });
   const { result } = await request();
-  transport.oldest.answer(200, TOKEN, JSON_TYPE);
+  transport.oldest.respond(200, TOKEN, JSON_TYPE);
   await settle();
-  transport.oldest.answer(403, "not for first-token, nor for s3cret-value");
+  transport.oldest.respond(403, "not for first-token, nor for s3cret-value");
   const { response } = await assertRejects(() => result, RequestError);
   assertEquals(response?.body, "not for [redacted], nor for [redacted]");
 });
@@ -123,11 +123,11 @@ Deno.test("onToken gets each result of the provider, onTokenDropped each refused
     },
   });
   const { result, execution } = await request();
-  transport.oldest.answer(200, TOKEN, JSON_TYPE);
+  transport.oldest.respond(200, TOKEN, JSON_TYPE);
   await settle();
-  transport.oldest.answer(401);
+  transport.oldest.respond(401);
   await settle();
-  transport.oldest.answer(503);
+  transport.oldest.respond(503);
   await assertRejects(() => result, RequestError);
   assertEquals(events, ["first-token", "dropped", "auth"]);
   assertEquals(execution.attempts.map(({ status }) => status), [401]);
@@ -138,7 +138,7 @@ Deno.test("the signal of connectOkdata ends the refresh of the token in the back
     readSecret: () => Promise.resolve("s3cret-value"),
   });
   const { result } = await request();
-  transport.oldest.answer(200, TOKEN, JSON_TYPE);
+  transport.oldest.respond(200, TOKEN, JSON_TYPE);
   await settle();
   transport.oldest.succeed();
   await result;

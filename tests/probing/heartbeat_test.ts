@@ -36,7 +36,7 @@ Deno.test("the heartbeat sends a HEAD after a success, at most one an interval",
     task().succeed();
     await clock.run(4_999);
     assertEquals([sent(), heartbeat().request.method], [interval, "HEAD"]);
-    heartbeat().answer(200);
+    heartbeat().respond(200);
     await clock.run(1);
   }
   assertEquals((await counted()).ok, 5);
@@ -45,12 +45,12 @@ Deno.test("the heartbeat sends a HEAD after a success, at most one an interval",
 Deno.test("the heartbeat sends nothing while the last task of any dataset failed", async () => {
   const { clock, task, heartbeats, sent } = await start({ DATASET_ID: "a,b" });
   const settleBoth = async (aFails: boolean) => {
-    if (aFails) task().answer(404);
+    if (aFails) task().respond(404);
     else task().succeed();
     await clock.run(5_000);
     task().succeed();
     await clock.run(5_000);
-    for (const call of heartbeats()) call.answer(200);
+    for (const call of heartbeats()) call.respond(200);
   };
   await settleBoth(true);
   await settleBoth(true);
@@ -67,7 +67,7 @@ Deno.test("a failed heartbeat changes no task, is counted, and is logged once un
   for (const status of [500, 404, 302]) {
     task().succeed();
     await settle();
-    heartbeat().answer(status);
+    heartbeat().respond(status);
     await clock.run(10_000);
   }
   task().succeed();
@@ -78,7 +78,7 @@ Deno.test("a failed heartbeat changes no task, is counted, and is logged once un
   assertEquals(lines(), ["warn: heartbeats fail: the response has status 500"]);
   task().succeed();
   await settle();
-  heartbeat().answer(204);
+  heartbeat().respond(204);
   await settle();
   assertEquals(lines(), [
     "warn: heartbeats fail: the response has status 500",

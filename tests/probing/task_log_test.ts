@@ -10,7 +10,7 @@ Deno.test("the task log has a line a task, and the first failure and the recover
   for (const status of [200, 500, 404, 200, 200]) {
     const call = transport.oldest;
     if (status === 200) call.succeed();
-    else call.answer(status);
+    else call.respond(status);
     await clock.run(10_000);
   }
   const lines = logged.filter(({ properties }) => "seqno" in properties)
@@ -30,7 +30,7 @@ Deno.test("the task log has a line a task, and the first failure and the recover
 
 Deno.test("the task log has each attempt at level debug, and a retried success names their number", async () => {
   const { clock, transport, logged } = await startProgram({ LOG_LEVEL: "debug" });
-  transport.oldest.answer(503);
+  transport.oldest.respond(503);
   await clock.run(250);
   transport.oldest.succeed();
   await settle();

@@ -11,7 +11,7 @@ const NO_CERTIFICATE = "its node:https shows no certificate, and no error codes 
 const COMPILED =
   "any executable takes OpenTelemetry's switch when it is compiled, not when it runs";
 
-const INTERIM = "interim answers without end keep it busy until the attempt's deadline";
+const INTERIM = "interim responses without end keep it busy until the attempt's deadline";
 const KEPT_SOCKETS =
   "its node:net keeps the socket of a connection that was given up before it was made";
 const NO_HTTPS = "its node:https makes no connection by way of an agent: `Bad resource ID`";
@@ -36,7 +36,7 @@ export const EXCEPTIONS: readonly { name: string; reason: string }[] = [
   { name: "an end in a chunked body: exit 5, reset", reason: UNCAUGHT },
   { name: "the emulator's cut body: exit 5, reset", reason: UNCAUGHT },
   { name: "a chunked body that is broken: exit 6, invalid_response", reason: UNCAUGHT },
-  { name: "an answer that is not HTTP: exit 6, invalid_response", reason: NO_CODES },
+  { name: "a response that is not HTTP: exit 6, invalid_response", reason: NO_CODES },
   { name: "a server that does not speak TLS: exit 5, tls", reason: NO_CODES },
   {
     name: "a private authority is trusted through DENO_CERT, and its certificate's end is a metric",

@@ -4,18 +4,18 @@ import type { Exchange, HttpRequest } from "../../src/http_client/exchange.ts";
 import type { HttpResponse } from "../../src/http_client/response.ts";
 import { at } from "./at.ts";
 
-/** An exchange that waits for the test to answer it. */
+/** An exchange that waits for the test to respond. */
 export type Call = {
   request: HttpRequest;
-  /** Answers with a status and a body; an object is sent as JSON. */
-  answer(status: number, body?: unknown, headers?: Record<string, string>): void;
+  /** Responds with a status and a body; an object is sent as JSON. */
+  respond(status: number, body?: unknown, headers?: Record<string, string>): void;
   /** Ends it as a socket does, with an error that carries this code. */
   breakOff(code: string): void;
-  /** Answers with the dataset that was asked for. */
+  /** Responds with the dataset that was asked for. */
   succeed(): void;
 };
 
-/** A transport without a network: its calls hang until answered. It checks nothing that HTTP checks. */
+/** A transport without a network: its calls hang until the test responds. It checks nothing that HTTP checks. */
 export class FakeTransport {
   /** Calls that hang, oldest first. */
   readonly open: Call[] = [];
@@ -37,10 +37,10 @@ export class FakeTransport {
       };
       const call: Call = {
         request,
-        answer: (status, body = "", headers = {}) =>
+        respond: (status, body = "", headers = {}) =>
           end(() => resolve({ status, headers, body: encode(body) }))(),
         breakOff: (code) => end(() => reject(failureOf(code)))(),
-        succeed: () => call.answer(200, datasetOf(request)),
+        succeed: () => call.respond(200, datasetOf(request)),
       };
       this.open.push(call);
       signal.addEventListener("abort", end(() => reject(signal.reason)), { once: true });

@@ -12,7 +12,7 @@ export type Scrape = {
   value(name: string, labels?: Record<string, string>): number;
 };
 
-/** Reads `/metrics`, or another path that answers the same. */
+/** Reads `/metrics`, or another path with the same response. */
 export async function scrape(url: string, path = "/metrics"): Promise<Scrape> {
   const response = await fetch(url + path);
   return parse(await response.text());

@@ -56,7 +56,7 @@ export function serverWith(options: Partial<ServerOptions>): Hono {
   });
 }
 
-/** What every answer must carry, whoever gives it and whatever it says. */
+/** Every response has these headers, whatever its status. */
 export function assertHasSecurityHeaders({ headers }: { headers: Headers }, shown = ""): void {
   assertEquals(headers.get("cache-control"), "no-store", shown);
   assertEquals(headers.get("x-content-type-options"), "nosniff", shown);

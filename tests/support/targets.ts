@@ -18,14 +18,14 @@ export function startEmulator({ faults, ...options }: HttpServerOptions = {}) {
 /** What a request asked for, kept when it is over. */
 export type Seen = { method: string; path: string; headers: Headers };
 
-/** Answers a request with the dataset that it asks for, as small as one may be. */
-export function answerDataset({ path }: Seen): Response {
+/** Responds to a request with the dataset that it asks for, as small as one may be. */
+export function respondWithDataset({ path }: Seen): Response {
   return Response.json({ Id: path.split("/").at(-1), Type: "Dataset" });
 }
 
-/** An HTTP server that answers as `answer` says; `count` is the request's number, from 1. */
+/** An HTTP server with the responses of `respond`; `count` is the request's number, from 1. */
 export function startServer(
-  answer: (request: Seen, count: number) => Response | Promise<Response>,
+  respond: (request: Seen, count: number) => Response | Promise<Response>,
 ): Target & { requests: Seen[] } {
   const requests: Seen[] = [];
   const stop = new AbortController();
@@ -33,7 +33,7 @@ export function startServer(
     { hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen() {} },
     ({ method, url, headers }) => {
       const seen = { method, path: new URL(url).pathname, headers: new Headers(headers) };
-      return answer(seen, requests.push(seen));
+      return respond(seen, requests.push(seen));
     },
   );
   return {
@@ -46,16 +46,16 @@ export function startServer(
   };
 }
 
-/** A server whose answers to dataset requests wait until the test lets them go. */
+/** A server whose responses to dataset requests wait until the test lets them go. */
 export function startGate(): Target & {
   /** How many requests wait. */
   waiting(): number;
-  /** Answers the request that has waited longest. */
+  /** Responds to the request that has waited longest. */
   release(): void;
 } {
   const waiting: (() => void)[] = [];
   const server = startServer((request) =>
-    new Promise((resolve) => waiting.push(() => resolve(answerDataset(request))))
+    new Promise((resolve) => waiting.push(() => resolve(respondWithDataset(request))))
   );
   return { ...server, waiting: () => waiting.length, release: () => waiting.shift()?.() };
 }
@@ -117,7 +117,7 @@ export async function refusedUrl(): Promise<string> {
 /** Responds to every other request with a dataset, and to the others with no JSON. */
 export function startAlternatingServer() {
   return startServer((request, count) =>
-    count % 2 === 0 ? answerDataset(request) : new Response("not JSON")
+    count % 2 === 0 ? respondWithDataset(request) : new Response("not JSON")
   );
 }
 

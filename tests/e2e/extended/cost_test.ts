@@ -16,7 +16,7 @@ import {
   type Start,
   startLoop,
 } from "../../support/program.ts";
-import { answerDataset, startServer } from "../../support/targets.ts";
+import { respondWithDataset, startServer } from "../../support/targets.ts";
 
 /**
  * The dearest that each may be, and what it was when the bound was set. A change that is worth its
@@ -85,7 +85,7 @@ Deno.test({
   ignore: IS_EXECUTABLE,
   async fn() {
     const [warmUp, counted] = [200, 400];
-    await using target = startServer(answerDataset);
+    await using target = startServer(respondWithDataset);
     await using program = await startInspected(
       { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: OFTEN },
       `--v8-flags=${NO_COLLECTION}`,
@@ -105,7 +105,7 @@ Deno.test({
   ignore: IS_EXECUTABLE,
   async fn() {
     const [warmUp, counted] = [20, 50];
-    await using target = startServer(answerDataset);
+    await using target = startServer(respondWithDataset);
     await using program = await startInspected(
       { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: SELDOM },
       `--v8-flags=${NO_COLLECTION}`,
@@ -129,7 +129,7 @@ Deno.test({
   ignore: withoutStrace,
   async fn() {
     const path = await Deno.makeTempFile();
-    await using target = startServer(answerDataset);
+    await using target = startServer(respondWithDataset);
     await using program = await startLoop({
       wrapper: [
         ...["strace", "--follow-forks", "--seccomp-bpf", "--quiet=all", "--signal=none"],

@@ -20,7 +20,7 @@ type Fault = {
   env?: Record<string, string>;
 };
 
-/** Long enough for any answer that does come, short for one that does not. */
+/** Long enough for any response that does come, short for one that does not. */
 const SHORT = { TASK_TIMEOUT_SECONDS: "0.4" };
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
@@ -110,28 +110,28 @@ const FAULTS: Fault[] = [
   },
 
   {
-    name: "no answer: exit 4, timeout",
+    name: "no response: exit 4, timeout",
     code: 4,
     reason: "timeout",
     target: emulator({ hang_percent: 100 }),
     env: SHORT,
   },
   {
-    name: "an answer that stops after the headers: exit 4, timeout",
+    name: "a response that stops after the headers: exit 4, timeout",
     code: 4,
     reason: "timeout",
     target: raw(`${OK}Content-Length: 100\r\n\r\n`),
     env: SHORT,
   },
   {
-    name: "an answer that stops in the body: exit 4, timeout",
+    name: "a response that stops in the body: exit 4, timeout",
     code: 4,
     reason: "timeout",
     target: raw(`${OK}Content-Length: 100\r\n\r\n{"Id":`),
     env: SHORT,
   },
   {
-    name: "an answer that drips: exit 4, timeout",
+    name: "a response that drips: exit 4, timeout",
     code: 4,
     reason: "timeout",
     target: raw(`${OK}Content-Length: 100000\r\n\r\n`, drip),
@@ -211,7 +211,7 @@ const FAULTS: Fault[] = [
   },
 
   {
-    name: "an answer that is not HTTP: exit 6, invalid_response",
+    name: "a response that is not HTTP: exit 6, invalid_response",
     code: 6,
     reason: "invalid_response",
     target: raw("220 mail.example ESMTP\r\n", close),

@@ -9,14 +9,14 @@ import {
   startLoop,
   test,
 } from "../../support/program.ts";
-import { answerDataset, startServer } from "../../support/targets.ts";
+import { respondWithDataset, startServer } from "../../support/targets.ts";
 
 const ignore = IS_EXECUTABLE;
 if (ignore) console.log("Not tested here: internal faults, because executables have no inspector.");
 
 /** The main loop with an inspector, against a healthy target. */
 async function startInspected(start: Start = {}) {
-  const target = startServer(answerDataset);
+  const target = startServer(respondWithDataset);
   const inspectorPort = freePort();
   const program = await startLoop({
     ...start,

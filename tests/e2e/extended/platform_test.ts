@@ -3,7 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createAuthority } from "../../support/certificates.ts";
 import { startProvider } from "../../support/provider.ts";
 import { DATASET_ID, eventually, Program, run, startLoop, test } from "../../support/program.ts";
-import { answerDataset, startServer } from "../../support/targets.ts";
+import { respondWithDataset, startServer } from "../../support/targets.ts";
 
 const CLIENT = { clientId: "probe-client", clientSecret: "s3cret-of-the-client" };
 
@@ -14,7 +14,7 @@ function startApi(provider: () => Provider) {
   return startServer(async (request) => {
     const known = await provider().knows(request.headers.get("authorization"));
     return known
-      ? answerDataset(request)
+      ? respondWithDataset(request)
       : Response.json({ message: "Unauthorized" }, { status: 401 });
   });
 }
@@ -138,7 +138,7 @@ test("a token that the API refuses is renewed once, even without retries", async
     if (refused.size === 0) refused.add(authorization);
     return refused.has(authorization)
       ? new Response(null, { status: 401 })
-      : answerDataset(request);
+      : respondWithDataset(request);
   });
   const { code, stdout } = await run({
     args: ["--once", "--json", "--retries", "0"],
@@ -197,7 +197,9 @@ test("a private authority is trusted through DENO_CERT, and its certificate's en
 test("--check says what works, and what to do where it does not", async () => {
   await using provider = await startProvider(CLIENT);
   await using api = startServer((request) =>
-    request.path.endsWith("/gone") ? new Response(null, { status: 404 }) : answerDataset(request)
+    request.path.endsWith("/gone")
+      ? new Response(null, { status: 404 })
+      : respondWithDataset(request)
   );
   const env = credentials(provider, api.url);
   const well = await run({ args: ["--check"], env });

@@ -8,7 +8,7 @@ import {
   test,
 } from "../../support/program.ts";
 import { scrape } from "../../support/scrape.ts";
-import { answerDataset, startServer } from "../../support/targets.ts";
+import { respondWithDataset, startServer } from "../../support/targets.ts";
 
 /** Writes much to standard output and to standard error. */
 const VERBOSE = {
@@ -25,7 +25,7 @@ async function untilMoreSucceed(url: string, more: number): Promise<void> {
 
 for (const closed of [["stdout"], ["stderr"], ["stdout", "stderr"]]) {
   test(`main loop goes on when the reader of ${closed.join(" and ")} leaves`, async () => {
-    await using target = startServer(answerDataset);
+    await using target = startServer(respondWithDataset);
     await using probe = await startLoop({
       ...VERBOSE,
       env: { ...VERBOSE.env, OKDATA_API_URL: target.url },
@@ -41,7 +41,7 @@ for (const closed of [["stdout"], ["stderr"], ["stdout", "stderr"]]) {
 }
 
 test("main loop goes on, and stops in time, when nobody reads its standard output", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startLoop({
     args: ["--table", "--table-interval", "0.005", "--rows", "100"],
     env: { TASK_INTERVAL_SECONDS: "0.02", OKDATA_API_URL: target.url },
@@ -55,7 +55,7 @@ test("main loop goes on, and stops in time, when nobody reads its standard outpu
 });
 
 test("commands exit with 1 when their result cannot be written", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   for (const args of ["--once", "--once --json", "--check", "--print-config", "--help"]) {
     const env = { DATASET_ID, OKDATA_API_URL: target.url };
     const { code, stderr } = await shell(

@@ -3,8 +3,8 @@ import { at } from "../../support/at.ts";
 import { createAuthority } from "../../support/certificates.ts";
 import { eventually, linesOf, Program, run, startLoop, test } from "../../support/program.ts";
 import {
-  answerDataset,
   refusedUrl,
+  respondWithDataset,
   startEmulator,
   startRawServer,
   startServer,
@@ -51,7 +51,7 @@ async function startProbe(apiUrl: string, datasetIds = "abc123") {
 }
 
 test("tasks shows the tasks of the local probe and needs no configuration", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   await using probe = await startProbe(target.url);
   const env = { PORT: new URL(probe.url).port };
   for (
@@ -295,7 +295,7 @@ for (const [args, message] of REFUSED) {
 }
 
 test("tasks --watch into a pipe prints changes and survives the loss of the probe", async () => {
-  await using target = startServer(answerDataset);
+  await using target = startServer(respondWithDataset);
   const probe = await startProbe(target.url);
   const { port } = new URL(probe.url);
   await using watch = new Program({ args: ["tasks", "--watch", "--url", probe.url] });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { DATASET_ID, run, test } from "../../support/program.ts";
-import { answerDataset, startServer } from "../../support/targets.ts";
+import { respondWithDataset, startServer } from "../../support/targets.ts";
 
 type Span = { name: string; traceId: string; parentSpanId: string };
 
@@ -25,7 +25,7 @@ function startReceiver() {
 const traceOf = (headers: Headers) => headers.get("traceparent")?.split("-")[1];
 
 test("every task sends its own trace id as `traceparent`", async () => {
-  await using api = startServer(answerDataset);
+  await using api = startServer(respondWithDataset);
   const { stdout } = await run({
     args: ["--count", "3", "--task-interval", "0.05", "--json"],
     env: { DATASET_ID, OKDATA_API_URL: api.url, LOCAL_SERVICES_ONLY: "true" },
@@ -38,7 +38,7 @@ test("every task sends its own trace id as `traceparent`", async () => {
 
 test("with Deno's OpenTelemetry each task is one root trace, of the id that the task shows", async () => {
   await using receiver = startReceiver();
-  await using api = startServer(answerDataset);
+  await using api = startServer(respondWithDataset);
   const { stdout } = await run({
     args: ["--count", "3", "--task-interval", "0.05", "--json"],
     env: {

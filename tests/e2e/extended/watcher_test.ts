@@ -36,7 +36,7 @@ function healthcheck({ url }: { url: string }) {
 }
 
 test(
-  "a loop that has stalled while HTTP answers is not well, after 5 s and not before",
+  "a loop that has stalled while HTTP responds is not well, after 5 s and not before",
   async () => {
     await using emulator = startEmulator();
     await using program = await startBreakable("timers", emulator.apiUrl);
@@ -58,7 +58,7 @@ test(
   { ignore },
 );
 
-test("a probe that does not even answer is not well", async () => {
+test("a probe that does not even respond is not well", async () => {
   await using emulator = startEmulator();
   await using program = await startLoop({ env: { OKDATA_API_URL: emulator.apiUrl } });
   program.kill("SIGSTOP");
