@@ -82,7 +82,7 @@ export async function serve(
     runTask: createTaskRunner({ getDataset, clock, trace, backlog, maxInFlight, observer }),
     observer,
     onTick(loop, lagMs) {
-      metrics.lag(loop, lagMs);
+      metrics.slotRan(loop, lagMs);
       if (loop === "probe") health.slotRan(lagMs);
     },
     onPruned(dismissed) {

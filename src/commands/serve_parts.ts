@@ -114,7 +114,7 @@ export function createHeartbeat(
     signal,
     monotonic: () => clock.monotonic(),
     intervalMs: taskIntervalSeconds * 1e3,
-    onResult: (result) => metrics.heartbeat(result),
+    onResult: (result) => metrics.heartbeatSent(result),
     onChange(error) {
       if (error === null) log.info("heartbeats are received again");
       else log.warn(`heartbeats fail: ${explain(error)}`);

@@ -81,7 +81,7 @@ export class Metrics implements TaskObserver {
     this.#change((metrics) => metrics.dismissed.inc(count));
   }
 
-  /** A loop's tick started `lagMs` late. */
+  /** A slot of a loop ran `lagMs` after it was due. */
   lag(loop: typeof LOOPS[number], lagMs: number): void {
     this.#change((metrics) => metrics.lag.observe({ loop }, lagMs / 1e3));
   }

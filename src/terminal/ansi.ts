@@ -3,7 +3,7 @@ export const BOLD = "\x1b[1m";
 export const RED = "\x1b[31m";
 export const GREEN = "\x1b[32m";
 export const YELLOW = "\x1b[33m";
-/** Bold red on inverted ground. */
+/** Bold red on inverted background. */
 export const ALARM = "\x1b[1;7;31m";
 
 const RESET = "\x1b[0m";

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { check } from "../../src/commands/check.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { settle } from "../support/clock.ts";
-import { configOf, fakeGround } from "../support/fake_runtime.ts";
+import { configOf, createFakeRuntime } from "../support/fake_runtime.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 
@@ -17,7 +17,7 @@ const PLATFORM = {
 
 /** Starts a check on fakes. */
 async function start(env: Record<string, string> = {}, fields: Partial<Runtime> = {}) {
-  const fakes = fakeGround();
+  const fakes = createFakeRuntime();
   const stop = new AbortController();
   const runtime = { ...fakes.runtime, ...fields };
   const exitCode = check(configOf(env), { utc: true }, runtime, stop.signal);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runOnce } from "../../src/commands/once.ts";
-import { configOf, fakeGround, Kept } from "../support/fake_runtime.ts";
+import { configOf, createFakeRuntime, Kept } from "../support/fake_runtime.ts";
 import { settle } from "../support/clock.ts";
 
 type Options = { count?: number; json?: boolean; table?: boolean; progress?: Kept };
@@ -8,7 +8,7 @@ type Options = { count?: number; json?: boolean; table?: boolean; progress?: Kep
 /** Starts a one-off run on fakes. */
 async function start(env: Record<string, string> = {}, options: Options = {}) {
   const { count = 1, json = false, table = false, progress = null } = options;
-  const fakes = fakeGround();
+  const fakes = createFakeRuntime();
   const stop = new AbortController();
   const listen = () => {
     throw new Error("a one-off run opened a port");

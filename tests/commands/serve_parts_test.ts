@@ -7,7 +7,7 @@ import {
 } from "../../src/commands/serve_parts.ts";
 import { VERSION } from "../../src/core/version.ts";
 import { Backlog } from "../../src/probing/backlog.ts";
-import { configOf, fakeGround } from "../support/fake_runtime.ts";
+import { configOf, createFakeRuntime } from "../support/fake_runtime.ts";
 import { pending, succeeded } from "../support/tasks.ts";
 
 const VIEW = { table: false, rows: 20, utc: true };
@@ -26,7 +26,7 @@ Deno.test("startLine names the dataset, or the number of them", () => {
 });
 
 Deno.test("attemptLog logs at level debug, and is nothing at other levels", () => {
-  const { runtime, logged } = fakeGround();
+  const { runtime, logged } = createFakeRuntime();
   assertEquals(attemptLog(configOf({ LOG_LEVEL: "info" }), runtime.log), undefined);
   const attempt = { status: 200, reason: null, durationSeconds: 0.5 };
   attemptLog(configOf({ LOG_LEVEL: "debug" }), runtime.log)?.(
@@ -40,7 +40,7 @@ Deno.test("attemptLog logs at level debug, and is nothing at other levels", () =
 
 for (const [interval, silenceMs] of [["0.5", 10_000], ["3", 10_000], ["60", 180_000]] as const) {
   Deno.test(`createHealth calls a dataset silent after ${silenceMs / 1e3} s at an interval of ${interval} s`, () => {
-    const { runtime, clock } = fakeGround();
+    const { runtime, clock } = createFakeRuntime();
     const health = createHealth(
       configOf({ TASK_INTERVAL_SECONDS: interval }),
       runtime,
@@ -55,7 +55,7 @@ for (const [interval, silenceMs] of [["0.5", 10_000], ["3", 10_000], ["60", 180_
 }
 
 Deno.test("createTable makes a table when it was asked for, or in a local run", async () => {
-  const { runtime, stdout } = fakeGround();
+  const { runtime, stdout } = createFakeRuntime();
   const backlog = new Backlog(10, () => {});
   const create = (env: Record<string, string>, table: boolean) =>
     createTable(configOf(env), { ...VIEW, table }, runtime, backlog);

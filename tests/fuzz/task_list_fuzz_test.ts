@@ -6,7 +6,7 @@ import { ProbeClientError } from "../../src/probe_client/errors.ts";
 import { createProbeClient } from "../../src/probe_client/probe_client.ts";
 import { readNewestTasks, toTaskList } from "../../src/probe_client/task_list.ts";
 import { renderTable } from "../../src/terminal/table.ts";
-import { fakeGround } from "../support/fake_runtime.ts";
+import { createFakeRuntime } from "../support/fake_runtime.ts";
 import {
   checkMessage,
   endingWith,
@@ -80,7 +80,7 @@ Deno.test("tasks shows any document safely, or rejects it in one line that says 
   const client = createProbeClient(new URL(`http://probe:${encodeURIComponent(SECRET)}@probe/`));
   await holds(fc.asyncProperty(scripts, limits, widths, async (endings, limit, width) => {
     const { clock, exchange, outcomeOf } = world(endings);
-    const runtime = { ...fakeGround().runtime, clock, exchange };
+    const runtime = { ...createFakeRuntime().runtime, clock, exchange };
     const signal = new AbortController().signal;
     const outcome = await outcomeOf(readNewestTasks(client, {}, limit, runtime, signal));
     if ("error" in outcome) {

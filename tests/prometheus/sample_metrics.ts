@@ -32,7 +32,7 @@ export function newMetrics(): Metrics {
 /** Takes metrics through the states of a probe's life, one after the other. */
 export function* lifeOf(metrics: Metrics): Generator<{ metrics: Metrics; state: string }> {
   yield { metrics, state: "before the first task" };
-  metrics.lag("probe", 0.7);
+  metrics.slotRan("probe", 0.7);
   for (const datasetId of DATASETS) metrics.created(pending({ datasetId }));
   yield { metrics, state: "with tasks in flight" };
   for (const datasetId of DATASETS) metrics.settled(succeeded(pending({ datasetId }), 0.0625));
@@ -47,7 +47,7 @@ export function* lifeOf(metrics: Metrics): Generator<{ metrics: Metrics; state: 
   metrics.skipped({ datasetId: DATASETS[0], cause: "late", count: 3 });
   metrics.skipped({ datasetId: DATASETS[0], cause: "in_flight", count: 1 });
   metrics.dismissed(5);
-  metrics.lag("prune", 40_000);
+  metrics.slotRan("prune", 40_000);
   yield { metrics, state: "after failures" };
 }
 

@@ -34,7 +34,7 @@ export function seededRandom(seed = 1) {
 }
 
 /** The runtime of a program that stands on fakes: no socket, no clock, no chance. */
-export function fakeGround() {
+export function createFakeRuntime() {
   const clock = new FakeClock();
   const transport = new FakeTransport();
   const stdout = new Kept();
@@ -82,7 +82,7 @@ export function configOf(env: Record<string, string>) {
 
 /** Starts the main loop on fakes. */
 export async function startProgram(env: Record<string, string> = {}, view = {}) {
-  const fakes = fakeGround();
+  const fakes = createFakeRuntime();
   const stop = new AbortController();
   const exitCode = serve(
     configOf(env),

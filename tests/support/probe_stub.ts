@@ -2,7 +2,7 @@
 import { Backlog } from "../../src/probing/backlog.ts";
 import type { Task } from "../../src/core/task.ts";
 import type { Exchange } from "../../src/http_client/exchange.ts";
-import { fakeGround } from "./fake_runtime.ts";
+import { createFakeRuntime } from "./fake_runtime.ts";
 import { serverWith } from "./server.ts";
 import { failed, pending, succeeded } from "./tasks.ts";
 
@@ -10,7 +10,7 @@ import { failed, pending, succeeded } from "./tasks.ts";
 export function runtimeWith(
   respond: (path: string, count: number) => Response | Promise<Response>,
 ) {
-  const fakes = fakeGround();
+  const fakes = createFakeRuntime();
   let count = 0;
   const exchange: Exchange = async ({ url }) => {
     const response = await respond(url.pathname + url.search, ++count);

@@ -5,7 +5,7 @@ import { ProbeClientError } from "../../src/probe_client/errors.ts";
 import { Screen } from "../../src/terminal/screen.ts";
 import { type FrameCapacity, watchAsText, watchOnScreen } from "../../src/terminal/watch.ts";
 import { at } from "../support/at.ts";
-import { fakeGround, settle } from "../support/fake_runtime.ts";
+import { createFakeRuntime, settle } from "../support/fake_runtime.ts";
 import { pending, succeeded } from "../support/tasks.ts";
 
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
@@ -21,7 +21,7 @@ function taskListOf(tasks: number): TaskList {
 
 /** A watch of what `read` returns, on a screen whose size a test may change. */
 function startWatch(read: () => Promise<TaskList>) {
-  const fakes = fakeGround();
+  const fakes = createFakeRuntime();
   const { runtime, stdout } = fakes;
   const size = { columns: 80, rows: 24 };
   const stop = new AbortController();
@@ -191,7 +191,7 @@ Deno.test("a watch sends nothing more to a blocked terminal, and still ends", as
 });
 
 Deno.test("a watch as text prints only what has changed", async () => {
-  const { runtime, clock, stdout, logged } = fakeGround();
+  const { runtime, clock, stdout, logged } = createFakeRuntime();
   const stop = new AbortController();
   let tasks = 1;
   let error: Error | null = null;

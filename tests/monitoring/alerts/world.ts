@@ -259,7 +259,7 @@ export class SimulatedProbe {
       allSucceeded &&= settled.state === "SUCCEEDED";
     }
     if (this.#behaviour.heartbeat && allSucceeded) {
-      this.#metrics.heartbeat(this.#behaviour.heartbeat);
+      this.#metrics.heartbeatSent(this.#behaviour.heartbeat);
     }
   }
 

@@ -39,7 +39,7 @@ export class ExpectedMetrics {
     this.#of(datasetId).created++;
   }
 
-  lag(loop: "probe" | "prune", lagMs: number): void {
+  slotRan(loop: "probe" | "prune", lagMs: number): void {
     this.#lags[loop].observe(lagMs / 1e3);
   }
 

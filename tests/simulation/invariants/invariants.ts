@@ -54,7 +54,7 @@ export class Invariants {
     this.#attempts = new AttemptInvariants(config, time, journal, this.tokens);
     this.#outcomes = new OutcomeInvariants(config, time, journal, this.tokens);
     this.#slots = new SlotInvariants(config, time, journal, (loop, lagMs) => {
-      this.metrics.lag(loop, lagMs);
+      this.metrics.slotRan(loop, lagMs);
     });
   }
 
