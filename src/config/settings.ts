@@ -289,11 +289,16 @@ export const SETTINGS = {
   },
 } as const satisfies Record<string, Setting>;
 
+/** The proxies, which have no flag; other programs read them in either case. */
+export const PROXY_VARIABLES: readonly string[] = ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"]
+  .flatMap((name) => [name, name.toLowerCase()]);
+
 /** Every environment variable that the program reads; the executable may read no other. */
 export const VARIABLES: readonly string[] = [
   ...Object.values(SETTINGS).flatMap(({ env, ...setting }) =>
     "alias" in setting ? [env, setting.alias] : [env]
   ),
+  ...PROXY_VARIABLES,
   // Deno's own switch for OpenTelemetry.
   "OTEL_DENO",
 ];
