@@ -81,11 +81,11 @@ async function exchange(
   onOpen: OnOpen,
 ): Promise<HttpResponse> {
   const { url, certificate } = request;
-  timings.secure = url.protocol === "https:";
+  timings.isTls = url.protocol === "https:";
   const proxy = certificate ? null : options.proxyFor(url);
   const connection = await connect(request, proxy, options, signal, timings, onOpen);
   // A proxy forwards a plain request by its absolute URL. RFC 9112, section 3.2.2.
-  const isForwarded = proxy !== null && !timings.secure;
+  const isForwarded = proxy !== null && !timings.isTls;
   const path = `${url.pathname}${url.search}`;
   const { wholeMs, ...response } = await exchangeHttp1(connection, {
     ...request,
@@ -114,24 +114,24 @@ async function connect(
   onOpen: OnOpen,
 ): Promise<Connection> {
   const host = withoutBrackets(url.hostname);
-  const port = Number(url.port) || (timings.secure ? 443 : 80);
+  const port = Number(url.port) || (timings.isTls ? 443 : 80);
   // A proxy resolves the name itself.
-  timings.named = proxy === null && isIP(host) === 0;
+  timings.hasHostName = proxy === null && isIP(host) === 0;
   timings.startMs = clock.monotonic();
-  if (certificate && timings.secure) {
+  if (certificate && timings.isTls) {
     const pinned = await openPinnedTls({ host, port }, certificate, onOpen);
     timings.resolvedMs = timings.connectedMs = timings.securedMs = clock.monotonic();
     return pinned;
   }
   const peer = proxy ?? { host, port };
   const addresses = isIP(peer.host) === 0 ? await resolve(peer.host) : [peer.host];
-  if (timings.named) timings.resolvedMs = clock.monotonic();
+  if (timings.hasHostName) timings.resolvedMs = clock.monotonic();
   signal.throwIfAborted();
   const tcp = await connectToAny(addresses, peer.port, { clock, signal });
   onOpen(tcp);
-  if (proxy && timings.secure) await openTunnel(tcp, proxy, formatAddress(host, port), clock);
+  if (proxy && timings.isTls) await openTunnel(tcp, proxy, formatAddress(host, port), clock);
   timings.connectedMs = clock.monotonic();
-  if (!timings.secure) return tcp;
+  if (!timings.isTls) return tcp;
   const connection = await startTls(tcp, host, onOpen);
   timings.securedMs = clock.monotonic();
   return connection;

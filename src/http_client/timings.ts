@@ -5,8 +5,8 @@ export type Timings = {
   /** When connecting began; before that, when the exchange was requested. */
   startMs: number;
   /** Whether the host is a name, which has to be resolved. */
-  named: boolean;
-  secure: boolean;
+  hasHostName: boolean;
+  isTls: boolean;
   resolvedMs?: number;
   connectedMs?: number;
   securedMs?: number;
@@ -19,7 +19,7 @@ export type Timings = {
 
 /** The timings of an exchange that starts at this monotonic instant; the exchange sets the rest. */
 export function newTimings(startMs: number): Timings {
-  return { startMs, named: false, secure: false };
+  return { startMs, hasHostName: false, isTls: false };
 }
 
 /**
@@ -29,9 +29,9 @@ export function newTimings(startMs: number): Timings {
 export function phasesOf(timings: Timings, endMs: number): Phases {
   const phases: Phases = {};
   const steps = [
-    ["resolve", timings.named, timings.resolvedMs],
+    ["resolve", timings.hasHostName, timings.resolvedMs],
     ["connect", true, timings.connectedMs],
-    ["tls", timings.secure, timings.securedMs],
+    ["tls", timings.isTls, timings.securedMs],
     ["processing", true, timings.headersMs],
     ["transfer", true, endMs],
   ] as const;

@@ -82,7 +82,7 @@ export class Metrics implements TaskObserver {
   }
 
   /** A slot of a loop ran `lagMs` after it was due. */
-  lag(loop: typeof LOOPS[number], lagMs: number): void {
+  slotRan(loop: typeof LOOPS[number], lagMs: number): void {
     this.#change((metrics) => metrics.lag.observe({ loop }, lagMs / 1e3));
   }
 
@@ -98,7 +98,7 @@ export class Metrics implements TaskObserver {
     this.#change((metrics) => metrics.certificateExpiry.set({ host }, expiresMs / 1e3));
   }
 
-  heartbeat(result: Result): void {
+  heartbeatSent(result: Result): void {
     this.#change((metrics) => metrics.heartbeats.inc({ result }));
   }
 

@@ -5,8 +5,8 @@ import { newTimings, phasesOf, type Timings } from "../../src/http_client/timing
 /** An exchange by name over TLS whose phases take 1, 2, 4, 8 and 16 ms. */
 const WHOLE: Timings = {
   startMs: 100,
-  named: true,
-  secure: true,
+  hasHostName: true,
+  isTls: true,
   resolvedMs: 101,
   connectedMs: 103,
   securedMs: 107,
@@ -27,9 +27,9 @@ Deno.test("phasesOf has the seconds of each phase, in order", () => {
 Deno.test("phasesOf leaves out resolving an address, and TLS over plain HTTP", () => {
   const plain = {
     ...WHOLE,
-    named: false,
+    hasHostName: false,
     resolvedMs: undefined,
-    secure: false,
+    isTls: false,
     securedMs: undefined,
   };
   assertEquals(phasesOf(plain, END_MS), { connect: 0.003, processing: 0.012, transfer: 0.016 });
@@ -48,7 +48,7 @@ for (
   ] as const
 ) {
   Deno.test(`phasesOf ends with ${phase} when the exchange ended there`, () => {
-    const phases = phasesOf({ startMs: 100, named: true, secure: true, ...known }, END_MS);
+    const phases = phasesOf({ startMs: 100, hasHostName: true, isTls: true, ...known }, END_MS);
     assertEquals(Object.keys(phases), [...reached]);
     assertSum(phases, 0.031);
   });
@@ -61,12 +61,12 @@ Deno.test("phasesOf adds up to the duration, whatever was reached", () => {
     fc.boolean(),
     fc.array(step, { maxLength: 4 }),
     step,
-    (named, secure, steps, lastMs) => {
-      const timings = { ...newTimings(500), named, secure };
+    (hasHostName, isTls, steps, lastMs) => {
+      const timings = { ...newTimings(500), hasHostName, isTls };
       const marks = [
-        ...(named ? ["resolvedMs"] as const : []),
+        ...(hasHostName ? ["resolvedMs"] as const : []),
         "connectedMs" as const,
-        ...(secure ? ["securedMs"] as const : []),
+        ...(isTls ? ["securedMs"] as const : []),
         "headersMs" as const,
       ];
       let nowMs = 500;

@@ -29,7 +29,7 @@ export class FakeTransport {
 
   readonly exchange: Exchange = (request, { signal, timings }) => {
     this.requests.push(request);
-    timings.named = true;
+    timings.hasHostName = true;
     return new Promise<HttpResponse>((resolve, reject) => {
       const end = (finish: () => void) => () => {
         this.open.splice(this.open.indexOf(call), 1);

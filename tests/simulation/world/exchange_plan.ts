@@ -76,7 +76,7 @@ export function setTimings(
   timings.resolvedMs = passedMs("resolved");
   timings.connectedMs = passedMs("connected");
   const securedMs = passedMs("secured");
-  if (timings.secure) timings.securedMs = securedMs;
+  if (timings.isTls) timings.securedMs = securedMs;
   const headersMs = passedMs("headers");
   if (headersMs === undefined || status === null) return;
   timings.headersMs = headersMs;

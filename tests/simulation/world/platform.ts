@@ -155,8 +155,8 @@ export class SimulatedPlatform {
     const { time, journal } = this;
     const startMs = time.nowMs;
     const number = this.exchanges;
-    timings.named = true;
-    timings.secure = url.protocol === "https:";
+    timings.hasHostName = true;
+    timings.isTls = url.protocol === "https:";
     journal.line(`${what} #${number}: ${plan.what} in ${plan.delayMs?.toFixed(3)}`);
     return new Promise((resolve, reject) => {
       const end = (how: SeenAttempt["end"], reason: Reason | null) => {
