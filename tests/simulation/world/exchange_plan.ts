@@ -1,6 +1,7 @@
 import { HOSTS } from "./settings.ts";
 import type { Draw } from "./draw.ts";
 import type { Reason } from "../../../src/core/reasons.ts";
+import { RequestError } from "../../../src/http_client/errors.ts";
 import type { HttpResponse } from "../../../src/http_client/response.ts";
 import type { Timings } from "../../../src/http_client/timings.ts";
 
@@ -46,9 +47,9 @@ export function respond(
   };
 }
 
-/** An error of the connection, with this code. */
+/** An error of the connection, which a real exchange names so. */
 export function fail(draw: Draw, code: string, reason: Reason, reached: number): ExchangePlan {
-  const error = Object.assign(new Error(`${code} ${HOSTS.api}`), { code });
+  const error = new RequestError(reason, `${code} ${HOSTS.api}`);
   return {
     what: code,
     delayMs: draw.logBetween(1, 3_000),

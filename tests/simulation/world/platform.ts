@@ -1,3 +1,4 @@
+import { RequestError } from "../../../src/http_client/errors.ts";
 import type { Exchange, HttpRequest } from "../../../src/http_client/exchange.ts";
 import type { HttpResponse } from "../../../src/http_client/response.ts";
 import type { Timings } from "../../../src/http_client/timings.ts";
@@ -189,7 +190,7 @@ export class SimulatedPlatform {
       const breakOff = () => {
         end("broken", "reset");
         onEnd();
-        reject(Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }));
+        reject(new RequestError("reset", "read ECONNRESET"));
       };
       const open = { breakOff };
       const cancel = plan.delayMs === null ? () => {} : time.input(plan.delayMs, byPlan);
