@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { SETTINGS } from "../../src/config/settings.ts";
+import { SETTINGS } from "../../../src/config/settings.ts";
 import {
   DATASET_ID,
   eventually,
@@ -9,8 +9,8 @@ import {
   shell,
   startLoop,
   test,
-} from "../support/program.ts";
-import { respondWithDataset, startServer } from "../support/targets.ts";
+} from "../../support/program.ts";
+import { respondWithDataset, startServer } from "../../support/targets.ts";
 
 type Key = keyof typeof SETTINGS;
 type Setting = { env: string; flag?: string; default?: string; secret?: boolean };

@@ -12,7 +12,7 @@ import {
   REASONS,
 } from "../../local/tools/dependencies.ts";
 import { ROOT } from "../support/program.ts";
-import { packagesOf } from "./source_files.ts";
+import { packagesOf } from "../project/source_files.ts";
 
 /** Licences under which the program may be given to anybody, for anything. */
 const LICENCES = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"];
