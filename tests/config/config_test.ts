@@ -235,7 +235,7 @@ Deno.test("parseConfig logs at level debug in a local run, unless a level is giv
 });
 
 Deno.test("parseConfig reads the older name of HEARTBEAT_URL", () => {
-  const url = "https://beat.example/key";
+  const url = "https://heartbeat.example/key";
   assertEquals(configFrom({ ...EMULATOR, BETTERUPTIME_HEARTBEAT_URL: url }).heartbeatUrl, url);
   assertEquals(problemsOf({ ...EMULATOR, BETTERUPTIME_HEARTBEAT_URL: "key" }), [
     "BETTERUPTIME_HEARTBEAT_URL: expected an http:// or https:// URL, got a value that is not shown",

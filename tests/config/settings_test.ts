@@ -67,7 +67,10 @@ for (
     ["host", ["0.0.0.0", "::1", "fe80::1%eth0", "my-host.local"], ["http://x", "a b", "a/b"]],
     ["bearerToken", ["abc-._~+/=="], ["with space", "bl\u00e5", "a=b"]],
     ["basicAuth", ["user:pass:word", "u: "], ["user", ":password", "user:", "u:a\nb"]],
-    ["heartbeatUrl", ["https://user:secret@beat.example/?key=1"], ["beat.example", "ftp://x"]],
+    ["heartbeatUrl", ["https://user:secret@heartbeat.example/?key=1"], [
+      "heartbeat.example",
+      "ftp://x",
+    ]],
     ["sloAvailability", ["0.999", "0.5"], ["0", "1", "99.9", "-0.1"]],
     ["appId", ["a", "x".repeat(128), "probe 1"], ["", "x".repeat(129), "bl\u00e5", "a\nb"]],
     ["logFormat", ["text", "JSON"], ["yaml"]],

@@ -47,7 +47,7 @@ export function startServer(
 }
 
 /** A server whose responses to dataset requests wait until the test lets them go. */
-export function startGate(): Target & {
+export function startWaitingServer(): Target & {
   /** How many requests wait. */
   waiting(): number;
   /** Responds to the request that has waited longest. */
