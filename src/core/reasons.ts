@@ -100,7 +100,7 @@ const DEFINITIONS = {
     meaning: "any other unexpected status, redirects included",
     advice: () => "Check OKDATA_API_URL, and look at the service's own status page or log.",
     exitCode: EXIT.failed,
-    retried: false,
+    retried: [408, 425],
     origin: "platform",
   },
   invalid_response: {

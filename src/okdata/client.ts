@@ -4,11 +4,12 @@ import type { Random } from "../core/random.ts";
 import { isRetried } from "../core/reasons.ts";
 import { type Attempt, secondsBetween, type TaskExecution } from "../core/task.ts";
 import { USER_AGENT } from "../core/version.ts";
+import { decodedBody } from "../http_client/content_encoding.ts";
 import { reasonOfStatus, RequestError, toRequestError } from "../http_client/errors.ts";
 import type { Exchange, HttpRequest } from "../http_client/exchange.ts";
 import type { Redact } from "../http_client/redact.ts";
-import { decodedBody, excerpt, type HttpResponse } from "../http_client/response.ts";
-import { parseRetryAfterMs, retryDelayMs } from "../http_client/retry.ts";
+import { excerpt, type HttpResponse } from "../http_client/response.ts";
+import { retryAfterMs, retryDelayMs } from "../http_client/retry.ts";
 import { newTimings, phasesOf, type Timings } from "../http_client/timings.ts";
 import { checkDataset } from "./dataset.ts";
 import type { TokenCache } from "./token_cache.ts";
@@ -74,8 +75,8 @@ export function createClient(options: ClientOptions): GetDataset {
         if (options.tokens?.drop(token)) continue;
       }
       if (retry >= retries || !isRetried(failure.reason, status)) throw failure;
-      const retryAfterMs = failure.response?.retryAfterMs ?? null;
-      const delayMs = retryDelayMs(retry++, random.fraction(), retryAfterMs);
+      const minDelayMs = failure.response?.retryAfterMs ?? null;
+      const delayMs = retryDelayMs(retry++, random.fraction(), minDelayMs);
       // A wait beyond the deadline would replace the known reason by a timeout.
       if (delayMs >= leftMs()) throw failure;
       await sleep(clock, delayMs, signal);
@@ -131,7 +132,7 @@ async function attempt(
       },
     );
     endMs = timings.wholeMs ?? clock.monotonic();
-    failure = await judge(response, datasetId, clock.now(), redact);
+    failure = judge(response, datasetId, clock.now(), redact);
   } catch (error) {
     if (signal.aborted) throw error;
     endMs ??= clock.monotonic();
@@ -166,18 +167,18 @@ function httpRequest(
 }
 
 /** What is wrong with a whole response, or null when it holds the dataset. */
-async function judge(
+function judge(
   response: HttpResponse,
   datasetId: string,
   nowMs: number,
   redact: Redact,
-): Promise<RequestError | null> {
+): RequestError | null {
   const { status, headers } = response;
   const reason = reasonOfStatus(status);
   let message = `the response has status ${status}`;
   let { body } = response;
   try {
-    body = await decodedBody(response, redact);
+    body = decodedBody(response, redact);
     if (!reason) {
       checkDataset(body, datasetId, redact);
       return null;
@@ -187,9 +188,8 @@ async function judge(
     // The status of a refusal says enough, even when its body cannot be read.
     if (!reason) message = error.message;
   }
-  const retryAfterMs = parseRetryAfterMs(headers["retry-after"], nowMs);
   return new RequestError(reason ?? "invalid_response", message, {
-    response: { status, body: excerpt(body, redact), retryAfterMs },
+    response: { status, body: excerpt(body, redact), retryAfterMs: retryAfterMs(headers, nowMs) },
   });
 }
 
