@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { Clock } from "../core/clock.ts";
-import { connectToAny, formatAddress } from "./connection/connect.ts";
+import { formatAddress, hostOf, portOf } from "./connection/address.ts";
+import { connectToAny } from "./connection/connect.ts";
 import type { Connection } from "./connection/connection.ts";
 import { toRequestError } from "./errors.ts";
 import { exchangeHttp1 } from "./http1.ts";
@@ -113,8 +114,8 @@ async function connect(
   timings: Timings,
   onOpen: OnOpen,
 ): Promise<Connection> {
-  const host = withoutBrackets(url.hostname);
-  const port = Number(url.port) || (timings.isTls ? 443 : 80);
+  const host = hostOf(url);
+  const port = portOf(url);
   // A proxy resolves the name itself.
   timings.hasHostName = proxy === null && isIP(host) === 0;
   timings.startMs = clock.monotonic();
@@ -135,9 +136,4 @@ async function connect(
   const connection = await startTls(tcp, host, onOpen);
   timings.securedMs = clock.monotonic();
   return connection;
-}
-
-/** An IPv6 address as sockets write it, without the brackets of a URL. */
-function withoutBrackets(hostname: string): string {
-  return hostname.replace(/^\[|\]$/g, "");
 }

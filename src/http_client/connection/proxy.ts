@@ -1,7 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import type { Clock } from "../../core/clock.ts";
 import { USER_AGENT } from "../../core/version.ts";
-import { formatAddress } from "./connect.ts";
+import { formatAddress, hostOf, portOf } from "./address.ts";
 import type { Connection } from "./connection.ts";
 import { RequestError } from "../errors.ts";
 import { exchangeHttp1 } from "../http1.ts";
@@ -36,7 +36,7 @@ export function createProxyFor(env: (name: string) => string | undefined): Proxy
   const isExcepted = createExceptions(read("NO_PROXY"));
   return (url) => {
     const proxy = proxies[url.protocol] ?? null;
-    const host = url.hostname.replace(/^\[|\]$/g, "");
+    const host = hostOf(url);
     if (!proxy || LOCAL_NAMES.test(host) || isExcepted(host, portOf(url))) return null;
     return proxy;
   };
@@ -53,7 +53,7 @@ function parseProxy(name: string, text: string): Proxy | null {
   const { username, password } = url;
   const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ""),
+    host: hostOf(url),
     port: Number(url.port) || DEFAULT_PORT,
     authorization: username || password ? `Basic ${encodeBase64(pair)}` : null,
   };
@@ -81,10 +81,6 @@ function isInBlock(host: string, address: string, prefix: number): boolean {
   const block = new BlockList();
   block.addSubnet(address, prefix, family(address));
   return block.check(host, family(host));
-}
-
-function portOf(url: URL): number {
-  return Number(url.port) || (url.protocol === "https:" ? 443 : 80);
 }
 
 function encodeBase64(text: string): string {
