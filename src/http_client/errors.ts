@@ -14,8 +14,8 @@ export type RequestErrorOptions = ErrorOptions & {
 };
 
 /**
- * A request that failed, with its reason, which nothing replaces later. The message may hold words
- * of the target: it is one line, escaped and cut. `cause` is the error that it was made from.
+ * A request that failed. Its reason is final. The message may hold words of the target: it is one
+ * line, escaped and cut. `cause` is the error that it was made from.
  */
 export class RequestError extends Error {
   override name = "RequestError";

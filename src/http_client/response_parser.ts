@@ -13,10 +13,13 @@ export type ResponseHandler = {
 /** Status line, headers and trailers together; four times Node's own limit. */
 const MAX_HEADER_BYTES = 64 * 1024;
 
-/** How many responses of status 1xx may precede the final one. RFC 9110, section 15.2. */
+/**
+ * How many responses of status 1xx may precede the final one, which RFC 9110, section 15.2, does not
+ * limit. Real servers send one or two; without a limit a task would read until its deadline.
+ */
 const MAX_INTERIM_RESPONSES = 20;
 
-/** So many bytes are parsed at once. */
+/** How many bytes are parsed at once. */
 const BUFFER_BYTES = 64 * 1024;
 
 /** Constants of llhttp. */

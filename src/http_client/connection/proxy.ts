@@ -25,7 +25,7 @@ const LOCAL_NAMES = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 /**
  * Chooses proxies as the variables `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say, each also in
  * lower case. This machine is never reached through a proxy. Throws an `Error` that names the
- * variable for a value that is no `http://` URL.
+ * variable for a value that is not an `http://` URL.
  */
 export function createProxyFor(env: (name: string) => string | undefined): ProxyFor {
   const read = (name: string) => env(name)?.trim() || env(name.toLowerCase())?.trim() || "";
