@@ -71,7 +71,7 @@ function stagesOf(config: Config, utc: boolean, runtime: Runtime, signal: AbortS
   return [
     [...new Set(hosts)].map((host) => ({
       name: `name ${host}`,
-      run: () => resolve(host, host === apiHost ? "dns" : "auth", runtime),
+      run: () => resolveName(host, host === apiHost ? "dns" : "auth", runtime),
     })),
     platform.tokens ? [{ name: "token", run: getToken }] : [],
     datasetIds.map((id) => ({
@@ -91,7 +91,7 @@ function stagesOf(config: Config, utc: boolean, runtime: Runtime, signal: AbortS
 }
 
 /** The addresses of a host; throws with `reason` when it has none, since tasks fail so. */
-async function resolve(
+async function resolveName(
   host: string,
   reason: "dns" | "auth",
   { resolve }: Runtime,

@@ -21,7 +21,7 @@ import { viewOf } from "../status_page/view.ts";
 import { stackOf } from "../text/error_text.ts";
 import type { View } from "./command_line.ts";
 
-/** A dataset is silent after so long without a settled task: a few tasks are missing by then. */
+/** A dataset is silent after this long without a settled task: a few tasks are missing by then. */
 const MIN_SILENCE_SECONDS = 10;
 const SILENT_INTERVALS = 3;
 
@@ -124,7 +124,6 @@ export function createHeartbeat(
 
 /** The table of tracked tasks on standard output. */
 export type Table = {
-  /** Prints it now. */
   print: () => void;
   /** Prints it now and then every `TABLE_INTERVAL_SECONDS`; further calls do nothing. */
   startOnce: (loops: ProbeLoops) => void;
@@ -181,7 +180,7 @@ export function listenForReaders(
   },
 ): { url: string; close: () => Promise<void> } {
   const stalledLoops = () => loops.stalled();
-  const sources = { config, clock, backlog, history: health, startedMs, isDraining, stalledLoops };
+  const sources = { config, clock, backlog, health, startedMs, isDraining, stalledLoops };
   const server = createServer({
     appId: config.appId,
     credentials,

@@ -19,7 +19,7 @@ export type DatasetRequest = {
   datasetId: string;
   /** 32 hex digits, sent as `traceparent`. https://www.w3.org/TR/trace-context/ */
   traceId: string;
-  /** Filled in on the way: every attempt, the phases of the last one, and instants. */
+  /** Every attempt, the phases of the last one, and instants: the client writes to it. */
   execution: TaskExecution;
 };
 
@@ -65,7 +65,7 @@ export function createClient(options: ClientOptions): GetDataset {
       if (leftMs() <= 0) {
         throw last ?? new RequestError("timeout", "no time was left for an attempt");
       }
-      const failure = await attempt(options, request, token, leftMs(), signal);
+      const failure = await makeAttempt(options, request, token, leftMs(), signal);
       if (failure === null) return;
 
       last = failure;
@@ -105,7 +105,7 @@ async function waitForToken(
 }
 
 /** Makes one attempt and records it; returns what it failed with, or null. */
-async function attempt(
+async function makeAttempt(
   options: ClientOptions,
   request: DatasetRequest,
   token: string | null,
@@ -132,22 +132,23 @@ async function attempt(
       },
     );
     endMs = timings.wholeMs ?? clock.monotonic();
-    failure = judge(response, datasetId, clock.now(), redact);
+    failure = judgeResponse(response, datasetId, clock.now(), redact);
   } catch (error) {
     if (signal.aborted) throw error;
     endMs ??= clock.monotonic();
-    failure = interrupted(error, timings, redact);
+    failure = errorOfExchange(error, timings, redact);
   }
+  // The wait for the token counts; what the probe did between it and the connection does not.
   execution.begunMs ??= timings.startMs - 1e3 * (execution.phases.token ?? 0);
   execution.endedMs = endMs;
   execution.phases = { ...execution.phases, ...phasesOf(timings, endMs) };
-  const made: Attempt = {
+  const attempt: Attempt = {
     status: failure === null ? 200 : failure.response?.status ?? null,
     reason: failure && failure.reason,
     durationSeconds: secondsBetween(timings.startMs, endMs),
   };
-  execution.attempts.push(made);
-  onAttempt(request, made);
+  execution.attempts.push(attempt);
+  onAttempt(request, attempt);
   return failure;
 }
 
@@ -167,7 +168,7 @@ function httpRequest(
 }
 
 /** What is wrong with a whole response, or null when it holds the dataset. */
-function judge(
+function judgeResponse(
   response: HttpResponse,
   datasetId: string,
   nowMs: number,
@@ -194,7 +195,7 @@ function judge(
 }
 
 /** What ended an exchange before its response was whole, with what had come of it. */
-function interrupted(error: unknown, { partial }: Timings, redact: Redact): RequestError {
+function errorOfExchange(error: unknown, { partial }: Timings, redact: Redact): RequestError {
   const { reason, message, advice, cause = error } = toRequestError(error);
   const response = partial && {
     status: partial.status,
