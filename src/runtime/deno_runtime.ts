@@ -13,7 +13,7 @@ import type { Listen, Runtime } from "./runtime.ts";
 import { abortOnSignals } from "./signals.ts";
 import { plainTrace, spanTrace } from "./tracing.ts";
 
-/** How long a log line may wait for the next one, so that both share a write, off a terminal. */
+/** How long a log line may wait for the next one, so that both share a write; not on a terminal. */
 const LOG_LINGER_MS = 50;
 
 /** What `DenoProcess.env` returns for a variable that is not UTF-8. */
@@ -55,8 +55,8 @@ export class DenoProcess {
   }
 
   /**
-   * Declares that the command runs until it is stopped, so that standard output shows what happens
-   * and is no result. With `mayDrop`, text that its reader does not take is dropped.
+   * For a command that runs until it is stopped. Its standard output is not a result, so a loss of it
+   * does not change the exit code. With `mayDrop`, text that its reader does not take is dropped.
    */
   runUntilStopped({ mayDrop }: { mayDrop: boolean }): void {
     this.#stdoutHoldsResult = false;
@@ -98,7 +98,7 @@ export class DenoProcess {
     };
   }
 
-  /** What drawing on the terminal needs; null when standard output is no terminal. */
+  /** What drawing on the terminal needs; null when standard output is not a terminal. */
   get screen() {
     if (!this.#stdoutIsTerminal) return null;
     // Ctrl-Z would leave the shell on the alternate screen.
@@ -135,7 +135,7 @@ export class DenoProcess {
     addEventListener("unhandledrejection", (event) => exit(event, event.reason));
   }
 
-  /** Writes all remaining output; returns the exit code, which tells of a lost result too. */
+  /** Writes all remaining output; returns the exit code: 1 in place of 0 when a result was lost. */
   async finish(exitCode: number): Promise<number> {
     const lostTo = await this.#stdout.flush();
     // A reader that leaves early, as `head` does, has read enough.
@@ -150,7 +150,7 @@ export class DenoProcess {
   }
 }
 
-/** A terminal that says 0×0 does not know its size. */
+/** 80×24 for a terminal that says 0×0: it does not know its size. */
 function terminalSize(): { columns: number; rows: number } {
   const { columns, rows } = Deno.consoleSize();
   return { columns: columns || 80, rows: rows || 24 };
