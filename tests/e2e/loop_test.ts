@@ -48,7 +48,7 @@ async function getTasks(url: string, query = ""): Promise<Tasks> {
   return await response.json();
 }
 
-/** Waits until so many tasks are settled. */
+/** Waits until this many tasks are settled. */
 function untilSettled(url: string, count: number) {
   return eventually(`${count} settled tasks`, async () => {
     const { value } = await scrape(url);

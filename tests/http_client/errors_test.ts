@@ -71,7 +71,7 @@ Deno.test("explain does not repeat the cause that a RequestError was made from",
   );
 });
 
-Deno.test("explain shows what is no error as text", () => {
+Deno.test("explain shows what is not an error as text", () => {
   assertEquals(["text", 42, undefined].map(explain), ["text", "42", "undefined"]);
 });
 

@@ -106,7 +106,7 @@ for (
     ["another dataset", { Id: "other" }],
     ["another type", { Id: "abc123", Type: "Version" }],
     ["no Id", {}],
-    ["an Id that is no string", { Id: 1 }],
+    ["an Id that is not a string", { Id: 1 }],
     ["a list", []],
     ["an empty body", ""],
   ] as const

@@ -94,7 +94,7 @@ for (const [breaks, what] of [["rejection", "a rejection"], ["exception", "an er
     await using program = await startBreakable(breaks, emulator.apiUrl);
     const { code, errors } = await broken(program);
     assertEquals({ code, errors: errors.length }, { code: 70, errors: 1 });
-    assertStringIncludes(errors[0], "stopping, because nobody has caught this: Error: broken on p");
+    assertStringIncludes(errors[0], "stopping after an uncaught error: Error: broken on p");
     assertStringIncludes(errors[0], "inside.ts");
   }, { ignore });
 }
