@@ -4,7 +4,7 @@ import { EXIT } from "../core/exit_code.ts";
 import { systemRandom } from "../core/random.ts";
 import { createExchange } from "../http_client/exchange.ts";
 import { earliestExpiryMs, readPresentedChain } from "../http_client/tls/presented_certificates.ts";
-import { createProxyFor } from "../http_client/connection/proxy.ts";
+import type { ProxyFor } from "../http_client/connection/proxy.ts";
 import { createResolver, systemLookup } from "../http_client/connection/resolve.ts";
 import { stackOf } from "../text/error_text.ts";
 import { createLog, type LogOptions } from "./log.ts";
@@ -22,6 +22,7 @@ const NOT_UTF8 = "\ufffd";
 export type RuntimeOptions = {
   log: Pick<LogOptions, "level" | "appId"> & { format: LogOptions["format"] | undefined };
   listen: Listen;
+  proxyFor: ProxyFor;
 };
 
 /** The process as Deno runs it: its environment, terminal, outputs, signals and end. */
@@ -63,7 +64,7 @@ export class DenoProcess {
     if (mayDrop) this.#stdout = createOutput(Deno.stdout);
   }
 
-  async createRuntime({ log, listen }: RuntimeOptions): Promise<Runtime> {
+  async createRuntime({ log, listen, proxyFor }: RuntimeOptions): Promise<Runtime> {
     const resolve = createResolver(systemLookup);
     const hasTracing = this.env("OTEL_DENO") === "true";
     return {
@@ -73,7 +74,7 @@ export class DenoProcess {
       exchange: createExchange({
         clock: systemClock,
         resolve,
-        proxyFor: createProxyFor((name) => this.env(name)),
+        proxyFor,
       }),
       readCertificateExpiryMs: async (url, signal) =>
         earliestExpiryMs(await readPresentedChain(url, signal)),
