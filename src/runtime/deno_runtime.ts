@@ -1,4 +1,4 @@
-import { cpuUsage } from "node:process";
+import process, { cpuUsage } from "node:process";
 import { systemClock } from "../core/clock.ts";
 import { EXIT } from "../core/exit_code.ts";
 import { systemRandom } from "../core/random.ts";
@@ -65,6 +65,8 @@ export class DenoProcess {
   }
 
   async createRuntime({ log, listen, proxyFor }: RuntimeOptions): Promise<Runtime> {
+    // Some versions of Deno look names up by deprecated code of their own, and would warn of that.
+    Object.assign(process, { noDeprecation: true });
     const resolve = createResolver(systemLookup);
     const hasTracing = this.env("OTEL_DENO") === "true";
     return {
