@@ -38,7 +38,7 @@ export function missingResponse(id: string): Response {
 /** A response of this status, whatever the request. */
 export function statusResponse(status: number): Response {
   const message = status === 401 ? "Unauthorized" : `Status ${status} on demand`;
-  // A client that follows the redirect gets a response that is no dataset.
+  // A client that follows the redirect gets a response that is not a dataset.
   const isRedirect = status >= 300 && status < 400;
   const headers: HeadersInit = isRedirect ? { location: "/heartbeat" } : {};
   return jsonResponse(status, { message }, headers);

@@ -71,7 +71,7 @@ export function mergeFaults(base: Faults, given: unknown = {}): Faults {
   throw new InvalidFaultsError(problemsOf(result.error, given));
 }
 
-/** The longest delay of a timer, 24 days. No client waits so long. */
+/** The longest delay of a timer, 24 days. No client waits that long. */
 const NEVER_MS = 2 ** 31 - 1;
 
 /** What happens to one dataset request. */

@@ -3,12 +3,15 @@ import { okdataOptions } from "../config/okdata_options.ts";
 import { exitCodeOfSignal } from "../core/exit_code.ts";
 import { exitCodeOf, type Reason, REASON_DEFINITIONS } from "../core/reasons.ts";
 import type { TaskExecution } from "../core/task.ts";
+import { hostOf } from "../http_client/connection/address.ts";
+import { createProxyFor, proxyName } from "../http_client/connection/proxy.ts";
 import { explain, RequestError } from "../http_client/errors.ts";
 import type { Token } from "../okdata/oauth.ts";
 import { connectOkdata, type Okdata } from "../okdata/okdata.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { toMessage } from "../text/escape.ts";
 import { formatDateTime, formatOffset, formatSeconds } from "../text/format.ts";
+import { proxiesOf } from "./serve_parts.ts";
 
 /** One step of the check: returns what was found, or throws a `RequestError`. */
 type Step = { name: string; run: () => Promise<string> };
@@ -48,12 +51,12 @@ export async function check(
       stdout.write(`ok      ${name}: ${found}\n`);
     } catch (error) {
       if (signal.aborted) return;
-      const { reason, message, cause } = error instanceof RequestError
+      const { reason, message, cause, advice = innerAdvice(cause) } = error instanceof RequestError
         ? error
         : new RequestError("internal", String(error));
       reasons.push(reason);
-      const advice = adviceFor(reason, cause, config);
-      stdout.write(`FAILED  ${name}: ${reason}: ${message}\n        ${advice}\n`);
+      const shown = advice ?? adviceFor(reason, cause, config);
+      stdout.write(`FAILED  ${name}: ${reason}: ${message}\n        ${shown}\n`);
     }
   }
 }
@@ -66,12 +69,15 @@ function stagesOf(config: Config, utc: boolean, runtime: Runtime, signal: AbortS
   const platform = connectOkdata(options, signal, {
     onToken: (result) => token = result.token ?? token,
   });
-  const apiHost = new URL(apiUrl).hostname;
-  const hosts = credentials ? [apiHost, new URL(credentials.tokenUrl).hostname] : [apiHost];
+  const apiHost = hostOf(new URL(apiUrl));
+  const urls = [apiUrl, ...credentials ? [credentials.tokenUrl] : []].map((url) => new URL(url));
+  const proxyFor = createProxyFor(config);
+  // A proxy resolves the name of the host itself.
+  const hosts = new Map(urls.map((url) => [hostOf(url), proxyFor(url)]));
   return [
-    [...new Set(hosts)].map((host) => ({
-      name: `name ${host}`,
-      run: () => resolve(host, host === apiHost ? "dns" : "auth", runtime),
+    Array.from(hosts, ([host, proxy]) => ({
+      name: proxy ? `${proxyName(proxy)} for ${host}` : `name ${host}`,
+      run: () => resolveName(proxy?.host ?? host, host === apiHost ? "dns" : "auth", runtime),
     })),
     platform.tokens ? [{ name: "token", run: getToken }] : [],
     datasetIds.map((id) => ({
@@ -91,7 +97,7 @@ function stagesOf(config: Config, utc: boolean, runtime: Runtime, signal: AbortS
 }
 
 /** The addresses of a host; throws with `reason` when it has none, since tasks fail so. */
-async function resolve(
+async function resolveName(
   host: string,
   reason: "dns" | "auth",
   { resolve }: Runtime,
@@ -117,11 +123,19 @@ async function getDataset(
   return `status ${attempt?.status} in ${formatSeconds(attempt?.durationSeconds ?? 0)}`;
 }
 
-function describe({ datasetIds, environment, credentials, apiUrl, taskIntervalSeconds }: Config) {
+function describe(config: Config): string {
+  const { datasetIds, environment, credentials, apiUrl, taskIntervalSeconds } = config;
   const datasets = datasetIds.length === 1 ? "1 dataset" : `${datasetIds.length} datasets`;
   const client = credentials ? `as client ${credentials.clientId}` : "without credentials";
   const where = environment ? ` in ${environment}` : "";
-  return `${datasets} at ${apiUrl}${where}, ${client}, every ${taskIntervalSeconds} s`;
+  const proxies = proxiesOf(config);
+  return `${datasets} at ${apiUrl}${where}, ${client}, every ${taskIntervalSeconds} s` +
+    (proxies ? `, by ${proxies}` : "");
+}
+
+/** The advice of the failure that another one was made from. */
+function innerAdvice(cause: unknown): string | undefined {
+  return cause instanceof RequestError ? cause.advice ?? innerAdvice(cause.cause) : undefined;
 }
 
 /**

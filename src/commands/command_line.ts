@@ -7,6 +7,7 @@ import { type State, STATES } from "../core/task.ts";
 /** What the program is asked to do. */
 export type Command =
   | { name: "serve" }
+  /** `--once`, or `--count N`. */
   | { name: "run"; count: number; json: boolean }
   | TasksCommand
   | { name: "check" | "healthcheck" | "rules" | "dashboard" | "print-config" | "help" | "version" };
@@ -86,7 +87,7 @@ const SETTINGS_OF_TASKS: readonly string[] = [
 ];
 
 /** Flags as the parser returns them, and the words between them. */
-type Given = Record<string, unknown> & { words: string[] };
+type Args = Record<string, unknown> & { words: string[] };
 
 /** Parses the command line. Never throws: what is wrong is listed in `problems`. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
@@ -106,14 +107,14 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   };
 }
 
-function parse(args: readonly string[], problems: string[]): Given {
+function parse(args: readonly string[], problems: string[]): Args {
   // As aliases of the parser they would be accepted with two dashes as well.
   const long = args.map((arg) => arg === "-h" ? "--help" : arg === "-V" ? "--version" : arg);
   const parsed = parseArgs(joinNegativeNumbers(long), {
     string: VALUE_FLAGS,
     boolean: Object.keys(SWITCHES),
     unknown(argument: string, name?: string) {
-      // A word is no flag and is checked below.
+      // A word is not a flag and is checked below.
       if (name === undefined) return true;
       const [flag = argument] = argument.split("=");
       const closest = closestString(name, ALL_FLAGS);
@@ -142,7 +143,7 @@ function parse(args: readonly string[], problems: string[]): Given {
   return { ...parsed, words };
 }
 
-function settingFlags(given: Given, problems: string[]): CommandLine["flags"] {
+function settingFlags(given: Args, problems: string[]): CommandLine["flags"] {
   const flags: CommandLine["flags"] = {};
   for (const flag of SETTING_FLAGS) {
     const value = given[flag];
@@ -154,7 +155,7 @@ function settingFlags(given: Given, problems: string[]): CommandLine["flags"] {
 }
 
 /** The value of `--rows` or `--count`, undefined when it is missing or wrong. */
-function countOf(flag: "rows" | "count", given: Given, problems: string[]): number | undefined {
+function countOf(flag: "rows" | "count", given: Args, problems: string[]): number | undefined {
   const value = given[flag];
   if (value === undefined) return undefined;
   const { data, error } = count.safeParse(value);
@@ -165,7 +166,7 @@ function countOf(flag: "rows" | "count", given: Given, problems: string[]): numb
 }
 
 /** A problem for each pair of words and flags that exclude or require each other. */
-function conflicts(given: Given): string[] {
+function conflicts(given: Args): string[] {
   const problems: string[] = [];
   const requested = [
     ...given.words.filter(isCommand),
@@ -187,7 +188,7 @@ function conflicts(given: Given): string[] {
   return problems;
 }
 
-function commandOf(given: Given, tasks: TasksCommand, count: number): Command {
+function commandOf(given: Args, tasks: TasksCommand, count: number): Command {
   if (given.help) return { name: "help" };
   if (given.version) return { name: "version" };
   if (given["print-config"]) return { name: "print-config" };
@@ -200,13 +201,13 @@ function commandOf(given: Given, tasks: TasksCommand, count: number): Command {
   return { name: "serve" };
 }
 
-function isOneOff(given: Given): boolean {
+function isOneOff(given: Args): boolean {
   return given.once === true || given.count !== undefined;
 }
 
 /** The command `tasks` with its flags, and what is wrong with them. */
 function tasksCommand(
-  given: Given,
+  given: Args,
   flags: CommandLine["flags"],
   rows: number | null,
 ): { command: TasksCommand; problems: string[] } {

@@ -16,6 +16,8 @@ import type { View } from "./command_line.ts";
 import { attemptLog, createTableRenderer } from "./serve_parts.ts";
 
 /**
+ * The command `run`: `--once` (a count of 1) or `--count N`.
+ *
  * Creates `count` tasks of each dataset, an interval apart, and returns the exit code. Opens no
  * port. When `signal` aborts, the tasks in flight are abandoned.
  */
@@ -49,10 +51,10 @@ export async function runOnce(
   const maxInFlight = config.maxInFlightTasks;
   const runTask = createTaskRunner({ getDataset, clock, trace, backlog, maxInFlight, observer });
 
-  const each = config.datasetIds.map((datasetId, i) =>
+  const runs = config.datasetIds.map((datasetId, i) =>
     runTasks(datasetId, i / config.datasetIds.length, config, count, runTask, runtime, signal)
   );
-  await Promise.all(each);
+  await Promise.all(runs);
   await lines.end();
   done.abort();
 

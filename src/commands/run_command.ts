@@ -5,6 +5,7 @@ import type { Input } from "../config/given.ts";
 import { EXIT, exitCodeOfSignal } from "../core/exit_code.ts";
 import { systemRandom } from "../core/random.ts";
 import { VERSION } from "../core/version.ts";
+import { createProxyFor, WITHOUT_PROXY } from "../http_client/connection/proxy.ts";
 import { ProbeClientError } from "../probe_client/errors.ts";
 import type { DenoProcess } from "../runtime/deno_runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -70,10 +71,16 @@ async function runWithRuntime(
   }
   const { appId, logLevel: level, logFormat, localRun } = config;
   const format = logFormat ?? (localRun ? "text" : undefined);
-  const runtime = await process.createRuntime({ log: { level, format, appId }, listen });
+  const isProbing = PROBING.includes(command.name);
+  const runtime = await process.createRuntime({
+    log: { level, format, appId },
+    listen,
+    // A probe that is asked about its tasks is reached directly.
+    proxyFor: isProbing ? createProxyFor(config) : WITHOUT_PROXY,
+  });
   const signal = process.abortOnSignals();
   try {
-    if (PROBING.includes(command.name)) await checkSecretFile(config, runtime.readFile);
+    if (isProbing) await checkSecretFile(config, runtime.readFile);
     return await dispatch(command, view, config, runtime, signal, process);
   } catch (error) {
     if (error instanceof PortError || error instanceof FileError) {

@@ -97,7 +97,14 @@ export async function serve(
     abandonTasks: abandonTasks.signal,
   });
   const listener = listenForReaders(config, runtime, {
-    ...{ credentials, tls, startedMs, backlog, metrics, health, events, loops },
+    credentials,
+    tls,
+    startedMs,
+    backlog,
+    metrics,
+    health,
+    events,
+    loops,
     isDraining: () => noNewSlots.signal.aborted,
   });
   onInternals({ ledger: ledger.counts, backlog, stalledLoops: () => loops.stalled() });

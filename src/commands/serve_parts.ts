@@ -14,6 +14,7 @@ import type { ProbeLoops } from "../probing/probe_loops.ts";
 import { logAttempt } from "../probing/task_log.ts";
 import { Metrics } from "../prometheus/metrics.ts";
 import type { Log } from "../runtime/log.ts";
+import { createProxyFor, describeProxies } from "../http_client/connection/proxy.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Events } from "../server/events.ts";
 import { createServer } from "../server/server.ts";
@@ -21,7 +22,7 @@ import { viewOf } from "../status_page/view.ts";
 import { stackOf } from "../text/error_text.ts";
 import type { View } from "./command_line.ts";
 
-/** A dataset is silent after so long without a settled task: a few tasks are missing by then. */
+/** A dataset is silent after this long without a settled task: a few tasks are missing by then. */
 const MIN_SILENCE_SECONDS = 10;
 const SILENT_INTERVALS = 3;
 
@@ -124,7 +125,6 @@ export function createHeartbeat(
 
 /** The table of tracked tasks on standard output. */
 export type Table = {
-  /** Prints it now. */
   print: () => void;
   /** Prints it now and then every `TABLE_INTERVAL_SECONDS`; further calls do nothing. */
   startOnce: (loops: ProbeLoops) => void;
@@ -181,7 +181,7 @@ export function listenForReaders(
   },
 ): { url: string; close: () => Promise<void> } {
   const stalledLoops = () => loops.stalled();
-  const sources = { config, clock, backlog, history: health, startedMs, isDraining, stalledLoops };
+  const sources = { config, clock, backlog, health, startedMs, isDraining, stalledLoops };
   const server = createServer({
     appId: config.appId,
     credentials,
@@ -207,14 +207,22 @@ export function listenForReaders(
   );
 }
 
-/** The first line of the log: what is probed, how often, and where to look. */
-export function startLine(
-  { apiUrl, datasetIds, taskIntervalSeconds }: Config,
-  url: string,
-): string {
+/** The first line of the log: what is probed, how often, by which proxy, and where to look. */
+export function startLine(config: Config, url: string): string {
+  const { apiUrl, datasetIds, taskIntervalSeconds } = config;
   const [only = ""] = datasetIds;
   const target = datasetIds.length === 1
     ? `${apiUrl}/${only}`
     : `${datasetIds.length} datasets at ${apiUrl}`;
-  return `dataplatform-probe ${VERSION} probes ${target} every ${taskIntervalSeconds} s; see ${url}`;
+  const proxies = proxiesOf(config);
+  return `dataplatform-probe ${VERSION} probes ${target} every ${taskIntervalSeconds} s` +
+    `${proxies ? ` by ${proxies}` : ""}; see ${url}`;
+}
+
+/** The proxies in use, by host and port alone; null when there are none. */
+export function proxiesOf(config: Config): string | null {
+  const { apiUrl, credentials, heartbeatUrl } = config;
+  const urls = [apiUrl, credentials?.tokenUrl, heartbeatUrl]
+    .flatMap((url) => url === undefined ? [] : [new URL(url)]);
+  return describeProxies(urls, createProxyFor(config));
 }

@@ -38,7 +38,7 @@ type Read = (query: TaskListQuery, limit: number) => Promise<TasksDocument>;
 
 /**
  * Shows the tasks of a running probe, once or as a watch that lasts until `signal` aborts; returns
- * the exit code. `screen` is null when standard output is no terminal. Throws a `ProbeClientError`
+ * the exit code. `screen` is null when standard output is not a terminal. Throws a `ProbeClientError`
  * when the probe cannot be read, and a `FileError` for the files of its credentials.
  */
 export async function showTasks(

@@ -48,7 +48,7 @@ export function parseConfig(
   newAppId: () => string,
   { probes = true }: { probes?: boolean } = {},
 ): ParsedConfig {
-  const { values, problems } = parseValues(input);
+  const { values, problems } = parseValues(input, probes);
   const isGiven = (key: Key) => givenValue(SETTINGS[key], input).text !== undefined;
   problems.unshift(...incomplete(isGiven));
   if (probes) problems.unshift(...missing(values.localServicesOnly, isGiven));
@@ -70,11 +70,11 @@ export function parseConfig(
   return { ok: true, config: Object.freeze(config) };
 }
 
-function parseValues(input: Input): { values: Values; problems: string[] } {
+function parseValues(input: Input, probes: boolean): { values: Values; problems: string[] } {
   const problems: string[] = [];
   const entries = Object.entries(SETTINGS).map(([key, setting]: [string, Setting]) => {
     const { name, text } = givenValue(setting, input);
-    if (text === undefined) return [key, undefined];
+    if (text === undefined || (setting.onlyProbing && !probes)) return [key, undefined];
     if (text.includes(NOT_UTF8)) {
       problems.push(`${name}: expected text in UTF-8, got other bytes`);
       return [key, undefined];

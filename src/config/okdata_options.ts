@@ -8,7 +8,8 @@ export function okdataOptions(
   readFile: (path: string) => Promise<string>,
 ): Omit<OkdataOptions, "exchange" | "clock" | "random"> {
   const { apiUrl, taskTimeoutSeconds, requestTimeoutSeconds, retries, credentials } = config;
-  const common = { apiUrl, taskTimeoutSeconds, requestTimeoutSeconds, retries };
+  const secrets = [config.httpsProxy, config.httpProxy].flatMap((proxy) => proxy?.secrets ?? []);
+  const common = { apiUrl, taskTimeoutSeconds, requestTimeoutSeconds, retries, secrets };
   if (!credentials) return { ...common, credentials };
   const { tokenUrl, clientId, secret } = credentials;
   const readSecret = () =>

@@ -6,6 +6,8 @@ import {
   lowerCase,
   MAX_DATASETS,
   number,
+  proxy,
+  proxyExceptions,
   seconds,
   url,
 } from "./values.ts";
@@ -14,8 +16,10 @@ import {
 export type Setting = {
   /** Name of the environment variable. */
   env: string;
-  /** An older name of the variable, read when `env` is not set. */
+  /** Another name of the variable, read when `env` is not set. */
   alias?: string;
+  /** A variable of the machine, which other programs read too: commands that do not probe ignore it. */
+  onlyProbing?: true;
   /** Never shown, not even in an error. */
   secret?: true;
   /** Name of the flag without dashes; absent for secrets and paths, which belong into the environment. */
@@ -91,6 +95,32 @@ export const SETTINGS = {
     help: "probe the emulator, without credentials",
     default: "false",
     schema: flag,
+  },
+  httpsProxy: {
+    env: "HTTPS_PROXY",
+    alias: "https_proxy",
+    secret: true,
+    onlyProbing: true,
+    group: "Proxy",
+    help: "proxy for https: http://[user:password@]host:port",
+    schema: proxy,
+  },
+  httpProxy: {
+    env: "HTTP_PROXY",
+    alias: "http_proxy",
+    secret: true,
+    onlyProbing: true,
+    group: "Proxy",
+    help: "proxy for http, likewise",
+    schema: proxy,
+  },
+  noProxy: {
+    env: "NO_PROXY",
+    alias: "no_proxy",
+    onlyProbing: true,
+    group: "Proxy",
+    help: "hosts, addresses, CIDR blocks without proxy, or *",
+    schema: proxyExceptions,
   },
   taskIntervalSeconds: {
     env: "TASK_INTERVAL_SECONDS",
@@ -289,16 +319,11 @@ export const SETTINGS = {
   },
 } as const satisfies Record<string, Setting>;
 
-/** The proxies, which have no flag; other programs read them in either case. */
-export const PROXY_VARIABLES: readonly string[] = ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"]
-  .flatMap((name) => [name, name.toLowerCase()]);
-
 /** Every environment variable that the program reads; the executable may read no other. */
 export const VARIABLES: readonly string[] = [
   ...Object.values(SETTINGS).flatMap(({ env, ...setting }) =>
     "alias" in setting ? [env, setting.alias] : [env]
   ),
-  ...PROXY_VARIABLES,
   // Deno's own switch for OpenTelemetry.
   "OTEL_DENO",
 ];

@@ -1,5 +1,6 @@
 /** Schemas of written values. Their messages complete the sentence `expected …, got …`. */
 import * as z from "zod/mini";
+import { parseProxy, parseProxyExceptions } from "../http_client/connection/proxy.ts";
 import { escapeControls } from "../text/escape.ts";
 
 export const MAX_DATASETS = 200;
@@ -28,6 +29,28 @@ export const flag = z.pipe(
 export const url = z.string().check(
   z.refine(isHttpUrl, "an http:// or https:// URL without user, query or #"),
 );
+
+/** An HTTP proxy. */
+export const proxy = parsed("an http:// URL of a proxy", parseProxy);
+
+/** What is reached without a proxy. */
+export const proxyExceptions = parsed(
+  "hosts, addresses, CIDR blocks or *, separated by commas",
+  parseProxyExceptions,
+);
+
+/** A value that `parse` reads; null means that it cannot. */
+function parsed<T>(expected: string, parse: (text: string) => T | null) {
+  return z.pipe(
+    z.string(),
+    z.transform((value, { issues }: z.core.ParsePayload) => {
+      const result = parse(value);
+      if (result !== null) return result;
+      issues.push({ code: "custom", message: expected, input: value });
+      return z.NEVER;
+    }),
+  );
+}
 
 /** A decimal number within bounds, a whole multiple of `step` where one is given. */
 export function number(expected: string, min: number, max: number, step?: number) {

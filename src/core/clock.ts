@@ -17,7 +17,10 @@ export type Clock = {
 /** `setTimeout` fires at once for a longer delay. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** How late Deno's timers fire: they count whole milliseconds, rounded up twice. */
+/**
+ * How late a timer of Deno may fire: tokio rounds its deadline up to a whole millisecond, and then the
+ * time that epoll waits for it.
+ */
 const TIMER_LATENESS_MS = 2;
 
 /** The machine's own clock. */

@@ -15,13 +15,13 @@ export const EXIT = {
 /** What each exit code means besides the reasons of failed tasks, for the documentation. */
 export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: "every task succeeded; the main loop or a watch was stopped",
-  failed: "failures that need different codes; `--healthcheck` of a probe that is not healthy",
+  failed: "failures with different exit codes; `--healthcheck` of a probe that is not healthy",
   usage: "wrong flags or configuration; the port cannot be opened",
   auth: "`tasks`: the probe refuses these credentials",
   timeout: "",
   unreachable: "`tasks`, `--healthcheck`: no probe responds there",
   invalidResponse: "`tasks`, `--healthcheck`: what responds is not this probe",
-  brokenInvariant: "the probe found itself broken",
+  brokenInvariant: "the probe ended itself: an invariant was broken, or an error was not caught",
   interrupted: "interrupted by SIGINT, or by a second signal",
   terminated: "a one-off run, ended by SIGTERM",
 };

@@ -4,9 +4,12 @@ import { EXIT } from "./exit_code.ts";
 export type Origin = "network" | "identity provider" | "platform" | "probe";
 
 type ReasonDefinition = {
-  /** What happened, for the status page and the documentation. */
+  /** What happened, for the status page and the documentation: no sentence, without a full stop. */
   meaning: string;
-  /** What to do first. `platform` names the environment, such as `OKDATA_ENVIRONMENT=dev`. */
+  /**
+   * What to do first: a sentence. `platform` names the environment, such as
+   * `OKDATA_ENVIRONMENT=dev`.
+   */
   advice: (platform: string) => string;
   /** Exit code of a one-off run in which all failures have this reason. */
   exitCode: number;
@@ -17,7 +20,8 @@ type ReasonDefinition = {
 
 /**
  * Why a task failed: a closed list, since the reason is a metric's label. Metrics, exit codes,
- * status page, `--check`, alert rules and documentation are made from this table.
+ * status page, `--check`, alert rules and documentation are made from this table, in its order; a
+ * new reason stands with those of its origin.
  */
 const DEFINITIONS = {
   timeout: {
@@ -44,6 +48,8 @@ const DEFINITIONS = {
     origin: "network",
   },
   tls: {
+    // Retried, since one server of several behind a name may have an old certificate, and since a
+    // connection may break in the handshake.
     meaning: "no trusted TLS connection could be made",
     advice: () =>
       "Check that the address needs https; put a private certificate authority into DENO_CERT.",
@@ -100,7 +106,7 @@ const DEFINITIONS = {
     meaning: "any other unexpected status, redirects included",
     advice: () => "Check OKDATA_API_URL, and look at the service's own status page or log.",
     exitCode: EXIT.failed,
-    retried: false,
+    retried: [408, 425],
     origin: "platform",
   },
   invalid_response: {
@@ -121,10 +127,10 @@ const DEFINITIONS = {
 
 export type Reason = keyof typeof DEFINITIONS;
 
-/** Every reason in the order in which metrics and documentation list them. */
+/** Every reason, in the order of the table: that of metrics and documentation. */
 export const REASONS = Object.keys(DEFINITIONS) as [Reason, ...Reason[]];
 
-/** What is known of each reason. */
+/** The table, with the types of its rows widened to the general one. */
 export const REASON_DEFINITIONS: Readonly<Record<Reason, ReasonDefinition>> = DEFINITIONS;
 
 /** The reasons that come from one of these origins. */
@@ -139,7 +145,7 @@ export function isRetried(reason: Reason, status: number | null): boolean {
   return status !== null && retried.includes(status);
 }
 
-/** Exit code of a one-off run: 0 without failures, 1 when failures need different codes. */
+/** Exit code of a one-off run: 0 without failures, 1 when failures have different codes. */
 export function exitCodeOf(failures: Iterable<Reason>): number {
   const codes = new Set(Array.from(failures, (reason) => REASON_DEFINITIONS[reason].exitCode));
   const [code = EXIT.ok, ...others] = codes;

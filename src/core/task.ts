@@ -33,9 +33,10 @@ type Created = {
 
 type Settled = Created & {
   /**
-   * From the first use of the network (or the wait for a token) to the end of the last response or
-   * attempt, on the monotonic clock: the probe's own work before and after is not the platform's
-   * time. A task without an attempt counts from its creation.
+   * On the monotonic clock. Begins with the wait for the first attempt's token, or its connection when
+   * there is no token; without an attempt, with the creation of the task. Ends with the last byte of
+   * the last response, or, when that is not complete, with the last attempt. The probe's own work before and
+   * after is left out, since it is not the platform's time.
    */
   readonly durationSeconds: number;
   readonly attempts: readonly Attempt[];
@@ -57,7 +58,10 @@ export type Task = PendingTask | SettledTask;
 export type TaskExecution = {
   attempts: Attempt[];
   phases: Phases;
-  /** Monotonic instant at which the first connection began, less the wait for its token. */
+  /**
+   * Monotonic instant at which the duration begins: when the first connection began, less the wait for
+   * its token. So what the probe itself did between the two does not count.
+   */
   begunMs?: number;
   /** Monotonic end of the last attempt; undefined again while the next token is awaited. */
   endedMs?: number;
@@ -69,7 +73,7 @@ export function succeed(
   nowMonotonicMs: number,
   execution: TaskExecution,
 ): SucceededTask {
-  return { ...task, state: "SUCCEEDED", ...outcomeOf(task, nowMonotonicMs, execution) };
+  return { ...task, state: "SUCCEEDED", ...settlementOf(task, nowMonotonicMs, execution) };
 }
 
 /** The pending task after a failure at `nowMonotonicMs`. */
@@ -80,10 +84,16 @@ export function fail(
   reason: Reason,
   body: string | null = null,
 ): FailedTask {
-  return { ...task, state: "FAILED", ...outcomeOf(task, nowMonotonicMs, execution), reason, body };
+  return {
+    ...task,
+    state: "FAILED",
+    ...settlementOf(task, nowMonotonicMs, execution),
+    reason,
+    body,
+  };
 }
 
-function outcomeOf(
+function settlementOf(
   { createdMonotonicMs }: PendingTask,
   nowMonotonicMs: number,
   { attempts, phases, begunMs = createdMonotonicMs, endedMs = nowMonotonicMs }: TaskExecution,

@@ -19,7 +19,7 @@ export type TaskObserver = {
   settled?(task: SettledTask, error: unknown): void;
   /** Slots of the schedule got no task. */
   skipped?(slots: SkippedSlots): void;
-  /** So many settled tasks were removed from the backlog. */
+  /** This many settled tasks were removed from the backlog. */
   dismissed?(count: number): void;
 };
 

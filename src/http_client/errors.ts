@@ -1,3 +1,4 @@
+import { getSystemErrorName } from "node:util";
 import type { Reason } from "../core/reasons.ts";
 import { messageOf } from "../text/error_text.ts";
 import { toMessage } from "../text/escape.ts";
@@ -13,8 +14,8 @@ export type RequestErrorOptions = ErrorOptions & {
 };
 
 /**
- * A request that failed, with its reason, which nothing replaces later. The message may hold words
- * of the target: it is one line, escaped and cut. `cause` is the error that it was made from.
+ * A request that failed. Its reason is final. The message may hold words of the target: it is one
+ * line, escaped and cut. `cause` is the error that it was made from.
  */
 export class RequestError extends Error {
   override name = "RequestError";
@@ -22,7 +23,11 @@ export class RequestError extends Error {
   readonly response: FailedResponse | undefined;
   readonly advice: string | undefined;
 
-  constructor(reason: Reason, message: string, { response, advice, cause }: RequestErrorOptions = {}) {
+  constructor(
+    reason: Reason,
+    message: string,
+    { response, advice, cause }: RequestErrorOptions = {},
+  ) {
     super(toMessage(message), { cause });
     this.reason = reason;
     this.response = response;
@@ -36,11 +41,19 @@ export function toRequestError(error: unknown): RequestError {
   return new RequestError("internal", explain(error), { cause: error });
 }
 
-/** The name of a system error, such as ECONNREFUSED, or its message. */
+/**
+ * The name of a system error, such as ECONNREFUSED, or its message. Deno gives the rarer ones a
+ * number alone, in their message: `Protocol not available (os error 92)`.
+ */
 export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : messageOf(error);
+  if (error instanceof Error && "code" in error && typeof error.code === "string") {
+    return error.code;
+  }
+  const message = messageOf(error);
+  const [, errno] = message.match(/\(os error ([1-9]\d{0,4})\)/) ?? [];
+  // The function has no name for a number that it does not know, or one with blanks.
+  const name = errno === undefined ? undefined : getSystemErrorName(-Number(errno));
+  return name && /^E[A-Z\d]+$/.test(name) ? name : message;
 }
 
 /** An error's message, with the messages of its causes. */

@@ -1,11 +1,13 @@
 import { isIP } from "node:net";
 import type { Clock } from "../core/clock.ts";
-import { connectToAny, formatAddress } from "./connection/connect.ts";
+import { formatAddress, hostOf, portOf } from "./connection/address.ts";
+import { connectToAny } from "./connection/connect.ts";
 import type { Connection } from "./connection/connection.ts";
+import { blaming, openTunnel, proxyHeaders, refusal } from "./connection/tunnel.ts";
 import { toRequestError } from "./errors.ts";
 import { exchangeHttp1 } from "./http1.ts";
 import { openPinnedTls } from "./tls/pinned_tls.ts";
-import { openTunnel, type Proxy, type ProxyFor, proxyHeaders } from "./connection/proxy.ts";
+import type { Proxy, ProxyFor } from "./connection/proxy.ts";
 import type { Lookup } from "./connection/resolve.ts";
 import type { HttpResponse } from "./response.ts";
 import type { Timings } from "./timings.ts";
@@ -101,6 +103,8 @@ async function exchange(
     },
   });
   timings.wholeMs = wholeMs;
+  // No origin sends this status. RFC 9110, section 15.5.8.
+  if (isForwarded && response.status === 407) throw refusal(proxy, url.host, 407);
   return response;
 }
 
@@ -113,8 +117,8 @@ async function connect(
   timings: Timings,
   onOpen: OnOpen,
 ): Promise<Connection> {
-  const host = withoutBrackets(url.hostname);
-  const port = Number(url.port) || (timings.isTls ? 443 : 80);
+  const host = hostOf(url);
+  const port = portOf(url);
   // A proxy resolves the name itself.
   timings.hasHostName = proxy === null && isIP(host) === 0;
   timings.startMs = clock.monotonic();
@@ -123,11 +127,13 @@ async function connect(
     timings.resolvedMs = timings.connectedMs = timings.securedMs = clock.monotonic();
     return pinned;
   }
-  const peer = proxy ?? { host, port };
-  const addresses = isIP(peer.host) === 0 ? await resolve(peer.host) : [peer.host];
-  if (timings.hasHostName) timings.resolvedMs = clock.monotonic();
-  signal.throwIfAborted();
-  const tcp = await connectToAny(addresses, peer.port, { clock, signal });
+  const open = async (peer: { host: string; port: number }) => {
+    const addresses = isIP(peer.host) === 0 ? await resolve(peer.host) : [peer.host];
+    if (timings.hasHostName) timings.resolvedMs = clock.monotonic();
+    signal.throwIfAborted();
+    return await connectToAny(addresses, peer.port, { clock, signal });
+  };
+  const tcp = proxy ? await blaming(proxy, () => open(proxy)) : await open({ host, port });
   onOpen(tcp);
   if (proxy && timings.isTls) await openTunnel(tcp, proxy, formatAddress(host, port), clock);
   timings.connectedMs = clock.monotonic();
@@ -135,9 +141,4 @@ async function connect(
   const connection = await startTls(tcp, host, onOpen);
   timings.securedMs = clock.monotonic();
   return connection;
-}
-
-/** An IPv6 address as sockets write it, without the brackets of a URL. */
-function withoutBrackets(hostname: string): string {
-  return hostname.replace(/^\[|\]$/g, "");
 }

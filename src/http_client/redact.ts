@@ -41,8 +41,8 @@ export function createRedactor(): Redactor {
   return {
     redact(text) {
       forms ??= allForms();
-      const named = forms.reduce((left, form) => left.replaceAll(form, HIDDEN), text);
-      return named.replace(BEARER, `$1${HIDDEN}`).replace(WEB_TOKEN, HIDDEN);
+      const withoutSecrets = forms.reduce((left, form) => left.replaceAll(form, HIDDEN), text);
+      return withoutSecrets.replace(BEARER, `$1${HIDDEN}`).replace(WEB_TOKEN, HIDDEN);
     },
     hide(secret) {
       if (secrets.has(secret)) return;

@@ -13,10 +13,13 @@ export type ResponseHandler = {
 /** Status line, headers and trailers together; four times Node's own limit. */
 const MAX_HEADER_BYTES = 64 * 1024;
 
-/** How many responses of status 1xx may precede the final one. RFC 9110, section 15.2. */
+/**
+ * How many responses of status 1xx may precede the final one, which RFC 9110, section 15.2, does not
+ * limit. Real servers send one or two; without a limit a task would read until its deadline.
+ */
 const MAX_INTERIM_RESPONSES = 20;
 
-/** So many bytes are parsed at once. */
+/** How many bytes are parsed at once. */
 const BUFFER_BYTES = 64 * 1024;
 
 /** Constants of llhttp. */
@@ -46,8 +49,9 @@ let active: ResponseParser | null = null;
 /** Compiles llhttp with the first response: commands that send no request start faster so. */
 function load(): Instance {
   if (instance) return instance;
-  const span = (callback: (parser: ResponseParser, at: number, length: number) => number) =>
-  (_: number, at: number, length: number) => active ? callback(active, at, length) : STOP;
+  const span =
+    (callback: (parser: ResponseParser, at: number, length: number) => number) =>
+    (_: number, at: number, length: number) => active ? callback(active, at, length) : STOP;
   const env = {
     wasm_on_message_begin: () => OK,
     wasm_on_url: () => OK,
@@ -211,10 +215,19 @@ export class ResponseParser implements Disposable {
 /** Headers by their name in lower case; a name that comes again has a list. */
 function merged(headers: readonly [name: string, value: string][]): ResponseHeaders {
   const merged = new Map<string, string | string[]>();
-  for (const [name, value] of headers) {
+  for (const [name, written] of headers) {
     const key = name.toLowerCase();
+    const value = withoutSpaceAtEnd(written);
     const known = merged.get(key);
     merged.set(key, known === undefined ? value : [known, value].flat());
   }
   return Object.fromEntries(merged);
+}
+
+/** The value of a header, of which llhttp drops only the space before it. RFC 9110, section 5.5. */
+function withoutSpaceAtEnd(value: string): string {
+  let end = value.length;
+  // A pattern would take quadratic time over spaces inside.
+  while (end > 0 && " \t".includes(value.charAt(end - 1))) end--;
+  return value.slice(0, end);
 }

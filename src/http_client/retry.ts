@@ -1,3 +1,5 @@
+import type { HttpResponse } from "./response.ts";
+
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 8_000;
 
@@ -12,13 +14,31 @@ export function retryDelayMs(retry: number, fraction: number, retryAfterMs: numb
 }
 
 /**
- * Milliseconds that a `Retry-After` header asks for, in seconds or as a date; null when it has
- * neither form. `nowMs` is wall-clock time. RFC 9110, section 10.2.3.
+ * Milliseconds that the header `Retry-After` asks for, in seconds (a fraction is rounded up) or as a
+ * date; null when it has neither form. A date is compared with the header `Date`, the server's own
+ * clock, and only without it with `nowMs`, wall-clock time here. RFC 9110, section 10.2.3.
  */
-export function parseRetryAfterMs(value: unknown, nowMs: number): number | null {
+export function retryAfterMs(headers: HttpResponse["headers"], nowMs: number): number | null {
+  const { "retry-after": value, date } = headers;
   if (typeof value !== "string") return null;
-  if (/^\d+$/.test(value)) return Number(value) * 1e3;
-  // `Date.parse` finds a year in nearly anything: only HTTP's own forms name a weekday and GMT.
-  const dateMs = /^[A-Z][a-z]+, .* GMT$/.test(value) ? Date.parse(value) : NaN;
-  return Number.isNaN(dateMs) ? null : Math.max(0, dateMs - nowMs);
+  if (/^\d+(\.\d+)?$/.test(value)) return Math.ceil(Number(value)) * 1e3;
+  const dateMs = parseDateMs(value);
+  return dateMs === null ? null : Math.max(0, dateMs - (parseDateMs(date) ?? nowMs));
+}
+
+/** `Sun, 06 Nov 1994 08:49:37 GMT`, and the older form `Sunday, 06-Nov-94 08:49:37 GMT`. */
+const DATE = /^[A-Z][a-z]+, .* GMT$/;
+/** C's `asctime`, whose zone is understood: `Sun Nov  6 08:49:37 1994`. */
+const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/;
+
+/** Milliseconds since the epoch of a date in a form of HTTP, otherwise null. RFC 9110, section 5.6.7. */
+function parseDateMs(value: unknown): number | null {
+  if (typeof value !== "string") return null;
+  // `Date.parse` finds a year in nearly anything: only HTTP's own forms are given to it.
+  const ms = DATE.test(value)
+    ? Date.parse(value)
+    : ASCTIME.test(value)
+    ? Date.parse(`${value} GMT`)
+    : NaN;
+  return Number.isNaN(ms) ? null : ms;
 }

@@ -4,11 +4,12 @@ import type { Random } from "../core/random.ts";
 import { isRetried } from "../core/reasons.ts";
 import { type Attempt, secondsBetween, type TaskExecution } from "../core/task.ts";
 import { USER_AGENT } from "../core/version.ts";
+import { decodedBody } from "../http_client/content_encoding.ts";
 import { reasonOfStatus, RequestError, toRequestError } from "../http_client/errors.ts";
 import type { Exchange, HttpRequest } from "../http_client/exchange.ts";
 import type { Redact } from "../http_client/redact.ts";
-import { decodedBody, excerpt, type HttpResponse } from "../http_client/response.ts";
-import { parseRetryAfterMs, retryDelayMs } from "../http_client/retry.ts";
+import { excerpt, type HttpResponse } from "../http_client/response.ts";
+import { retryAfterMs, retryDelayMs } from "../http_client/retry.ts";
 import { newTimings, phasesOf, type Timings } from "../http_client/timings.ts";
 import { checkDataset } from "./dataset.ts";
 import type { TokenCache } from "./token_cache.ts";
@@ -18,7 +19,7 @@ export type DatasetRequest = {
   datasetId: string;
   /** 32 hex digits, sent as `traceparent`. https://www.w3.org/TR/trace-context/ */
   traceId: string;
-  /** Filled in on the way: every attempt, the phases of the last one, and instants. */
+  /** Every attempt, the phases of the last one, and instants: the client writes to it. */
   execution: TaskExecution;
 };
 
@@ -64,7 +65,7 @@ export function createClient(options: ClientOptions): GetDataset {
       if (leftMs() <= 0) {
         throw last ?? new RequestError("timeout", "no time was left for an attempt");
       }
-      const failure = await attempt(options, request, token, leftMs(), signal);
+      const failure = await makeAttempt(options, request, token, leftMs(), signal);
       if (failure === null) return;
 
       last = failure;
@@ -74,8 +75,8 @@ export function createClient(options: ClientOptions): GetDataset {
         if (options.tokens?.drop(token)) continue;
       }
       if (retry >= retries || !isRetried(failure.reason, status)) throw failure;
-      const retryAfterMs = failure.response?.retryAfterMs ?? null;
-      const delayMs = retryDelayMs(retry++, random.fraction(), retryAfterMs);
+      const minDelayMs = failure.response?.retryAfterMs ?? null;
+      const delayMs = retryDelayMs(retry++, random.fraction(), minDelayMs);
       // A wait beyond the deadline would replace the known reason by a timeout.
       if (delayMs >= leftMs()) throw failure;
       await sleep(clock, delayMs, signal);
@@ -104,7 +105,7 @@ async function waitForToken(
 }
 
 /** Makes one attempt and records it; returns what it failed with, or null. */
-async function attempt(
+async function makeAttempt(
   options: ClientOptions,
   request: DatasetRequest,
   token: string | null,
@@ -131,22 +132,23 @@ async function attempt(
       },
     );
     endMs = timings.wholeMs ?? clock.monotonic();
-    failure = await judge(response, datasetId, clock.now(), redact);
+    failure = judgeResponse(response, datasetId, clock.now(), redact);
   } catch (error) {
     if (signal.aborted) throw error;
     endMs ??= clock.monotonic();
-    failure = interrupted(error, timings, redact);
+    failure = errorOfExchange(error, timings, redact);
   }
+  // The wait for the token counts; what the probe did between it and the connection does not.
   execution.begunMs ??= timings.startMs - 1e3 * (execution.phases.token ?? 0);
   execution.endedMs = endMs;
   execution.phases = { ...execution.phases, ...phasesOf(timings, endMs) };
-  const made: Attempt = {
+  const attempt: Attempt = {
     status: failure === null ? 200 : failure.response?.status ?? null,
     reason: failure && failure.reason,
     durationSeconds: secondsBetween(timings.startMs, endMs),
   };
-  execution.attempts.push(made);
-  onAttempt(request, made);
+  execution.attempts.push(attempt);
+  onAttempt(request, attempt);
   return failure;
 }
 
@@ -166,18 +168,18 @@ function httpRequest(
 }
 
 /** What is wrong with a whole response, or null when it holds the dataset. */
-async function judge(
+function judgeResponse(
   response: HttpResponse,
   datasetId: string,
   nowMs: number,
   redact: Redact,
-): Promise<RequestError | null> {
+): RequestError | null {
   const { status, headers } = response;
   const reason = reasonOfStatus(status);
   let message = `the response has status ${status}`;
   let { body } = response;
   try {
-    body = await decodedBody(response, redact);
+    body = decodedBody(response, redact);
     if (!reason) {
       checkDataset(body, datasetId, redact);
       return null;
@@ -187,14 +189,13 @@ async function judge(
     // The status of a refusal says enough, even when its body cannot be read.
     if (!reason) message = error.message;
   }
-  const retryAfterMs = parseRetryAfterMs(headers["retry-after"], nowMs);
   return new RequestError(reason ?? "invalid_response", message, {
-    response: { status, body: excerpt(body, redact), retryAfterMs },
+    response: { status, body: excerpt(body, redact), retryAfterMs: retryAfterMs(headers, nowMs) },
   });
 }
 
 /** What ended an exchange before its response was whole, with what had come of it. */
-function interrupted(error: unknown, { partial }: Timings, redact: Redact): RequestError {
+function errorOfExchange(error: unknown, { partial }: Timings, redact: Redact): RequestError {
   const { reason, message, advice, cause = error } = toRequestError(error);
   const response = partial && {
     status: partial.status,

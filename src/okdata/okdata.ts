@@ -18,6 +18,8 @@ export type OkdataOptions = {
   taskTimeoutSeconds: number;
   requestTimeoutSeconds: number;
   retries: number;
+  /** Further secrets that no message may hold, such as those of a proxy. */
+  secrets?: readonly string[];
 };
 
 /** What the rest of the program learns about the platform besides the datasets. */
@@ -41,6 +43,7 @@ export function connectOkdata(
   { onAttempt = () => {}, onToken, onTokenDropped }: OkdataListeners = {},
 ): Okdata {
   const { hide, hideToken, redact } = createRedactor();
+  options.secrets?.forEach(hide);
   const requestTimeoutMs = options.requestTimeoutSeconds * 1e3;
 
   function connectTokens(

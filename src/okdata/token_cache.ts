@@ -6,13 +6,13 @@ import type { FetchToken, Token } from "./oauth.ts";
 /** One token for all tasks. */
 export type TokenCache = {
   /**
-   * The current token; waits for one when there is none. Throws a `RequestError`, at once while the
-   * last request to the provider has failed.
+   * The current token; waits for one when there is none. Throws a `RequestError`: at once if the last
+   * token request failed.
    */
   get(): Promise<string>;
   /**
-   * Drops a token that the platform has refused. Returns whether a new one may be requested: not
-   * within a second of the last drop, since the token is then hardly at fault.
+   * Drops a token that the platform has refused. Returns whether a new one may be requested. False
+   * within a second of the last drop: a token that new is probably not the problem.
    */
   drop(refused: string): boolean;
 };

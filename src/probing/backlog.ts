@@ -1,12 +1,6 @@
 import { FailedTasks } from "./failed_tasks.ts";
 import { PackedSuccesses } from "./packed_successes.ts";
-import {
-  type PendingTask,
-  type SettledTask,
-  type State,
-  STATES,
-  type Task,
-} from "../core/task.ts";
+import { type PendingTask, type SettledTask, type State, STATES, type Task } from "../core/task.ts";
 import { type Reason } from "../core/reasons.ts";
 
 /** Which tasks a reader asks for. */
@@ -29,7 +23,7 @@ export type Page = {
   next: number | null;
 };
 
-/** A query reads at most so many tasks, so that a rare dataset cannot delay the event loop. */
+/** A query reads at most this many tasks, so that a rare dataset cannot delay the event loop. */
 const MAX_SCANNED = 20_000;
 
 /** Tasks of one state, sorted by `seqno`, oldest at index 0. */
@@ -89,11 +83,17 @@ export class Backlog {
     this.#makeRoom();
   }
 
-  /** Removes the settled tasks created before this monotonic instant; returns how many. */
+  /**
+   * Removes the settled tasks created before this monotonic instant; returns how many. Removing is
+   * called dismissing, for this and for lack of room; the loop that prunes has the older name
+   * "cleaning" in the settings.
+   */
   prune(createdBeforeMs: number): number {
     const before = this.#settledCount();
     for (const sequence of [this.#succeeded, this.#failed]) {
-      while (sequence.length > 0 && sequence.createdMonotonicMsAt(0) < createdBeforeMs) sequence.shift();
+      while (sequence.length > 0 && sequence.createdMonotonicMsAt(0) < createdBeforeMs) {
+        sequence.shift();
+      }
     }
     const dismissed = before - this.#settledCount();
     if (dismissed > 0) this.onDismissed(dismissed);

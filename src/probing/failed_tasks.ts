@@ -51,8 +51,8 @@ export class FailedTasks {
   /** Inserts a task in its place; the cost is the number of younger tasks that came before it. */
   insert(task: FailedTask): void {
     this.#count(task, 1);
-    const younger = this.#tasks.findLastIndex(({ seqno }) => seqno < task.seqno);
-    this.#tasks.splice(Math.max(younger + 1, this.#head), 0, task);
+    const older = this.#tasks.findLastIndex(({ seqno }) => seqno < task.seqno);
+    this.#tasks.splice(Math.max(older + 1, this.#head), 0, task);
   }
 
   /** Removes the oldest task. */

@@ -1,7 +1,7 @@
 import type { Reason } from "../core/reasons.ts";
 import { settledMs, type SettledTask } from "../core/task.ts";
 import type { SkipCause, SkippedSlots, TaskObserver } from "../core/task_observer.ts";
-import { SLICES_PER_DAY, SlicedDay } from "./sliced_day.ts";
+import { SlicedDay, SLICES_PER_DAY } from "./sliced_day.ts";
 
 /**
  * The state of a dataset: `starting` until its first task is settled, `silent` when it was `ok` and
@@ -16,8 +16,10 @@ export type DatasetHealth = {
   datasetId: string;
   health: Health;
   /**
-   * Wall-clock time, milliseconds since the epoch: when the first task of the current row of equal
-   * outcomes was settled; of a silent dataset the last task; of a starting one the probe's start.
+   * Wall-clock time, milliseconds since the epoch.
+   * - `ok`, `failing`: when the first of the current series of equal outcomes was settled.
+   * - `silent`: when the last task was settled.
+   * - `starting`: when the probe started.
    */
   sinceMs: number;
   last: SettledTask | null;
@@ -25,7 +27,10 @@ export type DatasetHealth = {
   ratios: Ratio[];
 };
 
-/** Since when the dataset that has failed longest fails, and the most frequent reason of all. */
+/**
+ * Since when the dataset that has failed longest fails, and the most frequent last reason of the
+ * failing datasets.
+ */
 export type Outage = { sinceMs: number; reason: Reason };
 
 /** How well the schedule is kept. */
@@ -33,7 +38,7 @@ export type ScheduleHealth = {
   slots: number;
   skipped: Record<SkipCause, number>;
   lastLagMs: number | null;
-  /** The worst of the last hour. */
+  /** The longest lag of the last hour. */
   worstLagMs: number | null;
 };
 
@@ -55,7 +60,7 @@ export type HealthHistoryOptions = {
   datasetIds: readonly string[];
   /** Wall-clock time of the probe's start. */
   startedMs: number;
-  /** A dataset is silent when none of its tasks is settled for so long. */
+  /** A dataset is silent when none of its tasks is settled for this long. */
   silenceMs: number;
   monotonic: () => number;
 };
@@ -129,8 +134,8 @@ export class HealthHistory implements TaskObserver {
       sinceMs = Math.min(sinceMs, state.sinceMs);
       counts.set(last.reason, (counts.get(last.reason) ?? 0) + 1);
     }
-    const [worst] = [...counts].sort(([, a], [, b]) => b - a);
-    return worst ? { sinceMs, reason: worst[0] } : null;
+    const [mostFrequent] = [...counts].sort(([, a], [, b]) => b - a);
+    return mostFrequent ? { sinceMs, reason: mostFrequent[0] } : null;
   }
 
   /** The health of a dataset; null for one that is not probed. */

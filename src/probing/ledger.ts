@@ -42,7 +42,10 @@ export class Ledger implements TaskObserver {
     this.counts.skipped[cause] += count;
   }
 
-  /** Does not check: the backlog dismisses before the task that needs the room is counted. */
+  /**
+   * No check here: the backlog makes room before the new task is counted, so the numbers differ for a
+   * moment.
+   */
   dismissed(count: number): void {
     this.counts.dismissed += count;
   }
@@ -66,9 +69,9 @@ export class Ledger implements TaskObserver {
 const MAX_OVERDUE_MS = 10_000;
 
 /**
- * Creates a check for tasks that outlive their deadline: each would hold its place for ever, until no
- * place is left. Called now and then with the oldest pending task, it throws when one stays overdue.
- * One look proves nothing: after a stall the deadline's own timer may be about to fire.
+ * Creates a check to call in each slot. A task that outlives its deadline blocks a place in flight for
+ * ever. Throws when the oldest one stays overdue for `MAX_OVERDUE_MS`; a first sight is not enough,
+ * since after a stall its timer may still be about to fire.
  */
 export function createDeadlineCheck(
   timeoutMs: number,
@@ -82,7 +85,9 @@ export function createDeadlineCheck(
     if (seqno !== overdue.seqno) return queueMicrotask(() => overdue = { seqno, sinceMs: nowMs });
     if (nowMs - overdue.sinceMs <= MAX_OVERDUE_MS) return;
     throw new Error(
-      `task ${seqno} has been pending for ${(ageMs / 1e3).toFixed(1)} s, although its deadline is ` +
+      `task ${seqno} has been pending for ${
+        (ageMs / 1e3).toFixed(1)
+      } s, although its deadline is ` +
         `${timeoutMs / 1e3} s`,
     );
   };

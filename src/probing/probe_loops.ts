@@ -5,7 +5,10 @@ import { createDeadlineCheck } from "./ledger.ts";
 import { every, isStalled, type Loop, type Tick } from "./schedule.ts";
 import type { RunTask } from "./task_runner.ts";
 
-/** Slots at least this far apart are exact: that costs up to 2 % of a core then. */
+/**
+ * Exact timers poll, so they are used only for slots at least this far apart: at that distance they
+ * cost up to 2 % of a core.
+ */
 const EXACT_FROM_MS = 100;
 
 export type ProbeLoopsOptions = {
@@ -20,7 +23,7 @@ export type ProbeLoopsOptions = {
   observer: Required<TaskObserver>;
   /** Called when a slot of a loop runs, with how late it runs. */
   onTick: (loop: "probe" | "prune", lagMs: number) => void;
-  /** Called after each pruning of the backlog with the number of removed tasks. */
+  /** Called after each pruning of the backlog with the number of dismissed tasks. */
   onPruned: (dismissed: number) => void;
   /** Called when a handler or an observer throws: an invariant is broken. */
   onBroken: (error: unknown) => void;

@@ -19,10 +19,9 @@ export type Loop = {
 };
 
 /**
- * Runs `handler` in slots, in the shape of `Deno.cron` but on the monotonic clock: slot n is due at
- * `now + phaseMs + n × intervalMs`, however long the handlers take. After a stall only the newest
- * due slot runs, and the tick holds the number of skipped slots. Ends when `signal` aborts. `exact`
- * is that of {@linkcode Clock.after}.
+ * Runs `handler` in slots of the monotonic clock: slot n is due at `now + phaseMs + n × intervalMs`,
+ * however long the handlers take. After a stall only the newest due slot runs, and the tick holds the
+ * number of skipped slots. Ends when `signal` aborts. `exact` is that of {@linkcode Clock.after}.
  */
 export function every(
   name: string,

@@ -9,13 +9,13 @@ export class SlicedDay {
   /** The newest slice that was written to. */
   #newest = -1;
 
-  /** Adds to the present slice. */
+  /** Adds to the current slice. */
   add(nowMs: number, amount: number): void {
     const index = this.#advance(nowMs);
     this.#values[index] = this.#at(index) + amount;
   }
 
-  /** Raises the present slice to at least `value`. */
+  /** Raises the current slice to at least `value`. */
   raise(nowMs: number, value: number): void {
     const index = this.#advance(nowMs);
     this.#values[index] = Math.max(this.#at(index), value);
@@ -31,7 +31,7 @@ export class SlicedDay {
     return Math.max(0, ...this.#last(nowMs, slices));
   }
 
-  /** Clears the slices that have begun since the last write; returns the index of the present one. */
+  /** Clears the slices that have begun since the last write; returns the index of the current one. */
   #advance(nowMs: number): number {
     const slice = Math.floor(nowMs / SLICE_MS);
     const stale = Math.min(SLICES_PER_DAY, slice - this.#newest);

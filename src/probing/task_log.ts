@@ -29,7 +29,7 @@ export class TaskLog implements TaskObserver {
     this.#failures.delete(datasetId);
     const tasks = failures > 1 ? `${failures} failed tasks` : "1 failed task";
     const news = failures > 0 ? `RECOVERED: ${datasetId} works again after ${tasks}; ` : "";
-    this.#log.info(`${news}${outcomeOf(task, "succeeded")}`, propertiesOf(task));
+    this.#log.info(`${news}${sentenceOf(task, "succeeded")}`, propertiesOf(task));
   }
 
   skipped({ datasetId, cause, count }: SkippedSlots): void {
@@ -70,7 +70,7 @@ export function logAttempt(
 
 /** Logs a failed task; a fault of the probe itself as an error, with the stack. */
 export function logFailure(log: Log, task: FailedTask, error: unknown, news = ""): void {
-  const outcome = `${news}${outcomeOf(task, "failed")}: ${task.reason}`;
+  const outcome = `${news}${sentenceOf(task, "failed")}: ${task.reason}`;
   const properties = { ...propertiesOf(task), reason: task.reason };
   if (task.reason === "internal") {
     const cause = error instanceof Error && error.cause ? error.cause : error;
@@ -80,7 +80,7 @@ export function logFailure(log: Log, task: FailedTask, error: unknown, news = ""
   }
 }
 
-function outcomeOf(task: SettledTask, outcome: string): string {
+function sentenceOf(task: SettledTask, outcome: string): string {
   const duration = formatSeconds(task.durationSeconds);
   return `task ${task.seqno} of ${task.datasetId} ${outcome} in ${duration}${afterAttempts(task)}`;
 }

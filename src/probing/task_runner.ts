@@ -39,7 +39,7 @@ export function createTaskRunner(options: TaskRunnerOptions): RunTask {
       await getDataset({ ...task, execution }, signal);
       settled = succeed(task, clock.monotonic(), execution);
     } catch (error) {
-      // The only place at which an error becomes the outcome of a task.
+      // The only place where an error becomes the outcome of a task.
       if (signal.aborted) return null;
       failure = error;
       const { reason, response } = error instanceof RequestError

@@ -27,9 +27,8 @@ export type MetricSet<D extends Definitions> = {
   registries: Record<Format, Registry>;
 };
 
-/** What exists once in a probe. */
 export type SharedMetrics = MetricSet<typeof SHARED>;
-/** What exists for each dataset. */
+/** One set for each dataset. */
 export type DatasetMetrics = MetricSet<typeof PER_DATASET>;
 
 export const CONTENT_TYPES: Record<Format, RegistryContentType> = {
@@ -37,7 +36,7 @@ export const CONTENT_TYPES: Record<Format, RegistryContentType> = {
   openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
 };
 
-/** How long rendering may occupy the event loop before it yields. */
+/** How long rendering may occupy the event loop before it yields: slots must not wait for a scrape. */
 const MAX_HOLD_MS = 2;
 
 /** Creates the instruments of these definitions; all their samples carry `labels`. */

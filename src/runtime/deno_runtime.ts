@@ -1,10 +1,10 @@
-import { cpuUsage } from "node:process";
+import process, { cpuUsage } from "node:process";
 import { systemClock } from "../core/clock.ts";
 import { EXIT } from "../core/exit_code.ts";
 import { systemRandom } from "../core/random.ts";
 import { createExchange } from "../http_client/exchange.ts";
 import { earliestExpiryMs, readPresentedChain } from "../http_client/tls/presented_certificates.ts";
-import { createProxyFor } from "../http_client/connection/proxy.ts";
+import type { ProxyFor } from "../http_client/connection/proxy.ts";
 import { createResolver, systemLookup } from "../http_client/connection/resolve.ts";
 import { stackOf } from "../text/error_text.ts";
 import { createLog, type LogOptions } from "./log.ts";
@@ -13,7 +13,7 @@ import type { Listen, Runtime } from "./runtime.ts";
 import { abortOnSignals } from "./signals.ts";
 import { plainTrace, spanTrace } from "./tracing.ts";
 
-/** How long a log line may wait for the next one, so that both share a write, off a terminal. */
+/** How long a log line may wait for the next one, so that both share a write; not on a terminal. */
 const LOG_LINGER_MS = 50;
 
 /** What `DenoProcess.env` returns for a variable that is not UTF-8. */
@@ -22,6 +22,7 @@ const NOT_UTF8 = "\ufffd";
 export type RuntimeOptions = {
   log: Pick<LogOptions, "level" | "appId"> & { format: LogOptions["format"] | undefined };
   listen: Listen;
+  proxyFor: ProxyFor;
 };
 
 /** The process as Deno runs it: its environment, terminal, outputs, signals and end. */
@@ -55,15 +56,17 @@ export class DenoProcess {
   }
 
   /**
-   * Declares that the command runs until it is stopped, so that standard output shows what happens
-   * and is no result. With `mayDrop`, text that its reader does not take is dropped.
+   * For a command that runs until it is stopped. Its standard output is not a result, so a loss of it
+   * does not change the exit code. With `mayDrop`, text that its reader does not take is dropped.
    */
   runUntilStopped({ mayDrop }: { mayDrop: boolean }): void {
     this.#stdoutHoldsResult = false;
     if (mayDrop) this.#stdout = createOutput(Deno.stdout);
   }
 
-  async createRuntime({ log, listen }: RuntimeOptions): Promise<Runtime> {
+  async createRuntime({ log, listen, proxyFor }: RuntimeOptions): Promise<Runtime> {
+    // Some versions of Deno look names up by deprecated code of their own, and would warn of that.
+    Object.assign(process, { noDeprecation: true });
     const resolve = createResolver(systemLookup);
     const hasTracing = this.env("OTEL_DENO") === "true";
     return {
@@ -73,7 +76,7 @@ export class DenoProcess {
       exchange: createExchange({
         clock: systemClock,
         resolve,
-        proxyFor: createProxyFor((name) => this.env(name)),
+        proxyFor,
       }),
       readCertificateExpiryMs: async (url, signal) =>
         earliestExpiryMs(await readPresentedChain(url, signal)),
@@ -98,7 +101,7 @@ export class DenoProcess {
     };
   }
 
-  /** What drawing on the terminal needs; null when standard output is no terminal. */
+  /** What drawing on the terminal needs; null when standard output is not a terminal. */
   get screen() {
     if (!this.#stdoutIsTerminal) return null;
     // Ctrl-Z would leave the shell on the alternate screen.
@@ -135,7 +138,7 @@ export class DenoProcess {
     addEventListener("unhandledrejection", (event) => exit(event, event.reason));
   }
 
-  /** Writes all remaining output; returns the exit code, which tells of a lost result too. */
+  /** Writes all remaining output; returns the exit code: 1 in place of 0 when a result was lost. */
   async finish(exitCode: number): Promise<number> {
     const lostTo = await this.#stdout.flush();
     // A reader that leaves early, as `head` does, has read enough.
@@ -150,7 +153,7 @@ export class DenoProcess {
   }
 }
 
-/** A terminal that says 0×0 does not know its size. */
+/** 80×24 for a terminal that says 0×0: it does not know its size. */
 function terminalSize(): { columns: number; rows: number } {
   const { columns, rows } = Deno.consoleSize();
   return { columns: columns || 80, rows: rows || 24 };

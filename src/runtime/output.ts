@@ -12,8 +12,8 @@ export type Output = {
   /** Takes the text and returns at once. Text that its reader does not take is dropped beyond 1 MiB. */
   write(text: string): void;
   /**
-   * Resolves when all is written, the reader is gone, or a second has passed; with the error that
-   * text was lost to, or undefined when none was lost.
+   * Resolves when all is written, the reader is gone, or a second has passed. The value is the error
+   * because of which text was lost, or undefined.
    */
   flush(): Promise<unknown>;
 };
@@ -24,7 +24,7 @@ export type LazyOutput = { writeLater(format: () => string): void };
 /**
  * An output that never blocks the program and never fails: writing directly into a pipe that nobody
  * reads would stop the schedule. With `keepsAll` nothing is dropped and `flush` waits without a
- * limit: half a result is worth nothing. With `lingerMs`, lines that follow each other closely are
+ * limit, for output that is only useful when it is complete. With `lingerMs`, lines that follow each other closely are
  * formatted and written together: a write costs more than a line.
  */
 export function createOutput(
@@ -78,7 +78,7 @@ export function createOutput(
     if (writing || !queued) return;
     writing = drain().finally(() => {
       writing = null;
-      // For what was queued since the last look at it.
+      // More may have been queued while this was written.
       start();
     });
   }

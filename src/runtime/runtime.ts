@@ -22,7 +22,7 @@ export type Runtime = {
   resolve: (hostname: string) => Promise<string[]>;
   log: Log;
   stdout: Output;
-  /** Where a one-off run shows its progress; null when standard error is no terminal. */
+  /** Where a one-off run shows its progress; null when standard error is not a terminal. */
   progress: Output | null;
   /** The width in columns and the colours that tables are made for, as they are now. */
   terminal: () => { width: number; color: boolean };

@@ -33,7 +33,7 @@ export class EventReader {
     }, { highWaterMark: 0 });
   }
 
-  /** Whether the reader has been behind for too long to take so many bytes more. */
+  /** Whether the reader has been behind for too long to take this many bytes more. */
   isStuck(bytes: number): boolean {
     return this.#queue.length > 0 && this.#queuedBytes + bytes > MAX_QUEUED_BYTES &&
       this.#clock.monotonic() - this.#behindSinceMs > MAX_BEHIND_MS;

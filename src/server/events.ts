@@ -8,6 +8,9 @@ const GATHER_MS = 250;
 /** A comment this often lets readers notice a lost connection, and the probe a lost reader. */
 const KEEP_ALIVE_MS = 10_000;
 
+/** When an `EventSource` connects again: soon, but not before a restarted probe listens. */
+const RETRY_MS = 2_000;
+
 /** The kernel buffers up to a megabyte for each reader that does not read. */
 const MAX_READERS = 250;
 
@@ -36,7 +39,7 @@ export class Events {
     return this.#readers.size;
   }
 
-  /** Sends an event to the present readers; `data` is not called when there are none. */
+  /** Sends an event to the current readers; `data` is not called when there are none. */
   send(name: string, data: () => unknown): void {
     if (this.#readers.size === 0) return;
     if (this.#gathered === "") this.#after(GATHER_MS, () => this.#flush());
@@ -47,7 +50,7 @@ export class Events {
   open(): ReadableStream<Uint8Array> | null {
     if (this.#isClosed || this.#readers.size >= MAX_READERS) return null;
     const reader = new EventReader(this.clock, () => this.#remove(reader));
-    reader.send(encodeText(`retry: 2000\n${encodeEvent("hello", this.greeting)}`));
+    reader.send(encodeText(`retry: ${RETRY_MS}\n${encodeEvent("hello", this.greeting)}`));
     if (this.#readers.add(reader).size === 1) this.#keepAlive();
     return reader.stream;
   }

@@ -12,7 +12,7 @@ import { createPageRenderer, type PageOptions } from "./pages.ts";
 import { parseStatusQuery, parseTaskQuery } from "./queries.ts";
 import { addSecurityHeaders } from "./security_headers.ts";
 
-/** What the endpoints read. Nothing here changes the probe. */
+/** What the endpoints need. Readers only: none of these functions changes the probe. */
 export type ServerOptions = PageOptions & {
   appId: string;
   credentials: EndpointCredentials;

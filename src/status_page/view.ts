@@ -1,6 +1,12 @@
 import type { Backlog } from "../probing/backlog.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Health, HealthHistory, Outage, DatasetHealth, ScheduleHealth } from "../probing/health.ts";
+import type {
+  DatasetHealth,
+  Health,
+  HealthHistory,
+  Outage,
+  ScheduleHealth,
+} from "../probing/health.ts";
 import { settledMs, type State, type Task } from "../core/task.ts";
 import { type Reason } from "../core/reasons.ts";
 import { VERSION } from "../core/version.ts";
@@ -38,7 +44,7 @@ export type StatusView = {
   /** Number of datasets in each state. */
   tally: Record<Health, number>;
   /** The present outage; null while no dataset fails. */
-  worst: Outage | null;
+  outage: Outage | null;
   /** Number of tracked tasks in each state. */
   tracked: Record<State, number>;
   /** One result page of datasets, failing ones first; or the dataset of the query. */
@@ -71,7 +77,7 @@ export type StatusSources = {
   };
   clock: Clock;
   backlog: Backlog;
-  history: HealthHistory;
+  health: HealthHistory;
   startedMs: number;
   isDraining: () => boolean;
   stalledLoops: () => string[];
@@ -79,14 +85,17 @@ export type StatusSources = {
 
 /** The data of the page at this moment; a `page` after the last one gives the last one. */
 export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
-  const { config, clock, backlog, history } = sources;
+  const { config, clock, backlog, health } = sources;
   const nowMonotonicMs = clock.monotonic();
   const pages = Math.ceil(config.datasetIds.length / MAX_DATASETS);
   const page = Math.min(query.page, pages);
-  const shown = history.byUrgency(nowMonotonicMs).slice((page - 1) * MAX_DATASETS, page * MAX_DATASETS);
+  const shown = health.byUrgency(nowMonotonicMs).slice(
+    (page - 1) * MAX_DATASETS,
+    page * MAX_DATASETS,
+  );
   const { state, datasetId, reason, before } = query;
   // The dataset of the query may be on another result page.
-  const chosen = datasetId === undefined ? null : history.of(datasetId, nowMonotonicMs);
+  const chosen = datasetId === undefined ? null : health.of(datasetId, nowMonotonicMs);
   const failures = [...backlog.failures(datasetId)].sort(([, a], [, b]) => b - a);
   return {
     appId: config.appId,
@@ -97,14 +106,14 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
     apiUrl: config.apiUrl,
     draining: sources.isDraining(),
     stalledLoops: sources.stalledLoops(),
-    tally: history.tally(nowMonotonicMs),
-    worst: history.outage,
+    tally: health.tally(nowMonotonicMs),
+    outage: health.outage,
     tracked: backlog.counts,
-    datasets: chosen ? [chosen] : shown.flatMap((id) => history.of(id, nowMonotonicMs) ?? []),
+    datasets: chosen ? [chosen] : shown.flatMap((id) => health.of(id, nowMonotonicMs) ?? []),
     pages: chosen ? 1 : pages,
     datasetIds: config.datasetIds,
     failures,
-    schedule: history.schedule(nowMonotonicMs),
+    schedule: health.schedule(nowMonotonicMs),
     durations: durationsOf(backlog, datasetId),
     ...backlog.page({ state, datasetId, reason, before, limit: MAX_TASKS }),
     query: { ...query, page },

@@ -24,7 +24,7 @@ export type ScreenOptions = {
   onResize: (callback: () => void) => void;
 };
 
-/** A terminal's alternate screen, on which a program draws in place of the shell. */
+/** A terminal's alternate screen: the shell's text is back when it is given back. */
 export class Screen {
   #isTaken = false;
 
@@ -42,7 +42,6 @@ export class Screen {
     this.options.onResize(callback);
   }
 
-  /** Switches to the alternate screen. */
   take(): void {
     this.#isTaken = true;
     this.options.stdout.write(ENTER);
@@ -59,7 +58,7 @@ export class Screen {
     this.options.stdout.write(BEGIN_UPDATE + placed.join("") + END_UPDATE);
   }
 
-  /** Switches back to the main screen and what was on it; does nothing when it was not left. */
+  /** Does nothing when the screen was not taken. */
   giveBack(): void {
     if (this.#isTaken) this.options.stdout.write(LEAVE);
     this.#isTaken = false;

@@ -67,7 +67,7 @@ function perSuccess(manyBytes: number, fewBytes: number): number {
   return (manyBytes - fewBytes) / (TRACKED - FEW);
 }
 
-/** Memory of a process that holds nothing but a backlog, into which so many successes have gone. */
+/** Memory of a process that holds nothing but a backlog, into which this many successes have gone. */
 export async function fullBacklog(
   successes: number,
   capacity: number,

@@ -71,7 +71,7 @@ async function highest(isKept: (rate: number) => Promise<boolean>): Promise<numb
   return kept;
 }
 
-/** Whether a probe that has so many tasks a second, as it logs by default, skips no slot. */
+/** Whether a probe that has this many tasks a second, as it logs by default, skips no slot. */
 async function keepsAllSlots(rate: number, apiUrl: string): Promise<boolean> {
   await using probe = await Probe.start(apiUrl, {
     stderr: "/dev/null",

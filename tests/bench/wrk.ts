@@ -1,4 +1,4 @@
-/** How many requests a second `url` serves to wrk over so many connections. */
+/** How many requests a second `url` serves to wrk over this many connections. */
 export async function requestsPerSecond(
   url: string,
   { connections, seconds }: { connections: number; seconds: number },

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { statusPage } from "../../src/status_page/page.tsx";
 import { eventually } from "../support/program.ts";
-import { startEmulator, startGate, startServer } from "../support/targets.ts";
+import { startEmulator, startServer, startWaitingServer } from "../support/targets.ts";
 import { play, SCENES } from "../support/status.ts";
 import { browserTest, newestSeqno, open, startFastProbe, untilLive } from "./browser.ts";
 
@@ -66,7 +66,7 @@ browserTest("the chart describes the task under the pointer, and a click opens i
 });
 
 browserTest("the chart is hidden until a task is settled", async () => {
-  await using target = startGate();
+  await using target = startWaitingServer();
   await using probe = await startFastProbe(`${target.url}/metadata`);
   await using opened = await open(probe.url);
   const { page } = opened;

@@ -83,6 +83,34 @@ Deno.test("a check resolves a host of API and identity provider once", async () 
   assertEquals(lines().filter((line) => line.includes("name ")).length, 1);
 });
 
+Deno.test("a check resolves the name of a proxy, which resolves the others, and shows no secret", async () => {
+  const resolved: string[] = [];
+  const { stdout, lines } = await start({
+    ...PLATFORM,
+    OKDATA_API_URL: "https://api.example/datasets",
+    https_proxy: "http://me:s3cret@proxy.example:3128",
+  }, {
+    resolve(host) {
+      resolved.push(host);
+      return Promise.resolve(["192.0.2.7"]);
+    },
+  });
+  assertEquals(resolved, ["proxy.example", "login.example"]);
+  assertEquals(lines().slice(0, 3), [
+    "ok      configuration: 1 dataset at https://api.example/datasets in dev, as client client, " +
+    "every 10 s, by proxy proxy.example:3128 for api.example",
+    "ok      proxy proxy.example:3128 for api.example: 192.0.2.7",
+    "ok      name login.example: 192.0.2.7",
+  ]);
+  assert(!stdout.text.includes("s3cret"), stdout.text);
+});
+
+Deno.test("a check resolves an IPv6 address without its brackets", async () => {
+  const resolve = (host: string) => Promise.resolve([host]);
+  const { lines } = await start({ OKDATA_API_URL: "http://[2001:db8::1]/datasets" }, { resolve });
+  assertEquals(lines()[1], "ok      name 2001:db8::1: 2001:db8::1");
+});
+
 Deno.test("a check does not try what depends on a broken step", async () => {
   const resolve = (host: string) =>
     host === "api.example"

@@ -25,6 +25,20 @@ Deno.test("startLine names the dataset, or the number of them", () => {
   );
 });
 
+Deno.test("startLine names the proxies by host and port, and shows no secret", () => {
+  const config = configOf({
+    OKDATA_API_URL: "https://api.test/datasets",
+    HEARTBEAT_URL: "https://beat.test/s3cret",
+    HTTPS_PROXY: "http://me:s3cret@proxy.test:3128",
+    NO_PROXY: "10.0.0.0/8",
+  });
+  assertEquals(
+    startLine(config, "http://localhost:8000"),
+    `dataplatform-probe ${VERSION} probes https://api.test/datasets/abc123 every 10 s ` +
+      "by proxy proxy.test:3128 for api.test, beat.test; see http://localhost:8000",
+  );
+});
+
 Deno.test("attemptLog logs at level debug, and is nothing at other levels", () => {
   const { runtime, logged } = createFakeRuntime();
   assertEquals(attemptLog(configOf({ LOG_LEVEL: "info" }), runtime.log), undefined);

@@ -6,7 +6,7 @@ import { samplesOf, settle, startProgram, sumOf } from "../support/fake_runtime.
 const OPENMETRICS = { accept: "application/openmetrics-text; version=1.0.0" };
 
 /** The numbers of tasks in a scrape. */
-function accountOf(exposition: string) {
+function countsOf(exposition: string) {
   const samples = samplesOf(exposition);
   return {
     created: sumOf(samples, "probe_tasks_created_total"),
@@ -22,10 +22,10 @@ function accountOf(exposition: string) {
 }
 
 /** Every relation that must hold in every scrape. */
-function checkAccount(exposition: string): void {
-  const account = accountOf(exposition);
-  const { created, succeeded, failed, inFlight, failures, durations, dismissed, tracked } = account;
-  const shown = JSON.stringify(account);
+function checkCounts(exposition: string): void {
+  const counts = countsOf(exposition);
+  const { created, succeeded, failed, inFlight, failures, durations, dismissed, tracked } = counts;
+  const shown = JSON.stringify(counts);
   assertEquals(created, succeeded + failed + inFlight, shown);
   assertEquals(failures, failed, shown);
   assertEquals(durations, succeeded + failed, shown);
@@ -76,7 +76,7 @@ Deno.test("every scrape has created = succeeded + failed + in flight, however ev
           scraping.push(
             get("/metrics", headers).then((response) => response.text()).then((text) => {
               scrapes++;
-              checkAccount(text);
+              checkCounts(text);
             }),
           );
         // Without an await between them, so that settling runs in the middle of scraping.
@@ -100,7 +100,7 @@ Deno.test("every scrape has created = succeeded + failed + in flight, however ev
         program.stop();
         await clock.run(8_000);
         assertEquals(await program.exitCode, 0);
-        checkAccount(await (await get("/metrics")).text());
+        checkCounts(await (await get("/metrics")).text());
       },
     ),
     { numRuns: 60 },
@@ -119,8 +119,8 @@ Deno.test("a stopping probe is not ready, and counts tasks that end within the g
   transport.oldest.succeed();
   await settle();
   assertEquals(await exitCode, 0);
-  const account = accountOf(await (await get("/metrics")).text());
-  assertEquals([account.created, account.succeeded, account.inFlight], [1, 1, 0]);
+  const counts = countsOf(await (await get("/metrics")).text());
+  assertEquals([counts.created, counts.succeeded, counts.inFlight], [1, 1, 0]);
   assert(!logged.some(({ message }) => message.startsWith("abandoned")));
 });
 
@@ -133,8 +133,8 @@ Deno.test("a stopping probe abandons what is left after 8 s, which stays pending
   assertEquals(await exitCode, 0);
   assertEquals(transport.open.length, 0);
   await settle();
-  const account = accountOf(await (await get("/metrics")).text());
-  assertEquals([account.created, account.failed, account.inFlight], [1, 0, 1]);
+  const counts = countsOf(await (await get("/metrics")).text());
+  assertEquals([counts.created, counts.failed, counts.inFlight], [1, 0, 1]);
   assertEquals(
     logged.filter(({ message }) => message.startsWith("abandoned")).map((line) => line.properties),
     [{ abandoned: 1 }],

@@ -235,7 +235,7 @@ Deno.test("parseConfig logs at level debug in a local run, unless a level is giv
 });
 
 Deno.test("parseConfig reads the older name of HEARTBEAT_URL", () => {
-  const url = "https://beat.example/key";
+  const url = "https://heartbeat.example/key";
   assertEquals(configFrom({ ...EMULATOR, BETTERUPTIME_HEARTBEAT_URL: url }).heartbeatUrl, url);
   assertEquals(problemsOf({ ...EMULATOR, BETTERUPTIME_HEARTBEAT_URL: "key" }), [
     "BETTERUPTIME_HEARTBEAT_URL: expected an http:// or https:// URL, got a value that is not shown",
@@ -279,4 +279,34 @@ Deno.test("parseConfig never throws, and no problem shows the value of a secret"
       for (const secret of secrets) assert(secret.trim().length < 4 || !problem.includes(secret));
     }
   }));
+});
+
+Deno.test("parseConfig reads the proxies in either case, the capital one first", () => {
+  const proxyOf = (env: Env) => configFrom({ ...PLATFORM, ...env }).httpsProxy?.host;
+  assertEquals(proxyOf({ HTTPS_PROXY: "http://a.test", https_proxy: "http://b.test" }), "a.test");
+  assertEquals(proxyOf({ HTTPS_PROXY: " ", https_proxy: "http://b.test" }), "b.test");
+  assertEquals(proxyOf({ HTTP_PROXY: "http://a.test" }), undefined);
+  const { httpProxy, noProxy } = configFrom({ ...PLATFORM, http_proxy: "c:1", no_proxy: "a,b" });
+  assertEquals([httpProxy?.host, httpProxy?.port, noProxy?.length], ["c", 1, 2]);
+});
+
+Deno.test("parseConfig refuses what is no proxy by the variable's name, and does not show it", () => {
+  const problems = problemsOf({
+    ...PLATFORM,
+    HTTPS_PROXY: "socks5://me:s3cret-word@proxy.test",
+    http_proxy: "http://s3cret-word:port",
+    NO_PROXY: "http://api.test",
+  });
+  assertEquals(problems, [
+    "HTTPS_PROXY: expected an http:// URL of a proxy, got a value that is not shown",
+    "http_proxy: expected an http:// URL of a proxy, got a value that is not shown",
+    'NO_PROXY: expected hosts, addresses, CIDR blocks or *, separated by commas, got "http://api.test"',
+  ]);
+});
+
+Deno.test("parseConfig ignores the machine's proxies where nothing is probed", () => {
+  const config = configFrom({ HTTPS_PROXY: "socks5://proxy.test", NO_PROXY: "/" }, {}, {
+    probes: false,
+  });
+  assertEquals([config.httpsProxy, config.noProxy], [undefined, undefined]);
 });

@@ -50,7 +50,8 @@ Deno.test("describeConfig shows no secret, but that there is one", () => {
     OKDATA_CLIENT_SECRET: "s3cret-1",
     HTTP_BEARER_TOKEN: "s3cret-2",
     HTTP_BASIC_AUTH: "user:s3cret-3",
-    HEARTBEAT_URL: "https://beat.example/s3cret-4",
+    HEARTBEAT_URL: "https://heartbeat.example/s3cret-4",
+    HTTPS_PROXY: "http://s3cret-5:s3cret-6@proxy.test",
   };
   const text = describe({ ...EMULATOR, ...secrets });
   assert(!text.includes("s3cret"), text);

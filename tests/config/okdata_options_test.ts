@@ -29,6 +29,7 @@ Deno.test("okdataOptions passes on address, timeouts and retries", () => {
     taskTimeoutSeconds: 7,
     requestTimeoutSeconds: 2,
     retries: 0,
+    secrets: [],
     credentials: null,
   });
 });
@@ -53,4 +54,16 @@ Deno.test("okdataOptions reads the secret's file anew each time", async () => {
   assertEquals(await credentials?.readSecret(), "second");
   await assertRejects(async () => await credentials?.readSecret(), Error, "/run/secret is empty");
   assertEquals(paths, ["/run/secret", "/run/secret", "/run/secret"]);
+});
+
+Deno.test("okdataOptions passes on the secrets of both proxies", () => {
+  const { secrets } = okdataOptions(
+    configFrom({
+      LOCAL_SERVICES_ONLY: "true",
+      HTTPS_PROXY: "http://me:first@proxy.test",
+      HTTP_PROXY: "http://second@proxy.test",
+    }),
+    noFile,
+  );
+  assertEquals(secrets, ["me", "first", btoa("me:first"), "second", btoa("second:")]);
 });

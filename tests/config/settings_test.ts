@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { PROXY_VARIABLES, type Setting, SETTINGS, VARIABLES } from "../../src/config/settings.ts";
+import { type Setting, SETTINGS, VARIABLES } from "../../src/config/settings.ts";
 
 const ALL: readonly [key: string, setting: Setting][] = Object.entries(SETTINGS);
 
@@ -33,10 +33,10 @@ Deno.test("SETTINGS describes a default either by its value or by a note", () =>
   assertEquals(both, []);
 });
 
-Deno.test("VARIABLES lists the variables, the older names, proxies and Deno's own switch", () => {
+Deno.test("VARIABLES lists the variables, their other names and Deno's own switch", () => {
   const names = ALL.flatMap(([, { env, alias }]) => alias ? [env, alias] : [env]);
-  assertEquals([...VARIABLES].sort(), [...names, ...PROXY_VARIABLES, "OTEL_DENO"].sort());
-  assert(PROXY_VARIABLES.includes("HTTPS_PROXY") && PROXY_VARIABLES.includes("no_proxy"));
+  assertEquals([...VARIABLES].sort(), [...names, "OTEL_DENO"].sort());
+  assert(VARIABLES.includes("HTTPS_PROXY") && VARIABLES.includes("no_proxy"));
   assert(VARIABLES.includes("BETTERUPTIME_HEARTBEAT_URL"));
 });
 
@@ -67,7 +67,10 @@ for (
     ["host", ["0.0.0.0", "::1", "fe80::1%eth0", "my-host.local"], ["http://x", "a b", "a/b"]],
     ["bearerToken", ["abc-._~+/=="], ["with space", "bl\u00e5", "a=b"]],
     ["basicAuth", ["user:pass:word", "u: "], ["user", ":password", "user:", "u:a\nb"]],
-    ["heartbeatUrl", ["https://user:secret@beat.example/?key=1"], ["beat.example", "ftp://x"]],
+    ["heartbeatUrl", ["https://user:secret@heartbeat.example/?key=1"], [
+      "heartbeat.example",
+      "ftp://x",
+    ]],
     ["sloAvailability", ["0.999", "0.5"], ["0", "1", "99.9", "-0.1"]],
     ["appId", ["a", "x".repeat(128), "probe 1"], ["", "x".repeat(129), "bl\u00e5", "a\nb"]],
     ["logFormat", ["text", "JSON"], ["yaml"]],

@@ -73,6 +73,11 @@ Deno.test("isRetried accepts a server error for 500, 502, 503 and 504 only", () 
   assertEquals(isRetried("server_error", null), false);
 });
 
+Deno.test("isRetried accepts 408 and 425 of the other statuses", () => {
+  const statuses = Array.from({ length: 400 }, (_, i) => 100 + i);
+  assertEquals(statuses.filter((status) => isRetried("http", status)), [408, 425]);
+});
+
 Deno.test("isRetried ignores the status of a reason that is retried always or never", () => {
   for (const status of [null, 200, 401, 503]) {
     assertEquals([isRetried("reset", status), isRetried("invalid_response", status)], [

@@ -35,7 +35,7 @@ function startRegistry(holes: Record<string, string> | null) {
   };
 }
 
-/** What the gate does, where this is the registry. */
+/** What `.ci/run` does, with this registry. */
 async function audit(registry: string) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", "audit"],

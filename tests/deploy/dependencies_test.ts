@@ -171,7 +171,7 @@ Deno.test("nothing runs when packages are installed", () => {
   );
   assertEquals(scripts, []);
 
-  // Nor would Deno run any, nor npm any of what the gate fetches by it.
+  // Nor would Deno run any, nor npm any of what `.ci/run` fetches by it.
   const places = {
     ...ciScripts,
     ...pipelines,
@@ -185,7 +185,7 @@ Deno.test("nothing runs when packages are installed", () => {
   }
 });
 
-Deno.test("the gate fails for a hole, and somebody looks every day", () => {
+Deno.test("`.ci/run` fails for a known hole, and a workflow looks every day", () => {
   assertStringIncludes(textOf(ciScripts, ".ci/run"), "task --quiet audit 2>&1)\ncase $? in\n");
   const daily = textOf(pipelines, ".github/workflows/audit.yaml");
   assertMatch(daily, /cron: "\d+ \d+ \* \* \*"/);

@@ -251,7 +251,7 @@ Deno.test({
   },
 });
 
-Deno.test("the gate runs these tests on the executable too", async () => {
+Deno.test("`.ci/run` runs these tests on the executable too", async () => {
   const ci = await Deno.readTextFile(`${ROOT}.ci/run`);
   const [, afterCompile = ""] = ci.split("task compile");
   assertMatch(afterCompile, /PROBE_COMMAND=[^]*tests\/deploy\/permissions_test\.ts/);

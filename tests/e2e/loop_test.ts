@@ -2,7 +2,12 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { at } from "../support/at.ts";
 import { DATASET_ID, eventually, run, startLoop, test } from "../support/program.ts";
 import { scrape } from "../support/scrape.ts";
-import { respondWithDataset, startEmulator, startGate, startServer } from "../support/targets.ts";
+import {
+  respondWithDataset,
+  startEmulator,
+  startServer,
+  startWaitingServer,
+} from "../support/targets.ts";
 
 type Task = Record<string, unknown> & { seqno: number; state: string; dataset_id: string };
 type Tasks = { version: number; tasks: Task[]; next: number | null };
@@ -43,7 +48,7 @@ async function getTasks(url: string, query = ""): Promise<Tasks> {
   return await response.json();
 }
 
-/** Waits until so many tasks are settled. */
+/** Waits until this many tasks are settled. */
 function untilSettled(url: string, count: number) {
   return eventually(`${count} settled tasks`, async () => {
     const { value } = await scrape(url);
@@ -77,12 +82,12 @@ test("it says in its log what it probes, how often, and where it can be seen", a
 });
 
 test("a slow task does not hold up the next slots", async () => {
-  await using shedLoad = startGate();
+  await using platform = startWaitingServer();
   await using probe = await startLoop({
-    env: { OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: "0.1" },
+    env: { OKDATA_API_URL: platform.url, TASK_INTERVAL_SECONDS: "0.1" },
   });
 
-  await eventually("five requests at once", () => shedLoad.waiting() >= 5);
+  await eventually("five requests at once", () => platform.waiting() >= 5);
   const { value } = await scrape(probe.url);
   assert(value("probe_tasks_in_flight") >= 5);
   assertEquals(value("probe_tasks_created_total"), value("probe_tasks_in_flight"));
@@ -109,9 +114,9 @@ test("several datasets are spread evenly over the interval", async () => {
 });
 
 test("every family has its type before anything has happened, every counter its 0", async () => {
-  await using shedLoad = startGate();
+  await using platform = startWaitingServer();
   await using probe = await startLoop({
-    env: { OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: ONCE, DATASET_ID: "abc,def" },
+    env: { OKDATA_API_URL: platform.url, TASK_INTERVAL_SECONDS: ONCE, DATASET_ID: "abc,def" },
   });
 
   const { types, value } = await scrape(probe.url);
@@ -302,13 +307,13 @@ test("/tasks lists what is tracked, newest first, with filters and pages", async
 });
 
 test("/tasks shows a task as --json does, and one in flight as pending", async () => {
-  await using shedLoad = startGate();
+  await using platform = startWaitingServer();
   await using probe = await startLoop({
-    env: { OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: ONCE, APP_ID: "me" },
+    env: { OKDATA_API_URL: platform.url, TASK_INTERVAL_SECONDS: ONCE, APP_ID: "me" },
   });
-  await eventually("a request", () => shedLoad.waiting() === 1);
+  await eventually("a request", () => platform.waiting() === 1);
   const pending = at((await getTasks(probe.url, "?state=pending")).tasks, 0);
-  shedLoad.release();
+  platform.release();
   await untilSettled(probe.url, 1);
   const settled = at((await getTasks(probe.url)).tasks, 0);
   await using target = startServer(respondWithDataset);
@@ -395,22 +400,22 @@ test("old tasks are dismissed, which changes no counter", async () => {
 });
 
 test("a task in flight is not dismissed", async () => {
-  await using shedLoad = startGate();
+  await using platform = startWaitingServer();
   await using probe = await startLoop({
     env: {
-      OKDATA_API_URL: shedLoad.url,
+      OKDATA_API_URL: platform.url,
       TASK_INTERVAL_SECONDS: ONCE,
       DISMISS_TASK_SECONDS: "0.05",
       CLEAN_TASKS_INTERVAL_SECONDS: "0.02",
     },
   });
-  await eventually("a request", () => shedLoad.waiting() === 1);
+  await eventually("a request", () => platform.waiting() === 1);
   await eventually("an old task", async () => {
     const { value } = await scrape(probe.url);
     assertEquals(value("probe_tasks_tracked", { state: "PENDING" }), 1);
     return value("probe_oldest_pending_task_age_seconds") > 0.3;
   });
-  shedLoad.release();
+  platform.release();
 
   await eventually("the settled task is dismissed", async () => {
     const { value } = await scrape(probe.url);
@@ -443,10 +448,10 @@ test("MAX_TRACKED_TASKS bounds the backlog, and failures outlive successes", asy
 });
 
 test("MAX_IN_FLIGHT_TASKS bounds what is in flight; refused slots are counted", async () => {
-  await using shedLoad = startGate();
+  await using platform = startWaitingServer();
   await using probe = await startLoop({
     args: ["--max-in-flight-tasks", "2"],
-    env: { OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: "0.05" },
+    env: { OKDATA_API_URL: platform.url, TASK_INTERVAL_SECONDS: "0.05" },
   });
 
   const { value } = await eventually("refused slots", async () => {
@@ -455,21 +460,21 @@ test("MAX_IN_FLIGHT_TASKS bounds what is in flight; refused slots are counted", 
   });
   assertEquals(value("probe_tasks_in_flight"), 2);
   assertEquals(value("probe_tasks_created_total"), 2);
-  assertEquals(shedLoad.waiting(), 2);
-  shedLoad.release();
-  await eventually("the freed place is taken", () => shedLoad.waiting() === 2);
+  assertEquals(platform.waiting(), 2);
+  platform.release();
+  await eventually("the freed place is taken", () => platform.waiting() === 2);
 });
 
 test("standard output is empty without --table, and the table comes with the first task", async () => {
-  await using shedLoad = startGate();
-  const env = { OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: ONCE };
+  await using platform = startWaitingServer();
+  const env = { OKDATA_API_URL: platform.url, TASK_INTERVAL_SECONDS: ONCE };
   await using plain = await startLoop({ env });
   await using tabled = await startLoop({ args: ["--table"], env });
   await using local = await startLoop({ env: { ...env, LOCAL_RUN: "true" } });
-  await eventually("three requests", () => shedLoad.waiting() === 3);
+  await eventually("three requests", () => platform.waiting() === 3);
   assertEquals([plain.stdout, tabled.stdout, local.stdout], ["", "", ""]);
 
-  for (let i = 0; i < 3; i++) shedLoad.release();
+  for (let i = 0; i < 3; i++) platform.release();
 
   for (const probe of [tabled, local]) {
     await eventually("the table", () => /^1 +SUCCEEDED .*\n/m.test(probe.stdout));

@@ -13,8 +13,8 @@ import {
   occupyPort,
   respondWithDataset,
   startEmulator,
-  startGate,
   startServer,
+  startWaitingServer,
 } from "../support/targets.ts";
 import { at } from "../support/at.ts";
 
@@ -213,8 +213,8 @@ test("RETRIES is how often it tries again", async () => {
 });
 
 test("REQUEST_TIMEOUT_SECONDS ends one attempt, TASK_TIMEOUT_SECONDS the task", async () => {
-  await using shedLoad = startGate();
-  const env = { DATASET_ID, OKDATA_API_URL: shedLoad.url };
+  await using platform = startWaitingServer();
+  const env = { DATASET_ID, OKDATA_API_URL: platform.url };
   const [attempts, task] = await Promise.all([
     run({
       args: ["--once", "--json"],
@@ -315,14 +315,14 @@ test("a reader that leaves early does not hold up a one-off run", async () => {
 for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   test(`a one-off run interrupted by ${signal} exits ${expected} with what it has`, async () => {
     for (const args of [["--count", "3"], ["--count", "3", "--json"]]) {
-      await using shedLoad = startGate();
+      await using platform = startWaitingServer();
       await using probe = new Program({
         args,
-        env: { DATASET_ID, OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: "0.2" },
+        env: { DATASET_ID, OKDATA_API_URL: platform.url, TASK_INTERVAL_SECONDS: "0.2" },
       });
-      await eventually("the first request", () => shedLoad.waiting() > 0);
-      shedLoad.release();
-      await eventually("another request", () => shedLoad.waiting() > 0);
+      await eventually("the first request", () => platform.waiting() > 0);
+      platform.release();
+      await eventually("another request", () => platform.waiting() > 0);
       const startMs = performance.now();
       probe.kill(signal);
       const { code, stdout } = await probe.ended();

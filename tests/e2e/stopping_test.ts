@@ -8,7 +8,7 @@ import {
   test,
 } from "../support/program.ts";
 import { scrape } from "../support/scrape.ts";
-import { respondWithDataset, startGate, startServer, write } from "../support/targets.ts";
+import { respondWithDataset, startServer, startWaitingServer, write } from "../support/targets.ts";
 
 /** The whole stop, with tasks that never end: 8 s for them and a little for the rest. */
 const MAX_STOP_MS = 10_000;
@@ -61,23 +61,23 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 }
 
 test("a task in flight that ends in time is counted, then the exit code is 0", async () => {
-  await using shedLoad = startGate();
+  await using platform = startWaitingServer();
   await using probe = await startLoop({
-    env: { OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: "0.2", LOG_FORMAT: "text" },
+    env: { OKDATA_API_URL: platform.url, TASK_INTERVAL_SECONDS: "0.2", LOG_FORMAT: "text" },
   });
-  await eventually("two requests", () => shedLoad.waiting() >= 2);
+  await eventually("two requests", () => platform.waiting() >= 2);
   probe.kill("SIGTERM");
   await untilDraining(probe);
   const { value } = await scrape(probe.url);
   const created = value("probe_tasks_created_total");
-  await eventually("every request", () => shedLoad.waiting() === created);
-  shedLoad.release();
+  await eventually("every request", () => platform.waiting() === created);
+  platform.release();
   await eventually("the task is counted", async () => {
     const seen = await scrape(probe.url);
     assertEquals(seen.value("probe_tasks_created_total"), created);
     return seen.value("probe_tasks_succeeded_total") === 1;
   });
-  while (shedLoad.waiting() > 0) shedLoad.release();
+  while (platform.waiting() > 0) platform.release();
   const { code, durationMs } = await endOf(probe);
 
   assertEquals(code, 0);
@@ -87,12 +87,12 @@ test("a task in flight that ends in time is counted, then the exit code is 0", a
 });
 
 test("a task that hangs is abandoned after 8 s and never counted as failed", async () => {
-  await using shedLoad = startGate();
+  await using platform = startWaitingServer();
   await using probe = await startLoop({
     args: ["--table"],
-    env: { OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: "0.2", LOG_FORMAT: "text" },
+    env: { OKDATA_API_URL: platform.url, TASK_INTERVAL_SECONDS: "0.2", LOG_FORMAT: "text" },
   });
-  await eventually("two requests", () => shedLoad.waiting() >= 2);
+  await eventually("two requests", () => platform.waiting() >= 2);
   const startMs = performance.now();
   probe.kill("SIGTERM");
   await untilDraining(probe);
@@ -118,13 +118,13 @@ test("a task that hangs is abandoned after 8 s and never counted as failed", asy
 });
 
 test("one Ctrl-C that arrives twice, as task runners deliver it, is one signal", async () => {
-  await using shedLoad = startGate();
-  await using probe = await startLoop({ env: { OKDATA_API_URL: shedLoad.url } });
-  await eventually("a request", () => shedLoad.waiting() === 1);
+  await using platform = startWaitingServer();
+  await using probe = await startLoop({ env: { OKDATA_API_URL: platform.url } });
+  await eventually("a request", () => platform.waiting() === 1);
   probe.kill("SIGINT");
   probe.kill("SIGINT");
   await untilDraining(probe);
-  shedLoad.release();
+  platform.release();
 
   assertEquals((await probe.ended()).code, 0);
 });
@@ -136,9 +136,9 @@ for (
   ]] as const
 ) {
   test(`a second signal ends it at once: ${first}, then ${second}, exit 130`, async () => {
-    await using shedLoad = startGate();
-    await using probe = await startLoop({ env: { OKDATA_API_URL: shedLoad.url } });
-    await eventually("a request", () => shedLoad.waiting() === 1);
+    await using platform = startWaitingServer();
+    await using probe = await startLoop({ env: { OKDATA_API_URL: platform.url } });
+    await eventually("a request", () => platform.waiting() === 1);
     probe.kill(first);
     await untilDraining(probe);
     await laterThanAnEcho();
@@ -215,15 +215,15 @@ async function childOf(pid: number): Promise<number> {
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   test(`as PID 1, ${signal} stops it as it does elsewhere`, async () => {
-    await using shedLoad = startGate();
+    await using platform = startWaitingServer();
     await using probe = await startLoop({
       wrapper: UNSHARE,
-      env: { OKDATA_API_URL: shedLoad.url, TASK_INTERVAL_SECONDS: ONCE },
+      env: { OKDATA_API_URL: platform.url, TASK_INTERVAL_SECONDS: ONCE },
     });
-    await eventually("a request", () => shedLoad.waiting() === 1);
+    await eventually("a request", () => platform.waiting() === 1);
     Deno.kill(await childOf(probe.pid), signal);
     await untilDraining(probe);
-    shedLoad.release();
+    platform.release();
     const { code, durationMs } = await endOf(probe);
 
     assertEquals(code, 0);

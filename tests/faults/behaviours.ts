@@ -52,7 +52,7 @@ export function sendsFirst(text: string): Behaviour {
   return (connection) => connection.write(text);
 }
 
-/** Forwards the connection to a local port; `cut` ends that after so many bytes of its response. */
+/** Forwards the connection to a local port; `cut` ends that after this many bytes of its response. */
 export function forwardsTo(
   port: number,
   cut?: { bytes: number; then: "close" | "hang" },

@@ -8,7 +8,7 @@ const BREAKAGES: Record<string, () => void> = {
   // Timers do not fire any more. Requests get responses as before.
   timers: () => areTimersDead = true,
   // The backlog does not settle the next task.
-  books: () => Backlog.prototype.settle = () => {},
+  ledger: () => Backlog.prototype.settle = () => {},
   rejection: () => void Promise.reject(new Error("broken on purpose")),
   exception: () =>
     setTimeout(() => {

@@ -62,6 +62,11 @@ const NEAR: [RegExp, fc.Arbitrary<string>][] = [
   [/(_URL|--url)$/, url],
   [/SECONDS$/, seconds],
   [/^(RETRIES|MAX_|PORT)/, whole],
+  [/^NO_PROXY$/i, fc.constantFrom("*", "a.test,192.0.2.0/24", "192.0.2.0/33", "http://a")],
+  [
+    /_PROXY$/i,
+    fc.constantFrom("http://user:s3cret-value@proxy:1", "proxy", "socks5://user:s3cret-value@a"),
+  ],
   [/^(LOCAL_)/, flag],
   [/^HOST$/, fc.constantFrom("::1", "localhost", "fe80::1%eth0", "a b", "[::]")],
   [/AVAILABILITY$/, fc.constantFrom("0.999", "1", "0", "5e-324", "0.9999999999999999")],
@@ -153,7 +158,7 @@ Deno.test("settings are accepted within their bounds, or refused in lines withou
         checkProblems(configured.problems, env, args);
         outcomes.add("settings refused");
         for (const problem of configured.problems) {
-          assert(/^(--[a-z-]+|[A-Z_]+): expected /.test(problem), problem);
+          assert(/^(--[a-z-]+|[A-Za-z_]+): expected /.test(problem), problem);
           outcomes.add(problem.slice(0, problem.indexOf(":")));
         }
         return Promise.resolve();
@@ -175,7 +180,7 @@ Deno.test("settings are accepted within their bounds, or refused in lines withou
 
 /** The settings that have invalid values. */
 const REFUSABLE =
-  /(SECONDS|_URL|ENVIRONMENT|AVAILABILITY|^(RETRIES|MAX_.*|PORT|LOCAL_.*|LOG_.*|HOST))$/;
+  /(SECONDS|_URL|_PROXY|ENVIRONMENT|AVAILABILITY|^(RETRIES|MAX_.*|PORT|LOCAL_.*|LOG_.*|HOST))$/;
 
 function checkProblems(problems: string[], env: Record<string, string>, args: string[]): void {
   for (const problem of problems) {

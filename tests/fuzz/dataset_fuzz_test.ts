@@ -11,13 +11,14 @@ import {
   checkMessage,
   checkRemains,
   checkSecret,
-  CODES,
   encoder,
+  encodingsOf,
   type Ending,
   endingWith,
   errorOf,
   noise,
   packed,
+  reasonOfCode,
   redact,
   responseOf,
   responseWith,
@@ -116,6 +117,12 @@ Deno.test("responses of the API bring the dataset, or a failure with the right r
   }));
   outcomes.requireAll(REASONS.filter((reason) => reason !== "internal"));
   outcomes.requireAll(["success undefined", "success gzip", "success deflate", "several attempts"]);
+  outcomes.requireAll([
+    "success gzip, gzip",
+    "success identity,gzip",
+    "success none",
+    "success UTF-8",
+  ]);
   outcomes.requireAll(["redacted body", "redacted message"]);
 });
 
@@ -134,30 +141,29 @@ const REASON_BY_STATUS: Record<number, Reason> = {
 /** The reason of a task with this last exchange by the contract, independent of the program. */
 function reasonOf(ending: Ending): string {
   if (ending === "never") return "timeout";
-  if ("code" in ending) return CODES[ending.code as keyof typeof CODES];
+  if ("code" in ending) return reasonOfCode(ending.code);
   const { status } = ending;
   // Whether broken compression is noticed depends on the library.
   assert(status !== 200 || isPacked(ending) || !isDataset(ending), "a dataset was refused");
   return REASON_BY_STATUS[status] ?? (status >= 500 && status <= 599 ? "server_error" : "http");
 }
 
-function encodingOf({ headers }: HttpResponse): string {
-  return String(headers["content-encoding"] ?? "identity").trim().toLowerCase();
+function headerOf({ headers }: HttpResponse): string {
+  return String(headers["content-encoding"] ?? "");
 }
 
 function isPacked(response: HttpResponse): boolean {
-  return /^((x-)?gzip|deflate)$/.test(encodingOf(response));
+  return encodingsOf(headerOf(response)).length > 0;
 }
 
 /** Whether a response brings the dataset, decompressed by Node.js. */
 function isDataset(response: HttpResponse): boolean {
-  if (!isPacked(response) && !["identity", ""].includes(encodingOf(response))) return false;
   try {
-    const bytes = !isPacked(response)
-      ? response.body
-      : encodingOf(response) === "deflate"
-      ? inflateSync(response.body)
-      : gunzipSync(response.body);
+    const bytes = encodingsOf(headerOf(response)).reduceRight((packed, encoding) => {
+      if (/^(x-)?gzip$/.test(encoding)) return gunzipSync(packed);
+      if (encoding === "deflate") return inflateSync(packed);
+      throw new Error(`unknown encoding ${encoding}`);
+    }, response.body);
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     const { Id, Type = "Dataset" } = JSON.parse(text);
     const isWithinBound = !isPacked(response) || bytes.length <= MAX_BODY_BYTES;

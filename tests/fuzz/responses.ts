@@ -2,10 +2,11 @@
 import { deflateSync, gzipSync } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
+import type { Reason } from "../../src/core/reasons.ts";
 import { createRedactor } from "../../src/http_client/redact.ts";
 import type { Exchange } from "../../src/http_client/exchange.ts";
 import type { HttpResponse } from "../../src/http_client/response.ts";
-import { toRequestError } from "../../src/http_client/errors.ts";
+import { RequestError } from "../../src/http_client/errors.ts";
 import { FakeClock, settle } from "../support/clock.ts";
 import { at } from "../support/at.ts";
 import { HOSTILE, mostly } from "./runs.ts";
@@ -54,7 +55,14 @@ export const CODES = {
   CERT_HAS_EXPIRED: "tls",
   ECONNRESET: "reset",
   HPE_INVALID_VERSION: "invalid_response",
-};
+} as const satisfies Record<string, Reason>;
+
+/** The reason of an exchange that ends with this code. */
+export function reasonOfCode(code: string): Reason {
+  const reason = new Map<string, Reason>(Object.entries(CODES)).get(code);
+  if (!reason) throw new Error(`no reason for ${code}`);
+  return reason;
+}
 
 const anyStatus = mostly(
   fc.constant(200),
@@ -80,8 +88,11 @@ const retryAfter = mostly(
 export const plain = fc.constant(undefined);
 /** Content encodings, supported ones and others. */
 export const packed = mostly(
-  fc.constantFrom(undefined, "gzip", "deflate", "identity", "X-GZIP"),
-  fc.oneof(fc.constantFrom("br", "gzip, gzip", "constructor", "__proto__", "\x1b[2J", ""), noise),
+  fc.constantFrom(
+    ...[undefined, "gzip", "deflate", "identity", "X-GZIP", "none", "UTF-8"],
+    ...["gzip, gzip", "deflate, gzip", "identity,gzip"],
+  ),
+  fc.oneof(fc.constantFrom("br", "constructor", "__proto__", "\x1b[2J", "", "gzip, br"), noise),
 );
 
 /** A response with this body or a damaged one, compressed as its header says or nearly so. */
@@ -122,10 +133,17 @@ export function responseWith(
   }));
 }
 
-function pack(bytes: Uint8Array, encoding = ""): Uint8Array {
-  const format = encoding.toLowerCase();
-  if (/^(x-)?gzip$/.test(format)) return new Uint8Array(gzipSync(bytes));
-  return format === "deflate" ? new Uint8Array(deflateSync(bytes)) : bytes;
+/** The encodings of a header in the order in which they were applied; those of no effect are left out. */
+export function encodingsOf(header = ""): string[] {
+  return header.toLowerCase().split(",").map((each) => each.trim())
+    .filter((each) => !["", "identity", "none", "utf-8"].includes(each));
+}
+
+function pack(bytes: Uint8Array, header = ""): Uint8Array {
+  return encodingsOf(header).reduce((packed, encoding) => {
+    if (/^(x-)?gzip$/.test(encoding)) return new Uint8Array(gzipSync(packed));
+    return encoding === "deflate" ? new Uint8Array(deflateSync(packed)) : packed;
+  }, bytes);
 }
 
 /** These bytes with one of them changed, or without the second half. */
@@ -153,7 +171,7 @@ export function world(endings: readonly Ending[]) {
       );
     }
     return "code" in ending
-      ? Promise.reject(toRequestError(Object.assign(new Error(`broke ${SECRET}\n`), ending)))
+      ? Promise.reject(new RequestError(reasonOfCode(ending.code), `${ending.code} ${SECRET}\n`))
       : Promise.resolve(ending);
   };
   return {

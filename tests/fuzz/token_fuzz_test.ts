@@ -6,10 +6,10 @@ import { createTokenFetcher } from "../../src/okdata/oauth.ts";
 import {
   checkMessage,
   checkRemains,
-  CODES,
   endingWith,
   errorOf,
   noise,
+  reasonOfCode,
   redact,
   responseOf,
   responseWith,
@@ -78,7 +78,7 @@ Deno.test("responses of the identity provider bring a token, or fail with `auth`
     checkMessage(message);
     checkRemains(message);
     if (ending === "never") outcomes.add("timeout");
-    else if ("code" in ending) outcomes.add(CODES[ending.code as keyof typeof CODES]);
+    else if ("code" in ending) outcomes.add(reasonOfCode(ending.code));
     else {
       const { status } = ending;
       if (status !== 200) assertStringIncludes(message, `status ${status}`);

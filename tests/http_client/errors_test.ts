@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStrictEquals } from "@std/assert";
 import type { Reason } from "../../src/core/reasons.ts";
 import {
+  codeOf,
   explain,
   reasonOfStatus,
   RequestError,
@@ -17,6 +18,26 @@ Deno.test("toRequestError makes an error without a code internal and keeps it as
     const error = toRequestError(thrown);
     assertEquals([error.reason, error.cause], ["internal", thrown]);
   }
+});
+
+Deno.test("codeOf names a system error by its code, or by the number in its message", () => {
+  const errors: [error: unknown, code: string][] = [
+    [errorWith("ECONNREFUSED", "Connection refused (os error 111)"), "ECONNREFUSED"],
+    [
+      Object.assign(new TypeError("Invalid argument (os error 22)"), { code: "EINVAL" }),
+      "EINVAL",
+    ],
+    [new Error("Protocol not available (os error 92)"), "ENOPROTOOPT"],
+    [new Error("Network is down (os error 100)"), "ENETDOWN"],
+    [new Error("Too many open files in system (os error 23)"), "ENFILE"],
+    // A `DOMException` has a number.
+    [errorWith(23, "Signal timed out."), "Signal timed out."],
+    [new Error("Out of streams resources (os error 63)"), "Out of streams resources (os error 63)"],
+    [new Error("odd (os error 0)"), "odd (os error 0)"],
+    [new Error("odd (os error 99999)"), "odd (os error 99999)"],
+    ["text", "text"],
+  ];
+  for (const [error, code] of errors) assertEquals(codeOf(error), code);
 });
 
 Deno.test("toRequestError returns a RequestError as it is", () => {
@@ -50,7 +71,7 @@ Deno.test("explain does not repeat the cause that a RequestError was made from",
   );
 });
 
-Deno.test("explain shows what is no error as text", () => {
+Deno.test("explain shows what is not an error as text", () => {
   assertEquals(["text", 42, undefined].map(explain), ["text", "42", "undefined"]);
 });
 

@@ -43,7 +43,7 @@ Deno.test({
       },
     );
 
-    // After so many tasks, an alert that fires without a fault would have fired.
+    // After this many tasks, an alert that fires without a fault would have fired.
     const enoughTasks = 2 * MIN_WINDOW_SECONDS / TASK_INTERVAL_SECONDS;
     const seen = `${METRICS.succeeded.name} > ${enoughTasks}`;
     await eventually(

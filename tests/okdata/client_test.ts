@@ -55,10 +55,10 @@ Deno.test("the client sends one request, to the dataset's address, with the trac
   assertEquals(execution.attempts, [{ status: 200, reason: null, durationSeconds: 0 }]);
 });
 
-for (const status of [429, 500, 502, 503, 504]) {
+for (const status of [408, 425, 429, 500, 502, 503, 504]) {
   Deno.test(`the client retries ${status} with exponential back-off and records each attempt`, async () => {
     const { clock, transport, execution, done, error } = await start();
-    const reason = status === 429 ? "rate_limited" : "server_error";
+    const reason = status === 429 ? "rate_limited" : status >= 500 ? "server_error" : "http";
     for (const backoffMs of [250, 500, 1_000]) {
       transport.oldest.respond(status);
       await clock.run(backoffMs - 1);
@@ -106,7 +106,7 @@ for (
     ["another dataset", { Id: "other" }],
     ["another type", { Id: "abc123", Type: "Version" }],
     ["no Id", {}],
-    ["an Id that is no string", { Id: 1 }],
+    ["an Id that is not a string", { Id: 1 }],
     ["a list", []],
     ["an empty body", ""],
   ] as const

@@ -69,7 +69,7 @@ for (
     ["an unknown token type", 200, { access_token: "a", token_type: "mac" }, "application/json"],
     ["no token", 200, { token_type: "Bearer" }, "application/json"],
     [
-      "a token that is no header",
+      "a token that is not a header value",
       200,
       { access_token: "a\nb", token_type: "Bearer" },
       "application/json",
@@ -84,7 +84,7 @@ for (
     ["a status that HTTP does not have", 999, "", "text/plain"],
   ] as const
 ) {
-  Deno.test(`a response with ${what} is no token, and the message names the provider`, async () => {
+  Deno.test(`a response with ${what} is not a token, and the message names the provider`, async () => {
     const { call, token } = await start();
     call.respond(status, body, { "content-type": type });
     const error = await assertRejects(() => token, RequestError);

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { at } from "../support/at.ts";
 import { samplesOf, settle, startProgram, sumOf } from "../support/fake_runtime.ts";
 
-const HEARTBEAT_URL = "http://beat/secret-path";
+const HEARTBEAT_URL = "http://heartbeat/secret-path";
 
 /** The main loop with a heartbeat, whose calls and the platform's can be told apart. */
 async function start(env: Record<string, string> = {}) {
@@ -12,9 +12,9 @@ async function start(env: Record<string, string> = {}) {
   return {
     ...program,
     task: () => at(open("api"), 0),
-    heartbeats: () => open("beat"),
-    heartbeat: () => at(open("beat"), 0),
-    sent: () => transport.requests.filter(({ url }) => url.host === "beat").length,
+    heartbeats: () => open("heartbeat"),
+    heartbeat: () => at(open("heartbeat"), 0),
+    sent: () => transport.requests.filter(({ url }) => url.host === "heartbeat").length,
     async counted() {
       const samples = samplesOf(await (await get("/metrics")).text());
       const of = (name: string, labels = "") => sumOf(samples, name, labels);

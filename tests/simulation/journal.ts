@@ -78,7 +78,7 @@ export class Journal {
   }
 }
 
-/** At most so many characters, in one line. */
+/** At most this many characters, in one line. */
 function cut(text: string, length: number): string {
   const line = text.slice(0, length).replaceAll("\n", "\\n");
   return text.length <= length ? line : `${line}… (${text.length} characters)`;

@@ -23,7 +23,7 @@ const USAGE = `Usage: deno task soak [--tasks 1000000] [--minutes 120]
                       [--program executable|bundle] [--seed N]
 
 Runs the main loop on ${DATASETS} datasets, as fast as the machine goes, against a target with mixed
-faults, while it is scraped, listened to and read. Judges memory, descriptors, accounts and the end;
+faults, while it is scraped, listened to and read. Judges memory, descriptors, counts and the end;
 the exit code is 1 when something does not hold.
 
   --program executable   dist/dataplatform-probe, or what PROBE_COMMAND names

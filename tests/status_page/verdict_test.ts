@@ -45,7 +45,7 @@ Deno.test("the verdict warns of silence, and shows failing datasets first", () =
   const failing = statusPage({
     ...status,
     tally: { starting: 0, ok: 0, silent: 2, failing: 1 },
-    worst: { sinceMs: status.nowMs - 27_000, reason: "dns" },
+    outage: { sinceMs: status.nowMs - 27_000, reason: "dns" },
   });
   assertMatch(textOf(failing), /1 of 3 failing since .* \(27 s\), dns : .* no news from 2/);
   // Silent datasets may be on another result page.

@@ -11,7 +11,7 @@ const DATASETS = Array.from({ length: 53 }, (_, i) => `dataset-${i}`);
 function start() {
   const clock = new FakeClock();
   const backlog = new Backlog(10_000, () => {});
-  const history = new HealthHistory({
+  const health = new HealthHistory({
     datasetIds: DATASETS,
     startedMs: clock.now(),
     silenceMs: 30_000,
@@ -23,7 +23,7 @@ function start() {
     taskIntervalSeconds: 10,
     datasetIds: DATASETS,
   };
-  const sources = { config, clock, backlog, history, startedMs: clock.now() };
+  const sources = { config, clock, backlog, health, startedMs: clock.now() };
   const open = (datasetId: string) => {
     const { seqno: _seqno, state: _state, ...fields } = pending({ datasetId });
     return backlog.open(fields);

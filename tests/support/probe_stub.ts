@@ -45,13 +45,13 @@ export function openTask(backlog: Backlog): Task {
   return settled;
 }
 
-/** Opens so many tasks that stay pending. */
+/** Opens this many tasks that stay pending. */
 export function openPending(backlog: Backlog, count: number): void {
   const { seqno: _, ...fields } = pending();
   for (let i = 0; i < count; i++) backlog.open(fields);
 }
 
-/** A backlog of so many tasks that `openTask` has opened. */
+/** A backlog of this many tasks that `openTask` has opened. */
 export function backlogOf(size: number): Backlog {
   const backlog = new Backlog(1e6, () => {});
   for (let i = 0; i < size; i++) openTask(backlog);

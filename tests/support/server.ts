@@ -16,7 +16,7 @@ export const NOTHING_YET: StatusView = {
   draining: false,
   stalledLoops: [],
   tally: { starting: 1, ok: 0, silent: 0, failing: 0 },
-  worst: null,
+  outage: null,
   tracked: { PENDING: 0, SUCCEEDED: 0, FAILED: 0 },
   datasets: [],
   pages: 1,

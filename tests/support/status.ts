@@ -1,4 +1,4 @@
-/** Data for the status page, made from invented tasks by the program's own backlog and history. */
+/** Data for the status page, made from invented tasks by the program's own backlog and health. */
 import { Backlog } from "../../src/probing/backlog.ts";
 import { HealthHistory } from "../../src/probing/health.ts";
 import { type StatusQuery, type StatusView, viewOf } from "../../src/status_page/view.ts";
@@ -35,7 +35,7 @@ export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView
   const random = seededRandom(7);
   const backlog = new Backlog(100_000, () => {});
   const startedMs = clock.now();
-  const history = new HealthHistory({
+  const health = new HealthHistory({
     datasetIds,
     startedMs,
     silenceMs: Math.max(3 * intervalSeconds, 10) * 1e3,
@@ -43,11 +43,11 @@ export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView
   });
   for (let round = 0; round < rounds; round++) {
     for (const datasetId of datasetIds) {
-      history.slotRan(random.fraction() * 3);
+      health.slotRan(random.fraction() * 3);
       const reason = reasonOf(datasetId, round);
       const task = settled(open(datasetId), reason, random.fraction, scene.body ?? null);
       backlog.settle(task);
-      history.settled(task);
+      health.settled(task);
       clock.advance(intervalSeconds * 1e3 / datasetIds.length);
     }
   }
@@ -62,7 +62,7 @@ export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView
     },
     clock,
     backlog,
-    history,
+    health,
     startedMs,
     isDraining: () => scene.draining ?? false,
     stalledLoops: () => scene.stalledLoops ?? [],

@@ -47,7 +47,7 @@ export function startServer(
 }
 
 /** A server whose responses to dataset requests wait until the test lets them go. */
-export function startGate(): Target & {
+export function startWaitingServer(): Target & {
   /** How many requests wait. */
   waiting(): number;
   /** Responds to the request that has waited longest. */
@@ -60,9 +60,19 @@ export function startGate(): Target & {
   return { ...server, waiting: () => waiting.length, release: () => waiting.shift()?.() };
 }
 
-/** A server that takes connections and does with the bytes of each what `serve` says. */
-export function startRawServer(serve: (connection: Deno.Conn) => Promise<void>): Target {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+/**
+ * A server that takes connections and does with the bytes of each what `serve` says; with a
+ * certificate for `localhost`, over TLS.
+ */
+export function startRawServer(
+  serve: (connection: Deno.Conn) => Promise<void>,
+  pair?: Deno.TlsCertifiedKeyPem,
+): Target {
+  const address = { hostname: "127.0.0.1", port: 0 };
+  const listener: Deno.Listener = pair
+    ? Deno.listenTls({ ...address, ...pair })
+    : Deno.listen(address);
+  const { port } = listener.addr as Deno.NetAddr;
   const connections: Deno.Conn[] = [];
   const accepting = accept();
 
@@ -74,7 +84,7 @@ export function startRawServer(serve: (connection: Deno.Conn) => Promise<void>):
   }
 
   return {
-    url: `http://127.0.0.1:${listener.addr.port}`,
+    url: pair ? `https://localhost:${port}` : `http://127.0.0.1:${port}`,
     async [Symbol.asyncDispose]() {
       listener.close();
       await accepting;
@@ -83,16 +93,17 @@ export function startRawServer(serve: (connection: Deno.Conn) => Promise<void>):
   };
 }
 
-/** Waits for the request's head. */
-export async function readHead(connection: Deno.Conn): Promise<void> {
+/** The request's head, as far as it came. */
+export async function readHead(connection: Deno.Conn): Promise<string> {
   const buffer = new Uint8Array(4096);
   const decoder = new TextDecoder();
   let head = "";
   while (!head.includes("\r\n\r\n")) {
     const length = await connection.read(buffer);
-    if (length === null) return;
+    if (length === null) return head;
     head += decoder.decode(buffer.subarray(0, length), { stream: true });
   }
+  return head;
 }
 
 export async function write(connection: Deno.Conn, text: string): Promise<void> {

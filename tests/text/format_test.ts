@@ -43,7 +43,7 @@ Deno.test("formatSeconds has milliseconds below 100 s and tenths above", () => {
   assertEquals(texts, ["0.000 s", "0.123 s", "10.000 s", "99.900 s", "100.0 s", "2592000.0 s"]);
 });
 
-/** Runs `body` in a time zone that is so many minutes ahead of UTC. */
+/** Runs `body` in a time zone that is this many minutes ahead of UTC. */
 function inTimeZone(minutes: number, body: () => void): void {
   const { getTimezoneOffset } = Date.prototype;
   Date.prototype.getTimezoneOffset = () => -minutes;

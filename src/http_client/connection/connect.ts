@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/clock.ts";
 import { codeOf, RequestError } from "../errors.ts";
+import { formatAddress } from "./address.ts";
 
 /** How long an address is tried alone before the next one is tried too. RFC 8305, section 5. */
 const CONNECTION_ATTEMPT_DELAY_MS = 250;
@@ -27,7 +28,8 @@ export function connectToAny(
 ): Promise<Deno.TcpConn> {
   return new Promise((resolve, reject) => {
     const left = interleaved(addresses);
-    const failures: string[] = [];
+    // The addresses that have failed, by the name of their error: many fail alike.
+    const failures = new Map<string, string[]>();
     // Ends the other addresses when one has won.
     const over = new AbortController();
     let pending = 0;
@@ -51,10 +53,11 @@ export function connectToAny(
       }, (error) => {
         if (over.signal.aborted) return;
         pending--;
-        failures.push(`connect ${codeOf(error)} ${formatAddress(address, port)}`);
+        const code = codeOf(error);
+        failures.set(code, [...failures.get(code) ?? [], formatAddress(address, port)]);
         if (left.length > 0) tryNext();
         else if (pending === 0) {
-          finish(() => reject(new RequestError("connect", failures.join("; "))));
+          finish(() => reject(new RequestError("connect", describe(failures))));
         }
       });
       if (left.length > 0) cancelDelay = clock.after(CONNECTION_ATTEMPT_DELAY_MS, tryNext);
@@ -66,6 +69,11 @@ export function connectToAny(
   });
 }
 
+/** Every address with its error: `connect ECONNREFUSED 192.0.2.1:443, 192.0.2.2:443`. */
+function describe(failures: ReadonlyMap<string, readonly string[]>): string {
+  return Array.from(failures, ([code, peers]) => `connect ${code} ${peers.join(", ")}`).join("; ");
+}
+
 /** The addresses with alternating families, beginning with the first one's. RFC 8305, section 4. */
 function interleaved(addresses: readonly string[]): string[] {
   const isV6 = (address: string | undefined) => address?.includes(":") ?? false;
@@ -73,9 +81,4 @@ function interleaved(addresses: readonly string[]): string[] {
   const second = addresses.filter((each) => isV6(each) !== isV6(addresses[0]));
   const mixed = first.flatMap((address, i) => [address, ...second.slice(i, i + 1)]);
   return [...mixed, ...second.slice(first.length)];
-}
-
-/** An address as a URL writes it. */
-export function formatAddress(address: string, port: number): string {
-  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }

@@ -1,10 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import type { Clock } from "../../core/clock.ts";
-import { USER_AGENT } from "../../core/version.ts";
-import { formatAddress } from "./connect.ts";
-import type { Connection } from "./connection.ts";
-import { RequestError } from "../errors.ts";
-import { exchangeHttp1 } from "../http1.ts";
+import { formatAddress, hostOf, portOf } from "./address.ts";
 
 /** An HTTP proxy that connections go through. */
 export type Proxy = {
@@ -12,107 +7,136 @@ export type Proxy = {
   port: number;
   /** The value of `Proxy-Authorization`, null without credentials. A secret. */
   authorization: string | null;
+  /** What must not be shown: user, password, and both as they are sent. */
+  secrets: readonly string[];
 };
+
+/** The proxies for https and http, and what is reached without them. */
+export type ProxySettings = {
+  httpsProxy?: Proxy;
+  httpProxy?: Proxy;
+  noProxy?: readonly ProxyException[];
+};
+
+/** Whether a host and a port are reached without a proxy. */
+export type ProxyException = (host: string, port: number) => boolean;
 
 /** The proxy for a URL, null for a direct connection. */
 export type ProxyFor = (url: URL) => Proxy | null;
 
-const DEFAULT_PORT = 80;
+/** For commands that speak to this machine or to another probe alone. */
+export const WITHOUT_PROXY: ProxyFor = () => null;
 
-/** Names that always mean this machine. */
-const LOCAL_NAMES = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
+/** Names that always mean this machine. RFC 6761, section 6.3. */
+const LOCAL_HOST = /^((.+\.)?localhost|127\.\d+\.\d+\.\d+|::1)$/;
+
+/** Chooses the proxy for a URL. This machine is never reached through one. */
+export function createProxyFor({ httpsProxy, httpProxy, noProxy = [] }: ProxySettings): ProxyFor {
+  return (url) => {
+    const proxy = url.protocol === "https:" ? httpsProxy : httpProxy;
+    const host = withoutFinalDot(hostOf(url));
+    if (!proxy || LOCAL_HOST.test(host)) return null;
+    return noProxy.some((excepts) => excepts(host, portOf(url))) ? null : proxy;
+  };
+}
+
+/** A proxy as it may be shown: host and port, and nothing secret. */
+export function proxyName({ host, port }: Proxy): string {
+  return `proxy ${formatAddress(host, port)}`;
+}
 
 /**
- * Chooses proxies as the variables `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say, each also in
- * lower case. This machine is never reached through a proxy. Throws an `Error` that names the
- * variable for a value that is no `http://` URL.
+ * Which proxies lead to which of these hosts, such as `proxy 192.0.2.7:3128 for api.example`; null
+ * when there is none.
  */
-export function createProxyFor(env: (name: string) => string | undefined): ProxyFor {
-  const read = (name: string) => env(name)?.trim() || env(name.toLowerCase())?.trim() || "";
-  const proxies: Record<string, Proxy | null> = {
-    "https:": parseProxy("HTTPS_PROXY", read("HTTPS_PROXY")),
-    "http:": parseProxy("HTTP_PROXY", read("HTTP_PROXY")),
-  };
-  const isExcepted = createExceptions(read("NO_PROXY"));
-  return (url) => {
-    const proxy = proxies[url.protocol] ?? null;
-    const host = url.hostname.replace(/^\[|\]$/g, "");
-    if (!proxy || LOCAL_NAMES.test(host) || isExcepted(host, portOf(url))) return null;
-    return proxy;
-  };
-}
-
-function parseProxy(name: string, text: string): Proxy | null {
-  if (text === "") return null;
-  // Other clients take a proxy without a scheme too.
-  const written = text.includes("://") ? text : `http://${text}`;
-  const url = URL.canParse(written) ? new URL(written) : null;
-  if (url?.protocol !== "http:" || url.hostname === "") {
-    throw new Error(`${name}: expected an http:// URL of a proxy, got a value that is not shown`);
+export function describeProxies(urls: readonly URL[], proxyFor: ProxyFor): string | null {
+  const hosts = new Map<string, Set<string>>();
+  for (const url of urls) {
+    const proxy = proxyFor(url);
+    if (!proxy) continue;
+    const name = proxyName(proxy);
+    hosts.set(name, (hosts.get(name) ?? new Set()).add(url.hostname));
   }
-  const { username, password } = url;
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const parts = Array.from(hosts, ([name, those]) => `${name} for ${[...those].join(", ")}`);
+  return parts.length > 0 ? parts.join(", ") : null;
+}
+
+/** The proxy of a URL such as `http://user:password@host:port`; null when it is none. */
+export function parseProxy(text: string): Proxy | null {
+  const trimmed = text.trim();
+  // Other clients take a proxy without a scheme too.
+  const written = trimmed.includes("://") ? trimmed : `http://${trimmed}`;
+  const url = URL.canParse(written) ? new URL(written) : null;
+  if (url?.protocol !== "http:") return null;
+  const [user, password] = [decode(url.username), decode(url.password)];
+  const credentials = user || password ? encodeBase64(`${user}:${password}`) : null;
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ""),
-    port: Number(url.port) || DEFAULT_PORT,
-    authorization: username || password ? `Basic ${encodeBase64(pair)}` : null,
+    host: hostOf(url),
+    port: portOf(url),
+    authorization: credentials && `Basic ${credentials}`,
+    secrets: [user, password, credentials].filter((secret) => secret !== null && secret !== "")
+      .map(String),
   };
 }
 
-/** Entries are hosts, which include their subdomains, addresses, CIDR blocks, or `*`. */
-function createExceptions(text: string): (host: string, port: number) => boolean {
-  const entries = text.split(",").map((entry) => entry.trim().toLowerCase()).filter(Boolean);
-  return (host, port) => entries.some((entry) => matches(entry, host.toLowerCase(), port));
+/**
+ * Reads a list of hosts, which include their subdomains, addresses and CIDR blocks, each with or
+ * without a port, or `*`. Returns null for an entry that no host could match.
+ */
+export function parseProxyExceptions(text: string): ProxyException[] | null {
+  const entries = text.split(/[\s,]+/).filter(Boolean).map((entry) => entry.toLowerCase());
+  const exceptions = entries.map(parseException);
+  return exceptions.every((exception) => exception !== null) ? exceptions : null;
 }
 
-function matches(entry: string, host: string, port: number): boolean {
-  if (entry === "*") return true;
-  const [, address = "", prefix] = entry.match(/^([\da-f.:]+)\/(\d+)$/) ?? [];
-  if (prefix !== undefined && isIP(address)) return isInBlock(host, address, Number(prefix));
-  const [, name = entry, entryPort] = entry.match(/^(\[[^\]]*\]|[^:]*):(\d+)$/) ?? [];
-  if (entryPort !== undefined && Number(entryPort) !== port) return false;
-  const bare = name.replace(/^\[|\]$/g, "").replace(/^\*?\./, "");
-  return host === bare || (!isIP(host) && host.endsWith(`.${bare}`));
+function parseException(entry: string): ProxyException | null {
+  if (entry === "*") return () => true;
+  const [, address = "", prefix] = entry.match(/^\[?([\da-f.:]+)\]?\/(\d+)$/) ?? [];
+  if (prefix !== undefined) return parseBlock(address, Number(prefix));
+  // A colon stands before a port, unless it is one of an address.
+  const [, host = entry, port] = entry.match(/^(\[[^\]]*\]|[^:]*):(\d+)$/) ?? [];
+  const bare = host.replace(/^\[(.*)\]$/, "$1");
+  const isException = isIP(bare) ? parseBlock(bare, maxPrefix(bare)) : parseDomain(bare);
+  return isException &&
+    ((host, actualPort) =>
+      (port === undefined || Number(port) === actualPort) && isException(host, actualPort));
 }
 
-function isInBlock(host: string, address: string, prefix: number): boolean {
-  const family = (text: string) => isIP(text) === 6 ? "ipv6" : "ipv4";
-  if (!isIP(host) || prefix > (isIP(address) === 6 ? 128 : 32)) return false;
+/** A domain with its subdomains, however it begins: `a.example`, `.a.example`, `*.a.example`. */
+function parseDomain(text: string): ProxyException | null {
+  const domain = withoutFinalDot(text.replace(/^\*?\./, ""));
+  if (!/^[^\s/@:*?#[\]]+$/.test(domain)) return null;
+  return (host) => host === domain || host.endsWith(`.${domain}`);
+}
+
+function parseBlock(address: string, prefix: number): ProxyException | null {
+  if (!isIP(address) || prefix > maxPrefix(address)) return null;
   const block = new BlockList();
-  block.addSubnet(address, prefix, family(address));
-  return block.check(host, family(host));
+  block.addSubnet(address, prefix, familyOf(address));
+  return (host) => isIP(host) === isIP(address) && block.check(host, familyOf(host));
 }
 
-function portOf(url: URL): number {
-  return Number(url.port) || (url.protocol === "https:" ? 443 : 80);
+function maxPrefix(address: string): number {
+  return isIP(address) === 6 ? 128 : 32;
+}
+
+function familyOf(address: string): "ipv4" | "ipv6" {
+  return isIP(address) === 6 ? "ipv6" : "ipv4";
+}
+
+function withoutFinalDot(host: string): string {
+  return host.replace(/\.$/, "");
+}
+
+/** The text of a part of a URL. A percent sign that encodes nothing stands for itself. */
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function encodeBase64(text: string): string {
   return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
-}
-/** The header by which a client authenticates to a proxy. RFC 9110, section 11.7.1. */
-export function proxyHeaders({ authorization }: Proxy): Record<string, string> {
-  return authorization ? { "proxy-authorization": authorization } : {};
-}
-
-/**
- * Asks the proxy to connect to `target` (`host:port`). RFC 9110, section 9.3.6. Throws `connect` when
- * it refuses.
- */
-export async function openTunnel(
-  connection: Connection,
-  proxy: Proxy,
-  target: string,
-  clock: Clock,
-): Promise<void> {
-  const name = formatAddress(proxy.host, proxy.port);
-  const { status } = await exchangeHttp1(connection, {
-    method: "CONNECT",
-    target,
-    host: target,
-    headers: { ...proxyHeaders(proxy), "user-agent": USER_AGENT },
-  }, { monotonic: () => clock.monotonic(), peer: `proxy ${name}`, headersOnly: true });
-  if (status >= 200 && status <= 299) return;
-  const hint = status === 407 ? ": it expects other credentials" : "";
-  throw new RequestError("connect", `proxy ${name} refuses with status ${status}${hint}`);
 }

@@ -5,10 +5,7 @@ import type { AlertingRule, RecordingRule } from "./rule_file.ts";
 import { CHECK, PROBED_FROM, steps } from "./runbook.ts";
 import type { Times } from "./windows.ts";
 
-/**
- * Failures without any response. `timeout` stands last, so that the expressions that are in use
- * keep their text.
- */
+/** Failures without any response. `timeout` comes last so that deployed rules do not change. */
 const NETWORK_REASONS = reasonsFrom("network")
   .toSorted((a, b) => Number(a === "timeout") - Number(b === "timeout"));
 

@@ -5,16 +5,16 @@ export type RuleOptions = {
   shortestWindowSeconds?: number;
 };
 
-/** A dataset without a success, or a probe without a task, for so many intervals is no accident. */
+/** A dataset without a success, or a probe without a task, for this many intervals is not chance. */
 const MANY_INTERVALS = 6;
 const DEFAULT_SHORTEST_WINDOW_SECONDS = 300;
 /** Keeps the longest window within the durations that Prometheus can represent. */
 const MAX_SHORTEST_WINDOW_SECONDS = 30 * 86_400;
 
 /**
- * How fast a month's error budget may burn (1: it lasts exactly the month), over a long window that
- * makes the alert significant and a short one that ends it soon after its cause. Windows are
- * multiples of the shortest one.
+ * How fast the error budget of a month may be spent; 1 spends it in exactly a month. The long window
+ * keeps a short fault from raising the alert, the short window ends the alert soon after its cause.
+ * Both are multiples of the shortest window.
  */
 export const BURN_RATES = [
   { severity: "page", factor: 14.4, long: 12, short: 1 },
@@ -50,11 +50,11 @@ export function timesFor(
     /** A multiple of the shortest window. */
     window: (multiple: number) => duration(multiple * shortestSeconds),
     windowSeconds: (multiple: number) => multiple * shortestSeconds,
-    /** Minutes that shrink with the shortest window, as hours and seconds do. */
+    /** Minutes, hours and seconds, scaled with the shortest window. */
     minutes: (count: number) => duration(count * minuteSeconds),
     hours: (count: number) => duration(count * 60 * minuteSeconds),
     seconds: (count: number) => count * minuteSeconds / 60,
-    /** A dataset without a success for so long is down. */
+    /** A dataset without a success for this long is down. */
     outage: duration(Math.max(2 * minuteSeconds, manySeconds)),
   };
 }

@@ -6,8 +6,8 @@ import { UnreadResponses } from "./unread_responses.ts";
 type Handler = (request: Request) => Response | Promise<Response>;
 
 /**
- * Limits the requests between their arrival and their response. Each may need several milliseconds,
- * one after the other: the last one waits for seconds at most.
+ * Requests between their arrival and their response: 200 waiting and one running. Each may need
+ * several milliseconds, one after the other, so the last one waits for seconds at most.
  */
 const MAX_CONCURRENT = 201;
 
@@ -26,7 +26,7 @@ const ALWAYS_ADMITTED = /^https?:\/\/[^/]*\/(healthz|readyz)$/;
 /**
  * Limits concurrent requests so that they cannot delay probing, however many clients send them.
  *
- * - More than `MAX_CONCURRENT` requests are refused with 503.
+ * - Requests beyond `MAX_CONCURRENT` get 503.
  * - Requests start one per turn of the event loop, since each handler holds the loop while it works.
  * - Responses start one per turn as well: many requests wait for the same rendering of the metrics
  *   and would all send their response in the same instant.

@@ -15,7 +15,7 @@ export class TurnQueue {
   #clock: Clock;
   #perTurn: number;
   #waiting: (() => void)[] = [];
-  #isTurnTaken = false;
+  #isBusy = false;
 
   constructor(clock: Clock, perTurn = 1) {
     this.#clock = clock;
@@ -27,23 +27,23 @@ export class TurnQueue {
     return this.#waiting.length;
   }
 
-  /** Resolves when it is the caller's turn. */
+  /** Resolves when it is the caller's turn: at once when nobody waits and no turn is under way. */
   next(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
-      if (!this.#isTurnTaken) this.#takeTurn();
+      if (!this.#isBusy) this.#resumeNext();
     });
   }
 
-  #takeTurn(): void {
+  #resumeNext(): void {
     const callers = this.#waiting.splice(0, this.#perTurn);
-    this.#isTurnTaken = callers.length > 0;
-    if (!this.#isTurnTaken) return;
+    this.#isBusy = callers.length > 0;
+    if (!this.#isBusy) return;
     const sinceMs = this.#clock.monotonic();
     this.#clock.after(0, () => {
       const tookMs = this.#clock.monotonic() - sinceMs;
-      if (tookMs <= MAX_TURN_MS) this.#takeTurn();
-      else this.#clock.after(Math.min(tookMs, MAX_PAUSE_MS), () => this.#takeTurn());
+      if (tookMs <= MAX_TURN_MS) this.#resumeNext();
+      else this.#clock.after(Math.min(tookMs, MAX_PAUSE_MS), () => this.#resumeNext());
     });
     for (const resume of callers) resume();
   }

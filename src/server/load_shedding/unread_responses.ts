@@ -1,7 +1,7 @@
 import { concat } from "@std/bytes/concat";
 import { equals } from "@std/bytes/equals";
 
-/** Bytes that are handed to the system at once; the next part follows when these were written. */
+/** How much of a body is given to Deno at once; the next part follows when this one was written. */
 const PART_BYTES = 64 * 1024;
 
 /** Limits the bytes of all responses that clients have requested and not read yet. */
@@ -22,7 +22,7 @@ type SharedBody = { bytes: Uint8Array; responses: number };
 export class UnreadResponses {
   /** The body of each unread response, the oldest first. */
   #bodies = new Map<Controller, SharedBody>();
-  /** A crowd that requests the same gets it in sequence: to look at the last body is enough. */
+  /** Requests for the same metrics are served one after another, so one remembered body is enough. */
   #last: SharedBody = { bytes: new Uint8Array(), responses: 0 };
   #bytes = 0;
 
@@ -52,8 +52,8 @@ export class UnreadResponses {
       },
       // Called when the part before has been read.
       pull: (controller) => {
-        // A copy: Deno holds the part until it is written, and a view would keep the whole body in
-        // memory, after a break-off too, for as long as a client of HTTP/2 lets nothing through.
+        // A copy, since Deno holds the part until it is written, and a view would keep the whole body
+        // in memory. A client of HTTP/2 can delay that write for ever, even after `#end`.
         const part = shared.bytes.slice(sentBytes, sentBytes += PART_BYTES);
         if (part.length > 0) controller.enqueue(part);
         else this.#end(controller);

@@ -6,7 +6,7 @@ export const MIN_REFRESH_MS = 1_000;
 export const MAX_BUSY_SHARE = 0.1;
 /**
  * Time after which the page refreshes without an event, since a schedule that has stopped sends
- * none. A hidden tab refreshes only so often: its title and icon must not stay wrong for long.
+ * none. A hidden tab refreshes only this often: its title and icon must not stay wrong for long.
  */
 export const IDLE_REFRESH_MS = 15_000;
 /** Silence after which a connection counts as lost; the probe sends something every 10 s. */

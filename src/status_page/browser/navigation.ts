@@ -48,7 +48,7 @@ async function navigate(address: string): Promise<void> {
 }
 
 /**
- * Shows the page at the present address. A probe that does not respond leaves the page as it is,
+ * Shows the page at the current address. A probe that does not respond leaves the page as it is,
  * until it is found again; an address that is not a page of the probe is left to the browser.
  */
 async function showAddress(): Promise<void> {

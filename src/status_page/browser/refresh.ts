@@ -25,13 +25,13 @@ class PageNotFound extends Error {}
 const version = document.body.dataset.version;
 const announcement = find("#announcement");
 
-/** Counts requests for the page, so that a response that a later one has overtaken is dropped. */
+/** The number of the newest request for the page: responses to older ones are dropped. */
 let requests = 0;
 let nextRefreshMs = 0;
 let refreshedMs = 0;
 
 /**
- * Shows the page at the present address. A probe that does not respond is shown as lost; a response
+ * Shows the page at the current address. A probe that does not respond is shown as lost; a response
  * of 4xx throws, unless a later request has made this one obsolete.
  */
 export async function showPage(timeoutMs = SILENCE_MS): Promise<void> {
@@ -50,7 +50,8 @@ export async function showPage(timeoutMs = SILENCE_MS): Promise<void> {
   } catch (error) {
     nextRefreshMs = performance.now() + retryDelayMs();
     const isObsolete = request !== requests;
-    // A later request may take as long: the first timeout is shown, unless a response came since.
+    // A newer request is under way. Its result decides, but it may time out too, which takes as long
+    // again: so this failure is shown, unless a response came since.
     if (isObsolete && (error instanceof PageNotFound || refreshedMs > startMs)) return;
     if (error instanceof PageNotFound) throw error;
     setRefreshed(false);
@@ -83,7 +84,7 @@ function replaceWith(page: Document): void {
   drawChart();
 }
 
-/** Refreshes the page; an address that is no page any more counts as a lost probe. */
+/** Refreshes the page; an address that is not a page any more counts as a lost probe. */
 export async function refresh(): Promise<void> {
   try {
     await showPage();

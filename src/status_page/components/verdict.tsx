@@ -108,19 +108,19 @@ function Meaning({ reason }: { reason: Reason }) {
 }
 
 /** What the headline leaves out about several datasets. */
-function Several({ view: { worst, tally, datasetIds, nowMs } }: { view: StatusView }) {
+function Several({ view: { outage, tally, datasetIds, nowMs } }: { view: StatusView }) {
   const others = [
     ...tally.failing > 0 && tally.silent > 0 ? [`no news from ${tally.silent}`] : [],
     ...tally.starting > 0 ? [`${tally.starting} starting`] : [],
   ].join(", ");
   return (
     <>
-      {worst && (
+      {outage && (
         <p>
-          <Since ms={worst.sinceMs} nowMs={nowMs} />, <Meaning reason={worst.reason} />
+          <Since ms={outage.sinceMs} nowMs={nowMs} />, <Meaning reason={outage.reason} />
         </p>
       )}
-      {others !== "" ? <p>{others}</p> : !worst && <p>{datasetIds.length} datasets are probed</p>}
+      {others !== "" ? <p>{others}</p> : !outage && <p>{datasetIds.length} datasets are probed</p>}
     </>
   );
 }

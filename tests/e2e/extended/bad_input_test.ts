@@ -88,7 +88,7 @@ const REFUSALS: Refusal[] = [
   { name: "an unknown switch", args: ["--onse"], says: ["--onse: ", "--once?"] },
   { name: "an unknown short flag", args: ["-x"], says: ["-x: "] },
   { name: "a short flag with two dashes", args: ["--h=::1"], says: ["--h: ", "--host?"] },
-  { name: "a word that is no flag", args: ["start"], says: ["start: "] },
+  { name: "a word that is not a flag", args: ["start"], says: ["start: "] },
   { name: "a word behind --", args: ["--", "start"], says: ["start: "] },
   {
     name: "a switch with a value",

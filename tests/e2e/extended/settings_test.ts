@@ -138,7 +138,7 @@ test("every setting is taken from its flag, which wins over its variable", async
   }
 });
 
-test("every setting without a value has its default, and an empty variable is no value", async () => {
+test("every setting without a value has its default, and an empty variable is not a value", async () => {
   const empty = Object.fromEntries(settings.map(({ env }) => [env, ""]));
 
   for (const env of [REQUIRED, { ...empty, ...REQUIRED }]) {

@@ -13,8 +13,8 @@ import {
 import {
   startAlternatingServer,
   startEmulator,
-  startGate,
   startServer,
+  startWaitingServer,
 } from "../../support/targets.ts";
 import { screenAtExit, Terminal } from "../../support/terminal.ts";
 
@@ -33,7 +33,7 @@ function settings(apiUrl: string, more: Record<string, string> = {}): Record<str
 }
 
 test("--count shows its progress on a terminal and leaves only the results", async () => {
-  await using platform = startGate();
+  await using platform = startWaitingServer();
   await using terminal = await Terminal.start({
     args: ["--count", "3"],
     env: settings(platform.url),
@@ -69,7 +69,7 @@ test("--json on a terminal leaves only the document", async () => {
 }, { ignore });
 
 test("--count writes results to a file and its progress to the terminal", async () => {
-  await using platform = startGate();
+  await using platform = startWaitingServer();
   const file = await Deno.makeTempFile();
   try {
     const start: Start = { args: ["--count", "2"], env: settings(platform.url) };

@@ -76,16 +76,16 @@ async function broken(program: Program) {
   return { code, errors };
 }
 
-test("a probe whose books do not fit says so and ends with 70", async () => {
+test("a probe whose ledger does not add up says so and ends with 70", async () => {
   await using emulator = startEmulator();
-  await using program = await startBreakable("books", emulator.apiUrl);
+  await using program = await startBreakable("ledger", emulator.apiUrl);
   const { code, errors } = await broken(program);
   assertEquals(code, 70);
   assertStringIncludes(
     errors[0],
-    "stopping, because what cannot be has happened: Error: the accou",
+    "stopping after a broken invariant: Error: the ledger has",
   );
-  assertStringIncludes(errors[0], "accounts.ts");
+  assertStringIncludes(errors[0], "ledger.ts");
 }, { ignore });
 
 for (const [breaks, what] of [["rejection", "a rejection"], ["exception", "an error"]] as const) {
@@ -94,7 +94,7 @@ for (const [breaks, what] of [["rejection", "a rejection"], ["exception", "an er
     await using program = await startBreakable(breaks, emulator.apiUrl);
     const { code, errors } = await broken(program);
     assertEquals({ code, errors: errors.length }, { code: 70, errors: 1 });
-    assertStringIncludes(errors[0], "stopping, because nobody has caught this: Error: broken on p");
+    assertStringIncludes(errors[0], "stopping after an uncaught error: Error: broken on p");
     assertStringIncludes(errors[0], "inside.ts");
   }, { ignore });
 }

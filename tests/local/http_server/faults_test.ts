@@ -83,7 +83,7 @@ Deno.test("PUT /faults reports all invalid values at once and changes nothing", 
   assertEquals(await faultsOf(emulator.url), NO_FAULTS);
 });
 
-Deno.test("PUT /faults rejects a body that is no JSON object", async () => {
+Deno.test("PUT /faults rejects a body that is not a JSON object", async () => {
   await using emulator = startEmulator();
   for (const body of ["", "status=500", "[]", "null", '"x"', "{"]) {
     const response = await putFaults(emulator.url, body);
@@ -144,7 +144,7 @@ Deno.test("status may be one without a body", async () => {
   assertEquals([response.status, await response.text()], [204, ""]);
 });
 
-Deno.test("a redirect leads to a response that is no dataset", async () => {
+Deno.test("a redirect leads to a response that is not a dataset", async () => {
   await using emulator = startEmulator({ faults: { status: 302 } });
   const url = `${emulator.url}/metadata/a`;
 

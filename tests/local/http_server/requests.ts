@@ -10,7 +10,7 @@ export async function statusOf(url: string, init?: RequestInit): Promise<number>
   return response.status;
 }
 
-/** The statuses of so many dataset requests, one after the other. */
+/** The statuses of this many dataset requests, one after the other. */
 export async function statusesOf(url: string, count: number): Promise<number[]> {
   const statuses: number[] = [];
   for (let i = 0; i < count; i++) statuses.push(await statusOf(`${url}/metadata/a`));

@@ -1,7 +1,7 @@
 import type { Journal } from "../journal.ts";
 import type { SimulatedTime } from "../world/time.ts";
 
-/** A port that was lost counts as open again after so long. */
+/** A port that was lost counts as open again after this long. */
 const PROVEN_MS = 1_000;
 
 /** What the log must say of a port that is lost and opened again. */

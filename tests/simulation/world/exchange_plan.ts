@@ -60,25 +60,25 @@ export function fail(draw: Draw, code: string, reason: Reason, reached: number):
   };
 }
 
-/** When an exchange passes each mark, as shares of its time. */
-const MARKS = { resolved: 0.05, connected: 0.15, secured: 0.3, headers: 0.9 };
+/** When an exchange reaches each point, as shares of its time. */
+const POINTS = { resolved: 0.05, connected: 0.15, secured: 0.3, headers: 0.9 };
 
-/** Sets the timings of all marks that an exchange has passed by now. */
+/** Sets the timings of all points that an exchange has reached by now. */
 export function setTimings(
   timings: Timings,
   { delayMs, reached, status, end }: ExchangePlan,
   startMs: number,
   nowMs: number,
 ): void {
-  const passedMs = (mark: keyof typeof MARKS) => {
-    const atMs = startMs + MARKS[mark] * (delayMs ?? 1_000);
-    return REACHED[mark] <= reached && atMs <= nowMs ? atMs : undefined;
+  const reachedMs = (point: keyof typeof POINTS) => {
+    const atMs = startMs + POINTS[point] * (delayMs ?? 1_000);
+    return REACHED[point] <= reached && atMs <= nowMs ? atMs : undefined;
   };
-  timings.resolvedMs = passedMs("resolved");
-  timings.connectedMs = passedMs("connected");
-  const securedMs = passedMs("secured");
+  timings.resolvedMs = reachedMs("resolved");
+  timings.connectedMs = reachedMs("connected");
+  const securedMs = reachedMs("secured");
   if (timings.isTls) timings.securedMs = securedMs;
-  const headersMs = passedMs("headers");
+  const headersMs = reachedMs("headers");
   if (headersMs === undefined || status === null) return;
   timings.headersMs = headersMs;
   const body = "body" in end ? end.body : '{"Type":"Data';

@@ -3,7 +3,7 @@ import type { Draw } from "./draw.ts";
 /** Every secret contains this, in every encoding, and no output of the probe may. */
 export const SECRET_MARK = "s3cr3t";
 
-export const HOSTS = { api: "api.test", provider: "login.test", heartbeat: "beat.test" };
+export const HOSTS = { api: "api.test", provider: "login.test", heartbeat: "heartbeat.test" };
 
 /** The configuration of a run. */
 export type Settings = {
