@@ -52,7 +52,7 @@ const DEFINITIONS = {
     // connection may break in the handshake.
     meaning: "no trusted TLS connection could be made",
     advice: () =>
-      "Check that the address needs https; put a private certificate authority into DENO_CERT.",
+      "Run --check, which says what is wrong with the server's certificate or TLS, and who can mend it.",
     exitCode: EXIT.unreachable,
     retried: true,
     origin: "network",

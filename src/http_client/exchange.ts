@@ -4,7 +4,7 @@ import { formatAddress, hostOf, portOf } from "./connection/address.ts";
 import { connectToAny } from "./connection/connect.ts";
 import type { Connection } from "./connection/connection.ts";
 import { blaming, openTunnel, proxyHeaders, refusal } from "./connection/tunnel.ts";
-import { toRequestError } from "./errors.ts";
+import { type RequestError, toRequestError } from "./errors.ts";
 import { exchangeHttp1 } from "./http1.ts";
 import { openPinnedTls } from "./tls/pinned_tls.ts";
 import type { Proxy, ProxyFor } from "./connection/proxy.ts";
@@ -12,6 +12,7 @@ import type { Lookup } from "./connection/resolve.ts";
 import type { HttpResponse } from "./response.ts";
 import type { Timings } from "./timings.ts";
 import { startTls } from "./tls/tls.ts";
+import type { Diagnose } from "./tls/tls_diagnosis.ts";
 
 export type HttpRequest = {
   url: URL;
@@ -37,6 +38,8 @@ export type ExchangeOptions = {
   /** Throws a `RequestError` with the reason `dns`. */
   resolve: Lookup;
   proxyFor: ProxyFor;
+  /** Says more of a failure than the exchange itself can. */
+  diagnose: Diagnose;
 };
 
 /** Called with each connection as soon as it is open, so that an abort can close it. */
@@ -48,22 +51,25 @@ export function createExchange(options: ExchangeOptions): Exchange {
     new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       let connection: Connection | null = null;
+      // A failure that is being diagnosed stays the cause, whatever ends meanwhile.
+      let failure: RequestError | null = null;
       const onOpen: OnOpen = (opened) => {
         connection = opened;
         if (signal.aborted) close(opened);
       };
       // Closing ends whatever is pending on the connection.
       const onAbort = () => {
-        reject(signal.reason);
+        reject(failure ?? signal.reason);
         close(connection);
       };
       signal.addEventListener("abort", onAbort, { once: true });
       exchange(request, options, signal, timings, onOpen)
-        .then(resolve, (error) => reject(toRequestError(error)))
-        .finally(() => {
-          signal.removeEventListener("abort", onAbort);
-          close(connection);
-        });
+        .finally(() => close(connection))
+        .then(resolve, async (error) => {
+          failure = toRequestError(error);
+          reject(await options.diagnose(failure, request.url));
+        })
+        .finally(() => signal.removeEventListener("abort", onAbort));
     });
 }
 

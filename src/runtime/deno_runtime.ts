@@ -3,8 +3,10 @@ import { systemClock } from "../core/clock.ts";
 import { EXIT } from "../core/exit_code.ts";
 import { systemRandom } from "../core/random.ts";
 import { createExchange } from "../http_client/exchange.ts";
-import { earliestExpiryMs, readPresentedChain } from "../http_client/tls/presented_certificates.ts";
 import type { ProxyFor } from "../http_client/connection/proxy.ts";
+import { earliestExpiryMs } from "../http_client/tls/presented/certificate.ts";
+import { createPresentedReader } from "../http_client/tls/presented/presented.ts";
+import { createDiagnosis } from "../http_client/tls/tls_diagnosis.ts";
 import { createResolver, systemLookup } from "../http_client/connection/resolve.ts";
 import { stackOf } from "../text/error_text.ts";
 import { createLog, type LogOptions } from "./log.ts";
@@ -68,6 +70,7 @@ export class DenoProcess {
     // Some versions of Deno look names up by deprecated code of their own, and would warn of that.
     Object.assign(process, { noDeprecation: true });
     const resolve = createResolver(systemLookup);
+    const readPresented = createPresentedReader({ clock: systemClock, resolve, proxyFor });
     const hasTracing = this.env("OTEL_DENO") === "true";
     return {
       clock: systemClock,
@@ -77,9 +80,10 @@ export class DenoProcess {
         clock: systemClock,
         resolve,
         proxyFor,
+        diagnose: createDiagnosis({ clock: systemClock, readPresented }),
       }),
       readCertificateExpiryMs: async (url, signal) =>
-        earliestExpiryMs(await readPresentedChain(url, signal)),
+        earliestExpiryMs((await readPresented(url, signal)).certificates),
       listen,
       readFile: (path) => Deno.readTextFile(path),
       resolve,

@@ -20,6 +20,7 @@ export function realExchange(lookup: Lookup = systemLookup) {
     clock: systemClock,
     resolve: createResolver(lookup),
     proxyFor: () => null,
+    diagnose: (error) => Promise.resolve(error),
   });
 }
 

@@ -1,9 +1,8 @@
 import { equals } from "@std/bytes/equals";
-import type tls from "node:tls";
+import tls from "node:tls";
 import type { Connection } from "../connection/connection.ts";
 import { connectionError } from "../connection/connection_error.ts";
 import { RequestError } from "../errors.ts";
-import { openUnchecked } from "./presented_certificates.ts";
 
 /**
  * Opens a TLS connection to an address whose server must present exactly this certificate (in DER),
@@ -14,16 +13,31 @@ export async function openPinnedTls(
   certificate: Uint8Array,
   onOpen: (connection: Connection) => void,
 ): Promise<Connection> {
-  const { socket, chain } = openUnchecked(address, "");
+  // Deno's own TLS cannot be told to trust one certificate and no name.
+  const socket = tls.connect({
+    ...address,
+    servername: "",
+    ALPNProtocols: ["http/1.1"],
+    rejectUnauthorized: false,
+  });
   const connection = new SocketConnection(socket);
   onOpen(connection);
   try {
-    const [presented] = await chain;
-    if (presented && equals(presented.bytes, certificate)) return connection;
+    await handshakeOf(socket);
+    const presented = socket.getPeerCertificate().raw;
+    if (presented && equals(presented, certificate)) return connection;
   } catch (error) {
     throw connectionError("TLS handshake", error, address.host);
   }
   throw new RequestError("tls", "the server does not present the expected certificate");
+}
+
+function handshakeOf(socket: tls.TLSSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("secureConnect", () => resolve());
+    socket.on("error", reject);
+    socket.once("close", () => reject(new Error("the connection ended during the handshake")));
+  });
 }
 
 /** A socket of node:tls as a connection. */
