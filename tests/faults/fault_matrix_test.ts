@@ -10,6 +10,7 @@ import "./kinds/connections.ts";
 import "./kinds/responses.ts";
 import "./kinds/network.ts";
 import "./kinds/name_resolution.ts";
+import "./kinds/proxy.ts";
 import "./kinds/tls.ts";
 import "./kinds/tokens.ts";
 import "./kinds/surroundings.ts";

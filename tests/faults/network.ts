@@ -18,8 +18,13 @@ export class Network implements AsyncDisposable {
   readonly inside: string;
   readonly #name: string;
 
-  private constructor(number: number) {
-    this.#name = `probe${number}`;
+  /** How many this process has made. */
+  static #count = 0;
+
+  private constructor(count: number) {
+    // The name of a device has at most 15 characters.
+    this.#name = `probe${Deno.pid}${String.fromCharCode(97 + count % 26)}`;
+    const number = Deno.pid + 83 * count;
     // Addresses reserved for benchmarks (RFC 2544) and examples (RFC 3849).
     const net = `198.18.${number % 250}`;
     this.first = `${net}.1`;
@@ -29,7 +34,7 @@ export class Network implements AsyncDisposable {
   }
 
   static async create(): Promise<Network> {
-    const network = new Network(Deno.pid);
+    const network = new Network(Network.#count++);
     await network.#connect();
     return network;
   }
@@ -51,6 +56,17 @@ export class Network implements AsyncDisposable {
   async lift(): Promise<void> {
     await this.#inside("iptables", "-w", "-F");
     await this.#inside("ip6tables", "-w", "-F");
+  }
+
+  /** Gives names an address that they have inside alone. Processes that run already do not see it. */
+  async nameHosts(address: string, ...names: string[]): Promise<void> {
+    await Deno.writeTextFile(`/etc/netns/${this.#name}/hosts`, `${address} ${names.join(" ")}\n`);
+  }
+
+  /** Changes the routes inside, as `ip route` does; IPv6 ones with `-6` before them. */
+  async route(...words: string[]): Promise<void> {
+    const family = words[0] === "-6" ? words.splice(0, 1) : [];
+    await output("ip", ["-n", this.#name, ...family, "route", ...words]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

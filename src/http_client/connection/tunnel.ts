@@ -33,7 +33,8 @@ export async function openTunnel(
 /** The failure of a proxy that does not do what it was asked for. */
 export function refusal(proxy: Proxy, target: string, status: number): RequestError {
   const message = `${proxyName(proxy)} refuses ${target} with status ${status}`;
-  if (status === 407) {
+  // tinyproxy sends 401 for wrong credentials.
+  if (status === 407 || status === 401) {
     const expected = proxy.authorization ? "other credentials" : "credentials";
     return new RequestError("connect", `${message}: it expects ${expected}`, {
       advice: "Check user and password in the proxy's URL (HTTPS_PROXY, HTTP_PROXY).",
