@@ -8,14 +8,14 @@ import { EXIT, EXIT_MEANINGS } from "../../src/core/exit_code.ts";
 import { REASON_DEFINITIONS, REASONS } from "../../src/core/reasons.ts";
 import type { Objectives } from "../../src/prometheus/slo.ts";
 import { rules } from "../../src/prometheus/rules/rules.ts";
-import { METRICS } from "../../src/prometheus/definitions.ts";
+import { LABEL_VALUES, METRICS } from "../../src/prometheus/definitions.ts";
 import { dependencies } from "./dependencies.ts";
 
 /** The tables of each document. */
 export const DOCUMENTS: Readonly<Record<string, Record<string, () => string>>> = {
   "README.md": { advice },
   "docs/configuration.md": { settings, commands, exitCodes },
-  "docs/metrics.md": { metrics, reasons },
+  "docs/metrics.md": { metrics, labels, reasons },
   "docs/alerts.md": { alerts },
   "docs/security.md": { packages },
   "docs/performance.md": { figures },
@@ -57,6 +57,12 @@ function metrics(): string {
     help,
   ]);
   return table(["Name", "Type", "Labels", "Description"], rows);
+}
+
+function labels(): string {
+  const rows = Object.entries(LABEL_VALUES)
+    .map(([label, values]) => [code(label), values.map(code).join(", ")]);
+  return table(["Label", "Values"], rows);
 }
 
 function alerts(): string {

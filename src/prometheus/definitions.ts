@@ -1,9 +1,34 @@
+import { REASONS } from "../core/reasons.ts";
+import { PHASES, STATES } from "../core/task.ts";
+import { SKIP_CAUSES } from "../core/task_observer.ts";
+
+/** How a request ended. */
+export const RESULTS = ["ok", "failed"] as const;
+export type Result = typeof RESULTS[number];
+
+/** What runs on a schedule. */
+export const LOOPS = ["probe", "prune"] as const;
+
+/** The values of the labels whose values are known beforehand. Their series start at 0. */
+export const LABEL_VALUES = {
+  outcome: ["succeeded", "failed"],
+  reason: REASONS,
+  result: RESULTS,
+  phase: PHASES,
+  state: STATES,
+  cause: SKIP_CAUSES,
+  loop: LOOPS,
+} as const satisfies Record<string, readonly string[]>;
+
+/** The labels that a definition may name. `app_id` and `dataset_id` are added, so they are not here. */
+type Label = keyof typeof LABEL_VALUES | "host" | "version" | "deno" | "target";
+
 /** A metric: enough to register it, to document it, and to check who names it. */
-export type Definition = {
+export type Definition<L extends string = string> = {
   type: "counter" | "gauge" | "histogram";
   name: string;
   help: string;
-  labels: readonly string[];
+  labels: readonly L[];
   buckets?: readonly number[];
   /** In OpenMetrics each bucket carries the trace id of a recent task. */
   exemplars?: true;
@@ -18,7 +43,7 @@ const DURATION_BUCKETS = [
   ...[2.5, 5, 7.5, 10, 30, 60],
 ];
 
-/** Metrics of each dataset; they carry the label `dataset_id` too. */
+/** Metrics of each dataset. The label `dataset_id` is added to them. */
 export const PER_DATASET = {
   created: {
     type: "counter",
@@ -70,7 +95,7 @@ export const PER_DATASET = {
     help: "When the last succeeded task was settled, seconds since the epoch.",
     labels: [],
   },
-} as const satisfies Definitions;
+} as const satisfies Record<string, Definition<Label>>;
 
 /** Metrics that exist once in a probe. */
 export const SHARED = {
@@ -172,19 +197,12 @@ export const SHARED = {
     help: "When the process started, seconds since the epoch.",
     labels: [],
   },
-} as const satisfies Definitions;
+} as const satisfies Record<string, Definition<Label>>;
 
-/** Every metric of the probe: the only place with their names. All carry the label `app_id` too. */
+/** Every metric of the probe: the only place with their names. The label `app_id` is added to all. */
 export const METRICS: Readonly<
   Record<keyof typeof PER_DATASET | keyof typeof SHARED, Definition>
 > = { ...withDatasetId(PER_DATASET), ...SHARED };
-
-/** How a request ended. */
-export const RESULTS = ["ok", "failed"] as const;
-export type Result = typeof RESULTS[number];
-
-/** What runs on a schedule. */
-export const LOOPS = ["probe", "prune"] as const;
 
 function withDatasetId<D extends Definitions>(definitions: D): Record<keyof D, Definition> {
   const entries = Object.entries(definitions).map(([key, definition]) => [

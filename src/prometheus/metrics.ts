@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { REASONS } from "../core/reasons.ts";
 import { PHASES, settledMs, type SettledTask, type State, type Task } from "../core/task.ts";
 import { SKIP_CAUSES, type SkippedSlots, type TaskObserver } from "../core/task_observer.ts";
-import { LOOPS, PER_DATASET, type Result, RESULTS, SHARED } from "./definitions.ts";
+import { LABEL_VALUES, LOOPS, PER_DATASET, type Result, RESULTS, SHARED } from "./definitions.ts";
 import {
   CONTENT_TYPES,
   createMetricSet,
@@ -173,7 +173,7 @@ function createDatasetMetrics(
 function initializeDataset(metrics: Instruments<typeof PER_DATASET>): void {
   for (const reason of REASONS) metrics.failures.inc({ reason }, 0);
   for (const result of RESULTS) metrics.attempts.inc({ result }, 0);
-  for (const outcome of ["succeeded", "failed"]) metrics.duration.zero({ outcome });
+  for (const outcome of LABEL_VALUES.outcome) metrics.duration.zero({ outcome });
   // A 0 would claim a success in 1970 that took no time.
   metrics.lastDuration.remove();
   metrics.lastSuccess.remove();

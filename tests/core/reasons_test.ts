@@ -34,7 +34,11 @@ Deno.test("REASON_DEFINITIONS has the promised exit code and origin of every rea
     const { exitCode, origin } = REASON_DEFINITIONS[reason];
     return [reason, exitCode, origin];
   });
-  assertEquals(defined, PROMISED.map((row) => [...row]));
+  assertEquals(
+    defined,
+    PROMISED.map((row) => [...row]),
+    "a new reason goes into PROMISED of tests/core/reasons_test.ts too",
+  );
 });
 
 Deno.test("REASON_DEFINITIONS has a meaning and advice for every reason", () => {

@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { REASONS } from "../../src/core/reasons.ts";
+import { METRICS } from "../../src/prometheus/definitions.ts";
 import { at } from "../support/at.ts";
 import { DATASET_ID, eventually, run, startLoop, test } from "../support/program.ts";
 import { scrape } from "../support/scrape.ts";
@@ -12,34 +14,9 @@ import {
 type Task = Record<string, unknown> & { seqno: number; state: string; dataset_id: string };
 type Tasks = { version: number; tasks: Task[]; next: number | null };
 
-/** What the probe promises to show from the start, as far as no token is needed. */
-const FAMILIES: Record<string, string> = {
-  probe_tasks_created_total: "counter",
-  probe_tasks_succeeded_total: "counter",
-  probe_tasks_failed_total: "counter",
-  probe_task_duration: "gauge",
-  probe_task_duration_seconds: "histogram",
-  probe_task_phase_duration_seconds: "histogram",
-  probe_task_failures_total: "counter",
-  probe_task_attempts_total: "counter",
-  probe_tasks_tracked: "gauge",
-  probe_tasks_in_flight: "gauge",
-  probe_oldest_pending_task_age_seconds: "gauge",
-  probe_tasks_dismissed_total: "counter",
-  probe_slots_skipped_total: "counter",
-  probe_schedule_lag_seconds: "histogram",
-  probe_last_success_timestamp_seconds: "gauge",
-  probe_build_info: "gauge",
-};
-
-const REASONS = [
-  ...["timeout", "dns", "connect", "tls", "reset", "auth", "unauthorized", "not_found"],
-  ...["rate_limited", "server_error", "http", "invalid_response", "internal"],
-];
-
 const PATHS = ["/metrics", "/", "/tasks", "/healthz", "/readyz"];
 
-/** So long that only the first task runs while a test looks. */
+/** An interval in which only the first task runs while a test looks. */
 const ONCE = "3600";
 
 async function getTasks(url: string, query = ""): Promise<Tasks> {
@@ -120,7 +97,7 @@ test("every family has its type before anything has happened, every counter its 
   });
 
   const { types, value } = await scrape(probe.url);
-  for (const [name, type] of Object.entries(FAMILIES)) assertEquals(types.get(name), type, name);
+  assertEquals(types, new Map(Object.values(METRICS).map(({ name, type }) => [name, type])));
   for (const dataset_id of ["abc", "def"]) {
     assertEquals(value("probe_tasks_succeeded_total", { dataset_id }), 0);
     assertEquals(value("probe_tasks_failed_total", { dataset_id }), 0);

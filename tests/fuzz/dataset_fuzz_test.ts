@@ -115,7 +115,10 @@ Deno.test("responses of the API bring the dataset, or a failure with the right r
     if (message.includes("[redacted]")) outcomes.add("redacted message");
     if (execution.attempts.length > 1) outcomes.add("several attempts");
   }));
-  outcomes.requireAll(REASONS.filter((reason) => reason !== "internal"));
+  outcomes.requireAll(
+    REASONS.filter((reason) => reason !== "internal"),
+    "tests/fuzz/responses.ts and reasonOf() in tests/fuzz/dataset_fuzz_test.ts",
+  );
   outcomes.requireAll(["success undefined", "success gzip", "success deflate", "several attempts"]);
   outcomes.requireAll([
     "success gzip, gzip",

@@ -31,12 +31,14 @@ export class Outcomes {
     this.#counts.set(outcome, (this.#counts.get(outcome) ?? 0) + 1);
   }
 
-  /** Throws when one of these never happened. */
-  requireAll(wanted: readonly string[]): void {
+  /** Throws when one of these never happened; `where` says where to add what causes them. */
+  requireAll(wanted: readonly string[], where = "the inputs of this test"): void {
     const missed = wanted.filter((outcome) => !this.#counts.has(outcome));
     if (missed.length > 0) {
       const counts = JSON.stringify(Object.fromEntries(this.#counts));
-      throw new Error(`never happened: ${missed.join(", ")}; happened: ${counts}`);
+      throw new Error(
+        `never happened, add it to ${where}: ${missed.join(", ")}; happened: ${counts}`,
+      );
     }
   }
 }

@@ -76,6 +76,7 @@ Deno.test("explain shows what is not an error as text", () => {
 });
 
 Deno.test("reasonOfStatus is null for 200 alone and has a reason for every other status", () => {
+  // A new reason for a status goes in here.
   const named: Record<number, Reason> = {
     401: "unauthorized",
     403: "unauthorized",

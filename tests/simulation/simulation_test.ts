@@ -46,7 +46,7 @@ Deno.test(`the probe keeps every invariant in ${WORLDS} simulated hours of fault
   assertEquals(
     Object.keys(ended).sort(),
     [...REASONS, "succeeded"].sort(),
-    "some outcomes never happened",
+    "some outcomes never happened: tests/simulation/world/faults.ts must cause each reason",
   );
   assert(skipped > 100 && scrapes > 100, `${skipped} skipped slots, ${scrapes} scrapes`);
 });
@@ -156,7 +156,7 @@ for (const [what, invariant, tamper] of TAMPERINGS) {
       const { violation, tail } = await simulate(seed, { hours: 1, lines: 5, tamper });
       if (violation === null) continue;
       const text = `seed ${seed}: ${violation.invariant}: ${violation.detail}`;
-      assert(invariant.test(violation.invariant), `${tail}${text}`);
+      assert(invariant.test(violation.invariant), `${text}\n${tail}`);
       assertStringIncludes(tail, "VIOLATED ");
       return;
     }

@@ -47,6 +47,13 @@ export const RESPONSE_KINDS = {
 
 export type ResponseName = keyof typeof RESPONSE_KINDS;
 
+/** Reasons that no response causes: no connection is made, no token is given, or the probe is broken. */
+type WithoutResponse = "dns" | "connect" | "tls" | "auth" | "internal";
+type Covered = WithoutResponse | NonNullable<typeof RESPONSE_KINDS[ResponseName]["reason"]>;
+
+/** Does not compile while a reason is in neither of the two. */
+export const COVERED_REASONS: Readonly<Record<Reason, true>> = {} as Record<Covered, true>;
+
 /** What an attempt with this response must look like. */
 export function expectedOf(name: ResponseName): Pick<Attempt, "status" | "reason"> {
   const { status, reason } = RESPONSE_KINDS[name];

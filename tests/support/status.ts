@@ -21,11 +21,21 @@ export type Scene = {
   stalledLoops?: string[];
 };
 
-const STATUSES: Partial<Record<Reason, number>> = {
-  server_error: 500,
+/** The status of a response that fails for a reason; null where none comes. */
+const STATUSES: Readonly<Record<Reason, number | null>> = {
+  timeout: null,
+  dns: null,
+  connect: null,
+  tls: null,
+  reset: null,
+  auth: null,
+  unauthorized: 401,
   not_found: 404,
   rate_limited: 429,
-  unauthorized: 401,
+  server_error: 500,
+  http: 418,
+  invalid_response: 200,
+  internal: null,
 };
 
 /** Plays the scene and returns a function that gives the page's data for a query. */
@@ -114,7 +124,7 @@ function settled(
   };
   const durationSeconds = Object.values(phases).reduce((a, b) => a + b);
   const endMs = task.createdMonotonicMs + durationSeconds * 1e3;
-  const attempt = { durationSeconds, reason, status: reason ? STATUSES[reason] ?? null : 200 };
+  const attempt = { durationSeconds, reason, status: reason ? STATUSES[reason] : 200 };
   if (!reason) return succeed(task, endMs, { phases, attempts: [attempt] });
   return fail(task, endMs, { phases, attempts: [attempt, attempt, attempt] }, reason, body);
 }

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Faults } from "../../../local/http_server/faults.ts";
+import { type Reason, reasonsFrom } from "../../../src/core/reasons.ts";
 import { DATASET_ID, run, test } from "../../support/program.ts";
 import {
   readHead,
@@ -15,7 +16,7 @@ type Fault = {
   /** The name of the test, in full, so that the exception list can be checked. */
   name: string;
   code: number;
-  reason: string;
+  reason: Reason;
   target: () => Target;
   env?: Record<string, string>;
 };
@@ -280,6 +281,11 @@ async function drip(connection: Deno.Conn): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
+
+Deno.test("every reason but those of the identity provider and the probe has a fault here", () => {
+  const expected = reasonsFrom("network", "platform").sort();
+  assertEquals([...new Set(FAULTS.map(({ reason }) => reason))].sort(), expected);
+});
 
 for (const { name, code, reason, target, env } of FAULTS) {
   test(name, async () => {
