@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import type * as z from "zod/mini";
 import { ENVIRONMENTS, LOCAL_API_URL } from "../okdata/environments.ts";
 import { givenValue, type Input } from "./given.ts";
 import { type Setting, SETTINGS } from "./settings.ts";

@@ -1,7 +1,7 @@
 import { FailedTasks } from "./failed_tasks.ts";
 import { PackedSuccesses } from "./packed_successes.ts";
 import { type PendingTask, type SettledTask, type State, STATES, type Task } from "../core/task.ts";
-import { type Reason } from "../core/reasons.ts";
+import type { Reason } from "../core/reasons.ts";
 
 /** Which tasks a reader asks for. */
 export type Query = {

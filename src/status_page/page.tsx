@@ -54,8 +54,9 @@ export function statusPage(view: StatusView, { minimal = false } = {}): string {
           <Tasks view={view} />
         </main>
         <footer>
-          dataplatform-probe {view.version} · app_id {view.appId} ·{" "}
-          <a href="metrics">metrics</a> · <a href="tasks">tasks as JSON</a>
+          dataplatform-probe {view.version} · app_id {view.appId} · <a href="metrics">metrics</a> ·
+          {" "}
+          <a href="tasks">tasks as JSON</a>
         </footer>
         {minimal || <script>{raw(script)}</script>}
       </body>

@@ -8,7 +8,7 @@ import type {
   ScheduleHealth,
 } from "../probing/health.ts";
 import { settledMs, type State, type Task } from "../core/task.ts";
-import { type Reason } from "../core/reasons.ts";
+import type { Reason } from "../core/reasons.ts";
 import { VERSION } from "../core/version.ts";
 
 /** Limits that keep the page small, whatever the probe tracks. */

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Attempt, TaskExecution } from "../../src/core/task.ts";
 import { RequestError } from "../../src/http_client/errors.ts";
-import type { Exchange } from "../../src/http_client/exchange.ts";
 import { connectOkdata, type OkdataListeners } from "../../src/okdata/okdata.ts";
 import { FakeClock, settle } from "../support/clock.ts";
 import { FakeTransport } from "../support/exchange.ts";

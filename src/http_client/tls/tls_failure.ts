@@ -14,7 +14,8 @@ type Fault = {
 };
 
 const OPERATOR = "Tell whoever operates the server";
-const TRUST = "put its certificate into DENO_CERT, or set DENO_TLS_CA_STORE=mozilla,system if this " +
+const TRUST =
+  "put its certificate into DENO_CERT, or set DENO_TLS_CA_STORE=mozilla,system if this " +
   "machine trusts it";
 
 const FAULTS: readonly Fault[] = [
@@ -46,7 +47,8 @@ const FAULTS: readonly Fault[] = [
   {
     pattern: /not valid for any names \(according to its subjectAltName|UnsupportedCertVersion/,
     explain: (_, host) => ({
-      message: `certificate without subjectAltName, so not valid for ${host}; a common name alone ` +
+      message:
+        `certificate without subjectAltName, so not valid for ${host}; a common name alone ` +
         "is not accepted",
       advice: `${OPERATOR} to issue a certificate with the host name as subjectAltName.`,
     }),
@@ -194,7 +196,8 @@ function explainUnknownIssuer(
   if (isSelfSigned(top)) {
     return {
       message: `certificate of an unknown authority, ${authority}`,
-      advice: `If ${authority} is a private authority, ${TRUST}; otherwise do not trust the server.`,
+      advice:
+        `If ${authority} is a private authority, ${TRUST}; otherwise do not trust the server.`,
     };
   }
   // A public authority never issues a server's certificate without an intermediate one.

@@ -1,5 +1,5 @@
 import { PHASES, type SettledTask } from "../../core/task.ts";
-import type { Health, DatasetHealth } from "../../probing/health.ts";
+import type { DatasetHealth, Health } from "../../probing/health.ts";
 import { href } from "../links.ts";
 import type { StatusQuery, StatusView } from "../view.ts";
 import { durationText, ratioText, spanText } from "../words.ts";
@@ -88,7 +88,8 @@ function Dataset(
   return (
     <li class={health}>
       <h3>
-        <Icon tone={health} /> <a href={href({ page: query.page }, { datasetId })}>{shortId(datasetId)}</a>
+        <Icon tone={health} />{" "}
+        <a href={href({ page: query.page }, { datasetId })}>{shortId(datasetId)}</a>
       </h3>
       <p>
         {HEALTH_WORDS[health]} {health !== "starting" && (

@@ -27,7 +27,9 @@ export function Tasks({ view }: { view: StatusView }) {
           {tasks.length === 0
             ? (
               <p>
-                {next === null ? "No tracked task matches." : "No match so far: go on with older tasks."}
+                {next === null
+                  ? "No tracked task matches."
+                  : "No match so far: go on with older tasks."}
               </p>
             )
             : (

@@ -14,7 +14,9 @@ export class ByteReader {
   /** The next bytes, not copied. */
   bytes(length: number): Uint8Array {
     const end = this.#position + length;
-    if (end > this.#bytes.length) throw new Error("the server sent a TLS message that is cut short");
+    if (end > this.#bytes.length) {
+      throw new Error("the server sent a TLS message that is cut short");
+    }
     const bytes = this.#bytes.subarray(this.#position, end);
     this.#position = end;
     return bytes;

@@ -84,7 +84,10 @@ function includes(bytes: Uint8Array, part: readonly number[]): boolean {
 
 function decodeBase64(text: string): Uint8Array | null {
   try {
-    return Uint8Array.from(atob(text.replaceAll(/\s/g, "")), (character) => character.charCodeAt(0));
+    return Uint8Array.from(
+      atob(text.replaceAll(/\s/g, "")),
+      (character) => character.charCodeAt(0),
+    );
   } catch {
     return null;
   }
