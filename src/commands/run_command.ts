@@ -1,7 +1,8 @@
 import { type Config, parseConfig } from "../config/config.ts";
-import { checkSecretFile, FileError } from "../config/credentials.ts";
+import { checkAuthorityFile, checkSecretFile, FileError } from "../config/credentials.ts";
 import { describeConfig } from "../config/describe.ts";
 import type { Input } from "../config/given.ts";
+import { SETTINGS } from "../config/settings.ts";
 import { EXIT, exitCodeOfSignal } from "../core/exit_code.ts";
 import { systemRandom } from "../core/random.ts";
 import { VERSION } from "../core/version.ts";
@@ -78,8 +79,10 @@ async function runWithRuntime(
     // A probe that is asked about its tasks is reached directly.
     proxyFor: isProbing ? createProxyFor(config) : WITHOUT_PROXY,
   });
+  process.trimVariables([SETTINGS.authorityFile.env, SETTINGS.trustStores.env]);
   const signal = process.abortOnSignals();
   try {
+    await checkAuthorityFile(config, runtime.readFile);
     if (isProbing) await checkSecretFile(config, runtime.readFile);
     return await dispatch(command, view, config, runtime, signal, process);
   } catch (error) {

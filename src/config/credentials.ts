@@ -83,6 +83,24 @@ export async function checkSecretFile(
   }
 }
 
+/**
+ * Checks the file of further authorities, which Deno reads at the first TLS connection: it fails then
+ * when there is none, and ignores what is no certificate. Throws a `FileError`.
+ */
+export async function checkAuthorityFile(
+  { authorityFile: path }: Pick<Config, "authorityFile">,
+  readFile: ReadFile,
+): Promise<void> {
+  if (path === undefined) return;
+  const name = SETTINGS.authorityFile.env;
+  const text = await readNamedFile(name, readFile(path));
+  // Reading certificates takes longer to load than the rest of a start.
+  const { parsePem } = await import("../http_client/tls/presented/certificate.ts");
+  if (parsePem(text).length === 0) {
+    throw new FileError(`${name}: expected a certificate in PEM, got ${path} without one`);
+  }
+}
+
 /** The secret in a file, without the line end that editors add. Throws when there is none. */
 export async function readSecretFile(path: string, readFile: ReadFile): Promise<string> {
   const secret = (await readFile(path)).replace(/\r?\n$/, "");

@@ -9,6 +9,7 @@ import {
   proxy,
   proxyExceptions,
   seconds,
+  trustStores,
   url,
 } from "./values.ts";
 
@@ -121,6 +122,20 @@ export const SETTINGS = {
     group: "Proxy",
     help: "hosts, addresses, CIDR blocks without proxy, or *",
     schema: proxyExceptions,
+  },
+  // Deno itself reads these two, at the first TLS connection: they are here to be checked before.
+  authorityFile: {
+    env: "DENO_CERT",
+    group: "Trust",
+    help: "file with more authorities to trust, PEM",
+    schema: z.string(),
+  },
+  trustStores: {
+    env: "DENO_TLS_CA_STORE",
+    group: "Trust",
+    help: "authorities of Mozilla, this system, or both",
+    defaultNote: "mozilla",
+    schema: trustStores,
   },
   taskIntervalSeconds: {
     env: "TASK_INTERVAL_SECONDS",

@@ -52,6 +52,14 @@ function parsed<T>(expected: string, parse: (text: string) => T | null) {
   );
 }
 
+/** The names of Deno's stores of authorities, in lower case as Deno wants them. */
+export const trustStores = z.string().check(
+  z.refine(
+    (value) => value.split(",").every((name) => /^(mozilla|system)$/.test(name.trim())),
+    "mozilla, system or both, separated by a comma",
+  ),
+);
+
 /** A decimal number within bounds, a whole multiple of `step` where one is given. */
 export function number(expected: string, min: number, max: number, step?: number) {
   const written = z.string().check(

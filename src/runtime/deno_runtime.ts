@@ -47,6 +47,20 @@ export class DenoProcess {
     }
   }
 
+  /**
+   * Makes Deno read these variables as the program does: without blanks around the value, and unset
+   * when they are empty. An empty DENO_CERT would fail every TLS connection, and an empty
+   * DENO_TLS_CA_STORE trusts nobody.
+   */
+  trimVariables(names: readonly string[]): void {
+    for (const name of names) {
+      const text = this.env(name);
+      const trimmed = text?.trim();
+      if (trimmed === "") Deno.env.delete(name);
+      else if (trimmed !== undefined && trimmed !== text) Deno.env.set(name, trimmed);
+    }
+  }
+
   print(text: string): void {
     this.#stdout.write(text);
   }

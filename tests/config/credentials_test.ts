@@ -1,5 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { createAuthority } from "../support/certificates.ts";
 import {
+  checkAuthorityFile,
   checkSecretFile,
   FileError,
   NO_CREDENTIALS,
@@ -168,3 +170,26 @@ Deno.test("readSecretFile removes one line end and nothing else", async () => {
   );
   assertEquals(secrets, ["s3cret", "s3cret", "s3cret", " s3cret \n"]);
 });
+
+Deno.test("checkAuthorityFile accepts a file with a certificate among other text", async () => {
+  const { pem } = await createAuthority();
+  const readFile = filesOf({ "/ca.pem": `# an authority\n${pem}` });
+  await checkAuthorityFile({ authorityFile: "/ca.pem" }, readFile);
+  await checkAuthorityFile({ authorityFile: undefined }, NO_FILES);
+});
+
+for (
+  const [what, files, message] of [
+    ["a missing file", {}, "DENO_CERT: expected a file that can be read: no such file: /ca.pem"],
+    ["a file without a certificate", { "/ca.pem": KEY }, "got /ca.pem without one"],
+    ["what only looks like a certificate", { "/ca.pem": CERT }, "got /ca.pem without one"],
+  ] as const
+) {
+  Deno.test(`checkAuthorityFile refuses ${what}`, async () => {
+    await assertRejects(
+      () => checkAuthorityFile({ authorityFile: "/ca.pem" }, filesOf(files)),
+      FileError,
+      message,
+    );
+  });
+}

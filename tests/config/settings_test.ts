@@ -81,3 +81,10 @@ for (
     assertEquals(accepted(key, [...wrong]), wrong.map(() => false), wrong.join(" | "));
   });
 }
+
+Deno.test("the stores of authorities are those that Deno knows", () => {
+  const values = ["mozilla", "system", "mozilla,system", "system, mozilla"];
+  assertEquals(accepted("trustStores", values), [true, true, true, true]);
+  const unknown = ["System", "windows", "mozilla,windows", "mozilla,"];
+  assertEquals(accepted("trustStores", unknown), [false, false, false, false]);
+});
