@@ -1,6 +1,6 @@
 /**
  * Emulates okdata-metadata-api and its identity provider on a developer's machine. It imports
- * nothing from `src/`, so that both sides cannot share a mistake about the interface. Deliberately
+ * nothing from `src/`, so it cannot share a mistake with the probe. Deliberately
  * left out: permissions (any token may read any dataset) and a store of datasets (every dataset
  * exists, but for `MISSING_DATASETS`).
  */

@@ -23,7 +23,7 @@ export type Setting = {
   onlyProbing?: true;
   /** Never shown, not even in an error. */
   secret?: true;
-  /** Name of the flag without dashes; absent for secrets and paths, which belong into the environment. */
+  /** Name of the flag without dashes; absent for secrets and paths, which belong in the environment. */
   flag?: string;
   group: string;
   /** What it means, with its unit. */
@@ -141,7 +141,7 @@ export const SETTINGS = {
     env: "TASK_INTERVAL_SECONDS",
     flag: "task-interval",
     group: "Schedule",
-    help: "seconds between tasks",
+    help: "seconds between tasks of a dataset",
     default: "10",
     schema: seconds,
   },
@@ -165,7 +165,7 @@ export const SETTINGS = {
     env: "RETRIES",
     flag: "retries",
     group: "Schedule",
-    help: "retries of an attempt, 0 to 10",
+    help: "retries within a task, 0 to 10",
     default: "3",
     schema: number("a whole number from 0 to 10", 0, 10, 1),
   },
@@ -263,7 +263,7 @@ export const SETTINGS = {
     flag: "heartbeat-url",
     secret: true,
     group: "Output",
-    help: "receives a HEAD an interval while no dataset fails",
+    help: "gets a HEAD request each interval while no dataset fails",
     schema: z.string().check(
       z.refine(
         (value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ""),

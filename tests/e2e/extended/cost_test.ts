@@ -23,8 +23,10 @@ import { respondWithDataset, startServer } from "../../support/targets.ts";
  * price raises the bound; one that saves lowers it.
  */
 const COUNTS = {
-  "modules loaded at start": { was: 204, atMost: 207 },
-  "bytes of the bundle": { was: 406_000, atMost: 415_000 },
+  // A third are locales of zod, which its bundle leaves out.
+  "modules loaded at start": { was: 256, atMost: 262 },
+  // A fifth is the HTTP client on native sockets, of which 60 kB are llhttp in WebAssembly.
+  "bytes of the bundle": { was: 514_000, atMost: 525_000 },
   "connections a task": { was: 1, atMost: 1 },
   "lookups of a name a task": { was: 1, atMost: 1 },
   "system calls on sockets a task": { was: 9.1, atMost: 9.2 },
