@@ -29,7 +29,8 @@ const COUNTS = {
   "bytes of the bundle": { was: 514_000, atMost: 525_000 },
   "connections a task": { was: 1, atMost: 1 },
   "lookups of a name a task": { was: 1, atMost: 1 },
-  "system calls on sockets a task": { was: 9.1, atMost: 9.2 },
+  // Deno's own sockets ask for both addresses, and shut down before they close.
+  "system calls on sockets a task": { was: 10.1, atMost: 10.2 },
   "writes of the log a task": { was: 0.2, atMost: 0.5 },
   "bytes allocated a task": { was: 71_500, atMost: 74_500 },
   "bytes allocated a scrape": { was: 785_000, atMost: 805_000 },
@@ -45,7 +46,7 @@ const NO_COLLECTION = [
 /** On a machine that is busy with much else. */
 const MAX_MS = 60_000;
 
-/** So many that what a start takes is hardly seen among what they take. */
+/** This many hide what the start takes. */
 const TRACED_TASKS = 300;
 
 /** A task each 10 ms, so that several are done before the log is written. */
