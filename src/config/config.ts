@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import { ENVIRONMENTS, LOCAL_API_URL } from "../okdata/environments.ts";
+import { ENVIRONMENTS, LOCAL_API_URL, type TokenAuth } from "../okdata/environments.ts";
 import { givenValue, type Input } from "./given.ts";
 import { type Setting, SETTINGS } from "./settings.ts";
 import { NOT_UTF8, quote } from "./values.ts";
@@ -32,7 +32,16 @@ export type Config = Readonly<
 export type Secret = { text: string } | { path: string };
 
 /** The client credentials for the identity provider. */
-export type Credentials = { tokenUrl: string; clientId: string; secret: Secret };
+export type Credentials = {
+  tokenUrl: string;
+  clientId: string;
+  secret: Secret;
+  /** What the token request asks for, when it must. */
+  scope?: string;
+  audience?: string;
+  /** How the client presents its secret. */
+  tokenAuth?: TokenAuth;
+};
 
 /** The configuration, or a line for each problem of the input. */
 export type ParsedConfig =
@@ -96,9 +105,9 @@ function targetOf(values: Values): Pick<Config, "apiUrl" | "credentials"> {
   const platform = values.environment && ENVIRONMENTS[values.environment];
   const { apiUrl = values.localServicesOnly ? LOCAL_API_URL : platform?.apiUrl ?? "" } = values;
   if (values.localServicesOnly) return { apiUrl, credentials: null };
-  const { tokenUrl = platform?.tokenUrl ?? "", clientId = "" } = values;
+  const { tokenUrl = platform?.tokenUrl ?? "", clientId = "", scope, audience, tokenAuth } = values;
   const secret = secretOf(values.clientSecret, values.clientSecretFile) ?? { text: "" };
-  return { apiUrl, credentials: { tokenUrl, clientId, secret } };
+  return { apiUrl, credentials: { tokenUrl, clientId, secret, scope, audience, tokenAuth } };
 }
 
 /** A problem for each setting that probing requires and that is missing or given twice. */

@@ -11,8 +11,8 @@ export function okdataOptions(
   const secrets = [config.httpsProxy, config.httpProxy].flatMap((proxy) => proxy?.secrets ?? []);
   const common = { apiUrl, taskTimeoutSeconds, requestTimeoutSeconds, retries, secrets };
   if (!credentials) return { ...common, credentials };
-  const { tokenUrl, clientId, secret } = credentials;
+  const { secret, ...client } = credentials;
   const readSecret = () =>
     "text" in secret ? Promise.resolve(secret.text) : readSecretFile(secret.path, readFile);
-  return { ...common, credentials: { tokenUrl, clientId, readSecret } };
+  return { ...common, credentials: { ...client, readSecret } };
 }

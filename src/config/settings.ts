@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { TOKEN_AUTH_METHODS } from "../okdata/environments.ts";
 import {
   count,
   datasetIds,
@@ -88,6 +89,38 @@ export const SETTINGS = {
     group: "What is probed",
     help: "file with the client secret; read for each token",
     schema: z.string(),
+  },
+  scope: {
+    env: "OKDATA_SCOPE",
+    flag: "scope",
+    group: "What is probed",
+    help: "scopes that a token is requested for",
+    defaultNote: "none is sent",
+    schema: z.string().check(
+      // RFC 6749, section 3.3.
+      z.regex(
+        /^[!#-[\]-~]+( [!#-[\]-~]+)*$/,
+        'scopes separated by single blanks, in ASCII without " and \\',
+      ),
+    ),
+  },
+  audience: {
+    env: "OKDATA_AUDIENCE",
+    flag: "audience",
+    group: "What is probed",
+    help: "audience that a token is requested for",
+    defaultNote: "none is sent",
+    schema: z.string().check(
+      z.regex(/^\P{C}{1,1000}$/u, "up to 1000 characters without control characters"),
+    ),
+  },
+  tokenAuth: {
+    env: "OKDATA_TOKEN_AUTH",
+    flag: "token-auth",
+    group: "What is probed",
+    help: "how the client secret is sent: post or basic",
+    default: "post",
+    schema: z.pipe(lowerCase, z.enum(TOKEN_AUTH_METHODS, "post or basic")),
   },
   localServicesOnly: {
     env: "LOCAL_SERVICES_ONLY",
