@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { TOKEN_AUTH_METHODS } from "../okdata/environments.ts";
+import { type SecretKind, secretProblem } from "./secret_text.ts";
 import {
   count,
   datasetIds,
@@ -24,6 +25,8 @@ export type Setting = {
   onlyProbing?: true;
   /** Never shown, not even in an error. */
   secret?: true;
+  /** Of a secret that is not a URL. */
+  secretKind?: SecretKind;
   /** Name of the flag without dashes; absent for secrets and paths, which belong in the environment. */
   flag?: string;
   group: string;
@@ -75,11 +78,14 @@ export const SETTINGS = {
     flag: "client-id",
     group: "What is probed",
     help: "client ID; with local services not needed",
-    schema: z.string(),
+    schema: z.string().check(
+      z.refine((value) => secretProblem(value) === null, "an ID without quotes or control characters"),
+    ),
   },
   clientSecret: {
     env: "OKDATA_CLIENT_SECRET",
     secret: true,
+    secretKind: "single",
     group: "What is probed",
     help: "client secret; needed with the client ID",
     schema: z.string(),
@@ -253,6 +259,7 @@ export const SETTINGS = {
   bearerToken: {
     env: "HTTP_BEARER_TOKEN",
     secret: true,
+    secretKind: "single",
     group: "Access",
     help: "bearer token that the endpoints require",
     defaultNote: "none: open to everyone",
@@ -267,6 +274,7 @@ export const SETTINGS = {
   basicAuth: {
     env: "HTTP_BASIC_AUTH",
     secret: true,
+    secretKind: "pair",
     group: "Access",
     help: "user:password that the endpoints require",
     defaultNote: "none: open to everyone",
