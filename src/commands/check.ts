@@ -51,12 +51,13 @@ export async function check(
       stdout.write(`ok      ${name}: ${found}\n`);
     } catch (error) {
       if (signal.aborted) return;
-      const { reason, message, cause, advice = innerAdvice(cause) } = error instanceof RequestError
+      const failure = error instanceof RequestError
         ? error
         : new RequestError("internal", String(error));
+      const { reason, message } = failure;
       reasons.push(reason);
-      const shown = advice ?? adviceFor(reason, cause, config);
-      stdout.write(`FAILED  ${name}: ${reason}: ${message}\n        ${shown}\n`);
+      const advice = adviceFor(failure, config);
+      stdout.write(`FAILED  ${name}: ${reason}: ${message}\n        ${advice}\n`);
     }
   }
 }
@@ -77,7 +78,7 @@ function stagesOf(config: Config, utc: boolean, runtime: Runtime, signal: AbortS
   return [
     Array.from(hosts, ([host, proxy]) => ({
       name: proxy ? `${proxyName(proxy)} for ${host}` : `name ${host}`,
-      run: () => resolveName(proxy?.host ?? host, host === apiHost ? "dns" : "auth", runtime),
+      run: () => resolveName(proxy?.host ?? host, host === apiHost ? "dns" : "identity_provider", runtime),
     })),
     platform.tokens ? [{ name: "token", run: getToken }] : [],
     datasetIds.map((id) => ({
@@ -99,7 +100,7 @@ function stagesOf(config: Config, utc: boolean, runtime: Runtime, signal: AbortS
 /** The addresses of a host; throws with `reason` when it has none, since tasks fail so. */
 async function resolveName(
   host: string,
-  reason: "dns" | "auth",
+  reason: "dns" | "identity_provider",
   { resolve }: Runtime,
 ): Promise<string> {
   try {
@@ -133,22 +134,23 @@ function describe(config: Config): string {
     (proxies ? `, by ${proxies}` : "");
 }
 
-/** The advice of the failure that another one was made from. */
-function innerAdvice(cause: unknown): string | undefined {
-  return cause instanceof RequestError ? cause.advice ?? innerAdvice(cause.cause) : undefined;
+/** The advice of a failure itself, or of the one that it was made from. */
+function ownAdvice(error: unknown): string | undefined {
+  return error instanceof RequestError ? error.advice ?? ownAdvice(error.cause) : undefined;
 }
 
 /**
- * What a reader can do about a failure. When a token request failed for a reason of its own, such as
- * a connection, that reason's advice helps and not the credentials'.
+ * What a reader can do about a failure. Why the identity provider could not be reached says more than
+ * that it could not.
  */
-function adviceFor(reason: Reason, cause: unknown, { environment }: Config): string {
+function adviceFor(failure: RequestError, { environment }: Config): string {
+  const advice = ownAdvice(failure);
+  if (advice !== undefined) return advice;
+  const { reason, cause } = failure;
   const platform = environment ? `OKDATA_ENVIRONMENT=${environment}` : "this platform";
-  const inner = reason === "auth" && cause instanceof RequestError ? cause.reason : reason;
-  if (reason === "auth" && ["not_found", "http", "invalid_response"].includes(inner)) {
-    return "Check that OKDATA_TOKEN_URL is the token endpoint of the identity provider.";
-  }
-  return REASON_DEFINITIONS[inner === "internal" ? reason : inner].advice(platform);
+  const isUnreachable = reason === "identity_provider" && cause instanceof RequestError &&
+    REASON_DEFINITIONS[cause.reason].origin === "network";
+  return REASON_DEFINITIONS[isUnreachable ? cause.reason : reason].advice(platform);
 }
 
 /** The issuer that a JSON Web Token names, which is displayed only. RFC 7519, section 4.1.1. */

@@ -1,6 +1,7 @@
 import type * as z from "zod/mini";
-import { ENVIRONMENTS, LOCAL_API_URL } from "../okdata/environments.ts";
+import { ENVIRONMENTS, LOCAL_API_URL, type TokenAuth } from "../okdata/environments.ts";
 import { givenValue, type Input } from "./given.ts";
+import { secretProblem, withoutLineEnd } from "./secret_text.ts";
 import { type Setting, SETTINGS } from "./settings.ts";
 import { NOT_UTF8, quote } from "./values.ts";
 
@@ -32,7 +33,16 @@ export type Config = Readonly<
 export type Secret = { text: string } | { path: string };
 
 /** The client credentials for the identity provider. */
-export type Credentials = { tokenUrl: string; clientId: string; secret: Secret };
+export type Credentials = {
+  tokenUrl: string;
+  clientId: string;
+  secret: Secret;
+  /** What the token request asks for, when it must. */
+  scope?: string;
+  audience?: string;
+  /** How the client presents its secret. */
+  tokenAuth?: TokenAuth;
+};
 
 /** The configuration, or a line for each problem of the input. */
 export type ParsedConfig =
@@ -73,10 +83,17 @@ export function parseConfig(
 function parseValues(input: Input, probes: boolean): { values: Values; problems: string[] } {
   const problems: string[] = [];
   const entries = Object.entries(SETTINGS).map(([key, setting]: [string, Setting]) => {
-    const { name, text } = givenValue(setting, input);
-    if (text === undefined || (setting.onlyProbing && !probes)) return [key, undefined];
+    const { name, text: given } = givenValue(setting, input);
+    if (given === undefined || (setting.onlyProbing && !probes)) return [key, undefined];
+    const { secretKind } = setting;
+    const text = secretKind ? withoutLineEnd(given) : given;
     if (text.includes(NOT_UTF8)) {
       problems.push(`${name}: expected text in UTF-8, got other bytes`);
+      return [key, undefined];
+    }
+    const accident = secretKind ? secretProblem(text, secretKind) : null;
+    if (accident !== null) {
+      problems.push(`${name}: ${accident}, which is not shown`);
       return [key, undefined];
     }
     const { data, error } = setting.schema.safeParse(text);
@@ -96,9 +113,10 @@ function targetOf(values: Values): Pick<Config, "apiUrl" | "credentials"> {
   const platform = values.environment && ENVIRONMENTS[values.environment];
   const { apiUrl = values.localServicesOnly ? LOCAL_API_URL : platform?.apiUrl ?? "" } = values;
   if (values.localServicesOnly) return { apiUrl, credentials: null };
-  const { tokenUrl = platform?.tokenUrl ?? "", clientId = "" } = values;
+  const { tokenUrl = platform?.tokenUrl ?? "", clientId = "", scope, audience, tokenAuth } = values;
+  const asked = { ...scope && { scope }, ...audience && { audience } };
   const secret = secretOf(values.clientSecret, values.clientSecretFile) ?? { text: "" };
-  return { apiUrl, credentials: { tokenUrl, clientId, secret } };
+  return { apiUrl, credentials: { tokenUrl, clientId, secret, ...asked, tokenAuth } };
 }
 
 /** A problem for each setting that probing requires and that is missing or given twice. */

@@ -1,5 +1,6 @@
 import { messageOf } from "../text/error_text.ts";
 import type { Config, Secret } from "./config.ts";
+import { secretProblem, withoutLineEnd } from "./secret_text.ts";
 import { SETTINGS } from "./settings.ts";
 import { NOT_UTF8 } from "./values.ts";
 
@@ -75,12 +76,16 @@ export async function checkSecretFile(
   readFile: ReadFile,
 ): Promise<void> {
   if (!credentials || !("path" in credentials.secret)) return;
+  const { path } = credentials.secret;
+  const name = SETTINGS.clientSecretFile.env;
+  let secret: string;
   try {
-    await readSecretFile(credentials.secret.path, readFile);
+    secret = await readSecretFile(path, readFile);
   } catch (error) {
-    const name = SETTINGS.clientSecretFile.env;
     throw new FileError(`${name}: expected a file with the secret: ${messageOf(error)}`);
   }
+  const accident = secretProblem(secret);
+  if (accident !== null) throw new FileError(`${name}: ${accident} in ${path}`);
 }
 
 /**
@@ -103,7 +108,7 @@ export async function checkAuthorityFile(
 
 /** The secret in a file, without the line end that editors add. Throws when there is none. */
 export async function readSecretFile(path: string, readFile: ReadFile): Promise<string> {
-  const secret = (await readFile(path)).replace(/\r?\n$/, "");
+  const secret = withoutLineEnd(await readFile(path));
   if (secret === "") throw new Error(`${path} is empty`);
   if (secret.includes(NOT_UTF8)) throw new Error(`${path} is not in UTF-8`);
   return secret;
@@ -118,6 +123,8 @@ async function readSecret(
   if ("text" in secret) return secret.text;
   const { env } = SETTINGS[`${setting}File`];
   const text = await readNamedFile(env, readSecretFile(secret.path, readFile));
+  const accident = secretProblem(text, SETTINGS[setting].secretKind);
+  if (accident !== null) throw new FileError(`${env}: ${accident} in ${secret.path}`);
   const [issue] = SETTINGS[setting].schema.safeParse(text).error?.issues ?? [];
   if (!issue) return text;
   throw new FileError(`${env}: expected ${issue.message}, got something else in ${secret.path}`);

@@ -1,4 +1,6 @@
 import * as z from "zod/mini";
+import { TOKEN_AUTH_METHODS } from "../okdata/environments.ts";
+import { type SecretKind, secretProblem } from "./secret_text.ts";
 import {
   count,
   datasetIds,
@@ -23,6 +25,8 @@ export type Setting = {
   onlyProbing?: true;
   /** Never shown, not even in an error. */
   secret?: true;
+  /** Of a secret that is not a URL. */
+  secretKind?: SecretKind;
   /** Name of the flag without dashes; absent for secrets and paths, which belong in the environment. */
   flag?: string;
   group: string;
@@ -74,11 +78,14 @@ export const SETTINGS = {
     flag: "client-id",
     group: "What is probed",
     help: "client ID; with local services not needed",
-    schema: z.string(),
+    schema: z.string().check(
+      z.refine((value) => secretProblem(value) === null, "an ID without quotes or control characters"),
+    ),
   },
   clientSecret: {
     env: "OKDATA_CLIENT_SECRET",
     secret: true,
+    secretKind: "single",
     group: "What is probed",
     help: "client secret; needed with the client ID",
     schema: z.string(),
@@ -88,6 +95,38 @@ export const SETTINGS = {
     group: "What is probed",
     help: "file with the client secret; read for each token",
     schema: z.string(),
+  },
+  scope: {
+    env: "OKDATA_SCOPE",
+    flag: "scope",
+    group: "What is probed",
+    help: "scopes that a token is requested for",
+    defaultNote: "none is sent",
+    schema: z.string().check(
+      // RFC 6749, section 3.3.
+      z.regex(
+        /^[!#-[\]-~]+( [!#-[\]-~]+)*$/,
+        'scopes separated by single blanks, in ASCII without " and \\',
+      ),
+    ),
+  },
+  audience: {
+    env: "OKDATA_AUDIENCE",
+    flag: "audience",
+    group: "What is probed",
+    help: "audience that a token is requested for",
+    defaultNote: "none is sent",
+    schema: z.string().check(
+      z.regex(/^\P{C}{1,1000}$/u, "up to 1000 characters without control characters"),
+    ),
+  },
+  tokenAuth: {
+    env: "OKDATA_TOKEN_AUTH",
+    flag: "token-auth",
+    group: "What is probed",
+    help: "how the client secret is sent: post or basic",
+    default: "post",
+    schema: z.pipe(lowerCase, z.enum(TOKEN_AUTH_METHODS, "post or basic")),
   },
   localServicesOnly: {
     env: "LOCAL_SERVICES_ONLY",
@@ -220,6 +259,7 @@ export const SETTINGS = {
   bearerToken: {
     env: "HTTP_BEARER_TOKEN",
     secret: true,
+    secretKind: "single",
     group: "Access",
     help: "bearer token that the endpoints require",
     defaultNote: "none: open to everyone",
@@ -234,6 +274,7 @@ export const SETTINGS = {
   basicAuth: {
     env: "HTTP_BASIC_AUTH",
     secret: true,
+    secretKind: "pair",
     group: "Access",
     help: "user:password that the endpoints require",
     defaultNote: "none: open to everyone",

@@ -65,11 +65,19 @@ const DEFINITIONS = {
     origin: "network",
   },
   auth: {
-    meaning: "no token from the identity provider",
+    meaning: "the identity provider refused this client, or sent no usable token",
     advice: (platform) =>
       `Check OKDATA_CLIENT_ID and OKDATA_CLIENT_SECRET: they must belong to ${platform}.`,
     exitCode: EXIT.auth,
     retried: false,
+    origin: "identity provider",
+  },
+  identity_provider: {
+    meaning: "the identity provider could not be reached, timed out, or responded 429 or 5xx",
+    advice: () =>
+      "Look at the identity provider's own status page or log; OKDATA_TOKEN_URL says where it is.",
+    exitCode: EXIT.identityProvider,
+    retried: true,
     origin: "identity provider",
   },
   unauthorized: {

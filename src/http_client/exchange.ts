@@ -10,6 +10,7 @@ import { openPinnedTls } from "./tls/pinned_tls.ts";
 import type { Proxy, ProxyFor } from "./connection/proxy.ts";
 import type { Lookup } from "./connection/resolve.ts";
 import type { HttpResponse } from "./response.ts";
+import { loadResponseParser } from "./response_parser.ts";
 import type { Timings } from "./timings.ts";
 import { startTls } from "./tls/tls.ts";
 import type { Diagnose } from "./tls/tls_diagnosis.ts";
@@ -91,6 +92,9 @@ async function exchange(
   const { url, certificate } = request;
   timings.isTls = url.protocol === "https:";
   const proxy = certificate ? null : options.proxyFor(url);
+  // Before anything is timed.
+  await loadResponseParser();
+  signal.throwIfAborted();
   const connection = await connect(request, proxy, options, signal, timings, onOpen);
   // A proxy forwards a plain request by its absolute URL. RFC 9112, section 3.2.2.
   const isForwarded = proxy !== null && !timings.isTls;

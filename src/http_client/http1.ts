@@ -35,7 +35,7 @@ const encoder = new TextEncoder();
 /**
  * Sends a request and reads its response; `wholeMs` is the instant at which the last byte was read.
  * Throws `reset` when the connection ends before the response does, `invalid_response` for what is
- * not HTTP or too large, and `tls`.
+ * not HTTP or too large, and `tls`. Needs `loadResponseParser` before.
  */
 export async function exchangeHttp1(
   connection: Connection,

@@ -1,5 +1,4 @@
 import { RequestError } from "./errors.ts";
-import { LLHTTP_WASM } from "../std/llhttp.ts";
 
 export type ResponseHeaders = Record<string, string | string[]>;
 
@@ -46,9 +45,17 @@ let instance: Instance | null = null;
 /** The parser that llhttp calls back: parsing is synchronous. */
 let active: ResponseParser | null = null;
 
-/** Compiles llhttp with the first response: commands that send no request start faster so. */
-function load(): Instance {
-  if (instance) return instance;
+/**
+ * Loads llhttp, which a parser needs: at the first call, since commands that make no request start
+ * faster without.
+ */
+export async function loadResponseParser(): Promise<void> {
+  if (instance) return;
+  const { LLHTTP_WASM } = await import("../std/llhttp.ts");
+  instance ??= instantiate(LLHTTP_WASM);
+}
+
+function instantiate(wasm: BufferSource): Instance {
   const span =
     (callback: (parser: ResponseParser, at: number, length: number) => number) =>
     (_: number, at: number, length: number) => active ? callback(active, at, length) : STOP;
@@ -62,9 +69,14 @@ function load(): Instance {
     wasm_on_body: span((parser, at, length) => parser.addBody(at, length)),
     wasm_on_message_complete: () => active?.endMessage() ?? STOP,
   };
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(LLHTTP_WASM), { env });
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env });
   const llhttp = exports as unknown as Llhttp;
-  return instance = { ...llhttp, bufferAt: llhttp.malloc(BUFFER_BYTES) };
+  return { ...llhttp, bufferAt: llhttp.malloc(BUFFER_BYTES) };
+}
+
+function loaded(): Instance {
+  if (!instance) throw new Error("the parser is not loaded");
+  return instance;
 }
 
 /**
@@ -78,7 +90,7 @@ export class ResponseParser implements Disposable {
   readonly #handler: ResponseHandler;
   readonly #isHead: boolean;
   readonly #headersOnly: boolean;
-  readonly #llhttp = load();
+  readonly #llhttp = loaded();
   readonly #parser = this.#llhttp.llhttp_alloc(TYPE_RESPONSE);
   #bytes: Uint8Array = new Uint8Array();
   #headers: [name: string, value: string][] = [];
@@ -90,7 +102,7 @@ export class ResponseParser implements Disposable {
   #error: unknown = null;
 
   /**
-   * `isHead` is true for the response to a HEAD, which has no body (RFC 9110, section 9.3.2). With
+   * Needs `loadResponseParser` before. `isHead` is true for the response to a HEAD, which has no body (RFC 9110, section 9.3.2). With
    * `headersOnly` the response is complete with its headers.
    */
   constructor(handler: ResponseHandler, { isHead = false, headersOnly = false } = {}) {

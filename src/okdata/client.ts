@@ -47,8 +47,14 @@ export type ClientOptions = {
 };
 
 /**
- * Creates the client. It retries with back-off within the task's deadline; after a 401 it renews the
- * token and makes one extra attempt.
+ * A 403 is seldom the token's fault: it helps only when the client may now do more than when the
+ * token was issued.
+ */
+const MIN_FORBIDDEN_INTERVAL_MS = 60_000;
+
+/**
+ * Creates the client. It retries with back-off within the task's deadline; after a 401 or a 403 it
+ * renews the token and makes one extra attempt.
  */
 export function createClient(options: ClientOptions): GetDataset {
   const { clock, random, retries } = options;
@@ -70,9 +76,10 @@ export function createClient(options: ClientOptions): GetDataset {
 
       last = failure;
       const status = failure.response?.status ?? null;
-      if (status === 401 && token && !isRenewed) {
+      if ((status === 401 || status === 403) && token && !isRenewed) {
         isRenewed = true;
-        if (options.tokens?.drop(token)) continue;
+        const minIntervalMs = status === 403 ? MIN_FORBIDDEN_INTERVAL_MS : undefined;
+        if (options.tokens?.drop(token, minIntervalMs)) continue;
       }
       if (retry >= retries || !isRetried(failure.reason, status)) throw failure;
       const minDelayMs = failure.response?.retryAfterMs ?? null;
@@ -96,8 +103,9 @@ async function waitForToken(
   if (tokens === null) return null;
   const startMs = clock.monotonic();
   try {
-    return await within(clock, timeoutMs, signal, () => tokens.get(), () => {
-      return new RequestError("auth", "no token before the task's deadline");
+    const getToken = () => tokens.get(startMs + timeoutMs);
+    return await within(clock, timeoutMs, signal, getToken, () => {
+      return new RequestError("identity_provider", "no token before the task's deadline");
     });
   } finally {
     execution.phases = { token: secondsBetween(startMs, clock.monotonic()) };

@@ -14,3 +14,7 @@ export const ENVIRONMENTS = {
     tokenUrl: `https://login.oslo.kommune.no/auth${TOKEN_PATH}`,
   },
 } as const;
+
+/** How the client presents its secret: in the body of the request, or as HTTP Basic. */
+export const TOKEN_AUTH_METHODS = ["post", "basic"] as const;
+export type TokenAuth = typeof TOKEN_AUTH_METHODS[number];

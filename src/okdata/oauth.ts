@@ -1,18 +1,23 @@
 import * as oauth from "oauth4webapi";
 import { type Clock, within } from "../core/clock.ts";
 import { USER_AGENT } from "../core/version.ts";
-import { explain, reasonOfStatus, RequestError } from "../http_client/errors.ts";
+import { RequestError } from "../http_client/errors.ts";
 import type { Exchange } from "../http_client/exchange.ts";
 import type { Redact } from "../http_client/redact.ts";
-import { redactedStart } from "../http_client/response.ts";
+import type { HttpResponse } from "../http_client/response.ts";
 import { newTimings } from "../http_client/timings.ts";
+import { messageOf } from "../text/error_text.ts";
+import { clientAuthentication } from "./client_authentication.ts";
+import type { TokenAuth } from "./environments.ts";
+import { tokenFailure, unavailable } from "./token_failure.ts";
 
 /** A token and how long it is valid. */
 export type Token = { value: string; lifetimeMs: number };
 
 /**
- * Requests a token. Throws a `RequestError` with the reason `auth`; its cause is a `RequestError` too
- * when the credentials are not at fault.
+ * Requests a token once. Throws a `RequestError`: `identity_provider` when the provider could not be
+ * reached, timed out or is out of order, `auth` when it refused or sent no usable token. Its cause is
+ * the error of the exchange, with that one's own reason.
  */
 export type FetchToken = (signal: AbortSignal) => Promise<Token>;
 
@@ -21,6 +26,11 @@ export type OauthOptions = {
   clock: Clock;
   tokenUrl: string;
   clientId: string;
+  /** What the request asks for, when it must. */
+  scope?: string;
+  audience?: string;
+  /** Default: `post`. */
+  tokenAuth?: TokenAuth;
   /** Read for every request, so that a rotated secret needs no restart. */
   readSecret: () => Promise<string>;
   timeoutMs: number;
@@ -41,88 +51,87 @@ const TOKEN = /^[\x21-\x7e]+$/;
 
 type TokenRequest = { headers: Record<string, string>; body: unknown };
 
-/**
- * Creates the client credentials grant, RFC 6749, section 4.4. The secret is sent in the body: some
- * providers do not decode it from a Basic header as they should.
- */
+/** Creates the client credentials grant, RFC 6749, section 4.4. */
 export function createTokenFetcher(options: OauthOptions): FetchToken {
-  const { clock, tokenUrl, clientId, timeoutMs, redact } = options;
+  const { clock, tokenUrl, clientId, scope, audience, timeoutMs, redact } = options;
+  const { tokenAuth = "post" } = options;
   const provider = { issuer: new URL(tokenUrl).origin, token_endpoint: tokenUrl };
   const client = { client_id: clientId };
-
-  async function fetchToken(signal: AbortSignal): Promise<Token> {
-    const secret = await options.readSecret();
-    const response = await oauth.clientCredentialsGrantRequest(
-      provider,
-      client,
-      oauth.ClientSecretPost(secret),
-      {},
-      {
-        [oauth.customFetch]: (url: string, request: TokenRequest) =>
-          post(options, url, request, signal),
-        // The operator chose the address, which may be a provider on this machine.
-        [oauth.allowInsecureRequests]: true,
-      },
-    );
-    const { access_token: value, expires_in: lifetimeSeconds = DEFAULT_LIFETIME_SECONDS } =
-      await oauth.processClientCredentialsResponse(provider, client, response);
-    if (!TOKEN.test(value)) throw new Error("the token has characters that no token may have");
-    return { value, lifetimeMs: Math.min(lifetimeSeconds, MAX_LIFETIME_SECONDS) * 1e3 };
-  }
+  const asked = { ...scope && { scope }, ...audience && { audience } };
 
   return async (signal) => {
+    let response: HttpResponse | null = null;
+
+    async function fetchToken(signal: AbortSignal): Promise<Token> {
+      const secret = await readSecret(options);
+      const granted = await oauth.clientCredentialsGrantRequest(
+        provider,
+        client,
+        clientAuthentication(tokenAuth, secret),
+        asked,
+        {
+          [oauth.customFetch]: async (url: string, request: TokenRequest) => {
+            response = await post(options, url, request, signal);
+            return toFetchResponse(response, options);
+          },
+          // The operator chose the address, which may be a provider on this machine.
+          [oauth.allowInsecureRequests]: true,
+        },
+      );
+      const { access_token: value, expires_in: lifetimeSeconds = DEFAULT_LIFETIME_SECONDS } =
+        await oauth.processClientCredentialsResponse(provider, client, granted);
+      if (!TOKEN.test(value)) throw new Error("the token has characters that no token may have");
+      return { value, lifetimeMs: Math.min(lifetimeSeconds, MAX_LIFETIME_SECONDS) * 1e3 };
+    }
+
     try {
       return await within(clock, timeoutMs, signal, fetchToken, () => {
         return new RequestError("timeout", `no complete response within ${timeoutMs / 1e3} s`);
       });
     } catch (error) {
       if (signal.aborted) throw error;
-      const { message, cause } = describe(error, redact);
-      throw new RequestError("auth", `no token from ${tokenUrl}: ${message}`, { cause });
+      throw tokenFailure(error, { tokenUrl, tokenAuth, redact, response });
     }
   };
 }
 
-async function post(
+async function readSecret({ readSecret }: OauthOptions): Promise<string> {
+  try {
+    return await readSecret();
+  } catch (error) {
+    throw new RequestError("auth", `the client's secret cannot be read: ${messageOf(error)}`, {
+      advice: "Check the file that OKDATA_CLIENT_SECRET_FILE names.",
+      cause: error,
+    });
+  }
+}
+
+function post(
   { exchange, clock }: OauthOptions,
   url: string,
   { headers, body }: TokenRequest,
   signal: AbortSignal,
-): Promise<Response> {
-  const response = await exchange({
+): Promise<HttpResponse> {
+  return exchange({
     url: new URL(url),
     method: "POST",
     headers: { ...headers, "user-agent": USER_AGENT },
     body: String(body),
   }, { signal, timings: newTimings(clock.monotonic()) });
-  const { status } = response;
+}
+
+/** The response for the library. Throws a `RequestError` for one that it has nothing to say about. */
+function toFetchResponse(response: HttpResponse, { clock, redact }: OauthOptions): Response {
+  const { status, headers, body } = response;
+  const outage = unavailable(response, clock.now(), redact);
+  if (outage) throw outage;
   // `Response` accepts no other status.
-  if (status < 200 || status > 599) throw withoutToken(status);
+  if (status < 200 || status > 599) {
+    throw new RequestError("http", `the provider responded with status ${status} and no token`);
+  }
   const isBodyless = BODYLESS_STATUSES.includes(status);
-  return new Response(isBodyless ? null : response.body as Uint8Array<ArrayBuffer>, {
+  return new Response(isBodyless ? null : body as Uint8Array<ArrayBuffer>, {
     status,
-    headers: { "content-type": String(response.headers["content-type"] ?? "") },
+    headers: { "content-type": String(headers["content-type"] ?? "") },
   });
-}
-
-/** What the provider responded, for a reader who knows neither the library nor OAuth. */
-function describe(error: unknown, redact: Redact): { message: string; cause: unknown } {
-  if (error instanceof oauth.ResponseBodyError) {
-    const { status, error: code, error_description: description = "" } = error;
-    // The provider's own words may be as long as a response, and may quote what it was sent.
-    const [shownCode, shown] = [code, description].map((text) => redactedStart(text, redact));
-    const message = `the provider refused with status ${status}, ${shownCode}`;
-    return { message: shown ? `${message} (${shown})` : message, cause: error };
-  }
-  if (error instanceof oauth.OperationProcessingError && error.cause instanceof Response) {
-    const { status } = error.cause;
-    const cause = withoutToken(status);
-    return { message: cause.message, cause: status === 401 ? error : cause };
-  }
-  return { message: redactedStart(explain(error), redact), cause: error };
-}
-
-function withoutToken(status: number): RequestError {
-  const message = `the provider responded with status ${status} and no token`;
-  return new RequestError(reasonOfStatus(status) ?? "invalid_response", message);
 }

@@ -4,7 +4,8 @@ import type { Random } from "../core/random.ts";
 import type { Exchange } from "../http_client/exchange.ts";
 import { createRedactor } from "../http_client/redact.ts";
 import { createClient, type GetDataset } from "./client.ts";
-import { createTokenFetcher } from "./oauth.ts";
+import { basicCredentials } from "./client_authentication.ts";
+import { createTokenFetcher, type OauthOptions } from "./oauth.ts";
 import { createTokenCache, type TokenCache, type TokenResult } from "./token_cache.ts";
 
 export type OkdataOptions = {
@@ -14,7 +15,12 @@ export type OkdataOptions = {
   /** The base before `/{id}`. */
   apiUrl: string;
   /** Null in a run without credentials. */
-  credentials: { tokenUrl: string; clientId: string; readSecret: () => Promise<string> } | null;
+  credentials:
+    | Pick<
+      OauthOptions,
+      "tokenUrl" | "clientId" | "scope" | "audience" | "tokenAuth" | "readSecret"
+    >
+    | null;
   taskTimeoutSeconds: number;
   requestTimeoutSeconds: number;
   retries: number;
@@ -58,12 +64,15 @@ export function connectOkdata(
       async readSecret() {
         const secret = await readSecret();
         hide(secret);
+        hide(basicCredentials(credentials.clientId, secret));
         return secret;
       },
     });
     return createTokenCache({
       fetchToken,
       clock,
+      random,
+      retries: options.retries,
       signal,
       onRequest(result) {
         if (result.token) hideToken(result.token.value);

@@ -118,10 +118,10 @@ Deno.test("a check does not try what depends on a broken step", async () => {
       : Promise.reject(new Error("no such host"));
   const { transport, lines, exitCode } = await start(PLATFORM, { resolve });
   // The reason of the tasks, which get no token.
-  assertEquals(await exitCode, 3);
+  assertEquals(await exitCode, 7);
   assertEquals(transport.requests.length, 0);
   assertEquals(lines().slice(2), [
-    "FAILED  name login.example: auth: no such host",
+    "FAILED  name login.example: identity_provider: no such host",
     "        Check the spelling of the host name, and this machine's name server.",
     "--      token: not tried",
     "--      dataset abc123: not tried",
@@ -151,8 +151,14 @@ for (
     [
       "an identity provider in trouble",
       [503, "down"],
+      7,
+      "Look at the identity provider's own status page or log; OKDATA_TOKEN_URL says where it is.",
+    ],
+    [
+      "a scope that the provider does not grant",
+      [400, { error: "invalid_scope" }],
       3,
-      "Look at the service's own status page or log: it reports an error.",
+      "Check OKDATA_SCOPE: this client may not ask for it, or must ask for one.",
     ],
   ] as const
 ) {
@@ -163,6 +169,17 @@ for (
     assertEquals(lines().slice(4), [`        ${advice}`, "--      dataset abc123: not tried"]);
   });
 }
+
+Deno.test("a check says why the identity provider could not be reached", async () => {
+  const { transport, lines, exitCode } = await start(PLATFORM);
+  transport.oldest.breakOff("ECONNREFUSED");
+  assertEquals(await exitCode, 7);
+  assertEquals(lines().slice(3), [
+    "FAILED  token: identity_provider: no token from http://login.example/token: ECONNREFUSED",
+    "        Check that the service is up and that a firewall or proxy lets this machine reach it.",
+    "--      dataset abc123: not tried",
+  ]);
+});
 
 Deno.test("a check tries every dataset, whatever became of the others", async () => {
   const { transport, lines, exitCode } = await start({ DATASET_ID: "a,b,c" });

@@ -40,6 +40,7 @@ Deno.test("parseConfig fills in the documented defaults", () => {
     environment: "dev",
     clientId: "client",
     clientSecret: "s3cret-value",
+    tokenAuth: "post",
     localServicesOnly: false,
     apiUrl: "https://api.data-dev.oslo.systems/metadata/datasets",
     taskIntervalSeconds: 10,
@@ -117,6 +118,7 @@ for (
       tokenUrl: `https://${tokenHost}/auth/realms/api-catalog/protocol/openid-connect/token`,
       clientId: "client",
       secret: { text: "s3cret-value" },
+      tokenAuth: "post",
     });
   });
 }
@@ -264,6 +266,50 @@ Deno.test("parseConfig refuses bytes that are not UTF-8, which would look alike"
   assertEquals(problemsOf({ ...PLATFORM, OKDATA_CLIENT_SECRET: "s3cret\ufffd" }), [
     "OKDATA_CLIENT_SECRET: expected text in UTF-8, got other bytes",
   ]);
+});
+
+Deno.test("parseConfig drops the line end of a secret, as that of its file", () => {
+  for (const end of ["", "\n", "\r\n", "\r"]) {
+    const { credentials } = configFrom({ ...PLATFORM, OKDATA_CLIENT_SECRET: `s3cret${end}` });
+    const { bearerAuth, basicAuth } = configFrom({
+      ...EMULATOR,
+      HTTP_BEARER_TOKEN: `t0ken${end}`,
+      HTTP_BASIC_AUTH: `user:word${end}`,
+    });
+    assertEquals([credentials?.secret, bearerAuth, basicAuth], [
+      { text: "s3cret" },
+      { text: "t0ken" },
+      { text: "user:word" },
+    ], JSON.stringify(end));
+  }
+});
+
+for (const name of ["OKDATA_CLIENT_SECRET", "HTTP_BEARER_TOKEN", "HTTP_BASIC_AUTH"]) {
+  Deno.test(`parseConfig says which accident happened to ${name}, without showing it`, () => {
+    for (
+      const [secret, problem] of [
+        ["user:s3cret\n\n", "expected a secret without control characters, got one with U+000A"],
+        ["user:s3\tcret", "expected a secret without control characters, got one with U+0009"],
+        ["\ufeffuser:s3cret", "expected a secret without a byte order mark, got one with U+FEFF"],
+        ["user:s3\u200bcret", "expected a secret of visible characters, got one with U+200B"],
+        ['"user:s3cret"', "expected a secret without quotes around it, got one in quotes"],
+        [" user:s3cret ", "expected a secret without blanks around it, got one with blanks"],
+      ] as const
+    ) {
+      assertEquals(problemsOf({ ...PLATFORM, [name]: secret }), [
+        `${name}: ${problem}, which is not shown`,
+      ]);
+    }
+  });
+}
+
+Deno.test("parseConfig takes what the token request asks for, and how", () => {
+  const { credentials } = configFrom(
+    { ...PLATFORM, OKDATA_SCOPE: "read write", OKDATA_TOKEN_AUTH: "Basic" },
+    { audience: "https://api.example/" },
+  );
+  const { scope, audience, tokenAuth } = credentials ?? {};
+  assertEquals([scope, audience, tokenAuth], ["read write", "https://api.example/", "basic"]);
 });
 
 Deno.test("parseConfig returns a configuration that cannot be changed", () => {

@@ -65,7 +65,17 @@ for (
     [
       "holds two lines",
       { "/token": "one\ntwo\n" },
-      "expected a token of letters, digits and -._~+/, got something else in /token",
+      "expected a secret without control characters, got one with U+000A in /token",
+    ],
+    [
+      "holds a quoted token",
+      { "/token": '"t0ken"\n' },
+      "expected a secret without quotes around it, got one in quotes in /token",
+    ],
+    [
+      "begins with a byte order mark",
+      { "/token": "\ufefft0ken\n" },
+      "expected a secret without a byte order mark, got one with U+FEFF in /token",
     ],
   ] as const
 ) {
@@ -161,6 +171,18 @@ Deno.test("checkSecretFile names the variable whose file is missing or empty", a
       `OKDATA_CLIENT_SECRET_FILE: expected a file with the secret: ${why}`,
     );
   }
+});
+
+Deno.test("checkSecretFile says which accident happened to the secret, without showing it", async () => {
+  const error = await assertRejects(
+    () => checkSecretFile(withSecret({ path: "/secret" }), filesOf({ "/secret": "'s3cret'\n" })),
+    FileError,
+  );
+  assertEquals(
+    error.message,
+    "OKDATA_CLIENT_SECRET_FILE: expected a secret without quotes around it, got one in quotes " +
+      "in /secret",
+  );
 });
 
 Deno.test("readSecretFile removes one line end and nothing else", async () => {

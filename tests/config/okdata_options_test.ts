@@ -42,7 +42,7 @@ Deno.test("okdataOptions reads the secret of the variable without a file", async
 });
 
 Deno.test("okdataOptions reads the secret's file anew each time", async () => {
-  const contents = ["first\n", "second\n", ""];
+  const contents = ["first\n", "second\n", "", "\ufeffthird"];
   const paths: string[] = [];
   const config = configFrom({ ...PLATFORM, OKDATA_CLIENT_SECRET_FILE: "/run/secret" });
   const { credentials } = okdataOptions(config, (path) => {
@@ -53,7 +53,10 @@ Deno.test("okdataOptions reads the secret's file anew each time", async () => {
   assertEquals(await credentials?.readSecret(), "first");
   assertEquals(await credentials?.readSecret(), "second");
   await assertRejects(async () => await credentials?.readSecret(), Error, "/run/secret is empty");
-  assertEquals(paths, ["/run/secret", "/run/secret", "/run/secret"]);
+  const expected =
+    "expected a secret without a byte order mark, got one with U+FEFF in /run/secret";
+  await assertRejects(async () => await credentials?.readSecret(), Error, expected);
+  assertEquals(paths, Array(4).fill("/run/secret"));
 });
 
 Deno.test("okdataOptions passes on the secrets of both proxies", () => {

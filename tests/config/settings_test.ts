@@ -61,6 +61,17 @@ Deno.test("a log level may be written `warn`, and in any case", () => {
 
 for (
   const [key, right, wrong] of [
+    ["scope", ["read", "read:all https://x/y"], [
+      " read",
+      "a  b",
+      'a"b',
+      "a\\b",
+      "bl\u00e5",
+      "a\nb",
+    ]],
+    ["audience", ["https://api/", "two words", "bl\u00e5"], ["", "a\nb", "x".repeat(1001)]],
+    ["tokenAuth", ["post", "BASIC"], ["", "none", "client_secret_basic"]],
+    ["clientId", ["probe", "a b", "bl\u00e5"], ['"probe"', "'probe'", "a\tb", "a\u200bb"]],
     ["environment", ["dev", "PROD"], ["test", "production", ""]],
     ["retries", ["0", "10"], ["-1", "11", "1.5"]],
     ["port", ["0", "8000", "65535"], ["-1", "65536", "http"]],

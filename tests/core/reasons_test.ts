@@ -18,6 +18,7 @@ const PROMISED: readonly [Reason, exitCode: number, Origin][] = [
   ["tls", 5, "network"],
   ["reset", 5, "network"],
   ["auth", 3, "identity provider"],
+  ["identity_provider", 7, "identity provider"],
   ["unauthorized", 1, "platform"],
   ["not_found", 1, "platform"],
   ["rate_limited", 1, "platform"],
@@ -61,13 +62,25 @@ Deno.test("reasonsFrom returns each reason for exactly one origin, in the order 
   const origins: Origin[] = ["network", "identity provider", "platform", "probe"];
   assertEquals(origins.flatMap((origin) => reasonsFrom(origin)), [...REASONS]);
   assertEquals(reasonsFrom(...origins.toReversed()), [...REASONS]);
-  assertEquals(reasonsFrom("probe", "identity provider"), ["auth", "internal"]);
+  assertEquals(reasonsFrom("probe", "identity provider"), [
+    "auth",
+    "identity_provider",
+    "internal",
+  ]);
   assertEquals(reasonsFrom(), []);
 });
 
-Deno.test("isRetried accepts failures of the network and 429, and no refusal", () => {
+Deno.test("isRetried accepts failures of the network, of the provider and 429, and no refusal", () => {
   const retried = REASONS.filter((reason) => isRetried(reason, null));
-  assertEquals(retried, ["timeout", "dns", "connect", "tls", "reset", "rate_limited"]);
+  assertEquals(retried, [
+    "timeout",
+    "dns",
+    "connect",
+    "tls",
+    "reset",
+    "identity_provider",
+    "rate_limited",
+  ]);
 });
 
 Deno.test("isRetried accepts a server error for 500, 502, 503 and 504 only", () => {
@@ -94,6 +107,7 @@ Deno.test("isRetried ignores the status of a reason that is retried always or ne
 Deno.test("exitCodeOf is 0 without failures, and the code that all failures share", () => {
   assertEquals(exitCodeOf([]), 0);
   assertEquals(exitCodeOf(["auth"]), 3);
+  assertEquals(exitCodeOf(["identity_provider"]), 7);
   assertEquals(exitCodeOf(new Set<Reason>(["dns", "connect", "tls", "reset"])), 5);
   assertEquals(exitCodeOf(["invalid_response", "invalid_response"]), 6);
 });

@@ -6,6 +6,7 @@ import { createTokenFetcher } from "../../src/okdata/oauth.ts";
 import {
   checkMessage,
   checkRemains,
+  type Ending,
   endingWith,
   errorOf,
   noise,
@@ -49,7 +50,15 @@ const response = mostly(
   responseWith(refusal, { status: fc.constantFrom(400, 401, 403) }),
 );
 
-Deno.test("responses of the identity provider bring a token, or fail with `auth`", async () => {
+/** Whether the provider could not be reached, did not respond in time, or is out of order. */
+function isOutage(ending: Ending): boolean {
+  if (ending === "never") return true;
+  if ("code" in ending) return reasonOfCode(ending.code) !== "invalid_response";
+  const { status } = ending;
+  return [408, 425, 429].includes(status) || (status >= 500 && status <= 599);
+}
+
+Deno.test("responses of the identity provider bring a token, or fail for a reason that follows from them", async () => {
   const outcomes = new Outcomes();
   await holds(fc.asyncProperty(endingWith(response), async (ending) => {
     const { clock, exchange, outcomeOf } = world([ending]);
@@ -74,7 +83,7 @@ Deno.test("responses of the identity provider bring a token, or fail with `auth`
       return outcomes.add(seconds === MAX_LIFETIME_SECONDS ? "long token" : "token");
     }
     const { reason, message, cause } = errorOf(outcome, RequestError);
-    assertEquals(reason, "auth");
+    assertEquals(reason, isOutage(ending) ? "identity_provider" : "auth");
     checkMessage(message);
     checkRemains(message);
     if (ending === "never") outcomes.add("timeout");
@@ -82,8 +91,8 @@ Deno.test("responses of the identity provider bring a token, or fail with `auth`
     else {
       const { status } = ending;
       if (status !== 200) assertStringIncludes(message, `status ${status}`);
-      if (status >= 500 && status <= 599) {
-        assertEquals(errorOf({ error: cause }, RequestError).reason, "server_error");
+      if (isOutage(ending)) {
+        assertEquals(errorOf({ error: cause }, RequestError).response?.status, status);
       }
       outcomes.add(message.includes("refused with") ? "refused" : `${Math.floor(status / 100)}xx`);
     }

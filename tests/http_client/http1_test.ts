@@ -3,10 +3,13 @@ import fc from "npm:fast-check@4.10.2";
 import type { Connection } from "../../src/http_client/connection/connection.ts";
 import { RequestError } from "../../src/http_client/errors.ts";
 import { exchangeHttp1, type Http1Options } from "../../src/http_client/http1.ts";
+import { loadResponseParser } from "../../src/http_client/response_parser.ts";
 import { MAX_BODY_BYTES } from "../../src/http_client/response.ts";
 import { holds, RUNS } from "../fuzz/runs.ts";
 import { settle } from "../support/clock.ts";
 import { bytesOf, parserMemoryBytes, textOf } from "./responses.ts";
+
+await loadResponseParser();
 
 const OK = "HTTP/1.1 200 OK\r\n";
 const WHOLE = `${OK}content-length: 2\r\n\r\n{}`;

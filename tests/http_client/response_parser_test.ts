@@ -1,9 +1,15 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { RequestError } from "../../src/http_client/errors.ts";
-import { type ResponseHeaders, ResponseParser } from "../../src/http_client/response_parser.ts";
+import {
+  loadResponseParser,
+  type ResponseHeaders,
+  ResponseParser,
+} from "../../src/http_client/response_parser.ts";
 import { holds, mutated, Outcomes, RUNS } from "../fuzz/runs.ts";
 import { bytesOf, parserMemoryBytes, textOf } from "./responses.ts";
+
+await loadResponseParser();
 
 type Parsed = {
   status: number | null;

@@ -107,7 +107,7 @@ Deno.test("an error of the API shows neither the token nor the secret", async ()
   const { result } = await request();
   transport.oldest.respond(200, TOKEN, JSON_TYPE);
   await settle();
-  transport.oldest.respond(403, "not for first-token, nor for s3cret-value");
+  transport.oldest.respond(409, "not for first-token, nor for s3cret-value");
   const { response } = await assertRejects(() => result, RequestError);
   assertEquals(response?.body, "not for [redacted], nor for [redacted]");
 });
@@ -128,7 +128,7 @@ Deno.test("onToken gets each result of the provider, onTokenDropped each refused
   await settle();
   transport.oldest.respond(503);
   await assertRejects(() => result, RequestError);
-  assertEquals(events, ["first-token", "dropped", "auth"]);
+  assertEquals(events, ["first-token", "dropped", "identity_provider"]);
   assertEquals(execution.attempts.map(({ status }) => status), [401]);
 });
 
@@ -144,4 +144,88 @@ Deno.test("the signal of connectOkdata ends the refresh of the token in the back
   assertEquals(clock.waiting, 1);
   stop.abort();
   assertEquals(clock.waiting, 0);
+});
+
+Deno.test("a task waits for a token until the provider is back, and no attempt is counted for it", async () => {
+  const { transport, clock, request } = connect({
+    readSecret: () => Promise.resolve("s3cret-value"),
+    retries: 2,
+  });
+  const { result, execution } = await request();
+  transport.oldest.respond(429, { error: "slow_down" }, { ...JSON_TYPE, "retry-after": "3" });
+  await clock.run(2_999);
+  assertEquals(transport.open.length, 0);
+  await clock.run(1);
+  transport.oldest.breakOff("ECONNREFUSED");
+  await clock.run(500);
+  transport.oldest.respond(200, TOKEN, JSON_TYPE);
+  await settle();
+  transport.oldest.succeed();
+  await result;
+  assertEquals(execution.attempts.map(({ status }) => status), [200]);
+  assertEquals(execution.phases.token, 3.5);
+});
+
+Deno.test("a task whose provider never responds fails at its deadline with `identity_provider`", async () => {
+  const { clock, request } = connect({
+    readSecret: () => Promise.resolve("s3cret-value"),
+    retries: 10,
+  });
+  const { result, execution } = await request();
+  await clock.run(60_000);
+  const { reason } = await assertRejects(() => result, RequestError);
+  assertEquals([reason, execution.attempts], ["identity_provider", []]);
+});
+
+for (const status of [401, 403]) {
+  Deno.test(`a ${status} of the API renews the token once, without a retry`, async () => {
+    const { transport, request } = connect({ readSecret: () => Promise.resolve("s3cret-value") });
+    const { result, execution } = await request();
+    for (const value of ["first-token", "second-token"]) {
+      transport.oldest.respond(200, { ...TOKEN, access_token: value }, JSON_TYPE);
+      await settle();
+      assertEquals(transport.oldest.request.headers.authorization, `Bearer ${value}`);
+      transport.oldest.respond(status);
+      await settle();
+    }
+    const { reason } = await assertRejects(() => result, RequestError);
+    assertEquals(reason, "unauthorized");
+    assertEquals(execution.attempts.map((attempt) => attempt.status), [status, status]);
+  });
+}
+
+Deno.test("a 403 renews the token once a minute at most, a 401 once a second", async () => {
+  for (const [status, intervalMs] of [[403, 60_000], [401, 1_000]] as const) {
+    const { transport, request, clock } = connect({
+      readSecret: () => Promise.resolve("s3cret-value"),
+    });
+    /** How many tokens and datasets a task requests. */
+    const requested = async () => {
+      const before = transport.requests.length;
+      const { result } = await request();
+      while (transport.open.length > 0) {
+        const isToken = transport.oldest.request.method === "POST";
+        const access_token = `token-${transport.requests.length}`;
+        if (isToken) transport.oldest.respond(200, { ...TOKEN, access_token }, JSON_TYPE);
+        else transport.oldest.respond(status);
+        await settle();
+      }
+      await assertRejects(() => result, RequestError);
+      return transport.requests.length - before;
+    };
+    assertEquals(await requested(), 4, "two tokens, two attempts");
+    await clock.run(intervalMs - 1);
+    assertEquals(await requested(), 1, `${status} before its interval is over`);
+    await clock.run(1);
+    assertEquals(await requested(), 3, `${status} after its interval`);
+  }
+});
+
+Deno.test("credentials of HTTP Basic are redacted as the secret is", async () => {
+  const { transport, request } = connect({ readSecret: () => Promise.resolve("s3cret/value") });
+  const { result } = await request();
+  const error_description = `not Basic ${btoa("client:s3cret%2Fvalue")}`;
+  transport.oldest.respond(401, { error: "invalid_client", error_description }, JSON_TYPE);
+  const { message } = await assertRejects(() => result, RequestError);
+  assert(message.endsWith("invalid_client (not Basic [redacted])"), message);
 });

@@ -71,6 +71,7 @@ const KNOWN_VALUES = {
     "tls",
     "reset",
     "auth",
+    "identity_provider",
     "unauthorized",
     "not_found",
     "rate_limited",

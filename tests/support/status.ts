@@ -29,6 +29,7 @@ const STATUSES: Readonly<Record<Reason, number | null>> = {
   tls: null,
   reset: null,
   auth: null,
+  identity_provider: null,
   unauthorized: 401,
   not_found: 404,
   rate_limited: 429,

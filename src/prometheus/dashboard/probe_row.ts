@@ -1,5 +1,5 @@
+import { reasonsFrom } from "../../core/reasons.ts";
 import { METRICS } from "../definitions.ts";
-import { listReasons } from "../reason_text.ts";
 import type { Objectives } from "../slo.ts";
 import { line, type Row, row } from "./layout.ts";
 import { override, stat, table, timeSeries } from "./panels.ts";
@@ -81,8 +81,8 @@ export function probeRow(objectives: Objectives): Row {
       timeSeries({
         title: "Token requests a minute",
         description: "Requests to the identity provider. If they fail, tasks will fail with " +
-          `${listReasons("identity provider")} when the token ends: check the provider and the ` +
-          "client's secret.",
+          `${reasonsFrom("identity provider").join(" or ")} when the token ends: check the ` +
+          "provider and the client's secret.",
         queries: [inWindow(`60 * ${perSecond(tokenRequests, "result")}`, "{{result}}")],
         min: 0,
       }),

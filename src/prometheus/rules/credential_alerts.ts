@@ -1,5 +1,5 @@
+import { reasonsFrom } from "../../core/reasons.ts";
 import { METRICS } from "../definitions.ts";
-import { listReasons } from "../reason_text.ts";
 import { INSTANCE_LABELS, LOCATION_LABELS, onlyFailures } from "./promql.ts";
 import type { AlertingRule } from "./rule_file.ts";
 import { CHECK, steps } from "./runbook.ts";
@@ -7,8 +7,8 @@ import type { Times } from "./windows.ts";
 
 const CERTIFICATE_DAYS = 14;
 
-/** The reason of a task that fails because it gets no token. */
-const REASON_WITHOUT_TOKEN = listReasons("identity provider");
+/** The reasons of a task that fails because it gets no token. */
+const REASONS_WITHOUT_TOKEN = reasonsFrom("identity provider").join(" or ");
 
 /** Alerts on tokens and certificates. */
 export function credentialAlerts(times: Times): AlertingRule[] {
@@ -64,7 +64,7 @@ function tokenRunbook(): string {
       "is stored. The probe reads a secret's file again; under systemd, or without a file, restart " +
       "the probe.",
     "Anything else: tell whoever runs the identity provider. Once the token has ended, all tasks " +
-      `fail with ${REASON_WITHOUT_TOKEN}.`,
+      `fail with ${REASONS_WITHOUT_TOKEN}.`,
   );
 }
 
@@ -84,7 +84,7 @@ function certificateNearExpiry(): AlertingRule {
         `First look at the certificate: \`openssl s_client -connect {{ $labels.${host} }} </dev/null ` +
           "| openssl x509 -noout -dates -issuer\`, with `:443` where the host has no port.",
         "Tell whoever runs that host. Once the certificate has ended, all tasks fail with tls, or " +
-          `with ${REASON_WITHOUT_TOKEN} if the host is the identity provider.`,
+          `with ${REASONS_WITHOUT_TOKEN} if the host is the identity provider.`,
         "If `openssl` shows a newer certificate, some of the host's servers still serve the old one.",
       ),
     },

@@ -15,8 +15,8 @@ export type Slot = "fast" | "slow" | Reason | "late" | "in_flight" | "nothing";
 export type Behaviour = {
   /** By the number of slots since this behaviour began, and the dataset. */
   slot: (slot: number, datasetId: string) => Slot;
-  /** How the identity provider responds to a token request; null in a run without credentials. */
-  token: "ok" | "failed" | null;
+  /** What becomes of a token request; null in a run without credentials. */
+  token: "ok" | "refused" | "unreachable" | null;
   /** Whether heartbeats are received; null when none is sent. */
   heartbeat: "ok" | "failed" | null;
 };
@@ -251,7 +251,7 @@ export class SimulatedProbe {
       }
       const task = pending({ datasetId, createdMs: nowSeconds * 1e3 });
       this.#metrics.created(task);
-      const outcome = hasToken ? slot : "auth";
+      const outcome = hasToken ? slot : this.#reasonWithoutToken();
       const settled = outcome === "fast" || outcome === "slow"
         ? succeeded(task, outcome === "fast" ? 0.1 : this.#options.latencySeconds * 2)
         : failed(task, outcome);
@@ -263,12 +263,16 @@ export class SimulatedProbe {
     }
   }
 
+  #reasonWithoutToken(): Reason {
+    return this.#behaviour.token === "unreachable" ? "identity_provider" : "auth";
+  }
+
   /** Tokens are requested in the background, and soon again after a failure. */
   #requestTokens(nowSeconds: number): void {
     const { token } = this.#behaviour;
     if (token === null) return;
     while (this.#next.token <= nowSeconds) {
-      this.#metrics.tokenRequested(token);
+      this.#metrics.tokenRequested(token === "ok" ? "ok" : "failed");
       if (token === "ok") {
         this.#tokenEnds = this.#next.token + this.#options.tokenLifeSeconds;
         this.#metrics.tokenExpires(this.#tokenEnds * 1e3);

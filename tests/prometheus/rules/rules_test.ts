@@ -76,7 +76,11 @@ Deno.test("the network alert follows the table of reasons", () => {
   // Deployed rules have these texts: the order of reasons is a promise.
   const where = "edit tests/prometheus/rules/rules_test.ts for a new reason of these origins";
   assertEquals(network, "dns|connect|tls|reset|timeout", where);
-  assertEquals(notResponded, "dns|connect|tls|reset|timeout|auth|internal", where);
+  assertEquals(
+    notResponded,
+    "dns|connect|tls|reset|timeout|auth|identity_provider|internal",
+    where,
+  );
   const reasons = reasonsFrom("network", "identity provider", "probe").sort();
   assertEquals<string[] | undefined>(notResponded?.split("|").sort(), reasons);
 });

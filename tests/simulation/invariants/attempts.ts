@@ -88,9 +88,10 @@ export class AttemptInvariants {
 
   /** Must be called as soon as the headers have come, even when the body never does. */
   ended(record: PendingRecord, attempt: SeenAttempt): void {
-    if (attempt.status !== 401 || attempt.token === null) return;
-    const isFirst = !record.attempts.some((each) => each !== attempt && each.status === 401);
-    attempt.earnsAnother = isFirst && this.tokens.refused(attempt.token);
+    const { status, token } = attempt;
+    if (!isRefusal(status) || token === null) return;
+    const isFirst = !record.attempts.some((each) => each !== attempt && isRefusal(each.status));
+    attempt.earnsAnother = isFirst && this.tokens.refused(token, status);
   }
 
   checkJitter(): void {
@@ -142,6 +143,11 @@ export class AttemptInvariants {
     }
     record.retries++;
   }
+}
+
+/** Whether a status says that the platform refuses the token. */
+function isRefusal(status: number | null): status is 401 | 403 {
+  return status === 401 || status === 403;
 }
 
 /** Whether the contract retries an attempt that ended so. */

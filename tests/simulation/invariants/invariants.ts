@@ -47,7 +47,7 @@ export class Invariants {
     private readonly hasTables: boolean,
   ) {
     this.ledger = new Ledger(config.maxTrackedTasks);
-    this.tokens = new TokenInvariants(time, journal);
+    this.tokens = new TokenInvariants(time, journal, config.retries);
     this.heartbeats = new HeartbeatInvariants(config, time, journal, this.ledger);
     this.port = new PortInvariants(time, journal);
     this.metrics = new ExpectedMetrics(config, time, this);

@@ -33,7 +33,9 @@ export class OutcomeInvariants {
         describe("did not get it"),
       );
     }
-    if (task.reason === "auth") return this.#checkWithoutToken(record, describe);
+    if (task.reason === "auth" || task.reason === "identity_provider") {
+      return this.#checkWithoutToken(record, task.reason, describe);
+    }
     this.#checkFailure(record, task.reason, describe);
   }
 
@@ -102,14 +104,24 @@ export class OutcomeInvariants {
     );
   }
 
-  #checkWithoutToken(record: PendingRecord, describe: Describe): void {
-    const { tokens, time } = this;
-    const isRight = this.config.credentials !== null &&
-      (tokens.state === "failed" || time.nowMs >= record.deadlineMs - time.toleranceMs);
-    this.journal.check(
-      isRight,
-      "only a task without a token fails with `auth`",
-      describe("could have had one"),
+  #checkWithoutToken(record: PendingRecord, reason: string, describe: Describe): void {
+    const { tokens, time, journal, config: { credentials, retries } } = this;
+    if (time.nowMs >= record.deadlineMs - time.toleranceMs && reason === "identity_provider") {
+      return;
+    }
+    const { failure } = tokens;
+    journal.check(
+      credentials !== null && failure?.reason === reason,
+      "a task fails for lack of a token with the reason of the last request for one",
+      describe(`could have had one, or failed for ${failure?.reason}`),
+    );
+    if (!failure?.isRetried) return;
+    const sinceMs = record.attempts.at(-1)?.endMs ?? record.task.createdMonotonicMs;
+    const isTried = tokens.failuresSince(sinceMs) > retries;
+    journal.check(
+      isTried || tokens.maxRetryMs >= record.deadlineMs - time.toleranceMs,
+      "requests for a token are retried while a task waits",
+      describe(`saw ${tokens.failuresSince(sinceMs)} of them fail`),
     );
   }
 }

@@ -103,6 +103,8 @@ export const unauthorized: Behaviour = (draw, requested) => {
 
 const limited = withRetryAfter([[429, "rate_limited"]]);
 
+const overloaded = withRetryAfter([[503, "server_error"], [429, "rate_limited"]]);
+
 const broken: Behaviour = (draw, requested) => {
   return respond(draw, draw.pick([500, 502, 503, 504]), "server_error", complaint(requested));
 };
@@ -133,7 +135,7 @@ export const API_FAULTS: Record<string, Behaviour> = {
   unauthorized,
   missing: refusing(404, "not_found"),
   limited,
-  overloaded: withRetryAfter([[503, "server_error"], [429, "rate_limited"]]),
+  overloaded,
   broken,
   "broken for good": (draw, requested) => {
     return respond(draw, draw.pick([501, 505, 599]), "server_error", complaint(requested));
@@ -171,7 +173,7 @@ const refusingProvider: Behaviour = (draw, { token }) => {
 };
 
 const brokenProvider: Behaviour = (draw, { token }) => {
-  return respond(draw, draw.pick([500, 502, 503]), "auth", `<p>${token}</p>`);
+  return respond(draw, draw.pick([500, 501, 502, 503]), "server_error", `<p>${token}</p>`);
 };
 
 /** Responses with status 200 that hold no usable token. */
@@ -196,6 +198,7 @@ const PROVIDER_FLAKES = [
   reset,
   refusingProvider,
   brokenProvider,
+  overloaded,
 ];
 
 /** Faults of the identity provider by name. */
@@ -209,6 +212,7 @@ export const PROVIDER_FAULTS: Record<string, Behaviour> = {
   cut,
   refusing: refusingProvider,
   broken: brokenProvider,
+  overloaded,
   babbling: babblingProvider,
   flaky: (draw, requested) =>
     draw.chance(0.5) ? issuing(draw, requested) : draw.pick(PROVIDER_FLAKES)(draw, requested),

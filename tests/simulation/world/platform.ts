@@ -88,7 +88,7 @@ export class SimulatedPlatform {
   #provider(request: HttpRequest, signal: AbortSignal, timings: Timings): Promise<HttpResponse> {
     const { tokens } = this.invariants;
     const { clientSecret } = this.settings;
-    tokens.requested();
+    tokens.requested(this.invariants.ledger.pending.size > 0);
     const form = new URLSearchParams(request.body);
     this.journal.check(
       form.get("client_secret") === clientSecret && form.get("grant_type") === "client_credentials",
@@ -96,7 +96,8 @@ export class SimulatedPlatform {
       () => "the form lacks the secret or the grant type",
     );
     const plan = this.provider(this.draw, { datasetId: "", token: clientSecret });
-    let issue = () => tokens.notIssued();
+    const attempt = newAttempt(this.time.nowMs, null);
+    let issue = () => tokens.notIssued(attempt);
     if (plan.what === "token" && "body" in plan.end) {
       const value = `${SECRET_MARK}.token.${++this.#issued}`;
       const lifetimeSeconds = this.lifetimeSeconds;
@@ -111,11 +112,10 @@ export class SimulatedPlatform {
       this.#tokens.set(value, this.time.realMs + goodMs);
       issue = () => tokens.issued(value, goodMs / 1e3);
     }
-    const attempt = newAttempt(this.time.nowMs, null);
     return this.#run("provider", plan, request, signal, timings, attempt, () => {
       if (this.invariants.isOver) return;
       if (attempt.end === "plan") issue();
-      else tokens.notIssued();
+      else tokens.notIssued(attempt);
     });
   }
 

@@ -8,7 +8,7 @@ export const CREDENTIAL_STORIES: Story[] = [
     async run(world) {
       const one = world.start();
       await world.advance(5.25);
-      one.behave({ token: "failed" });
+      one.behave({ token: "refused" });
       await world.advance(3.25);
       // Requested from minute eight on; the current one ends at minute nine.
       world.expect();
@@ -27,7 +27,7 @@ export const CREDENTIAL_STORIES: Story[] = [
     async run(world) {
       const one = world.start();
       await world.advance(5);
-      one.behave({ token: "failed" });
+      one.behave({ token: "refused" });
       // Requested from minute 16 on; the current one ends at minute 20.
       await world.advance(13.5);
       world.expect(NO_TOKEN);
@@ -41,7 +41,7 @@ export const CREDENTIAL_STORIES: Story[] = [
     async run(world) {
       const one = world.start();
       await world.advance(4);
-      one.behave({ token: "failed" });
+      one.behave({ token: "refused" });
       await world.advance(0.25);
       one.behave({ token: "ok" });
       await world.expectFor(5);
@@ -53,7 +53,7 @@ export const CREDENTIAL_STORIES: Story[] = [
     async run(world) {
       const one = world.start();
       await world.advance(5.25);
-      one.behave({ token: "failed" });
+      one.behave({ token: "refused" });
       await world.advance(8);
       world.expect(
         {
@@ -74,7 +74,7 @@ export const CREDENTIAL_STORIES: Story[] = [
     nearMisses: ["ProbeTokenNearExpiry", "ProbeNetworkSuspect"],
     async run(world) {
       const one = world.start();
-      one.behave({ token: "failed" });
+      one.behave({ token: "refused" });
       await world.advance(4);
       world.expect(NO_TOKEN, fails("auth"), ...burns());
     },

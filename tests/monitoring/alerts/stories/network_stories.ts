@@ -13,7 +13,7 @@ export const NETWORK_STORIES: Story[] = [
           return [fails(reason, labels), ...burns(labels)];
         });
       await world.advance(5.25);
-      one.behave({ slot: () => "dns", token: "failed" });
+      one.behave({ slot: () => "dns", token: "unreachable" });
       await world.advance(2.5);
       // The provider has not been asked for a new token yet.
       world.expect(...both("dns"));
@@ -23,12 +23,12 @@ export const NETWORK_STORIES: Story[] = [
       world.expect(...both("dns"), TOKEN_ENDS, { ...NETWORK_SUSPECT, summary });
       // The token has ended: the platform gets no request any more.
       await world.advance(6);
-      world.expect(...both("auth"), TOKEN_ENDS, NO_TOKEN, NETWORK_SUSPECT);
+      world.expect(...both("identity_provider"), TOKEN_ENDS, NO_TOKEN, NETWORK_SUSPECT);
       one.stop();
       const two = world.start({ datasets: ["a", "b"] });
-      two.behave({ slot: () => "dns", token: "failed" });
+      two.behave({ slot: () => "dns", token: "unreachable" });
       await world.advance(5);
-      world.expect(...both("auth"), NO_TOKEN, NETWORK_SUSPECT);
+      world.expect(...both("identity_provider"), NO_TOKEN, NETWORK_SUSPECT);
       two.behave({ slot: () => "fast", token: "ok" });
       await world.advance(0.5);
       world.expect(...burns(), ...burns({ dataset_id: "b" }));
@@ -40,7 +40,7 @@ export const NETWORK_STORIES: Story[] = [
     async run(world) {
       const one = world.start();
       await world.advance(5.25);
-      one.behave({ slot: () => "timeout", token: "failed" });
+      one.behave({ slot: () => "timeout", token: "unreachable" });
       await world.advance(3.75);
       world.expect(
         fails("timeout"),
@@ -59,7 +59,7 @@ export const NETWORK_STORIES: Story[] = [
     async run(world) {
       const one = world.start();
       await world.advance(5.25);
-      one.behave({ slot: () => "reset", token: "failed" });
+      one.behave({ slot: () => "reset", token: "unreachable" });
       await world.advance(3.75);
       world.expect(fails("reset"), ...burns(), TOKEN_ENDS, NETWORK_SUSPECT);
       one.stop();
@@ -67,9 +67,9 @@ export const NETWORK_STORIES: Story[] = [
       world.expect({ alert: "ProbeDown", labels: probe() }, ...burns());
       // A probe that never had a token never used its network for the platform.
       const two = world.start();
-      two.behave({ slot: () => "reset", token: "failed" });
+      two.behave({ slot: () => "reset", token: "unreachable" });
       await world.advance(4);
-      world.expect(fails("auth"), ...burns(), NO_TOKEN);
+      world.expect(fails("identity_provider"), ...burns(), NO_TOKEN);
     },
   },
   {
@@ -92,7 +92,7 @@ export const NETWORK_STORIES: Story[] = [
     async run(world) {
       const one = world.start({ datasets: ["a", "b"] });
       await world.advance(5.25);
-      one.behave({ slot: (_, id) => id === "a" ? "timeout" : other, token: "failed" });
+      one.behave({ slot: (_, id) => id === "a" ? "timeout" : other, token: "unreachable" });
       await world.advance(3.75);
       const labels = { dataset_id: "b" };
       world.expect(
