@@ -10,6 +10,8 @@ import "./kinds/connections.ts";
 import "./kinds/responses.ts";
 import "./kinds/network.ts";
 import "./kinds/name_resolution.ts";
+import "./kinds/slow_connections.ts";
+import "./kinds/system_errors.ts";
 import "./kinds/proxy.ts";
 import "./kinds/tls.ts";
 import "./kinds/tokens.ts";

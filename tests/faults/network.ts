@@ -16,14 +16,15 @@ export class Network implements AsyncDisposable {
   readonly sixth: string;
   /** The address of the program inside. */
   readonly inside: string;
-  readonly #name: string;
+  /** Its name for `ip netns`. */
+  readonly name: string;
 
   /** How many this process has made. */
   static #count = 0;
 
   private constructor(count: number) {
     // The name of a device has at most 15 characters.
-    this.#name = `probe${Deno.pid}${String.fromCharCode(97 + count % 26)}`;
+    this.name = `probe${Deno.pid}${String.fromCharCode(97 + count % 26)}`;
     const number = Deno.pid + 83 * count;
     // Addresses reserved for benchmarks (RFC 2544) and examples (RFC 3849).
     const net = `198.18.${number % 250}`;
@@ -41,7 +42,7 @@ export class Network implements AsyncDisposable {
 
   /** Words before a command that makes it run inside. */
   get wrapper(): string[] {
-    return ["ip", "netns", "exec", this.#name];
+    return ["ip", "netns", "exec", this.name];
   }
 
   /** Adds rules until `lift`. */
@@ -60,22 +61,22 @@ export class Network implements AsyncDisposable {
 
   /** Gives names an address that they have inside alone. Processes that run already do not see it. */
   async nameHosts(address: string, ...names: string[]): Promise<void> {
-    await Deno.writeTextFile(`/etc/netns/${this.#name}/hosts`, `${address} ${names.join(" ")}\n`);
+    await Deno.writeTextFile(`/etc/netns/${this.name}/hosts`, `${address} ${names.join(" ")}\n`);
   }
 
   /** Changes the routes inside, as `ip route` does; IPv6 ones with `-6` before them. */
   async route(...words: string[]): Promise<void> {
     const family = words[0] === "-6" ? words.splice(0, 1) : [];
-    await output("ip", ["-n", this.#name, ...family, "route", ...words]);
+    await output("ip", ["-n", this.name, ...family, "route", ...words]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await output("ip", ["netns", "delete", this.#name]);
-    await Deno.remove(`/etc/netns/${this.#name}`, { recursive: true });
+    await output("ip", ["netns", "delete", this.name]);
+    await Deno.remove(`/etc/netns/${this.name}`, { recursive: true });
   }
 
   async #connect(): Promise<void> {
-    const name = this.#name;
+    const name = this.name;
     const peer = `${name}i`;
     await output("ip", ["netns", "add", name]);
     await output("ip", ["link", "add", name, "type", "veth", "peer", "name", peer, "netns", name]);
@@ -98,6 +99,6 @@ export class Network implements AsyncDisposable {
   }
 
   #inside(...words: string[]): Promise<string> {
-    return output("ip", ["netns", "exec", this.#name, ...words]);
+    return output("ip", ["netns", "exec", this.name, ...words]);
   }
 }

@@ -11,9 +11,12 @@ export type Lookup = (hostname: string) => Promise<string[]>;
  */
 export const MAX_LOOKUPS_PER_NAME = 8;
 
-/** Asks the system, which knows hosts files and name servers. */
+/**
+ * Asks the system, which knows hosts files, name servers, and which address is best (RFC 6724).
+ */
 export async function systemLookup(hostname: string): Promise<string[]> {
-  const found = await dns.promises.lookup(hostname, { all: true });
+  // By default Deno puts IPv4 first and turns its order round. The option `order` came after 2.6.
+  const found = await dns.promises.lookup(hostname, { all: true, verbatim: true });
   return found.map(({ address }) => address);
 }
 

@@ -22,6 +22,14 @@ const NAME_FAULTS: readonly NetworkFault[] = [
     check: reached("resolve"),
   },
   {
+    name: "a firewall that forbids queries causes dns failures until it ends",
+    begin: ({ network }) => network.impose(["OUTPUT", "-p", "udp", "--dport", "53", "-j", "DROP"]),
+    // The system gets EPERM.
+    reason: "dns",
+    seen: 0,
+    check: reached("resolve"),
+  },
+  {
     name: "NXDOMAIN causes dns failures until it ends",
     begin: ({ nameserver }) => nameserver.records = "NXDOMAIN",
     reason: "dns",

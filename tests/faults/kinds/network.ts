@@ -43,6 +43,38 @@ const NETWORK_FAULTS: readonly NetworkFault[] = [
     seen: 0,
     check: reached("resolve", "connect"),
   },
+  ...(["prohibit", "blackhole", "unreachable"] as const).map((kind): NetworkFault => ({
+    name: `a route of the kind ${kind} causes connect failures until it ends`,
+    async begin({ network, nameserver }) {
+      // The name server is at the first address.
+      nameserver.records = [network.second];
+      await network.route("add", kind, network.second);
+    },
+    async end({ network, nameserver }) {
+      await network.route("del", network.second);
+      nameserver.records = [network.first];
+    },
+    reason: "connect",
+    seen: 0,
+    check: reached("resolve", "connect"),
+  })),
+  ...["icmp-proto-unreachable", "icmp-net-unreachable", "icmp-admin-prohibited"].map(
+    (message): NetworkFault => ({
+      name: `a firewall that sends ${message} causes connect failures until it ends`,
+      begin: (rig) =>
+        rig.network.impose([...toTarget(rig), "-j", "REJECT", "--reject-with", message]),
+      reason: "connect",
+      seen: 0,
+      check: reached("resolve", "connect"),
+    }),
+  ),
+  {
+    name: "an IPv6 address without a route causes connect failures until it ends",
+    begin: ({ nameserver }) => nameserver.records = ["2001:db8:ffff::1"],
+    reason: "connect",
+    seen: 0,
+    check: reached("resolve", "connect"),
+  },
   {
     name:
       "an address that dies before its name moves to another one causes timeout failures until it ends",
