@@ -304,7 +304,7 @@ export const SETTINGS = {
     flag: "heartbeat-url",
     secret: true,
     group: "Output",
-    help: "gets a HEAD request each interval while no dataset fails",
+    help: "gets a HEAD each interval while no dataset fails",
     schema: z.string().check(
       z.refine(
         (value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ""),
