@@ -4,9 +4,13 @@ import { temporaryPath } from "./temporary.ts";
 
 /** Prometheus' own prober, with its usual module for HTTP. */
 export class Blackbox extends Child {
-  constructor(readonly port: number) {
-    const config = temporaryPath("blackbox.json");
-    Deno.writeTextFileSync(config, JSON.stringify({ modules: { http_2xx: { prober: "http" } } }));
+  constructor(readonly port: number, authorityFile?: string) {
+    const config = temporaryPath(`blackbox-${port}.json`);
+    const http = authorityFile ? { http: { tls_config: { ca_file: authorityFile } } } : {};
+    Deno.writeTextFileSync(
+      config,
+      JSON.stringify({ modules: { http_2xx: { prober: "http", ...http } } }),
+    );
     super(
       [
         "prometheus-blackbox-exporter",
@@ -19,9 +23,9 @@ export class Blackbox extends Child {
     );
   }
 
-  /** Starts it; it listens when this returns. */
-  static async start(): Promise<Blackbox> {
-    const blackbox = new Blackbox(freePort());
+  /** Starts it; it listens when this returns. It trusts the system's authorities, or this one. */
+  static async start(authorityFile?: string): Promise<Blackbox> {
+    const blackbox = new Blackbox(freePort(), authorityFile);
     await blackbox.unlessItEnds(eventuallyFetch(`http://127.0.0.1:${blackbox.port}/metrics`));
     return blackbox;
   }

@@ -1,7 +1,7 @@
 /** Measures the probe beside its peers. See `--help`. */
 import { parseArgs } from "@std/cli/parse-args";
 import { killAll } from "./child.ts";
-import { cpu } from "./cpu.ts";
+import { cpu, httpsCpu } from "./cpu.ts";
 import { drift } from "./drift.ts";
 import { type Line, type Measured, tableOf } from "./figure.ts";
 import { fleet } from "./fleet.ts";
@@ -9,7 +9,7 @@ import { idle } from "./idle.ts";
 import { lateness } from "./lateness.ts";
 import { machine } from "./machine.ts";
 import { memory } from "./memory.ts";
-import { overhead } from "./overhead.ts";
+import { httpsOverhead, overhead } from "./overhead.ts";
 import { prune } from "./prune.ts";
 import { rate } from "./rate.ts";
 import { scrape } from "./scrape.ts";
@@ -18,7 +18,22 @@ import { start } from "./start.ts";
 import { viewers } from "./viewers.ts";
 
 const LINES: readonly Line[] = [
-  ...[overhead, lateness, drift, cpu, rate, start, idle, memory, scrape, prune, size, fleet],
+  ...[
+    overhead,
+    httpsOverhead,
+    lateness,
+    drift,
+    cpu,
+    httpsCpu,
+    rate,
+    start,
+    idle,
+    memory,
+    scrape,
+    prune,
+    size,
+    fleet,
+  ],
   viewers,
 ];
 
@@ -26,7 +41,7 @@ const USAGE = `Usage: deno task bench [LINE ...] [--json FILE]
 
 Measures these lines, or those that are named, and prints one table:
 
-${LINES.map(({ name, help }) => `  ${name.padEnd(10)}${help}`).join("\n")}
+${LINES.map(({ name, help }) => `  ${name.padEnd(16)}${help}`).join("\n")}
 
   --json FILE  keep the figures with machine and versions in a file too
 

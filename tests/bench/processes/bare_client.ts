@@ -1,12 +1,19 @@
 /**
- * The least that a probe made with node:http could do: the same request at the same rate, over a
- * connection of its own, the body read and thrown away. Arguments: URL and interval in milliseconds.
+ * The least that a probe made with node:http or node:https could do: the same request at the same rate, over a
+ * connection of its own, the body read and thrown away. Arguments: URL, interval in milliseconds, and for
+ * https the file of the authority.
  */
 import http from "node:http";
+import https from "node:https";
 
-const [url = "", interval] = Deno.args;
+const [url = "", interval, authorityFile] = Deno.args;
 const intervalMs = Number(interval);
-const agent = new http.Agent({ keepAlive: false });
+const { request: send, agent } = authorityFile
+  ? {
+    request: https.request,
+    agent: new https.Agent({ keepAlive: false, ca: Deno.readTextFileSync(authorityFile) }),
+  }
+  : { request: http.request, agent: new http.Agent({ keepAlive: false }) };
 const headers = {
   "accept": "application/json",
   "accept-encoding": "gzip",
@@ -25,7 +32,7 @@ function tick(): void {
 }
 
 function request(): void {
-  const sent = http.request(url, { agent, headers }, (response) => {
+  const sent = send(url, { agent, headers }, (response: http.IncomingMessage) => {
     const chunks: Uint8Array[] = [];
     response.on("data", (chunk) => chunks.push(chunk));
   });

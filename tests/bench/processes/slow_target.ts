@@ -1,10 +1,12 @@
 /**
  * Responds exactly a given number of milliseconds after the headers of each request, on its own
- * clock: all that a client measures beyond that is its own time. Arguments: port, milliseconds.
+ * clock: all that a client measures beyond that is its own time. Arguments: port, milliseconds, and for
+ * TLS the files of certificate and key.
  */
 import { datasetBody } from "../dataset.ts";
 
-const [port = NaN, delayMs = NaN] = Deno.args.map(Number);
+const [port = NaN, delayMs = NaN] = Deno.args.slice(0, 2).map(Number);
+const [, , certFile, keyFile] = Deno.args;
 
 /** A timer may be late by this much. */
 const MAX_LATE_MS = 2;
@@ -25,6 +27,15 @@ async function respond(connection: Deno.Conn): Promise<void> {
   connection.close();
 }
 
-for await (const connection of Deno.listen({ hostname: "127.0.0.1", port })) {
+const address = { hostname: "127.0.0.1", port };
+const listener: Deno.Listener = certFile && keyFile
+  ? Deno.listenTls({
+    ...address,
+    cert: Deno.readTextFileSync(certFile),
+    key: Deno.readTextFileSync(keyFile),
+  })
+  : Deno.listen(address);
+
+for await (const connection of listener) {
   respond(connection).catch((error) => console.error(error));
 }

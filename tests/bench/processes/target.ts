@@ -1,4 +1,7 @@
-/** Responds to every request for a dataset at once. Its argument is the port. */
+/**
+ * Responds to every request for a dataset at once. Arguments: port, and for TLS a second port and the
+ * files of certificate and key.
+ */
 import { datasetBody } from "../dataset.ts";
 
 const HEADERS = { "content-type": "application/json" };
@@ -34,4 +37,14 @@ function bodyOf(id: string): string {
   return body;
 }
 
-Deno.serve({ hostname: "127.0.0.1", port: Number(Deno.args[0]), onListen() {} }, respond);
+const [port, securePort, certFile, keyFile] = Deno.args;
+const address = { hostname: "127.0.0.1", onListen() {} };
+Deno.serve({ ...address, port: Number(port) }, respond);
+if (certFile && keyFile) {
+  Deno.serve({
+    ...address,
+    port: Number(securePort),
+    cert: Deno.readTextFileSync(certFile),
+    key: Deno.readTextFileSync(keyFile),
+  }, respond);
+}

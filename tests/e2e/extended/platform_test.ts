@@ -213,7 +213,7 @@ test("--check says what works, and what to do where it does not", async () => {
 
   const wrong = await run({ args: ["--check"], env: { ...env, OKDATA_CLIENT_SECRET: "wr0ng" } });
   assertEquals(wrong.code, 3);
-  assertStringIncludes(wrong.stdout, "Are OKDATA_CLIENT_ID and OKDATA_CLIENT_SECRET right");
+  assertStringIncludes(wrong.stdout, "Check OKDATA_CLIENT_ID and OKDATA_CLIENT_SECRET");
   assertStringIncludes(wrong.stdout, "dataset abc123: not tried");
   assert(!(well.stdout + wrong.stdout).includes("s3cret"));
 });
