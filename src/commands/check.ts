@@ -5,10 +5,11 @@ import { exitCodeOf, type Reason, REASON_DEFINITIONS } from "../core/reasons.ts"
 import type { TaskExecution } from "../core/task.ts";
 import { hostOf } from "../http_client/connection/address.ts";
 import { createProxyFor, proxyName } from "../http_client/connection/proxy.ts";
-import { explain, RequestError } from "../http_client/errors.ts";
+import { explain, RequestError, toRequestError } from "../http_client/errors.ts";
 import type { Token } from "../okdata/oauth.ts";
 import { connectOkdata, type Okdata } from "../okdata/okdata.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { stackOf } from "../text/error_text.ts";
 import { toMessage } from "../text/escape.ts";
 import { formatDateTime, formatOffset, formatSeconds } from "../text/format.ts";
 import { proxiesOf } from "./serve_parts.ts";
@@ -51,13 +52,14 @@ export async function check(
       stdout.write(`ok      ${name}: ${found}\n`);
     } catch (error) {
       if (signal.aborted) return;
-      const failure = error instanceof RequestError
-        ? error
-        : new RequestError("internal", String(error));
-      const { reason, message } = failure;
+      const failure = toRequestError(error);
+      const { reason, message, cause } = failure;
       reasons.push(reason);
+      if (reason === "internal") runtime.log.error(stackOf(cause));
       const advice = adviceFor(failure, config);
-      stdout.write(`FAILED  ${name}: ${reason}: ${message}\n        ${advice}\n`);
+      stdout.write(`FAILED  ${name}: ${reason}: ${message}
+        ${advice}
+`);
     }
   }
 }

@@ -45,12 +45,16 @@ type Settled = Created & {
 
 export type PendingTask = Created & { readonly state: "PENDING" };
 export type SucceededTask = Settled & { readonly state: "SUCCEEDED" };
-export type FailedTask = Settled & {
-  readonly state: "FAILED";
+/** Why a task failed. */
+export type Failure = {
   readonly reason: Reason;
+  /** The cause in one line of at most 400 characters, escaped and without secrets. */
+  readonly message: string;
   /** The start of the response's body, when a response came. */
   readonly body: string | null;
 };
+
+export type FailedTask = Settled & Failure & { readonly state: "FAILED" };
 export type SettledTask = SucceededTask | FailedTask;
 export type Task = PendingTask | SettledTask;
 
@@ -81,16 +85,10 @@ export function fail(
   task: PendingTask,
   nowMonotonicMs: number,
   execution: TaskExecution,
-  reason: Reason,
-  body: string | null = null,
+  { reason, message, body }: Failure,
 ): FailedTask {
-  return {
-    ...task,
-    state: "FAILED",
-    ...settlementOf(task, nowMonotonicMs, execution),
-    reason,
-    body,
-  };
+  const settlement = settlementOf(task, nowMonotonicMs, execution);
+  return { ...task, state: "FAILED", ...settlement, reason, message, body };
 }
 
 function settlementOf(

@@ -16,6 +16,7 @@ export function taskToJson(task: Task, appId: string) {
     settled: settledAtMs === null ? null : new Date(settledAtMs).toISOString(),
     duration_seconds: settled && settled.durationSeconds,
     reason: task.state === "FAILED" ? task.reason : null,
+    message: task.state === "FAILED" ? task.message : null,
     attempts: (settled?.attempts ?? []).map(({ status, reason, durationSeconds }) => ({
       status,
       reason,

@@ -12,6 +12,8 @@ export type TaskRow = {
   attempts: number | null;
   /** Null unless failed. Another version of the program may have reasons that this one has not. */
   reason: string | null;
+  /** Null unless failed, and for a task of a probe that does not keep messages. */
+  message: string | null;
 };
 
 /** The row of one of this program's own tasks. */
@@ -26,5 +28,6 @@ export function taskToRow(task: Task): TaskRow {
     durationSeconds: settled && settled.durationSeconds,
     attempts: settled && settled.attempts.length,
     reason: task.state === "FAILED" ? task.reason : null,
+    message: task.state === "FAILED" ? task.message : null,
   };
 }

@@ -35,10 +35,11 @@ export class RequestError extends Error {
   }
 }
 
-/** Any error of an exchange as a `RequestError`; one that nothing has classified is `internal`. */
+/** Any error as a `RequestError`; one that nothing has classified is a fault of the program. */
 export function toRequestError(error: unknown): RequestError {
   if (error instanceof RequestError) return error;
-  return new RequestError("internal", explain(error), { cause: error });
+  const message = `internal error, see the probe's log: ${explain(error)}`;
+  return new RequestError("internal", message, { cause: error });
 }
 
 /**

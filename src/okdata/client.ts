@@ -1,7 +1,7 @@
 import { concat } from "@std/bytes/concat";
 import { type Clock, sleep, within } from "../core/clock.ts";
 import type { Random } from "../core/random.ts";
-import { isRetried } from "../core/reasons.ts";
+import { isRetried, type Reason } from "../core/reasons.ts";
 import { type Attempt, secondsBetween, type TaskExecution } from "../core/task.ts";
 import { USER_AGENT } from "../core/version.ts";
 import { decodedBody } from "../http_client/content_encoding.ts";
@@ -12,6 +12,7 @@ import { excerpt, type HttpResponse } from "../http_client/response.ts";
 import { retryAfterMs, retryDelayMs } from "../http_client/retry.ts";
 import { newTimings, phasesOf, type Timings } from "../http_client/timings.ts";
 import { checkDataset } from "./dataset.ts";
+import { describeRefusal, type Refusal } from "./refusal.ts";
 import type { TokenCache } from "./token_cache.ts";
 
 export type DatasetRequest = {
@@ -184,8 +185,14 @@ function judgeResponse(
 ): RequestError | null {
   const { status, headers } = response;
   const reason = reasonOfStatus(status);
-  let message = `the response has status ${status}`;
-  let { body } = response;
+  const failed = (reason: Reason, body: Uint8Array, { message, advice }: Refusal) => {
+    const retryMs = retryAfterMs(headers, nowMs);
+    return new RequestError(reason, message, {
+      response: { status, body: excerpt(body, redact), retryAfterMs: retryMs },
+      advice,
+    });
+  };
+  let body: Uint8Array | null = null;
   try {
     body = decodedBody(response, redact);
     if (!reason) {
@@ -195,11 +202,9 @@ function judgeResponse(
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     // The status of a refusal says enough, even when its body cannot be read.
-    if (!reason) message = error.message;
+    if (!reason) return failed("invalid_response", body ?? response.body, error);
   }
-  return new RequestError(reason ?? "invalid_response", message, {
-    response: { status, body: excerpt(body, redact), retryAfterMs: retryAfterMs(headers, nowMs) },
-  });
+  return failed(reason, body ?? response.body, describeRefusal(response, body, redact));
 }
 
 /** What ended an exchange before its response was whole, with what had come of it. */

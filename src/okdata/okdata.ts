@@ -1,6 +1,7 @@
 import type { Attempt } from "../core/task.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Random } from "../core/random.ts";
+import { RequestError, toRequestError } from "../http_client/errors.ts";
 import type { Exchange } from "../http_client/exchange.ts";
 import { createRedactor } from "../http_client/redact.ts";
 import { createClient, type GetDataset } from "./client.ts";
@@ -83,7 +84,7 @@ export function connectOkdata(
   }
 
   const tokens = options.credentials && connectTokens(options.credentials);
-  const getDataset = createClient({
+  const attemptDataset = createClient({
     exchange,
     clock,
     random,
@@ -95,5 +96,16 @@ export function connectOkdata(
     retries: options.retries,
     onAttempt,
   });
+
+  /** Throws a `RequestError` without secrets, also for a fault of the program. */
+  const getDataset: GetDataset = async (request, attemptSignal) => {
+    try {
+      await attemptDataset(request, attemptSignal);
+    } catch (error) {
+      if (attemptSignal.aborted || error instanceof RequestError) throw error;
+      const { reason, message } = toRequestError(error);
+      throw new RequestError(reason, redact(message), { cause: error });
+    }
+  };
   return { getDataset, tokens };
 }

@@ -24,10 +24,10 @@ export type TaskList = {
 };
 
 /**
- * Tasks in one result page. With this many, even the longest bodies with every character escaped
- * stay below the largest response that is read.
+ * Tasks in one result page. With this many, even the longest messages and bodies with every character
+ * escaped stay below the largest response that is read.
  */
-export const PAGE_SIZE = 200;
+export const PAGE_SIZE = 150;
 
 const count = z.int().check(z.gte(0));
 const moment = z.iso.datetime({ offset: true });
@@ -42,6 +42,8 @@ const taskDocument = z.looseObject({
   settled: z.nullable(moment),
   duration_seconds: z.nullable(z.number().check(z.gte(0), z.lte(1e9))),
   reason: z.nullable(z.string()),
+  // Older versions of the probe keep no messages.
+  message: z.optional(z.nullable(z.string())),
   attempts: z.array(z.looseObject({})),
 });
 
@@ -133,6 +135,7 @@ function toRow({ seqno, state, ...task }: TasksDocument["tasks"][number]): TaskR
     durationSeconds: task.duration_seconds,
     attempts: state === "PENDING" ? null : task.attempts.length,
     reason: task.reason === null ? null : escapeControls(task.reason),
+    message: task.message ? escapeControls(task.message) : null,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Attempt, FailedTask, SettledTask } from "../core/task.ts";
 import type { SkippedSlots, TaskObserver } from "../core/task_observer.ts";
 import type { Log } from "../runtime/log.ts";
-import { messageOf, stackOf } from "../text/error_text.ts";
+import { stackOf } from "../text/error_text.ts";
 import { formatSeconds } from "../text/format.ts";
 
 /**
@@ -45,10 +45,10 @@ export class TaskLog implements TaskObserver {
 }
 
 /** A settled task in one line, for the output of a one-off run. */
-export function lineOf(task: SettledTask, error: unknown): string {
+export function lineOf(task: SettledTask): string {
   const { seqno, datasetId, state } = task;
   const line = `#${seqno} ${datasetId} ${state} in ${formatSeconds(task.durationSeconds)}`;
-  const why = task.state === "FAILED" ? `: ${task.reason}: ${messageOf(error)}` : "";
+  const why = task.state === "FAILED" ? `: ${task.reason}: ${task.message}` : "";
   return line + afterAttempts(task) + why;
 }
 
@@ -70,13 +70,13 @@ export function logAttempt(
 
 /** Logs a failed task; a fault of the probe itself as an error, with the stack. */
 export function logFailure(log: Log, task: FailedTask, error: unknown, news = ""): void {
-  const outcome = `${news}${sentenceOf(task, "failed")}: ${task.reason}`;
+  const outcome = `${news}${sentenceOf(task, "failed")}: ${task.reason}: ${task.message}`;
   const properties = { ...propertiesOf(task), reason: task.reason };
   if (task.reason === "internal") {
     const cause = error instanceof Error && error.cause ? error.cause : error;
-    log.error(`${outcome}, a fault of the probe itself: ${stackOf(cause)}`, properties);
+    log.error(`${outcome}\n${stackOf(cause)}`, properties);
   } else {
-    log.warn(`${outcome}: ${messageOf(error)}`, properties);
+    log.warn(outcome, properties);
   }
 }
 

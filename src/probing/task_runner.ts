@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { fail, type SettledTask, succeed, type TaskExecution } from "../core/task.ts";
 import type { PendingTask } from "../core/task.ts";
 import type { TaskObserver } from "../core/task_observer.ts";
-import { RequestError } from "../http_client/errors.ts";
+import { toRequestError } from "../http_client/errors.ts";
 import type { GetDataset } from "../okdata/client.ts";
 import type { Trace } from "../runtime/tracing.ts";
 import type { Backlog } from "./backlog.ts";
@@ -42,10 +42,9 @@ export function createTaskRunner(options: TaskRunnerOptions): RunTask {
       // The only place where an error becomes the outcome of a task.
       if (signal.aborted) return null;
       failure = error;
-      const { reason, response } = error instanceof RequestError
-        ? error
-        : { reason: "internal" as const, response: undefined };
-      settled = fail(task, clock.monotonic(), execution, reason, response?.body);
+      const { reason, message, response } = toRequestError(error);
+      const body = response?.body ?? null;
+      settled = fail(task, clock.monotonic(), execution, { reason, message, body });
     }
     backlog.settle(settled);
     observer.settled?.(settled, failure);

@@ -14,6 +14,8 @@ export type LayoutRules = {
   shrunk: readonly { title: string; minWidth: number }[];
   /** Columns left out, in this order, when cutting is not enough. */
   dropped: readonly string[];
+  /** A last column, drawn where the others leave at least `minWidth` of the terminal to it. */
+  spare?: { column: Column; minWidth: number };
 };
 
 /** A column and the width at which it is drawn. */
@@ -23,6 +25,20 @@ export type Layout = { columns: PlacedColumn[]; gap: number };
 
 /** The columns that fit into `maxColumns` terminal columns, as many and as wide as possible. */
 export function layOut(
+  columns: readonly Column[],
+  { spare, ...rules }: LayoutRules,
+  maxColumns: number,
+): Layout {
+  const layout = fit(columns, rules, maxColumns);
+  if (!spare) return layout;
+  const { column, minWidth } = spare;
+  const natural = maxWidth([column.title, ...column.cells]);
+  const left = maxColumns - totalWidth(layout) - layout.gap;
+  if (left < Math.min(natural, minWidth)) return layout;
+  return { ...layout, columns: [...layout.columns, { ...column, width: Math.min(natural, left) }] };
+}
+
+function fit(
   columns: readonly Column[],
   { shrunk, dropped }: LayoutRules,
   maxColumns: number,

@@ -34,6 +34,9 @@ const LAYOUT_RULES: LayoutRules = {
   dropped: ["Attempts", "Succeeded", "Failed", "Created", "#", "Duration", "Dataset", "Reason"],
 };
 
+/** Less of a message would tell nothing. */
+const MIN_MESSAGE_WIDTH = 16;
+
 const STATE_COLORS: Record<State, string> = { PENDING: YELLOW, SUCCEEDED: GREEN, FAILED: RED };
 
 /** The last line of a table without rows, when only some of the tasks were asked for. */
@@ -105,7 +108,10 @@ export function renderTable(
   context: TableContext,
   { width, utc, color }: TableOptions,
 ): string[] {
-  const layout = layOut(columnsOf(rows, context, utc), LAYOUT_RULES, width);
+  const spare = rows.some(({ message }) => message !== null)
+    ? { column: messageColumn(rows), minWidth: MIN_MESSAGE_WIDTH }
+    : undefined;
+  const layout = layOut(columnsOf(rows, context, utc), { ...LAYOUT_RULES, spare }, width);
   const titles = drawLine(layout, ({ title }) => title);
   const lines = rows.map(({ state }, i) =>
     drawLine(
@@ -119,6 +125,11 @@ export function renderTable(
     ...lines,
     ...context.footer ? [shorten(context.footer, width)] : [],
   ];
+}
+
+/** What the reason means this time, for a terminal that has room beside the other columns. */
+function messageColumn(rows: readonly TaskRow[]): Column {
+  return { title: "Message", cells: rows.map(({ message }) => message ?? "") };
 }
 
 function columnsOf(

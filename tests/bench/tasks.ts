@@ -22,7 +22,7 @@ export function fill(backlog: Backlog, { first, count, failEvery = 0 }: Filling)
         ? fail(task, endMs, {
           attempts: [{ status: 503, reason: "server_error", durationSeconds }],
           phases,
-        }, "server_error")
+        }, { reason: "server_error", message: "status 503", body: null })
         : succeed(task, endMs, {
           attempts: [{ status: 200, reason: null, durationSeconds }],
           phases,

@@ -190,9 +190,9 @@ Deno.test("a check tries every dataset, whatever became of the others", async ()
   transport.oldest.respond(503);
   assertEquals(await exitCode, 1);
   assertEquals(lines().slice(2).filter((line) => !line.startsWith("   ")), [
-    "FAILED  dataset a: not_found: the response has status 404",
+    "FAILED  dataset a: not_found: status 404",
     "ok      dataset b: status 200 in 0.000 s",
-    "FAILED  dataset c: server_error: the response has status 503",
+    "FAILED  dataset c: server_error: status 503",
   ]);
   assertEquals(transport.requests.length, 3, "no retries");
 });

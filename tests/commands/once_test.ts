@@ -46,7 +46,7 @@ Deno.test("a one-off run with a failure among successes exits with its code", as
   assertEquals(
     stdout.text,
     "#1 a SUCCEEDED in 0.000 s\n" +
-      "#2 b FAILED in 0.000 s: invalid_response: the body is not JSON\n",
+      "#2 b FAILED in 0.000 s: invalid_response: the body is not JSON: not a dataset\n",
   );
 });
 
@@ -146,6 +146,17 @@ Deno.test("a run shows on a terminal how many tasks have ended, and removes that
   const shown = ["", "1 of 2 tasks", "2 of 2 tasks", ""];
   assertEquals(progress.text, shown.join(clear));
   assert(!stdout.text.includes("of 2 tasks"));
+});
+
+Deno.test("a run prints the message of a failure in its line and in the JSON document", async () => {
+  for (const json of [false, true]) {
+    const { transport, stdout, exitCode } = await start({ RETRIES: "0" }, { json });
+    transport.oldest.respond(404, "no such dataset");
+    assertEquals(await exitCode, 1);
+    const message = "status 404: no such dataset";
+    if (json) assertEquals(JSON.parse(stdout.text).tasks[0].message, message);
+    else assertEquals(stdout.text.endsWith(`: not_found: ${message}\n`), true, stdout.text);
+  }
 });
 
 Deno.test("a run logs a fault of the probe itself, with its stack", async () => {

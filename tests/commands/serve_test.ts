@@ -281,3 +281,23 @@ Deno.test("a broken invariant while the probe stops ends it with 70 too", async 
   assertEquals(await exitCode, 70);
   assert(logged.some(({ level }) => level === "error"));
 });
+
+Deno.test("a failure has the same words in the log, /tasks, /events and on the page", async () => {
+  const { transport, clock, logged, get } = await startProgram({ RETRIES: "0" });
+  const stream = (await get("/events")).body?.pipeThrough(new TextDecoderStream()).getReader();
+  transport.oldest.respond(503, "upstream connect error");
+  await clock.run(300);
+  const message = "status 503: upstream connect error";
+  const { tasks: [task] } = await (await get("/tasks?state=failed")).json();
+  assertEquals([task.reason, task.message], ["server_error", message]);
+  let events = "";
+  while (!events.includes("event: settled")) events += (await stream?.read())?.value ?? "";
+  await stream?.cancel();
+  assertEquals(JSON.parse(events.match(/(?<=settled\ndata: ).*/)?.[0] ?? "").message, message);
+  const rendering = get("/?task=1", { accept: "text/html" });
+  await clock.run(1);
+  const page = await (await rendering).text();
+  assertEquals(page.split(message).length - 1, 3, "verdict, last task and details");
+  const line = logged.find(({ level }) => level === "warn");
+  assertEquals(line?.message.endsWith(`: server_error: ${message}`), true, line?.message);
+});

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { fail, secondsBetween, settledMs, succeed } from "../../src/core/task.ts";
+import { fail, type Failure, secondsBetween, settledMs, succeed } from "../../src/core/task.ts";
 import { pending } from "../support/tasks.ts";
 
 const CREATED_MS = Date.UTC(2026, 10, 23, 22);
@@ -18,7 +18,9 @@ Deno.test("succeed keeps what the task was created with, and its attempts and ph
   });
 });
 
-Deno.test("fail adds the reason and the body of the response, null without one", () => {
+const FAILURE: Failure = { reason: "server_error", message: "status 500: oops", body: "oops" };
+
+Deno.test("fail adds reason, message and the body of the response, null without one", () => {
   const execution = { attempts: [], phases: {}, begunMs: 1_100, endedMs: 1_350 };
   const expected = {
     ...TASK,
@@ -26,20 +28,21 @@ Deno.test("fail adds the reason and the body of the response, null without one",
     durationSeconds: 0.25,
     attempts: [],
     phases: {},
-    reason: "server_error" as const,
+    ...FAILURE,
   };
-  assertEquals(fail(TASK, 9_999, execution, "server_error", "oops"), { ...expected, body: "oops" });
-  assertEquals(fail(TASK, 9_999, execution, "server_error"), { ...expected, body: null });
+  assertEquals(fail(TASK, 9_999, execution, FAILURE), expected);
+  const withoutBody = { ...FAILURE, body: null };
+  assertEquals(fail(TASK, 9_999, execution, withoutBody), { ...expected, body: null });
 });
 
 Deno.test("a task without an attempt lasts from its creation to now", () => {
-  const { durationSeconds } = fail(TASK, 1_500, { attempts: [], phases: {} }, "auth");
+  const { durationSeconds } = fail(TASK, 1_500, { attempts: [], phases: {} }, FAILURE);
   assertEquals(durationSeconds, 0.5);
 });
 
 Deno.test("a task that awaits its next token lasts from its first connection to now", () => {
   const execution = { attempts: [], phases: {}, begunMs: 1_200, endedMs: undefined };
-  assertEquals(fail(TASK, 1_500, execution, "auth").durationSeconds, 0.3);
+  assertEquals(fail(TASK, 1_500, execution, FAILURE).durationSeconds, 0.3);
 });
 
 Deno.test("secondsBetween is exact to the microsecond", () => {

@@ -268,7 +268,7 @@ test("standard output carries results only, also in a local run with debug logs"
   for (const line of linesOf(lines.stdout)) {
     assertMatch(
       line,
-      /^#\d abc123 (SUCCEEDED|FAILED) in \d+\.\d{3} s(: not_found: the response has status 404)?$/,
+      /^#\d abc123 (SUCCEEDED|FAILED) in \d+\.\d{3} s(: not_found: status 404.*)?$/,
     );
   }
   assertEquals(JSON.parse(document.stdout).tasks.length, 2);

@@ -105,7 +105,9 @@ Deno.test("responses of the API bring the dataset, or a failure with the right r
     const { message, reason, response } = errorOf(outcome, RequestError);
     assertEquals(reason, maxRetries === null ? "auth" : reasonOf(last()));
     checkMessage(message);
+    assert(message.length <= 400, `a message of ${message.length} characters`);
     checkRemains(message);
+    for (const [what, pattern] of MESSAGES) if (pattern.test(message)) outcomes.add(what);
     const shown = response?.body ?? "";
     assert(encoder.encode(shown).length <= 512, shown);
     checkSecret(shown);
@@ -129,7 +131,18 @@ Deno.test("responses of the API bring the dataset, or a failure with the right r
     "success UTF-8",
   ]);
   outcomes.requireAll(["redacted body", "redacted message"]);
+  outcomes.requireAll(MESSAGES.map(([what]) => what));
 });
+
+/** Messages that quote the response. */
+const MESSAGES: [what: string, pattern: RegExp][] = [
+  ["body of a refusal", /^status \d+: /],
+  ["redirect", /^status 3\d\d, a redirect to /],
+  ["challenge", /^status 40[13]: .+, /],
+  ["not JSON", /^the body is not JSON: /],
+  ["not UTF-8", /^the body is not UTF-8$/],
+  ["HTML", /^HTML instead of JSON/],
+];
 
 function noToken(): RequestError {
   return new RequestError("auth", "no token");

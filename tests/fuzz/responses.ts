@@ -118,6 +118,13 @@ export function responseWith(
     broken: mostly(plain, fc.tuple(fc.nat({ max: 5_000 }), fc.nat({ max: 255 }))),
     type: mostly(fc.constant("application/json"), headerNoise),
     location: mostly(plain, noise),
+    challenge: mostly(
+      plain,
+      fc.tuple(noise, noise).map(([code, words]) =>
+        `Bearer realm="x", error="${code}", error_description="${words}"`
+      ),
+      2,
+    ),
   }).map((parts) => ({
     status: parts.status,
     headers: {
@@ -125,6 +132,7 @@ export function responseWith(
       "content-encoding": parts.encoding,
       "retry-after": parts.retryAfter,
       "location": parts.location,
+      "www-authenticate": parts.challenge,
     },
     // A secret that the target itself has cut or changed is none any more.
     body: parts.broken && !LEAKS.test(latin1.decode(parts.bytes))

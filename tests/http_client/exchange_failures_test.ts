@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { concat } from "@std/bytes/concat";
+import { gzipSync } from "node:zlib";
 import { createAuthority, createSelfSigned } from "../support/certificates.ts";
 import { DATASET, say, serving, talking, visit } from "./sockets.ts";
 
@@ -160,3 +162,62 @@ Deno.test("a response that ends early keeps its status and the start of its body
   }, (url) => visit(url));
   assertEquals([reason, status, body], ["reset", 500, "half of it"]);
 });
+
+Deno.test("a message says how much of the promised body came", async () => {
+  const body = "x".repeat(29);
+  const heads: [head: string, message: string][] = [
+    ["content-length: 500\r\n\r\n", "the connection ended after 29 of 500 bytes of the body"],
+    [
+      "transfer-encoding: chunked\r\n\r\n1d\r\n",
+      "the connection ended after 29 bytes of the body",
+    ],
+  ];
+  for (const [head, message] of heads) {
+    const { error } = await talking(async (connection) => {
+      await say(connection, `HTTP/1.1 200 OK\r\n${head}${body}`);
+      connection.close();
+    }, (url) => visit(url));
+    assertEquals([error?.reason, error?.message], ["reset", message]);
+  }
+});
+
+Deno.test("a message names the errno and the address of a refused connection", async () => {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = listener.addr;
+  listener.close();
+  const { error } = await visit(`http://127.0.0.1:${port}`);
+  assertEquals(error?.message, `connect ECONNREFUSED 127.0.0.1:${port}`);
+});
+
+Deno.test("header names are read in any case, and a charset is ignored", async () => {
+  const body = new Uint8Array(gzipSync(DATASET));
+  const head = `HTTP/1.1 200 OK\r\nCoNtEnT-LeNgTh: ${body.length}\r\nCONTENT-ENCODING: GZIP\r\n` +
+    "Content-Type: application/json; charset=iso-8859-1\r\n\r\n";
+  const { reason } = await talking(
+    (connection) => connection.write(concat([new TextEncoder().encode(head), body])),
+    (url) => visit(url),
+  );
+  assertEquals(reason, undefined);
+});
+
+for (
+  const [what, words] of [
+    ["two different lengths", `content-length: ${DATASET.length}\r\ncontent-length: 5\r\n\r\n`],
+    ["a list of lengths", `content-length: ${DATASET.length}, 5\r\n\r\n`],
+    ["a negative length", "content-length: -1\r\n\r\n"],
+    [
+      "a length beside chunks",
+      `content-length: ${DATASET.length}\r\ntransfer-encoding: chunked\r\n\r\n`,
+    ],
+    ["a broken chunk", "transfer-encoding: chunked\r\n\r\nzz\r\n"],
+    ["a chunk longer than it says", "transfer-encoding: chunked\r\n\r\n2\r\n"],
+  ] as const
+) {
+  Deno.test(`a response with ${what} is refused`, async () => {
+    const { reason } = await talking(
+      (connection) => say(connection, `HTTP/1.1 200 OK\r\n${words}${DATASET}`),
+      (url) => visit(url, { requestTimeoutMs: 2_000 }),
+    );
+    assertEquals(reason, "invalid_response");
+  });
+}

@@ -235,3 +235,27 @@ Deno.test("text of the target cannot forge a line of the log or write to a termi
   assert(!/[\x00-\x1f\x7f-\x9f\u202e]/.test(error().message), error().message);
   assert(error().message.length <= 400);
 });
+
+for (
+  const [status, headers, body, message] of [
+    [503, {}, "upstream connect error", "status 503: upstream connect error"],
+    [302, { location: "/login?x=1" }, "", "status 302, a redirect to /login?…"],
+    [
+      401,
+      { "www-authenticate": 'Bearer error="a", error_description="b"' },
+      "",
+      "status 401: a, b",
+    ],
+    [404, { "content-encoding": "gzip" }, "not gzip", "status 404"],
+    [200, {}, "<html><title>Sign in</title>", 'HTML instead of JSON: "Sign in"'],
+    [200, {}, "oops", "the body is not JSON: oops"],
+  ] as const
+) {
+  Deno.test(`a response fails with the message "${message}"`, async () => {
+    const { transport, done, error } = await start({ retries: 0 });
+    transport.oldest.respond(status, body, headers);
+    await done;
+    assertEquals(error().message, message);
+    assertEquals(error().advice?.includes("OKDATA_API_URL") ?? false, status === 302);
+  });
+}

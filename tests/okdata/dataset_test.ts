@@ -26,9 +26,15 @@ Deno.test("checkDataset accepts the dataset, whatever else the body holds", () =
 for (
   const [what, body, message] of [
     ["an empty body", "", "the body is empty"],
-    ["HTML", "<html></html>", "the body is not JSON"],
-    ["broken JSON", '{"Id": "abc', "the body is not JSON"],
-    ["bytes that are not UTF-8", new Uint8Array([0x22, 0xff, 0x22]), "the body is not JSON"],
+    ["HTML", "<html></html>", "HTML instead of JSON"],
+    ["a page", "<!DOCTYPE html><title> Sign\n in</title>", 'HTML instead of JSON: "Sign in"'],
+    ["XHTML", '<?xml version="1.0"?>\n<HTML><body>', "HTML instead of JSON"],
+    ["other XML", "<Error><Code>", "the body is not JSON: <Error><Code>"],
+    ["broken JSON", '{"Id": "abc', 'the body is not JSON: {"Id": "abc'],
+    ["text in two lines", "no\n  JSON", "the body is not JSON: no JSON"],
+    ["blanks", "  \n", "the body is not JSON"],
+    ["bytes that are not UTF-8", new Uint8Array([0x22, 0xff, 0x22]), "the body is not UTF-8"],
+    ["JSON in UTF-16", utf16('{"Id": "abc123"}'), "the body is not UTF-8"],
     ["null", "null", "not a dataset"],
     ["a list", "[]", "not a dataset"],
     ["no Id", "{}", "not a dataset"],
@@ -41,8 +47,31 @@ for (
   Deno.test(`checkDataset refuses ${what}`, () => {
     const shown = refusal(typeof body === "string" ? bytes(body) : body);
     assert(shown.includes(message), shown);
+    if (!/dataset|Id" is/.test(message)) assertEquals(shown, message);
   });
 }
+
+/** In the byte order that Windows writes, with its mark. */
+function utf16(text: string): Uint8Array {
+  const units = Uint16Array.from(`\ufeff${text}`, (character) => character.charCodeAt(0));
+  return new Uint8Array(units.buffer);
+}
+
+Deno.test("checkDataset accepts a byte order mark before the JSON", () => {
+  checkDataset(bytes('\ufeff{"Id": "abc123"}'), "abc123", asIs);
+});
+
+Deno.test("checkDataset quotes what is not JSON without a part of a secret, and cuts it", () => {
+  const { hideToken, redact } = createRedactor();
+  const token = "t0ken-".padEnd(1_000, "0123456789");
+  hideToken(token);
+  for (const before of ["", "x".repeat(110), "<html><title>"]) {
+    const shown = refusal(bytes(`${before}${token}`), redact);
+    assert(!shown.includes("t0ken"), shown);
+  }
+  const long = refusal(bytes("x".repeat(5_000)));
+  assertEquals(long, `the body is not JSON: ${"x".repeat(120)}…`);
+});
 
 Deno.test("checkDataset quotes the start of another Id, without a part of a secret", () => {
   const { hideToken, redact } = createRedactor();

@@ -59,10 +59,12 @@ Deno.test("a result page of the largest tasks is smaller than the largest respon
       processing: 1.123456,
       transfer: 1.123456,
     },
+    message: "漢".repeat(400),
     body: "\x01".repeat(512),
   };
   const tasks = Array(PAGE_SIZE).fill(taskToJson(task, "y".repeat(128)));
-  const size = JSON.stringify({ version: 1, app_id: "y".repeat(128), tasks, next: 1e15 }).length;
+  const document = { version: 1, app_id: "y".repeat(128), tasks, next: 1e15 };
+  const size = new TextEncoder().encode(JSON.stringify(document)).length;
   assert(size + 1_000 < MAX_BODY_BYTES, `${size}`);
 });
 
@@ -88,6 +90,23 @@ for (const [what, pages] of CONTRADICTIONS) {
     assertEquals(error.exitCode, 6);
   });
 }
+
+Deno.test("readNewestTasks reads the message of a failure, escaped, also from a probe without any", async () => {
+  const failure = { ...TASK, state: "FAILED", reason: "connect" };
+  const { message: _, ...old } = failure;
+  for (
+    const [task, expected] of [
+      [{ ...failure, message: "connect ECONNREFUSED" }, "connect ECONNREFUSED"],
+      [{ ...failure, message: "a\u001b[2Jb" }, "a\\u001b[2Jb"],
+      [{ ...failure, message: null }, null],
+      [old, null],
+    ] as const
+  ) {
+    const { runtime } = runtimeWith(() => Response.json({ ...DOCUMENT, tasks: [task] }));
+    const [row] = toTaskList(await read(runtime, 1), {}).rows;
+    assertEquals([row?.reason, row?.message], ["connect", expected]);
+  }
+});
 
 Deno.test("toTaskList counts the matching tasks that are older, as far as the probe reports them", () => {
   const tracked = { PENDING: 1, SUCCEEDED: 5, FAILED: 3 };

@@ -1,13 +1,22 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "npm:fast-check@4.10.2";
 import { type Reason, REASONS } from "../../src/core/reasons.ts";
 import { fail, type FailedTask } from "../../src/core/task.ts";
 import { FailedTasks } from "../../src/probing/failed_tasks.ts";
+import { createRedactor } from "../../src/http_client/redact.ts";
+import { describeRefusal } from "../../src/okdata/refusal.ts";
+import { RequestError } from "../../src/http_client/errors.ts";
 import { pending } from "../support/tasks.ts";
 
 function failedTask(seqno: number, reason: Reason = "dns", datasetId = "a"): FailedTask {
   const task = pending({ seqno, datasetId, createdMonotonicMs: seqno * 10 });
-  return fail(task, seqno * 10 + 5, { attempts: [], phases: {} }, reason, `body ${seqno}`);
+  return fail(task, seqno * 10 + 5, { attempts: [], phases: {} }, {
+    reason,
+    message: `message ${seqno}`,
+    body: `body ${seqno}`,
+  });
 }
 
 function contentOf(tasks: FailedTasks): FailedTask[] {
@@ -99,4 +108,50 @@ Deno.test("FailedTasks throws where it holds no task, also for one that was remo
   tasks.insert(failedTask(1));
   tasks.shift();
   for (const index of [0, 1]) assertThrows(() => tasks.at(index), RangeError);
+});
+
+Deno.test("FailedTasks keeps at most 850 bytes for a message, however long its source was", () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const { redact } = createRedactor();
+  const count = 4_000;
+  const insertAll = (messageOf: (nth: number) => string) => {
+    const tasks = new FailedTasks();
+    for (let nth = 1; nth <= count; nth++) {
+      tasks.insert({ ...failedTask(nth), message: messageOf(nth), body: null });
+    }
+    return tasks;
+  };
+  const keptBytes = (messageOf: (nth: number) => string) => {
+    collectGarbage();
+    const before = Deno.memoryUsage().heapUsed;
+    const tasks = insertAll(messageOf);
+    collectGarbage();
+    const kept = Deno.memoryUsage().heapUsed - before;
+    assertEquals(tasks.length, count);
+    return kept / count;
+  };
+  // Once beforehand, since the program itself takes memory when it runs first.
+  keptBytes(() => "");
+  const bareBytes = keptBytes(() => "");
+  const long = (nth: number) => `漢字${nth}`.repeat(1_000);
+  const sources: Record<string, (nth: number) => string> = {
+    "a long message": long,
+    "the start of a body": (nth) => {
+      const body = new TextEncoder().encode(long(nth));
+      return describeRefusal({ status: 500, headers: {} }, body, redact).message;
+    },
+    "a redirect": (nth) =>
+      describeRefusal(
+        { status: 302, headers: { location: long(nth) } },
+        null,
+        redact,
+      ).message,
+  };
+  for (const [what, sourceOf] of Object.entries(sources)) {
+    const messageOf = (nth: number) => new RequestError("http", sourceOf(nth)).message;
+    keptBytes(messageOf);
+    const bytes = keptBytes(messageOf) - bareBytes;
+    assert(bytes <= 850, `${what} costs ${bytes} bytes`);
+  }
 });

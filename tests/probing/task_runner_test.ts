@@ -79,7 +79,7 @@ Deno.test("the runner settles a success with the execution that the client fille
   assertEquals(backlog.find(1), task);
 });
 
-Deno.test("the runner settles a failure with its reason and body, and passes on the error", async () => {
+Deno.test("the runner settles a failure with its reason, message and body, and passes on the error", async () => {
   const { backlog, settled, run, newest } = start();
   const result = run();
   const response = { status: 500, body: "it broke", retryAfterMs: null };
@@ -87,7 +87,8 @@ Deno.test("the runner settles a failure with its reason and body, and passes on 
   newest().response.reject(error);
   const task = await result;
   assert(task?.state === "FAILED");
-  assertEquals([task.reason, task.body], ["server_error", "it broke"]);
+  const { reason, message, body } = task;
+  assertEquals([reason, message, body], ["server_error", "status 500", "it broke"]);
   assertEquals(settled, [[task, error]]);
   assertEquals(backlog.find(1), task);
 });
@@ -100,6 +101,10 @@ Deno.test("the runner makes an unexpected error internal, without a body", async
   const task = await result;
   assert(task?.state === "FAILED");
   assertEquals([task.reason, task.body, settled], ["internal", null, [[task, error]]]);
+  assertEquals(
+    task.message,
+    "internal error, see the probe's log: undefined is not a function",
+  );
 });
 
 Deno.test("the runner leaves a task pending when the signal aborted first", async () => {

@@ -13,6 +13,21 @@ Deno.test("a response body cannot move or hide the text beside it", () => {
   );
 });
 
+Deno.test("the page shows the message of a failure where it shows the failure", () => {
+  const message = `status 500: <b>broke</b> & ${"x".repeat(100)}`;
+  const messagesOf = (html: string) =>
+    [...html.matchAll(/<p class="message">(.*?)<\/p>/gs)].map(([, shown]) => shown);
+  const escaped = message.replace("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const one = statusPage(withDetails(play({ ...SCENES.outage, message })));
+  // In the verdict and with the last task.
+  assertEquals(messagesOf(one), [escaped, escaped]);
+  assert(one.includes(`<dt>Message</dt><dd>${escaped}</dd>`), "no message in the details");
+  const several = messagesOf(statusPage(play({ ...SCENES.few, message })()));
+  assert(several.length > 0, "no message in the list of datasets");
+  for (const shown of several) assertMatch(shown ?? "", /^status 500: &lt;b&gt;.*x…$/);
+  assertEquals(messagesOf(statusPage(play({ ...SCENES.many, message })())), []);
+});
+
 Deno.test("the list says that a dataset is not probed", () => {
   for (const scene of [SCENES.few, SCENES.one, SCENES.many]) {
     const html = statusPage(play(scene)({ datasetId: "nosuch\u202e" }));

@@ -14,4 +14,5 @@ export const anyRow: fc.Arbitrary<TaskRow> = fc.record({
   durationSeconds: fc.option(fc.double({ min: 0, max: 1e9, noNaN: true })),
   attempts: fc.option(fc.nat(12)),
   reason: fc.option(fc.constantFrom("dns", "invalid_response", "r".repeat(400))),
+  message: fc.option(fc.constantFrom("status 503", "connect ECONNREFUSED", "漢".repeat(400))),
 });

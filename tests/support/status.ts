@@ -15,6 +15,8 @@ export type Scene = {
   /** The reason for which the dataset's task of a round fails; null when it succeeds. */
   reasonOf?: (datasetId: string, round: number) => Reason | null;
   body?: string;
+  /** The message of every failure, in place of one that suits its reason. */
+  message?: string;
   /** Time at the end in which nothing is settled, besides half an interval. */
   silentSeconds?: number;
   draining?: boolean;
@@ -39,6 +41,13 @@ const STATUSES: Readonly<Record<Reason, number | null>> = {
   internal: null,
 };
 
+const MESSAGES: Partial<Record<Reason, string>> = {
+  server_error: "status 500: upstream connect error or disconnect/reset before headers",
+  not_found: "status 404",
+  connect: "connect ECONNREFUSED 192.0.2.1:443",
+  timeout: "no complete response within 10 s",
+};
+
 /** Plays the scene and returns a function that gives the page's data for a query. */
 export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView {
   const { datasetIds = ["abc123"], rounds, intervalSeconds = 10, reasonOf = () => null } = scene;
@@ -56,7 +65,7 @@ export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView
     for (const datasetId of datasetIds) {
       health.slotRan(random.fraction() * 3);
       const reason = reasonOf(datasetId, round);
-      const task = settled(open(datasetId), reason, random.fraction, scene.body ?? null);
+      const task = settled(open(datasetId), reason, random.fraction, scene);
       backlog.settle(task);
       health.settled(task);
       clock.advance(intervalSeconds * 1e3 / datasetIds.length);
@@ -112,7 +121,7 @@ function settled(
   task: PendingTask,
   reason: Reason | null,
   fraction: () => number,
-  body: string | null,
+  { body = null, message }: { body?: string | null; message?: string },
 ): SettledTask {
   const processing = 0.06 + 0.05 * fraction() + (fraction() < 0.05 ? fraction() : 0);
   const phases = {
@@ -127,7 +136,11 @@ function settled(
   const endMs = task.createdMonotonicMs + durationSeconds * 1e3;
   const attempt = { durationSeconds, reason, status: reason ? STATUSES[reason] : 200 };
   if (!reason) return succeed(task, endMs, { phases, attempts: [attempt] });
-  return fail(task, endMs, { phases, attempts: [attempt, attempt, attempt] }, reason, body);
+  return fail(task, endMs, { phases, attempts: [attempt, attempt, attempt] }, {
+    reason,
+    message: message ?? MESSAGES[reason] ?? `what caused ${reason}`,
+    body,
+  });
 }
 
 /** Dataset IDs such as people choose. */

@@ -35,7 +35,6 @@ export function failed(
       attempts: [{ status: 500, reason, durationSeconds: seconds }],
       phases: { connect: 0.001, processing: seconds - 0.001 },
     },
-    reason,
-    "it broke",
+    { reason, message: "status 500: it broke", body: "it broke" },
   );
 }

@@ -38,6 +38,21 @@ Deno.test("a table of one dataset has the documented columns", () => {
   ]);
 });
 
+Deno.test("a table has a message beside the reason where the other columns leave room", () => {
+  const tasks = [succeeded(pending({ seqno: 9 })), failed(pending({ seqno: 10 }), "connect", 31)];
+  const wide = [
+    " #  State      Created   Succeeded  Failed    Duration  Attempts  Reason   Message",
+    " 9  SUCCEEDED  22:01:05  22:01:05               125 ms         1",
+    "10  FAILED     22:01:05             22:01:36    31.0 s         1  connect  status 500: it broke",
+  ];
+  assertEquals(render(tasks, { width: 120 }), wide);
+  assertEquals(render(tasks, { width: Infinity }), wide);
+  assertEquals(at(render(tasks, { width: 91 }), 2).length, 91);
+  const narrow = wide.map((line) => line.slice(0, 73).trimEnd());
+  assertEquals(render(tasks, { width: 90 }), narrow);
+  assertEquals(render(tasks.slice(0, 1), { width: 120 })[0]?.endsWith("Reason"), true);
+});
+
 Deno.test("durations have three digits and are no wider than their title", () => {
   const seconds = [0, 0.0004, 0.00123, 0.00999, 0.0421, 0.9994, 0.9996, 9.994, 9.996, 59.96, 123];
   const [heading = "", ...lines] = render(seconds.map((each) => succeeded(pending(), each)));

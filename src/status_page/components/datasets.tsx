@@ -3,10 +3,10 @@ import type { DatasetHealth, Health } from "../../probing/health.ts";
 import { href } from "../links.ts";
 import type { StatusQuery, StatusView } from "../view.ts";
 import { durationText, ratioText, spanText } from "../words.ts";
-import { Icon, Reason, Scope, shortId, Time } from "./parts.tsx";
+import { Icon, Message, Reason, Scope, shortId, Time } from "./parts.tsx";
 import { Bar, Key, PhaseList } from "./phases.tsx";
 
-/** More datasets than this are listed without the bars of their phases, for want of room. */
+/** More datasets than this are listed without bars of phases and messages, for want of room. */
 const MAX_BARS = 12;
 
 /** One result page of datasets, or the dataset of the query; a single one with its last task. */
@@ -112,6 +112,7 @@ function Dataset(
           {hasBar && <Bar phases={last.phases} />}
         </p>
       )}
+      {hasBar && last?.state === "FAILED" && <Message of={last} isCut />}
     </li>
   );
 }
@@ -132,6 +133,7 @@ function LastTask({ last, view }: { last?: SettledTask | null; view: StatusView 
                   ` after ${last.attempts.length} attempts; phases of the last attempt:`}
               </small>
             </p>
+            {last.state === "FAILED" && <Message of={last} />}
             <PhaseList phases={last.phases} />
           </>
         )

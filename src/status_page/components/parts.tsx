@@ -7,6 +7,9 @@ import { href } from "../links.ts";
 import type { StatusView } from "../view.ts";
 import { countText, ratioText } from "../words.ts";
 
+/** Characters of a message in a list, which keeps the page small. */
+const MAX_CUT_MESSAGE = 80;
+
 /** The icon of a state, which the style sheet draws. */
 export function Icon({ tone }: { tone: Health }) {
   return <i class={tone}></i>;
@@ -36,6 +39,14 @@ export function StateOf({ task }: { task: Task }) {
 export function shortId(id: string): string {
   const text = escapeControls(id);
   return text.length > 40 ? `${text.slice(0, 24)}…${text.slice(-12)}` : text;
+}
+
+/** The cause of a failure, cut in a list; the details of the task have the whole of it. */
+export function Message({ of: { message }, isCut = false }: { of: FailedTask; isCut?: boolean }) {
+  const shown = isCut && message.length > MAX_CUT_MESSAGE
+    ? `${message.slice(0, MAX_CUT_MESSAGE)}…`.replace(/[\ud800-\udbff]…$/, "…")
+    : message;
+  return <p class="message">{shown}</p>;
 }
 
 /** One line of a list of facts; `bad` highlights it. */

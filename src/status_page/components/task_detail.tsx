@@ -28,7 +28,10 @@ function TaskFacts({ task, nowMs }: { task: Task; nowMs: number }) {
           <StateOf task={task} />
         </Fact>
         {task.state === "FAILED" && (
-          <Fact name="Meaning">{REASON_DEFINITIONS[task.reason].meaning}</Fact>
+          <>
+            <Fact name="Meaning">{REASON_DEFINITIONS[task.reason].meaning}</Fact>
+            <Fact name="Message">{task.message}</Fact>
+          </>
         )}
         <Fact name="Dataset">{task.datasetId}</Fact>
         <Fact name="Created">

@@ -4,7 +4,7 @@ import type { SettledTask } from "../../core/task.ts";
 import type { DatasetHealth } from "../../probing/health.ts";
 import type { StatusView } from "../view.ts";
 import { countText, spanText } from "../words.ts";
-import { Ratios, Time, Zone } from "./parts.tsx";
+import { Message, Ratios, Time, Zone } from "./parts.tsx";
 import { SHAPES, type Tone } from "./tone.ts";
 
 /** `short` is for the title of the tab, where it names the dataset if there is only one. */
@@ -93,9 +93,12 @@ function Since({ ms, nowMs }: { ms: number; nowMs: number }) {
 function Why({ last }: { last: SettledTask | null }) {
   if (last?.state !== "FAILED") return null;
   return (
-    <p class="why">
-      <Meaning reason={last.reason} />
-    </p>
+    <>
+      <p class="why">
+        <Meaning reason={last.reason} />
+      </p>
+      <Message of={last} />
+    </>
   );
 }
 

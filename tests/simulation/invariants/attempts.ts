@@ -33,7 +33,7 @@ export function newAttempt(startMs: number, token: string | null): SeenAttempt {
 
 // Restated from the contract on purpose: the program's own table must not judge itself.
 const RETRIED: ReadonlySet<Reason> = new Set(["timeout", "dns", "connect", "tls", "reset"]);
-const RETRIED_STATUSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
+const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 8_000;

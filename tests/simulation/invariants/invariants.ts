@@ -113,7 +113,7 @@ export class Invariants {
     const inFlight = this.ledger.pending.size;
     if ("trace_id" in properties) {
       this.#checkNews(message, properties);
-      this.#taskSettled(properties);
+      this.#taskSettled(message, properties);
     } else if ("dismissed" in properties) {
       this.#pruned(Number(properties.dismissed));
     } else if ("skipped" in properties) {
@@ -360,7 +360,7 @@ export class Invariants {
     );
   }
 
-  #taskSettled(properties: Properties): void {
+  #taskSettled(message: string, properties: Properties): void {
     const { journal, time, ledger } = this;
     const seqno = Number(properties.seqno);
     const record = ledger.pending.get(seqno);
@@ -370,6 +370,13 @@ export class Invariants {
     const task = found?.seqno === seqno ? found : this.#settledAndDismissed(record, properties);
     this.#outcomes.check(record, task);
     if (task.state === "PENDING") return;
+    if (task.state === "FAILED" && task === found) {
+      journal.check(
+        message.endsWith(`: ${task.reason}: ${task.message}`),
+        "a task keeps the words of the log",
+        () => `${task.message} is logged as ${message}`,
+      );
+    }
     ledger.settle(task);
     this.metrics.settled(task);
     ledger.makeRoom();
@@ -394,7 +401,13 @@ export class Invariants {
       phases: this.metrics.unknownPhases(),
     };
     return typeof properties.reason === "string"
-      ? { ...settled, state: "FAILED", reason: properties.reason as Reason, body: null }
+      ? {
+        ...settled,
+        state: "FAILED",
+        reason: properties.reason as Reason,
+        message: "was not read",
+        body: null,
+      }
       : { ...settled, state: "SUCCEEDED" };
   }
 }

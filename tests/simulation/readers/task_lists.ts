@@ -108,6 +108,7 @@ export class TaskLists {
       shown.duration_seconds === task.durationSeconds && shown.app_id === this.appId &&
       shown.created === new Date(task.createdMs).toISOString() &&
       shown.reason === (task.state === "FAILED" ? task.reason : null) &&
+      shown.message === (task.state === "FAILED" ? task.message : null) &&
       Array.isArray(shown.attempts) && shown.attempts.length === task.attempts.length;
     this.journal.check(
       isRight,
