@@ -27,7 +27,7 @@ export type TaskList = {
  * Tasks in one result page. With this many, even the longest messages and bodies with every character
  * escaped stay below the largest response that is read.
  */
-export const PAGE_SIZE = 150;
+export const PAGE_SIZE = 180;
 
 const count = z.int().check(z.gte(0));
 const moment = z.iso.datetime({ offset: true });
