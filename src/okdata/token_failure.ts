@@ -17,6 +17,9 @@ export type TokenRequestContext = {
 
 const CHECK_TOKEN_URL =
   "Check that OKDATA_TOKEN_URL is the token endpoint of the identity provider.";
+const CHECK_SCOPE = "Check OKDATA_SCOPE: this client may not ask for it, or must ask for one.";
+const CHECK_AUDIENCE =
+  "Check OKDATA_AUDIENCE: this client may not ask for it, or must ask for one.";
 const CHECK_CLIENT = "Check how the identity provider has configured this client";
 
 /** How much of a body that is neither JSON nor HTML a message shows. */
@@ -115,10 +118,15 @@ function refusalAdvice(
 ): string | undefined {
   switch (code) {
     case "invalid_scope":
-      return "Check OKDATA_SCOPE: this client may not ask for it, or must ask for one.";
+      return CHECK_SCOPE;
     // RFC 8707, section 2.
     case "invalid_target":
-      return "Check OKDATA_AUDIENCE: the identity provider issues no token for it to this client.";
+      return CHECK_AUDIENCE;
+    // Microsoft and Auth0 say in words alone which parameter they miss.
+    case "invalid_request":
+    case "access_denied":
+      if (/\bscopes?\b/i.test(description)) return CHECK_SCOPE;
+      return /\b(audience|resource)\b/i.test(description) ? CHECK_AUDIENCE : undefined;
     case "unsupported_grant_type":
       return `${CHECK_CLIENT}: it must allow the grant client_credentials.`;
     case "unauthorized_client":

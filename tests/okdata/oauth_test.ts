@@ -208,6 +208,20 @@ for (
     ["unauthorized_client", 400, { error: "unauthorized_client" }, JSON_TYPE, PERMISSION],
     ["unsupported_grant_type", 400, { error: "unsupported_grant_type" }, JSON_TYPE, PERMISSION],
     ["invalid_scope", 400, { error: "invalid_scope" }, JSON_TYPE, "Check OKDATA_SCOPE"],
+    [
+      "a scope that is missing",
+      400,
+      { error: "invalid_request", error_description: "The required field 'scope' is missing" },
+      JSON_TYPE,
+      "Check OKDATA_SCOPE",
+    ],
+    [
+      "an audience that is missing",
+      403,
+      { error: "access_denied", error_description: "No audience parameter was provided" },
+      JSON_TYPE,
+      "Check OKDATA_AUDIENCE",
+    ],
     ["invalid_target", 400, { error: "invalid_target" }, JSON_TYPE, "Check OKDATA_AUDIENCE"],
     [
       "invalid_client and a challenge for Basic",

@@ -89,7 +89,7 @@ test("tokens are refreshed before they end; no task pays for it", async () => {
   assertEquals(slow, []);
 });
 
-test("an outage of the provider fails tasks with `auth` and ends by itself", async () => {
+test("an outage of the provider fails tasks with `identity_provider` and ends by itself", async () => {
   let provider = await startProvider(CLIENT);
   const { port } = provider;
   await using api = startApi(() => provider);
@@ -102,7 +102,7 @@ test("an outage of the provider fails tasks with `auth` and ends by itself", asy
   const [task] = (await tasksOf(probe.url)).filter((each: { state: string }) =>
     each.state === "FAILED"
   );
-  assertEquals([task.reason, task.attempts], ["auth", []]);
+  assertEquals([task.reason, task.attempts], ["identity_provider", []]);
   provider = await startProvider({ ...CLIENT, port });
   await using _provider = provider;
   await eventually("a task succeeded", () => metricOf(probe.url, "probe_tasks_succeeded_total"));
@@ -110,6 +110,82 @@ test("an outage of the provider fails tasks with `auth` and ends by itself", asy
   assertEquals(await metricOf(probe.url, "probe_token_requests_total", 'result="ok"'), 1);
   const expiry = await metricOf(probe.url, "probe_token_expiry_timestamp_seconds");
   assert(Math.abs(expiry - Date.now() / 1e3 - 300) < 30, `expires at ${expiry}`);
+});
+
+test("a provider that limits requests or is down for a moment fails no task", async () => {
+  const faults = [{ status: 429, headers: { "retry-after": "1" } }, { status: 502, body: "down" }];
+  await using provider = await startProvider({
+    ...CLIENT,
+    intercept: () => faults.shift() ?? null,
+  });
+  await using api = startApi(() => provider);
+  const env = credentials(provider, api.url);
+  const { code, stdout } = await run({ args: ["--once", "--json"], env });
+  const [{ attempts, phases }] = JSON.parse(stdout).tasks;
+  assertEquals([code, attempts.length, provider.requests()], [0, 1, 3]);
+  assert(phases.token >= 1, `${phases.token}`);
+});
+
+test("a provider that stays down ends a run with 7, after all retries", async () => {
+  await using provider = await startProvider({ ...CLIENT, intercept: () => ({ status: 503 }) });
+  await using api = startApi(() => provider);
+  const env = credentials(provider, api.url);
+  const { code, stdout } = await run({ args: ["--once", "--retries", "2"], env });
+  assertEquals([code, provider.requests(), api.requests.length], [7, 3, 0]);
+  assertStringIncludes(stdout, "identity_provider");
+});
+
+test("a client that must use HTTP Basic is served, whatever its ID and secret consist of", async () => {
+  const odd = { clientId: "probe client:1", clientSecret: "s3cret: +/%&=-_" };
+  await using provider = await startProvider({
+    ...odd,
+    authMethod: "client_secret_basic",
+    // This provider takes either method from every client; others do not.
+    intercept: ({ authorization }) =>
+      authorization?.startsWith("Basic ") ? null : {
+        status: 401,
+        headers: { "content-type": "application/json", "www-authenticate": "Basic" },
+        body: JSON.stringify({ error: "invalid_client" }),
+      },
+  });
+  await using api = startApi(() => provider);
+  const env = {
+    ...credentials(provider, api.url),
+    OKDATA_CLIENT_ID: odd.clientId,
+    OKDATA_CLIENT_SECRET: `${odd.clientSecret}\n`,
+  };
+  const { code, stdout } = await run({ args: ["--check"], env });
+  assertEquals(code, 3);
+  assertStringIncludes(stdout, "OKDATA_TOKEN_AUTH=basic");
+  assertEquals((await run({ args: ["--once", "--token-auth", "basic"], env })).code, 0);
+});
+
+test("a scope is asked for, and one that the provider does not grant is named", async () => {
+  await using provider = await startProvider({ ...CLIENT, scope: "read" });
+  await using api = startApi(() => provider);
+  const env = credentials(provider, api.url);
+  assertEquals((await run({ args: ["--once", "--scope", "read"], env })).code, 0);
+  const { code, stdout } = await run({ args: ["--check", "--scope", "forbidden"], env });
+  assertEquals(code, 3);
+  assertStringIncludes(stdout, "invalid_scope");
+  assertStringIncludes(stdout, "Check OKDATA_SCOPE");
+});
+
+test("a 403 renews the token once", async () => {
+  await using provider = await startProvider(CLIENT);
+  let refused: string | null = null;
+  await using api = startServer((request) => {
+    const authorization = request.headers.get("authorization");
+    refused ??= authorization;
+    return authorization === refused
+      ? new Response(null, { status: 403 })
+      : respondWithDataset(request);
+  });
+  const { code } = await run({
+    args: ["--once", "--retries", "0"],
+    env: credentials(provider, api.url),
+  });
+  assertEquals([code, provider.requests(), api.requests.length], [0, 2, 2]);
 });
 
 test("a rotated secret file needs no restart", async () => {

@@ -42,7 +42,7 @@ async function startTokenRig(): Promise<TokenRig> {
 function untilTokenExpires({ url }: Rig): Promise<unknown> {
   return eventually(
     "the token has expired",
-    async () => (await tasksOf(url, "?limit=1")).at(0)?.reason === "auth",
+    async () => (await tasksOf(url, "?limit=1")).at(0)?.reason === "identity_provider",
   );
 }
 
@@ -63,25 +63,26 @@ const OUTAGES: (NamedFault & { begin: (rig: TokenRig) => unknown })[] = [
     seen: 1,
   },
   {
-    name: "a provider that is down until the token has expired causes auth failures until it ends",
+    name:
+      "a provider that is down until the token has expired causes identity_provider failures until it ends",
     async begin(rig) {
       await rig.provider.stop();
       await untilTokenExpires(rig);
     },
-    reason: "auth",
+    reason: "identity_provider",
     seen: 0,
     recoverySeconds: BACKOFF_SECONDS,
     check: (tasks) => tasks.forEach(({ attempts }) => assertEquals(attempts, [])),
   },
   {
     name:
-      "an outage of provider and API until the token has expired causes auth failures until it ends",
+      "an outage of provider and API until the token has expired causes identity_provider failures until it ends",
     async begin(rig) {
       rig.target.behaviour = respondsAndResets("");
       await rig.provider.stop();
       await untilTokenExpires(rig);
     },
-    reason: "auth",
+    reason: "identity_provider",
     seen: 0,
     recoverySeconds: BACKOFF_SECONDS,
   },
