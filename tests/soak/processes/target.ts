@@ -173,6 +173,9 @@ async function respond(connection: Deno.Conn, response: ResponseName, id: string
       return await send(connection, chunked + "this is no number\r\n");
     case "notHttp":
       return await send(connection, "SSH-2.0-OpenSSH_9.2\r\n");
+    default:
+      // Does not compile while a kind of response is missing.
+      response satisfies never;
   }
 }
 
