@@ -24,7 +24,7 @@ export class Network implements AsyncDisposable {
 
   private constructor(count: number) {
     // The name of a device has at most 15 characters.
-    this.name = `probe${Deno.pid}${String.fromCharCode(97 + count % 26)}`;
+    this.name = `probe${Deno.pid}${(count % 1296).toString(36)}`;
     const number = Deno.pid + 83 * count;
     // Addresses reserved for benchmarks (RFC 2544) and examples (RFC 3849).
     const net = `198.18.${number % 250}`;

@@ -68,6 +68,8 @@ export function parseProxy(text: string): Proxy | null {
   const written = trimmed.includes("://") ? trimmed : `http://${trimmed}`;
   const url = URL.canParse(written) ? new URL(written) : null;
   if (url?.protocol !== "http:") return null;
+  // Else `http://user:1#2@host` would be a host `user`, and the message would show the credentials.
+  if (url.pathname !== "/" || url.search || url.hash) return null;
   const [user, password] = [decode(url.username), decode(url.password)];
   const credentials = user || password ? encodeBase64(`${user}:${password}`) : null;
   return {

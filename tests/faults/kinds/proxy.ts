@@ -42,6 +42,7 @@ class ProxyRig implements AsyncDisposable {
     const proxy = parts.use(await Tinyproxy.start({ wrapper: network.wrapper, settings }));
     const file = await Deno.makeTempFile({ suffix: ".pem" });
     parts.defer(() => Deno.remove(file));
+    await Deno.writeTextFile(file, (await createAuthority()).pem);
     const rig = new ProxyRig(network, proxy, file);
     rig.parts.use(parts.move());
     return rig;

@@ -14,7 +14,7 @@ const ROUND_TRIP_MS = 600;
 const TOLERANCE = 0.1;
 
 const NAME = "api.test";
-const TASKS = 3;
+const TASKS = 5;
 
 const withoutTools = withoutNetwork || !IS_CI &&
     !await isAvailable("curl --version && test -w /dev/net/tun", "slow connections");
@@ -113,7 +113,7 @@ for (const { name, records, refused = () => [], rule } of SLOW_CASES) {
       args: ["--count", String(TASKS), "--json"],
       env: {
         DATASET_ID: "abc123",
-        TASK_INTERVAL_SECONDS: "0.1",
+        TASK_INTERVAL_SECONDS: "0.3",
         RETRIES: "0",
         OKDATA_API_URL: `http://${NAME}:${port}`,
       },

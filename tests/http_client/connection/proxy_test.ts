@@ -155,6 +155,11 @@ Deno.test("parseProxy refuses what is no http:// URL", () => {
       "http://proxy.test:99999",
       "://proxy.test",
       "a:b:c",
+      // Characters of a password that are not encoded end the host of a URL.
+      "http://me:12#34@proxy.test:3128",
+      "http://me:12/34@proxy.test:3128",
+      "http://me:12?34@proxy.test:3128",
+      "http://proxy.test/path",
     ]
   ) {
     assertEquals(parseProxy(text), null, text);
