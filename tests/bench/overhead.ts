@@ -12,6 +12,8 @@ import { areHere } from "./tools.ts";
 const RESPONSE_MS = 100;
 /** No response is due while another request comes: the target handles one at a time. */
 const INTERVAL_MS = 30;
+/** With a handshake each of curl and its peers takes too long for a shorter one. */
+const TLS_INTERVAL_MS = 140;
 const SETTLE_MS = 300;
 const WARM_UP_MS = 1_500;
 const WINDOW_MS = 3_500;
@@ -47,10 +49,11 @@ async function measureAdded(run: Run, tls: Tls | null): Promise<Figure[]> {
   children.use(new Child(deno(...command, String(RESPONSE_MS), ...serverArguments(tls))));
   const apiUrl = `${tls ? "https" : "http"}://127.0.0.1:${port}/metadata`;
   const bare = `bare node:${tls ? "https" : "http"} client`;
+  const intervalMs = intervalOf(tls);
   const clients: Record<string, Client> = {
     ...await peers(`${apiUrl}/abc123`, tls, children, run),
-    "bare Deno.connect": driven(() => socketMs(port, tls)),
-    [bare]: driven(() => bareMs(`${apiUrl}/abc123`, tls)),
+    "bare Deno.connect": driven(() => socketMs(port, tls), intervalMs),
+    [bare]: driven(() => bareMs(`${apiUrl}/abc123`, tls), intervalMs),
     [PROBE]: await probeClient(apiUrl, tls, children),
   };
   const windows: Record<string, number[][]> = {};
@@ -65,8 +68,15 @@ async function measureAdded(run: Run, tls: Tls | null): Promise<Figure[]> {
   const toBlackbox = { rival: "blackbox_exporter", atMost: 1 };
   return [
     ...figuresOf(windows, "p50", median, { bare, ...toCurl }),
-    ...figuresOf(windows, "p99", (added) => quantile(added, 0.99), { bare, ...toBlackbox }),
+    // Over TLS there are too few for more.
+    ...tls
+      ? []
+      : figuresOf(windows, "p99", (added) => quantile(added, 0.99), { bare, ...toBlackbox }),
   ];
+}
+
+function intervalOf(tls: Tls | null): number {
+  return tls ? TLS_INTERVAL_MS : INTERVAL_MS;
 }
 
 /** One figure for each client; the probe's beside that of a bare one, and bounded by its rival's. */
@@ -89,8 +99,8 @@ function figuresOf(
   return figures.map((figure) => figure === probe ? judged : figure);
 }
 
-function driven(askMs: () => Promise<number>): Client {
-  return (windowMs) => collect(askMs, { intervalMs: INTERVAL_MS, windowMs });
+function driven(askMs: () => Promise<number>, intervalMs: number): Client {
+  return (windowMs) => collect(askMs, { intervalMs, windowMs });
 }
 
 /** What a user would take instead; blackbox_exporter is asked as Prometheus would, but more often. */
@@ -100,13 +110,14 @@ async function peers(
   children: AsyncDisposableStack,
   run: Run,
 ): Promise<Record<string, Client>> {
+  const intervalMs = intervalOf(tls);
   const clients: Record<string, Client> = {};
   if (await areHere(["curl"], "what curl adds", run)) {
-    clients["curl"] = driven(() => curlMs(url, tls));
+    clients["curl"] = driven(() => curlMs(url, tls), intervalMs);
   }
   if (await areHere(["prometheus-blackbox-exporter"], "what blackbox_exporter adds", run)) {
     const blackbox = children.use(await Blackbox.start(tls?.authorityFile));
-    clients["blackbox_exporter"] = driven(async () => 1e3 * await blackbox.probe(url));
+    clients["blackbox_exporter"] = driven(async () => 1e3 * await blackbox.probe(url), intervalMs);
   }
   return clients;
 }
@@ -117,7 +128,7 @@ async function probeClient(
   tls: Tls | null,
   children: AsyncDisposableStack,
 ): Promise<Client> {
-  const env = { TASK_INTERVAL_SECONDS: String(INTERVAL_MS / 1e3), ...trustEnvironment(tls) };
+  const env = { TASK_INTERVAL_SECONDS: String(intervalOf(tls) / 1e3), ...trustEnvironment(tls) };
   const probe = children.use(await Probe.start(apiUrl, { env }));
   probe.pause();
   return async (windowMs) => {

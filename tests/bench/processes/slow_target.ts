@@ -37,5 +37,8 @@ const listener: Deno.Listener = certFile && keyFile
   : Deno.listen(address);
 
 for await (const connection of listener) {
-  respond(connection).catch((error) => console.error(error));
+  respond(connection).catch((error) => {
+    // A client that was held still gives up some requests.
+    if (!(error instanceof Deno.errors.UnexpectedEof)) console.error(error);
+  });
 }
