@@ -80,7 +80,8 @@ function stagesOf(config: Config, utc: boolean, runtime: Runtime, signal: AbortS
   return [
     Array.from(hosts, ([host, proxy]) => ({
       name: proxy ? `${proxyName(proxy)} for ${host}` : `name ${host}`,
-      run: () => resolveName(proxy?.host ?? host, host === apiHost ? "dns" : "identity_provider", runtime),
+      run: () =>
+        resolveName(proxy?.host ?? host, host === apiHost ? "dns" : "identity_provider", runtime),
     })),
     platform.tokens ? [{ name: "token", run: getToken }] : [],
     datasetIds.map((id) => ({

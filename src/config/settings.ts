@@ -79,7 +79,10 @@ export const SETTINGS = {
     group: "What is probed",
     help: "client ID; with local services not needed",
     schema: z.string().check(
-      z.refine((value) => secretProblem(value) === null, "an ID without quotes or control characters"),
+      z.refine(
+        (value) => secretProblem(value) === null,
+        "an ID without quotes or control characters",
+      ),
     ),
   },
   clientSecret: {

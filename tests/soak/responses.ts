@@ -48,7 +48,7 @@ export const RESPONSE_KINDS = {
 export type ResponseName = keyof typeof RESPONSE_KINDS;
 
 /** Reasons that no response causes: no connection is made, no token is given, or the probe is broken. */
-type WithoutResponse = "dns" | "connect" | "tls" | "auth" | "internal";
+type WithoutResponse = "dns" | "connect" | "tls" | "auth" | "identity_provider" | "internal";
 type Covered = WithoutResponse | NonNullable<typeof RESPONSE_KINDS[ResponseName]["reason"]>;
 
 /** Does not compile while a reason is in neither of the two. */
