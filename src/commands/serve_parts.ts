@@ -103,18 +103,19 @@ export function attemptLog({ logLevel }: Config, log: Log): OkdataListeners["onA
 
 /** Sends heartbeats when a URL is configured. */
 export function createHeartbeat(
-  { heartbeatUrl, taskIntervalSeconds, requestTimeoutSeconds }: Config,
+  { heartbeatUrl: url, heartbeatMethod: method, ...config }: Config,
   runtime: Runtime,
   metrics: Metrics,
   signal: AbortSignal,
 ): TaskObserver {
-  if (!heartbeatUrl) return {};
+  if (!url) return {};
   const { clock, log } = runtime;
   return new Heartbeat({
-    send: (sending) => sendHeartbeat(heartbeatUrl, runtime, requestTimeoutSeconds, sending),
+    send: (sending) =>
+      sendHeartbeat({ url, method }, runtime, config.requestTimeoutSeconds, sending),
     signal,
     monotonic: () => clock.monotonic(),
-    intervalMs: taskIntervalSeconds * 1e3,
+    intervalMs: config.taskIntervalSeconds * 1e3,
     onResult: (result) => metrics.heartbeatSent(result),
     onChange(error) {
       if (error === null) log.info("heartbeats are received again");

@@ -307,12 +307,23 @@ export const SETTINGS = {
     flag: "heartbeat-url",
     secret: true,
     group: "Output",
-    help: "gets a HEAD each interval while no dataset fails",
+    help: "gets a request each interval while none fails",
     schema: z.string().check(
       z.refine(
         (value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ""),
         "an http:// or https:// URL",
       ),
+    ),
+  },
+  heartbeatMethod: {
+    env: "HEARTBEAT_METHOD",
+    flag: "heartbeat-method",
+    group: "Output",
+    help: "method of heartbeats: HEAD, GET or POST",
+    default: "HEAD",
+    schema: z.pipe(
+      z.string().check(z.toUpperCase()),
+      z.enum(["HEAD", "GET", "POST"], "HEAD, GET or POST"),
     ),
   },
   sloAvailability: {

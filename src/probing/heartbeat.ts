@@ -2,8 +2,11 @@ import { type Clock, within } from "../core/clock.ts";
 import type { SettledTask } from "../core/task.ts";
 import type { TaskObserver } from "../core/task_observer.ts";
 import { USER_AGENT } from "../core/version.ts";
+import { explain } from "../http_client/errors.ts";
 import type { Exchange } from "../http_client/exchange.ts";
 import { newTimings } from "../http_client/timings.ts";
+
+export type HeartbeatMethod = "HEAD" | "GET" | "POST";
 
 export type HeartbeatOptions = {
   /** Sends one heartbeat; rejects unless it was received. */
@@ -14,9 +17,16 @@ export type HeartbeatOptions = {
   /** At most one heartbeat is sent in this time. */
   intervalMs: number;
   onResult: (result: "ok" | "failed") => void;
-  /** Called with the error when heartbeats begin to fail, and with null when they recover. */
+  /**
+   * Called with the error when heartbeats begin to fail and when they fail for a new cause, and with
+   * null when they recover.
+   */
   onChange: (error: unknown) => void;
 };
+
+/** A cause that has come before in an outage is reported again only after so long. */
+const REPEAT_MS = 3_600_000;
+const MAX_CAUSES = 20;
 
 /**
  * Tells a service outside that all is well: a heartbeat after a settled task, at most one an
@@ -26,7 +36,10 @@ export class Heartbeat implements TaskObserver {
   readonly #options: HeartbeatOptions;
   readonly #failingDatasets = new Set<string>();
   #lastInterval = -Infinity;
-  #isFailing = false;
+  /** When each cause of the present outage was last reported, the oldest report first. */
+  readonly #reported = new Map<string, number>();
+  /** The cause that was reported last; null while heartbeats are received. */
+  #lastCause: string | null = null;
   #isUnderWay = false;
 
   constructor(options: HeartbeatOptions) {
@@ -50,34 +63,64 @@ export class Heartbeat implements TaskObserver {
     try {
       await send(signal);
       onResult("ok");
-      if (this.#isFailing) onChange(null);
-      this.#isFailing = false;
+      if (this.#lastCause !== null) onChange(null);
+      this.#lastCause = null;
+      this.#reported.clear();
     } catch (error) {
       if (signal.aborted) return;
       onResult("failed");
-      if (!this.#isFailing) onChange(error);
-      this.#isFailing = true;
+      if (this.#isNews(error)) onChange(error);
     } finally {
       this.#isUnderWay = false;
     }
   }
+
+  /** Whether a cause differs from the reported one, and was not reported a short while ago either. */
+  #isNews(error: unknown): boolean {
+    const cause = causeOf(error);
+    const nowMs = this.#options.monotonic();
+    const reportedMs = this.#reported.get(cause) ?? -Infinity;
+    if (cause === this.#lastCause || nowMs - reportedMs < REPEAT_MS) return false;
+    this.#lastCause = cause;
+    this.#reported.delete(cause);
+    this.#reported.set(cause, nowMs);
+    const [oldest] = this.#reported.keys();
+    if (this.#reported.size > MAX_CAUSES && oldest !== undefined) this.#reported.delete(oldest);
+    return true;
+  }
 }
 
-/** Sends a HEAD to `url`. Rejects when no response with status 2xx comes within `timeoutSeconds`. */
+/**
+ * What stays the same of a message while its cause does: a status, but no other word with a digit,
+ * such as an address, a port or a time with its unit.
+ */
+function causeOf(error: unknown): string {
+  return explain(error).replaceAll(
+    /\bstatus \d+|\S*\d\S*( (ms|s|min|h|d|days?|hours?|minutes?|seconds?)\b)?/g,
+    (found) => found.startsWith("status ") ? found : "#",
+  ).replaceAll(/#( #)+/g, "#");
+}
+
+/**
+ * Sends a request without a body. Rejects when no response with status 2xx comes within
+ * `timeoutSeconds`.
+ */
 export async function sendHeartbeat(
-  url: string,
+  { url, method }: { url: string; method: HeartbeatMethod },
   { exchange, clock }: { exchange: Exchange; clock: Clock },
   timeoutSeconds: number,
   signal: AbortSignal,
 ): Promise<void> {
   const timings = newTimings(clock.monotonic());
   const headers = { "user-agent": USER_AGENT };
+  // Its length is sent, which some receivers require of a POST. RFC 9110, section 8.6.
+  const body = method === "POST" ? { body: "" } : {};
   const { status } = await within(
     clock,
     timeoutSeconds * 1e3,
     signal,
     (limited) =>
-      exchange({ url: new URL(url), method: "HEAD", headers }, { signal: limited, timings }),
+      exchange({ url: new URL(url), method, headers, ...body }, { signal: limited, timings }),
     () => new Error(`no response within ${timeoutSeconds} s`),
   );
   if (status < 200 || status > 299) throw new Error(`the response has status ${status}`);

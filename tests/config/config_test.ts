@@ -51,6 +51,7 @@ Deno.test("parseConfig fills in the documented defaults", () => {
     dismissTaskSeconds: 86_400,
     cleanTasksIntervalSeconds: 300,
     maxTrackedTasks: 100_000,
+    heartbeatMethod: "HEAD",
     host: "0.0.0.0",
     port: 8_000,
     bearerAuth: null,

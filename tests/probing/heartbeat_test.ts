@@ -1,6 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
+import { systemClock } from "../../src/core/clock.ts";
+import { Heartbeat, sendHeartbeat } from "../../src/probing/heartbeat.ts";
+import { realExchange, serving } from "../http_client/sockets.ts";
 import { at } from "../support/at.ts";
 import { samplesOf, settle, startProgram, sumOf } from "../support/fake_runtime.ts";
+import { pending, succeeded } from "../support/tasks.ts";
 
 const HEARTBEAT_URL = "http://heartbeat/secret-path";
 
@@ -59,12 +63,12 @@ Deno.test("the heartbeat sends nothing while the last task of any dataset failed
   assertEquals(sent(), 1);
 });
 
-Deno.test("a failed heartbeat changes no task, is counted, and is logged once until it recovers", async () => {
+Deno.test("a failed heartbeat changes no task, is counted, and each new cause is logged once", async () => {
   const { clock, task, heartbeat, heartbeats, counted, logged } = await start();
   const lines = () =>
     logged.map(({ level, message }) => `${level}: ${message}`)
       .filter((line) => line.includes("heartbeats"));
-  for (const status of [500, 404, 302]) {
+  for (const status of [500, 500, 404, 404]) {
     task().succeed();
     await settle();
     heartbeat().respond(status);
@@ -74,17 +78,101 @@ Deno.test("a failed heartbeat changes no task, is counted, and is logged once un
   await settle();
   await clock.run(10_000);
   assertEquals(heartbeats(), [], "a heartbeat without a response ends at its own timeout");
-  assertEquals(await counted(), { ok: 0, failed: 4, tasksFailed: 0 });
-  assertEquals(lines(), ["warn: heartbeats fail: the response has status 500"]);
+  assertEquals(await counted(), { ok: 0, failed: 5, tasksFailed: 0 });
+  const failures = [
+    "warn: heartbeats fail: the response has status 500",
+    "warn: heartbeats fail: the response has status 404",
+    "warn: heartbeats fail: no response within 10 s",
+  ];
+  assertEquals(lines(), failures);
   task().succeed();
   await settle();
   heartbeat().respond(204);
-  await settle();
-  assertEquals(lines(), [
-    "warn: heartbeats fail: the response has status 500",
-    "info: heartbeats are received again",
-  ]);
+  await clock.run(10_000);
+  assertEquals(lines(), [...failures, "info: heartbeats are received again"]);
   assertEquals((await counted()).ok, 1);
+  task().succeed();
+  await settle();
+  heartbeat().respond(500);
+  await settle();
+  assertEquals(lines().at(-1), failures[0], "a new outage is logged, whatever the last one was");
+});
+
+/** A heartbeat that fails with these messages, a minute apart; returns those that it reports. */
+async function reportsOf(messages: readonly string[]): Promise<string[]> {
+  const reports: string[] = [];
+  let nowMs = 0;
+  let message = "";
+  const heartbeat = new Heartbeat({
+    send: () => Promise.reject(new Error(message)),
+    signal: new AbortController().signal,
+    monotonic: () => nowMs,
+    intervalMs: 60_000,
+    onResult: () => {},
+    onChange: (error) => reports.push(error instanceof Error ? error.message : "recovered"),
+  });
+  for (message of messages) {
+    heartbeat.settled(succeeded(pending()));
+    await settle();
+    nowMs += 60_000;
+  }
+  return reports;
+}
+
+Deno.test("a heartbeat reports no cause again whose addresses, ports or times alone differ", async () => {
+  for (
+    const [first, ...others] of [
+      [
+        "connect ECONNREFUSED 192.0.2.1:443",
+        "connect ECONNREFUSED 192.0.2.77:443",
+        "connect ECONNREFUSED [2001:db8::1]:443",
+        "connect ECONNREFUSED 192.0.2.1:443 192.0.2.2:443",
+      ],
+      [
+        "certificate expired 59 min ago",
+        "certificate expired 1 h ago",
+        "certificate expired 2 d 3 h ago",
+      ],
+      ["the connection ended after 29 of 500 bytes", "the connection ended after 0 of 7 bytes"],
+    ]
+  ) {
+    assertEquals(await reportsOf([first ?? "", ...others]), [first]);
+  }
+});
+
+Deno.test("a heartbeat reports causes that take turns once an hour each", async () => {
+  const turns = Array.from({ length: 121 }, (_, i) => i % 2 === 0 ? "refused" : "reset");
+  assertEquals(await reportsOf(turns), ["refused", "reset", "refused", "reset", "refused"]);
+});
+
+Deno.test("a heartbeat reports a cause that has come back to stay, after an hour", async () => {
+  const messages = ["refused", "reset", ...Array(60).fill("refused")];
+  assertEquals(await reportsOf(messages), ["refused", "reset", "refused"]);
+});
+
+for (const [given, method] of [["get", "GET"], ["POST", "POST"], ["Head", "HEAD"]] as const) {
+  Deno.test(`HEARTBEAT_METHOD=${given} sends a ${method}`, async () => {
+    const { task, heartbeat } = await start({ HEARTBEAT_METHOD: given });
+    task().succeed();
+    await settle();
+    const { request } = heartbeat();
+    assertEquals([request.method, request.body], [method, method === "POST" ? "" : undefined]);
+  });
+}
+
+Deno.test("a heartbeat by POST says that its body is empty", async () => {
+  const received: [method: string, length: string | null][] = [];
+  const { signal } = new AbortController();
+  const runtime = { exchange: realExchange(), clock: systemClock };
+  await serving((request) => {
+    received.push([request.method, request.headers.get("content-length")]);
+    return new Response(null, { status: 204 });
+  }, async (url) => {
+    for (const method of ["POST", "GET", "HEAD"] as const) {
+      await sendHeartbeat({ url, method }, runtime, 5, signal);
+    }
+  });
+  assertEquals(received, [["POST", "0"], ["GET", null], ["HEAD", null]]);
 });
 
 Deno.test("the log never shows the URL of the heartbeat, which is a secret", async () => {

@@ -79,6 +79,7 @@ const VALUES: Record<Key, [variable: string, flag: string]> = {
   tlsCertFile: ["/run/tls/tls.crt", ""],
   tlsKeyFile: ["/run/tls/tls.key", ""],
   heartbeatUrl: ["https://variable.example/s3cret", "https://flag.example/s3cret"],
+  heartbeatMethod: ["get", "POST"],
   sloAvailability: ["0.99", "0.99999"],
   sloLatencySeconds: ["0.3", "12"],
   appId: ["it's a probe", "north-1"],
