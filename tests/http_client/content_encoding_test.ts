@@ -148,6 +148,8 @@ Deno.test("decodedBody counts the members of a gzip together", () => {
   const half = gzip(new Uint8Array(MAX_BODY_BYTES / 2));
   assertEquals(decoded("gzip", concat([half, half])).length, MAX_BODY_BYTES);
   assert(refusal("gzip", concat([half, half, gzip("x")])).includes("is larger than"));
+  const withEmptyMembers = concat([gzip(""), half, gzip(""), half, gzip("")]);
+  assertEquals(decoded("gzip", withEmptyMembers).length, MAX_BODY_BYTES);
 });
 
 Deno.test("decodedBody stops decompressing a gzip bomb at its first megabyte", () => {
