@@ -71,6 +71,8 @@ export class Network implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // A connection that the system still ends would keep the link for a while.
+    await output("ip", ["link", "delete", this.name]);
     await output("ip", ["netns", "delete", this.name]);
     await Deno.remove(`/etc/netns/${this.name}`, { recursive: true });
   }
