@@ -36,6 +36,7 @@ type Llhttp = {
   llhttp_execute(parser: number, at: number, length: number): number;
   llhttp_finish(parser: number): number;
   llhttp_get_error_reason(parser: number): number;
+  llhttp_set_lenient_spaces_after_chunk_size(parser: number, isOn: number): void;
 };
 
 type Instance = Llhttp & { bufferAt: number };
@@ -109,6 +110,8 @@ export class ResponseParser implements Disposable {
     this.#handler = handler;
     this.#isHead = isHead;
     this.#headersOnly = headersOnly;
+    // Every client takes them, RFC 9112 (section 7.1.1) before an extension too; the size stays clear.
+    this.#llhttp.llhttp_set_lenient_spaces_after_chunk_size(this.#parser, 1);
   }
 
   /** Parses further bytes. Throws `invalid_response`, or what the handler throws. */

@@ -154,6 +154,8 @@ const REFUSED: Record<string, string> = {
   "a chunk size that is not hexadecimal": `${CHUNKED}zz\r\n{}\r\n0\r\n\r\n`,
   "an empty chunk size": `${CHUNKED}\r\n{}\r\n0\r\n\r\n`,
   "a chunk size with a sign": `${CHUNKED}+2\r\n{}\r\n0\r\n\r\n`,
+  "a chunk size of two numbers": `${CHUNKED}2 3\r\n{}\r\n0\r\n\r\n`,
+  "a space before a chunk size": `${CHUNKED} 2\r\n{}\r\n0\r\n\r\n`,
   "a chunk size over 64 bits": `${CHUNKED}${"f".repeat(17)}\r\n{}\r\n0\r\n\r\n`,
   "a length among the trailers": `${CHUNKED}2\r\n{}\r\n0\r\ncontent-length: 9\r\n\r\n`,
   "a chunk longer than its size": `${CHUNKED}2\r\n{}{}\r\n0\r\n\r\n`,
@@ -236,6 +238,13 @@ Deno.test("a response parser ignores trailers, and what follows a response", () 
     const { status, headers, body, isComplete, error } = parse([sent]);
     assertEquals([status, body, isComplete, error], [200, "{}", true, null]);
     assertEquals(headers, { "transfer-encoding": "chunked" });
+  }
+});
+
+Deno.test("a response parser takes spaces after the size of a chunk, as every client does", () => {
+  for (const size of ["2 ", "2\t", "2 ;name=value", "002"]) {
+    const { body, isComplete, error } = parse([`${CHUNKED}${size}\r\n{}\r\n0  \r\n\r\n`]);
+    assertEquals([body, isComplete, error], ["{}", true, null], size);
   }
 });
 
