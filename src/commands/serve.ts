@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import { readEndpointCredentials, readTls } from "../config/credentials.ts";
+import { readEndpointFiles } from "../config/endpoint_files.ts";
 import { untilAborted } from "../core/clock.ts";
 import { EXIT } from "../core/exit_code.ts";
 import { observeWithAll } from "../core/task_observer.ts";
@@ -22,6 +22,8 @@ import {
   createMetrics,
   createTable,
   listenForReaders,
+  reloadOnRequest,
+  reportOwnCertificate,
   startLine,
 } from "./serve_parts.ts";
 
@@ -48,8 +50,7 @@ export async function serve(
   { onInternals = () => {} }: { onInternals?: (internals: Internals) => void } = {},
 ): Promise<number> {
   const { clock, trace, log, readFile } = runtime;
-  const credentials = await readEndpointCredentials(config, readFile);
-  const tls = await readTls(config, readFile);
+  const files = await readEndpointFiles(config, readFile);
   const startedMs = clock.now();
   const noNewSlots = new AbortController();
   const abandonTasks = new AbortController();
@@ -97,8 +98,7 @@ export async function serve(
     abandonTasks: abandonTasks.signal,
   });
   const listener = listenForReaders(config, runtime, {
-    credentials,
-    tls,
+    files,
     startedMs,
     backlog,
     metrics,
@@ -109,6 +109,8 @@ export async function serve(
   });
   onInternals({ ledger: ledger.counts, backlog, stalledLoops: () => loops.stalled() });
   log.info(startLine(config, listener.url), { version: VERSION });
+  reportOwnCertificate(files, runtime, metrics);
+  reloadOnRequest(config, runtime, metrics, listener, files);
   loops.start();
   certificates.start();
 

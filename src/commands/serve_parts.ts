@@ -1,6 +1,6 @@
 /** The parts of the main loop, made from the configuration. */
 import type { Config } from "../config/config.ts";
-import type { EndpointCredentials, Tls } from "../config/credentials.ts";
+import { changesBetween, type EndpointFiles, readEndpointFiles, servedUntilMs } from "../config/endpoint_files.ts";
 import { okdataOptions } from "../config/okdata_options.ts";
 import type { TaskObserver } from "../core/task_observer.ts";
 import { VERSION } from "../core/version.ts";
@@ -15,12 +15,15 @@ import { logAttempt } from "../probing/task_log.ts";
 import { Metrics } from "../prometheus/metrics.ts";
 import type { Log } from "../runtime/log.ts";
 import { createProxyFor, describeProxies } from "../http_client/connection/proxy.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { Listener, Runtime } from "../runtime/runtime.ts";
 import type { Events } from "../server/events.ts";
 import { createServer } from "../server/server.ts";
 import { viewOf } from "../status_page/view.ts";
 import { stackOf } from "../text/error_text.ts";
 import type { View } from "./command_line.ts";
+
+/** The label `host` of the certificate that the probe itself serves. */
+const OWN_HOST = "self";
 
 /** A dataset is silent after this long without a settled task: a few tasks are missing by then. */
 const MIN_SILENCE_SECONDS = 10;
@@ -165,13 +168,18 @@ export async function createTableRenderer(
     tableOf(backlog, { datasetIds, nowMs: clock.now(), rows }, { ...terminal(), utc });
 }
 
+/** The port as the readers find it, which takes new files. */
+export type ReadersPort = Pick<Listener, "url" | "close"> & {
+  /** Serves with these files from now on. Throws a `PortError`, and then nothing changes. */
+  replace: (before: EndpointFiles, after: EndpointFiles) => void;
+};
+
 /** Opens the port and serves what the readers may read. Throws a `PortError`. */
 export function listenForReaders(
   config: Config,
   { clock, log, listen }: Runtime,
-  { credentials, tls, startedMs, backlog, metrics, health, events, loops, isDraining }: {
-    credentials: EndpointCredentials;
-    tls: Tls | null;
+  { files, startedMs, backlog, metrics, health, events, loops, isDraining }: {
+    files: EndpointFiles;
     startedMs: number;
     backlog: Backlog;
     metrics: Metrics;
@@ -180,10 +188,10 @@ export function listenForReaders(
     loops: ProbeLoops;
     isDraining: () => boolean;
   },
-): { url: string; close: () => Promise<void> } {
+): ReadersPort {
   const stalledLoops = () => loops.stalled();
   const sources = { config, clock, backlog, health, startedMs, isDraining, stalledLoops };
-  const server = createServer({
+  const serverFor = ({ credentials }: EndpointFiles) => createServer({
     appId: config.appId,
     credentials,
     clock,
@@ -198,14 +206,65 @@ export function listenForReaders(
     isDraining,
     onError: (error) => log.error(`failed to respond: ${stackOf(error)}`),
   });
-  return listen(
-    { host: config.host, port: config.port, tls },
+  let server = serverFor(files);
+  const listener = listen(
+    { host: config.host, port: config.port, tls: files.tls },
     (request) => server.fetch(request),
     (error) => {
       if (error === null) log.info("connections are accepted again");
       else log.error(`no connections are accepted, trying again: ${explain(error)}`);
     },
   );
+  return {
+    ...listener,
+    replace(before, after) {
+      const isSame = before.tls?.cert === after.tls?.cert && before.tls?.key === after.tls?.key;
+      if (after.tls && !isSame) listener.replaceTls(after.tls);
+      server = serverFor(after);
+    },
+  };
+}
+
+/** Tells when the probe's own certificate ends: as a metric, and in the log when it has ended. */
+export function reportOwnCertificate(
+  files: EndpointFiles,
+  { clock, log }: Runtime,
+  metrics: Metrics,
+): void {
+  const endsMs = servedUntilMs(files);
+  if (endsMs === null) return;
+  metrics.certificateExpires(OWN_HOST, endsMs);
+  if (endsMs > clock.now()) return;
+  const end = new Date(endsMs).toISOString();
+  log.warn(`TLS_CERT_FILE: the certificate ended on ${end}; it is served all the same`);
+}
+
+/** Reads the files of the port again each time that the process is asked to, and logs what changed. */
+export function reloadOnRequest(
+  config: Config,
+  runtime: Runtime,
+  metrics: Metrics,
+  port: ReadersPort,
+  files: EndpointFiles,
+): void {
+  const { log, onReload, readFile } = runtime;
+  let current = files;
+  let reading = Promise.resolve();
+  // One after the other: the last request to read is the one that counts.
+  onReload(() => reading = reading.then(reload));
+
+  async function reload(): Promise<void> {
+    try {
+      const read = await readEndpointFiles(config, readFile);
+      const changes = changesBetween(current, read);
+      if (changes.length > 0) port.replace(current, read);
+      current = read;
+      log.info(`read the endpoint's files again: ${changes.join(", ") || "nothing"} changed`);
+      reportOwnCertificate(read, runtime, metrics);
+    } catch (error) {
+      log.error(`the endpoint's files could not be read again, nothing changed: ${explain(error)}`);
+    }
+  }
 }
 
 /** The first line of the log: what is probed, how often, by which proxy, and where to look. */

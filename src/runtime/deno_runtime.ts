@@ -100,6 +100,12 @@ export class DenoProcess {
         earliestExpiryMs((await readPresented(url, signal)).certificates),
       listen,
       readFile: (path) => Deno.readTextFile(path),
+      onReload: (callback) => {
+        // At a terminal the signal says that the terminal is gone, which ends the process.
+        const isService = !Deno.stdin.isTerminal() && !this.#stdoutIsTerminal &&
+          !this.#stderrIsTerminal;
+        if (isService) Deno.addSignalListener("SIGHUP", callback);
+      },
       resolve,
       log: await createLog({
         ...log,

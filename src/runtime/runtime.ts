@@ -18,6 +18,8 @@ export type Runtime = {
   readCertificateExpiryMs: (url: URL, signal: AbortSignal) => Promise<number>;
   listen: Listen;
   readFile: (path: string) => Promise<string>;
+  /** Calls back each time that the process is asked to read its files again (SIGHUP). */
+  onReload: (callback: () => void) => void;
   /** The addresses of a host name; rejects when it has none. */
   resolve: (hostname: string) => Promise<string[]>;
   log: Log;
@@ -40,4 +42,15 @@ export type Listen = (
   address: { host: string; port: number; tls: { cert: string; key: string } | null },
   handler: (request: Request) => Response | Promise<Response>,
   onChange: (error: unknown) => void,
-) => { url: string; close: () => Promise<void> };
+) => Listener;
+
+/** A port that is open. */
+export type Listener = {
+  url: string;
+  /**
+   * Serves this certificate to new connections; those that are open keep the old one. Throws for a
+   * certificate or key that is unusable, and then nothing changes.
+   */
+  replaceTls: (tls: { cert: string; key: string }) => void;
+  close: () => Promise<void>;
+};

@@ -34,14 +34,20 @@ export function listenWith({ clock, serve, openDescriptor }: System): Listen {
   return ({ host: hostname, port, tls }, handler, onChange) => {
     if (tls) checkKeyPair(tls);
     const boundedHandler = shedLoad(handler, clock);
+    let pair = tls;
     const open = (number: number) =>
-      serve({ hostname, port: number, ...tls, onListen() {} }, boundedHandler);
+      serve({ hostname, port: number, ...pair, onListen() {} }, boundedHandler);
     const reserve = new DescriptorReserve(openDescriptor);
     try {
       const opened = new ReopeningPort(port, { clock, open, reserve, onChange });
       const scheme = tls ? "https" : "http";
       return {
         url: `${scheme}://${hostInUrl(hostname)}:${opened.number}`,
+        replaceTls(replacement) {
+          checkKeyPair(replacement);
+          pair = replacement;
+          opened.reopen();
+        },
         close: () => opened.close(),
       };
     } catch (error) {

@@ -39,7 +39,8 @@ export class ReopeningPort {
   /** The port that was opened; the one that the system chose when 0 was given. */
   readonly number: number;
   #options: ReopeningPortOptions;
-  #server: HttpServer;
+  /** Null while the port is closed. */
+  #server: HttpServer | null = null;
   #backoff: Backoff = createBackoff(BACKOFF);
   #isDown = false;
   #isClosed = false;
@@ -48,9 +49,23 @@ export class ReopeningPort {
   /** Throws when the port cannot be opened. */
   constructor(port: number, options: ReopeningPortOptions) {
     this.#options = options;
-    this.#server = this.#open(port);
-    this.number = this.#server.addr.port;
-    this.#watch();
+    const server = this.#open(port);
+    this.number = server.addr.port;
+    this.#watch(server);
+  }
+
+  /**
+   * Opens the port anew at once, as `open` makes it now. Requests in progress end on their old
+   * connections.
+   */
+  reopen(): void {
+    if (this.#isClosed || this.#server === null) return;
+    const old = this.#server;
+    this.#server = null;
+    this.#cancelTimer();
+    old.shutdown().catch(() => {});
+    this.#options.reserve.release();
+    this.#openAgain();
   }
 
   /** Closes the port for good; waits up to a second for requests in progress. */
@@ -61,7 +76,7 @@ export class ReopeningPort {
     reserve.release();
     const grace = Promise.withResolvers<void>();
     const cancelGrace = clock.after(GRACE_MS, grace.resolve);
-    await Promise.race([this.#server.shutdown().catch(() => {}), grace.promise]);
+    await Promise.race([this.#server?.shutdown().catch(() => {}), grace.promise]);
     cancelGrace();
   }
 
@@ -70,8 +85,8 @@ export class ReopeningPort {
     return reserve.holdFor(() => open(port));
   }
 
-  #watch(): void {
-    const server = this.#server;
+  #watch(server: HttpServer): void {
+    this.#server = server;
     const onEnd = (error: unknown) => {
       if (server === this.#server) this.#lose(error);
     };
@@ -85,7 +100,7 @@ export class ReopeningPort {
       try {
         reserve.requireFree();
       } catch (error) {
-        this.#server.shutdown().catch(() => {});
+        this.#server?.shutdown().catch(() => {});
         return this.#lose(error);
       }
       this.#backoff.reset();
@@ -101,17 +116,19 @@ export class ReopeningPort {
     this.#cancelTimer();
     if (!this.#isDown) this.#options.onChange(error);
     this.#isDown = true;
+    this.#server = null;
     this.#reopenLater();
   }
 
   #reopenLater(): void {
-    this.#cancelTimer = this.#options.clock.after(this.#backoff.nextMs(), () => {
-      try {
-        this.#server = this.#open(this.number);
-      } catch {
-        return this.#reopenLater();
-      }
-      this.#watch();
-    });
+    this.#cancelTimer = this.#options.clock.after(this.#backoff.nextMs(), () => this.#openAgain());
+  }
+
+  #openAgain(): void {
+    try {
+      this.#watch(this.#open(this.number));
+    } catch {
+      this.#reopenLater();
+    }
   }
 }

@@ -1,5 +1,6 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
+import { createAuthority, type Issued } from "../support/certificates.ts";
 import type { Log } from "../../src/runtime/log.ts";
 import { samplesOf, settle, startProgram, sumOf } from "../support/fake_runtime.ts";
 
@@ -300,4 +301,80 @@ Deno.test("a failure has the same words in the log, /tasks, /events and on the p
   assertEquals(page.split(message).length - 1, 3, "verdict, last task and details");
   const line = logged.find(({ level }) => level === "warn");
   assertEquals(line?.message.endsWith(`: server_error: ${message}`), true, line?.message);
+});
+
+const TLS_FILES = { TLS_CERT_FILE: "/cert.pem", TLS_KEY_FILE: "/key.pem" };
+
+/** The main loop with HTTPS and a token, on fakes whose wall clock is at 2026-10-24 12:00. */
+async function startWithFiles({ cert, key }: Issued) {
+  const env = { ...TLS_FILES, HTTP_BEARER_TOKEN_FILE: "/token" };
+  const files = { "/cert.pem": cert, "/key.pem": key, "/token": "0ld-token" };
+  const program = await startProgram(env, {}, files);
+  const statusWith = async (token: string) =>
+    (await program.get("/metrics", { authorization: `Bearer ${token}` })).status;
+  const ownExpiry = async (token: string) => {
+    const response = await program.get("/metrics", { authorization: `Bearer ${token}` });
+    const name = "probe_tls_certificate_expiry_timestamp_seconds";
+    return sumOf(samplesOf(await response.text()), name, 'host="self"') * 1e3;
+  };
+  const lines = (level: string) =>
+    program.logged.filter((line) => line.level === level).map(({ message }) => message);
+  return { ...program, statusWith, ownExpiry, lines };
+}
+
+Deno.test("the certificate that the probe serves has a series, and one that has ended a warning", async () => {
+  const { issue } = await createAuthority();
+  const good = await issue("localhost");
+  const { ownExpiry, lines, clock } = await startWithFiles(good);
+  assertEquals(await ownExpiry("0ld-token"), good.endsMs);
+  assertEquals(lines("warn"), []);
+
+  const endedDays = (clock.now() - Date.now()) / 86_400_000 - 1;
+  const ended = await startWithFiles(await issue("localhost", endedDays));
+  const [warning = ""] = ended.lines("warn");
+  assertMatch(
+    warning,
+    /^TLS_CERT_FILE: the certificate ended on 2026-10-2.*; it is served all the/,
+  );
+  assert(await ended.ownExpiry("0ld-token") < ended.clock.now());
+});
+
+Deno.test("a reload serves new files, and logs what changed without showing it", async () => {
+  const { issue } = await createAuthority();
+  const [first, second] = [await issue("localhost"), await issue("localhost", 8)];
+  const { files, served, reload, statusWith, ownExpiry, lines, logged } = await startWithFiles(
+    first,
+  );
+  reload();
+  await settle();
+  assertEquals(lines("info").at(-1), "read the endpoint's files again: nothing changed");
+  assertEquals(served, [first.cert]);
+
+  Object.assign(files, {
+    "/cert.pem": second.cert,
+    "/key.pem": second.key,
+    "/token": "new-t0ken\n",
+  });
+  reload();
+  await settle();
+  assertEquals(
+    lines("info").at(-1),
+    "read the endpoint's files again: certificate, key, bearer token changed",
+  );
+  assertEquals(served, [first.cert, second.cert]);
+  assertEquals([await statusWith("0ld-token"), await statusWith("new-t0ken")], [401, 200]);
+  assertEquals(await ownExpiry("new-t0ken"), second.endsMs);
+  assert(!JSON.stringify(logged).includes("t0ken"));
+});
+
+Deno.test("a reload of a wrong file keeps everything as it was, and logs an error", async () => {
+  const { issue } = await createAuthority();
+  const { files, served, reload, statusWith, lines } = await startWithFiles(
+    await issue("localhost"),
+  );
+  Object.assign(files, { "/cert.pem": "not a certificate", "/token": "new-t0ken" });
+  reload();
+  await settle();
+  assertMatch(lines("error").at(-1) ?? "", /nothing changed: TLS_CERT_FILE: expected a certifi/);
+  assertEquals([await statusWith("0ld-token"), served.length], [200, 1]);
 });

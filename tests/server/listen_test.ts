@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { listenWith, PortError, type System } from "../../src/server/listen.ts";
+import { createSelfSigned } from "../support/certificates.ts";
 import { FakeClock } from "../support/clock.ts";
 import { assertHasSecurityHeaders } from "../support/server.ts";
 
@@ -13,6 +14,8 @@ function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } 
     changes: [] as string[],
     handler: (_: Request): Response | Promise<Response> => new Response(),
     hangs: false,
+    busy: false,
+    certificates: [] as string[],
     fail: (_error: Error) => {},
     end: () => {},
     ...given,
@@ -24,8 +27,10 @@ function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } 
   };
   const system: System = {
     clock,
-    serve({ port = 0 }, handler) {
+    serve({ port = 0, ...options }, handler) {
+      if (world.busy) throw new Deno.errors.AddrInUse();
       const own = take();
+      if ("cert" in options) world.certificates.push(String(options.cert));
       world.opened.push(port);
       world.handler = handler;
       const { promise: finished, resolve, reject } = Promise.withResolvers<void>();
@@ -46,9 +51,9 @@ function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } 
     },
     openDescriptor: take,
   };
-  const open = (port = 0) =>
+  const open = (port = 0, tls: { cert: string; key: string } | null = null) =>
     listenWith(system)(
-      { host: "127.0.0.1", port, tls: null },
+      { host: "127.0.0.1", port, tls },
       () => new Response("body"),
       (error) => world.changes.push(error instanceof Error ? error.message : "back"),
     );
@@ -202,4 +207,39 @@ Deno.test("listen throws a PortError and holds no descriptor when too few are fr
     "cannot listen on port 8000 of 127.0.0.1: too many open files",
   );
   assertEquals(world.descriptors, 10);
+});
+
+Deno.test("listen serves another certificate on the same port at once, without a report", async () => {
+  const { world, clock, open } = fakeSystem();
+  const [first, second] = [await createSelfSigned("a.test"), await createSelfSigned("b.test")];
+  const listener = open(0, first);
+  listener.replaceTls(second);
+  assertEquals(world.opened, [0, 4321]);
+  await clock.run(60_000);
+  assertEquals([world.certificates, world.changes], [[first.cert, second.cert], []]);
+  assertEquals(world.descriptors, 1_000 - 16 - 1);
+  await listener.close();
+  assertEquals([world.descriptors, clock.waiting], [1_000, 0]);
+});
+
+Deno.test("listen tries again when the port is not free yet for another certificate", async () => {
+  const { world, clock, open } = fakeSystem();
+  const [first, second] = [await createSelfSigned("a.test"), await createSelfSigned("b.test")];
+  const listener = open(0, first);
+  world.busy = true;
+  listener.replaceTls(second);
+  await clock.run(50);
+  world.busy = false;
+  await clock.run(50);
+  assertEquals([world.certificates, world.changes], [[first.cert, second.cert], []]);
+  await listener.close();
+});
+
+Deno.test("listen keeps the certificate when the other one does not fit its key", async () => {
+  const { world, open } = fakeSystem();
+  const [first, second] = [await createSelfSigned("a.test"), await createSelfSigned("b.test")];
+  const listener = open(0, first);
+  assertThrows(() => listener.replaceTls({ cert: second.cert, key: first.key }), PortError);
+  assertEquals([world.opened, world.certificates], [[0], [first.cert]]);
+  await listener.close();
 });

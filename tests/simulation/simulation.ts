@@ -307,6 +307,7 @@ class Simulation {
         invariants.metrics.certificates.set(host, CERTIFICATE_ENDS_MS);
         return Promise.resolve(CERTIFICATE_ENDS_MS);
       },
+      onReload: () => {},
       readFile: (path) => {
         const text = this.#settings.files[path];
         return text === undefined

@@ -134,8 +134,8 @@ const TAMPERINGS: [string, RegExp, (runtime: Runtime) => Runtime][] = [
   ["a port that does not close", /the probe ends with 0/, (runtime) => ({
     ...runtime,
     listen(...parts) {
-      const { url, close } = runtime.listen(...parts);
-      return { url, close: () => close().then(() => new Promise(() => {})) };
+      const listener = runtime.listen(...parts);
+      return { ...listener, close: () => listener.close().then(() => new Promise(() => {})) };
     },
   })],
   ["a lost port that is not logged", /a lost port is logged/, (runtime) => ({

@@ -43,17 +43,31 @@ export function createFakeRuntime() {
     void logged.push({ level, message, properties });
   let handler: Parameters<Runtime["listen"]>[1] = () => new Response(null, { status: 503 });
   const random = seededRandom();
+  const files: Record<string, string> = {};
+  const served: string[] = [];
+  let onReload = () => {};
   const runtime: Runtime = {
     clock,
     random,
     trace: plainTrace(random),
     exchange: transport.exchange,
     readCertificateExpiryMs: () => Promise.resolve(Date.UTC(2030, 0, 1)),
-    listen({ port }, handle) {
+    listen({ port, tls }, handle) {
       handler = handle;
-      return { url: `http://localhost:${port}`, close: () => Promise.resolve() };
+      if (tls) served.push(tls.cert);
+      return {
+        url: `http://localhost:${port}`,
+        replaceTls: ({ cert }) => void served.push(cert),
+        close: () => Promise.resolve(),
+      };
     },
-    readFile: (path) => Promise.reject(new Error(`no file ${path}`)),
+    readFile(path) {
+      const text = files[path];
+      return text === undefined
+        ? Promise.reject(new Error(`no file ${path}`))
+        : Promise.resolve(text);
+    },
+    onReload: (callback) => onReload = callback,
     resolve: () => Promise.resolve(["192.0.2.1"]),
     log: { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") },
     stdout,
@@ -64,7 +78,9 @@ export function createFakeRuntime() {
   };
   const get = async (path: string, headers: Record<string, string> = {}) =>
     await handler(new Request(`http://localhost:8000${path}`, { headers }));
-  return { runtime, clock, transport, stdout, logged, get };
+  /** The process is asked to read its files again. */
+  const reload = () => onReload();
+  return { runtime, clock, transport, stdout, logged, get, files, served, reload };
 }
 
 /** A checked configuration from environment variables. */
@@ -81,8 +97,13 @@ export function configOf(env: Record<string, string>) {
 }
 
 /** Starts the main loop on fakes. */
-export async function startProgram(env: Record<string, string> = {}, view = {}) {
+export async function startProgram(
+  env: Record<string, string> = {},
+  view = {},
+  files: Record<string, string> = {},
+) {
   const fakes = createFakeRuntime();
+  Object.assign(fakes.files, files);
   const stop = new AbortController();
   const exitCode = serve(
     configOf(env),

@@ -60,9 +60,9 @@ export const TLS_FAULTS: readonly TlsFault[] = [
   },
   {
     name: "a certificate that is not valid yet",
-    start: async ({ authority: { root } }) => listen([await leafOf(root, { startsInDays: 1.5 })]),
+    start: async ({ authority: { root } }) => listen([await leafOf(root, { startsInDays: 1.52 })]),
     message:
-      /^certificate valid only in 1 d 11 h, from \S+Z; this machine's clock says \d{4}-\S+Z$/,
+      /^certificate valid only in 1 d 12 h, from \S+Z; this machine's clock says \d{4}-\S+Z$/,
     advice: /^Check the clock of this machine/,
   },
   {

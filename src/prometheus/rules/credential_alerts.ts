@@ -83,6 +83,9 @@ function certificateNearExpiry(): AlertingRule {
       runbook: steps(
         `First look at the certificate: \`openssl s_client -connect {{ $labels.${host} }} </dev/null ` +
           "| openssl x509 -noout -dates -issuer\`, with `:443` where the host has no port.",
+        "The host `self` is the certificate that the probe itself serves: renew TLS_CERT_FILE and send " +
+          "the probe SIGHUP.",
+        "The certificate that ends first may be an intermediate one: add `-showcerts`.",
         "Tell whoever runs that host. Once the certificate has ended, all tasks fail with tls, or " +
           `with ${REASONS_WITHOUT_TOKEN} if the host is the identity provider.`,
         "If `openssl` shows a newer certificate, some of the host's servers still serve the old one.",

@@ -107,4 +107,18 @@ export const CREDENTIAL_STORIES: Story[] = [
       world.expect();
     },
   },
+  ...["api.example", "self"].map((host): Story => ({
+    name: `CertificateNearExpiry fires for a certificate of ${host} that ended before the start`,
+    nearMisses: [],
+    async run(world) {
+      world.start().certificate(host, -86_400);
+      await world.advance(1);
+      world.expect({
+        alert: "CertificateNearExpiry",
+        severity: "ticket",
+        labels: { job: JOB, host },
+        summary: `The certificate of ${host} has ended`,
+      });
+    },
+  })),
 ];
