@@ -108,7 +108,8 @@ export function renderTable(
   context: TableContext,
   { width, utc, color }: TableOptions,
 ): string[] {
-  const spare = rows.some(({ message }) => message !== null)
+  // What goes into a pipe keeps the columns that programs know.
+  const spare = Number.isFinite(width) && rows.some(({ message }) => message !== null)
     ? { column: messageColumn(rows), minWidth: MIN_MESSAGE_WIDTH }
     : undefined;
   const layout = layOut(columnsOf(rows, context, utc), { ...LAYOUT_RULES, spare }, width);

@@ -20,7 +20,7 @@ import { at } from "../support/at.ts";
 
 const TASK_KEYS = [
   ...["seqno", "app_id", "dataset_id", "state", "created", "settled", "duration_seconds"],
-  ...["reason", "attempts", "phases", "trace_id", "body"],
+  ...["reason", "message", "attempts", "phases", "trace_id", "body"],
 ];
 const COLUMNS = ["State", "Created", "Succeeded", "Failed", "Duration", "Attempts", "Reason"];
 
