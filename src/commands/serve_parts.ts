@@ -1,6 +1,11 @@
 /** The parts of the main loop, made from the configuration. */
 import type { Config } from "../config/config.ts";
-import { changesBetween, type EndpointFiles, readEndpointFiles, servedUntilMs } from "../config/endpoint_files.ts";
+import {
+  changesBetween,
+  type EndpointFiles,
+  readEndpointFiles,
+  servedUntilMs,
+} from "../config/endpoint_files.ts";
 import { okdataOptions } from "../config/okdata_options.ts";
 import type { TaskObserver } from "../core/task_observer.ts";
 import { VERSION } from "../core/version.ts";
@@ -191,21 +196,22 @@ export function listenForReaders(
 ): ReadersPort {
   const stalledLoops = () => loops.stalled();
   const sources = { config, clock, backlog, health, startedMs, isDraining, stalledLoops };
-  const serverFor = ({ credentials }: EndpointFiles) => createServer({
-    appId: config.appId,
-    credentials,
-    clock,
-    renderMetrics: (format) => metrics.render(format),
-    listTasks: (query) => backlog.page(query),
-    datasetCount: config.datasetIds.length,
-    trackedCounts: () => backlog.counts,
-    viewStatus: (query) => viewOf(query, sources),
-    openEvents: () => events.open(),
-    eventFlushes: () => events.flushes,
-    stalledLoops,
-    isDraining,
-    onError: (error) => log.error(`failed to respond: ${stackOf(error)}`),
-  });
+  const serverFor = ({ credentials }: EndpointFiles) =>
+    createServer({
+      appId: config.appId,
+      credentials,
+      clock,
+      renderMetrics: (format) => metrics.render(format),
+      listTasks: (query) => backlog.page(query),
+      datasetCount: config.datasetIds.length,
+      trackedCounts: () => backlog.counts,
+      viewStatus: (query) => viewOf(query, sources),
+      openEvents: () => events.open(),
+      eventFlushes: () => events.flushes,
+      stalledLoops,
+      isDraining,
+      onError: (error) => log.error(`failed to respond: ${stackOf(error)}`),
+    });
   let server = serverFor(files);
   const listener = listen(
     { host: config.host, port: config.port, tls: files.tls },

@@ -1,6 +1,11 @@
 import { earliestExpiryMs, parsePem } from "../http_client/tls/presented/certificate.ts";
 import type { Config } from "./config.ts";
-import { type EndpointCredentials, readEndpointCredentials, readTls, type Tls } from "./credentials.ts";
+import {
+  type EndpointCredentials,
+  readEndpointCredentials,
+  readTls,
+  type Tls,
+} from "./credentials.ts";
 
 /** What the port needs of files: who may read, and the certificate. */
 export type EndpointFiles = {

@@ -158,7 +158,8 @@ export const SHARED = {
   certificateExpiry: {
     type: "gauge",
     name: "probe_tls_certificate_expiry_timestamp_seconds",
-    help: "When the first certificate of the chain that a host last showed ends, seconds since the epoch.",
+    help:
+      "When the first certificate of the chain that a host last showed ends, seconds since the epoch.",
     labels: ["host"],
   },
   heartbeats: {

@@ -41,6 +41,8 @@ export class ReopeningPort {
   #options: ReopeningPortOptions;
   /** Null while the port is closed. */
   #server: HttpServer | null = null;
+  /** The last one that was open: its requests may still be in progress. */
+  #lastServer: HttpServer | null = null;
   #backoff: Backoff = createBackoff(BACKOFF);
   #isDown = false;
   #isClosed = false;
@@ -76,7 +78,7 @@ export class ReopeningPort {
     reserve.release();
     const grace = Promise.withResolvers<void>();
     const cancelGrace = clock.after(GRACE_MS, grace.resolve);
-    await Promise.race([this.#server?.shutdown().catch(() => {}), grace.promise]);
+    await Promise.race([this.#lastServer?.shutdown().catch(() => {}), grace.promise]);
     cancelGrace();
   }
 
@@ -86,7 +88,7 @@ export class ReopeningPort {
   }
 
   #watch(server: HttpServer): void {
-    this.#server = server;
+    this.#server = this.#lastServer = server;
     const onEnd = (error: unknown) => {
       if (server === this.#server) this.#lose(error);
     };

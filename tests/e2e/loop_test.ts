@@ -312,6 +312,7 @@ test("/tasks shows a task as --json does, and one in flight as pending", async (
     settled: null,
     duration_seconds: null,
     reason: null,
+    message: null,
     attempts: [],
     phases: {},
     body: null,
