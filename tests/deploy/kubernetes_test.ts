@@ -85,7 +85,7 @@ for (const [index, shape] of ["one probe", "a probe in each zone"].entries()) {
       try {
         await Deno.writeTextFile(path, lines.join("\n"));
         const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-          args: ["check", "--quiet", `--config=${ROOT}deno.json`, path],
+          args: ["check", "--quiet", "--lock=deno.lock", `--config=${ROOT}deno.json`, path],
           cwd: ROOT,
           env: { NO_COLOR: "1" },
         }).output();
