@@ -13,7 +13,7 @@ import { createLog, type LogOptions } from "./log.ts";
 import { createOutput } from "./output.ts";
 import type { Listen, Runtime } from "./runtime.ts";
 import { abortOnSignals } from "./signals.ts";
-import { plainTrace, spanTrace } from "./tracing.ts";
+import { plainTrace, spanTrace, traceExchange } from "./tracing.ts";
 
 /** How long a log line may wait for the next one, so that both share a write; not on a terminal. */
 const LOG_LINGER_MS = 50;
@@ -86,16 +86,17 @@ export class DenoProcess {
     const resolve = createResolver(systemLookup);
     const readPresented = createPresentedReader({ clock: systemClock, resolve, proxyFor });
     const hasTracing = this.env("OTEL_DENO") === "true";
+    const exchange = createExchange({
+      clock: systemClock,
+      resolve,
+      proxyFor,
+      diagnose: createDiagnosis({ clock: systemClock, readPresented }),
+    });
     return {
       clock: systemClock,
       random: systemRandom,
       trace: hasTracing ? await spanTrace(systemRandom) : plainTrace(systemRandom),
-      exchange: createExchange({
-        clock: systemClock,
-        resolve,
-        proxyFor,
-        diagnose: createDiagnosis({ clock: systemClock, readPresented }),
-      }),
+      exchange: hasTracing ? await traceExchange(exchange) : exchange,
       readCertificateExpiryMs: async (url, signal) =>
         earliestExpiryMs((await readPresented(url, signal)).certificates),
       listen,

@@ -70,10 +70,11 @@ const NEAR: [RegExp, fc.Arbitrary<string>][] = [
   [/^(LOCAL_)/, flag],
   [/^HOST$/, fc.constantFrom("::1", "localhost", "fe80::1%eth0", "a b", "[::]")],
   [/AVAILABILITY$/, fc.constantFrom("0.999", "1", "0", "5e-324", "0.9999999999999999")],
+  [/^OKDATA_TOKEN_AUTH$/, fc.constantFrom("Basic", "post", "private_key_jwt")],
   [/^LOG_LEVEL$/, fc.constantFrom("warn", "Warning", "trace")],
   [/^LOG_FORMAT$/, fc.constantFrom("JSON", "text", "xml")],
   [
-    /(SECRET|TOKEN|AUTH)$/,
+    /(SECRET|TOKEN|BASIC_AUTH)$/,
     fc.constantFrom("user:s3cret-value", "s3cret~value+/==", "s3cret value"),
   ],
 ];

@@ -89,7 +89,7 @@ for (const size of [{ columns: 80, rows: 24 }, { columns: 200, rows: 50 }]) {
     assertMatch(at(lines, 2), /×/);
     assertMatch(
       at(lines, 4),
-      /^ *# +State +Created +Succeeded +Failed +Duration +Attempts +Reason$/,
+      /^ *# +State +Created +Succeeded +Failed +Duration +Attempts +Reason(?: +Message)?$/,
     );
     const seqnos = lines.slice(5, -1).map((line) => Number(line.match(/^ *(\d+) /)?.[1]));
     assertEquals(seqnos.length, size.rows - 6);
