@@ -12,6 +12,9 @@ export type ResponseHandler = {
 /** Status line, headers and trailers together; four times Node's own limit. */
 const MAX_HEADER_BYTES = 64 * 1024;
 
+/** As many as Node takes. */
+const MAX_HEADERS = 2_000;
+
 /**
  * How many responses of status 1xx may precede the final one, which RFC 9110, section 15.2, does not
  * limit. Real servers send one or two; without a limit a task would read until its deadline.
@@ -176,9 +179,16 @@ export class ResponseParser implements Disposable {
 
   addName(at: number, length: number): number {
     const last = this.#headers.at(-1);
-    if (this.#isName && last) last[0] += this.#text(at, length);
-    else this.#headers.push([this.#text(at, length), ""]);
+    if (this.#isName && last) {
+      last[0] += this.#text(at, length);
+      return this.countHeaderBytes(length);
+    }
+    this.#headers.push([this.#text(at, length), ""]);
     this.#isName = true;
+    if (this.#headers.length > MAX_HEADERS) {
+      const message = `more than ${MAX_HEADERS} headers`;
+      return this.#fail(new RequestError("invalid_response", message));
+    }
     return this.countHeaderBytes(length);
   }
 
@@ -234,7 +244,10 @@ function merged(headers: readonly [name: string, value: string][]): ResponseHead
     const key = name.toLowerCase();
     const value = withoutSpaceAtEnd(written);
     const known = merged.get(key);
-    merged.set(key, known === undefined ? value : [known, value].flat());
+    if (known === undefined) merged.set(key, value);
+    // In place: a copy for each of thousands would take seconds.
+    else if (Array.isArray(known)) known.push(value);
+    else merged.set(key, [known, value]);
   }
   return Object.fromEntries(merged);
 }

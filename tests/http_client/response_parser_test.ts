@@ -99,11 +99,16 @@ const splitOf = (text: fc.Arbitrary<string>) =>
 /** A few hundred find what there is to find; generating them takes longer than parsing. */
 const FEWER = { numRuns: Math.ceil(RUNS / 5) };
 
+function asLatin1(text: string): string {
+  return text.replaceAll(/[^\0-\xff]/gu, "\xff");
+}
+
 Deno.test("a response parser reports the same however the bytes are split", async () => {
   const outcomes = new Outcomes();
   await holds(
     fc.asyncProperty(
-      splitOf(fc.oneof(response, mutated(response))),
+      // A character of several bytes could be split inside, which text cannot show.
+      splitOf(fc.oneof(response, mutated(response)).map(asLatin1)),
       fc.record({ ended: fc.boolean(), isHead: fc.boolean() }),
       (text, options) => {
         const parsed = parse([text.whole], options);
@@ -198,7 +203,7 @@ Deno.test("a response parser counts interim headers and trailers to the bound of
     message,
   );
   const lines = "y: \r\n".repeat(70 * 1024);
-  assertEquals(parse([OK, lines]).error, message);
+  assertEquals(parse([OK, lines]).error, "more than 2000 headers");
 });
 
 Deno.test("a response parser skips 20 interim responses, and refuses one more", () => {

@@ -335,7 +335,7 @@ test("LOG_LEVEL=warning leaves only what is wrong", async () => {
       DATASET_ID,
       PORT: "0",
       OKDATA_API_URL: target.url,
-      TASK_INTERVAL_SECONDS: "0.05",
+      TASK_INTERVAL_SECONDS: "0.5",
       LOG_FORMAT: "text",
       LOG_LEVEL: "warning",
     },
