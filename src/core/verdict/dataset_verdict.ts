@@ -1,0 +1,142 @@
+import type { Reason } from "../reasons.ts";
+import type { PendingTask, SettledTask } from "../task.ts";
+import { CreationOrder } from "./creation_order.ts";
+import { type Counts, RecentCounts } from "./recent_counts.ts";
+import type { Incident } from "./rows.ts";
+import type { DatasetState } from "./states.ts";
+
+const MIN_WINDOW_SECONDS = 60;
+const WINDOW_INTERVALS = 6;
+const MIN_SILENCE_SECONDS = 10;
+const SILENCE_INTERVALS = 3;
+
+export type VerdictOptions = {
+  taskIntervalSeconds: number;
+  requestTimeoutSeconds: number;
+  /** A success that takes longer is slow. */
+  sloLatencySeconds: number;
+};
+
+/** What the settlement of a task has changed: once at the begin of an outage, once at its end. */
+export type News = {
+  change: "failing" | "recovered";
+  /** When the first task of the outage was created, milliseconds since the epoch. */
+  sinceMs: number;
+  /** How many tasks have failed in it. */
+  lost: number;
+};
+
+export type Verdict = {
+  state: DatasetState;
+  /**
+   * Wall-clock time, milliseconds since the epoch.
+   * - `failing`: the creation of the first task of the present row of failures.
+   * - `working`, `unsteady`, `slow`: that of the first success after the last such row.
+   * - `no_news`: when the last task was settled, or when the probe started.
+   * - `starting`: when the probe started.
+   */
+  sinceMs: number;
+  /** What was settled in the last `recentSeconds`. */
+  recent: Counts;
+  recentSeconds: number;
+};
+
+/** The window of `unsteady` and `slow`, in seconds. */
+export function recentSecondsOf({ taskIntervalSeconds }: VerdictOptions): number {
+  return Math.max(MIN_WINDOW_SECONDS, WINDOW_INTERVALS * taskIntervalSeconds);
+}
+
+/** After so long without a settled task there is no news, in seconds. */
+export function silenceSecondsOf(options: VerdictOptions): number {
+  const { taskIntervalSeconds, requestTimeoutSeconds } = options;
+  return Math.max(MIN_SILENCE_SECONDS, SILENCE_INTERVALS * taskIntervalSeconds) +
+    requestTimeoutSeconds;
+}
+
+/**
+ * Decides the state of one dataset, for all readers; docs/verdict.md has the definition. Failing or
+ * not, and since when, follows from the order of creation alone; the other states from what was
+ * settled lately. It keeps a bounded amount of memory, whatever the number of tasks. `nowMs` is
+ * monotonic and never goes back.
+ */
+export class DatasetVerdict {
+  readonly #order = new CreationOrder();
+  readonly #recent: RecentCounts;
+  readonly #recentSeconds: number;
+  readonly #silenceMs: number;
+  readonly #slowSeconds: number;
+  readonly #startedMs: number;
+  readonly #startedMonotonicMs: number;
+  #last: { monotonicMs: number; wallMs: number } | null = null;
+  /** The outage whose begin was reported, until its end is. */
+  #reported: { sinceMs: number; lost: number } | null = null;
+
+  /** Both times are those of the probe's start. */
+  constructor(options: VerdictOptions, startedMs: number, startedMonotonicMs: number) {
+    this.#recentSeconds = recentSecondsOf(options);
+    this.#recent = new RecentCounts(this.#recentSeconds * 1e3);
+    this.#silenceMs = silenceSecondsOf(options) * 1e3;
+    this.#slowSeconds = options.sloLatencySeconds;
+    this.#startedMs = startedMs;
+    this.#startedMonotonicMs = startedMonotonicMs;
+  }
+
+  /** The outages that are known, oldest first; the last one has no end while it lasts. */
+  get incidents(): readonly Incident[] {
+    const { ended, row, isFailing } = this.#order.rows;
+    return row && isFailing ? [...ended, row] : ended;
+  }
+
+  /** Takes note of a new task. */
+  created(task: Pick<PendingTask, "seqno" | "createdMs">): void {
+    this.#order.created(task);
+  }
+
+  /** Takes note of a task that is settled now, at the wall-clock time `wallMs`. */
+  settled(task: SettledTask, nowMs: number, wallMs: number): News | null {
+    const reason = task.state === "FAILED" ? task.reason : null;
+    this.#order.settled(task.seqno, reason);
+    const slow = reason === null && task.durationSeconds > this.#slowSeconds;
+    this.#recent.add(nowMs, { failed: reason !== null, slow });
+    this.#last = { monotonicMs: nowMs, wallMs };
+    return this.#newsOf(task.seqno, reason);
+  }
+
+  read(nowMs: number): Verdict {
+    const recent = this.#recent.read(nowMs);
+    const state = this.#stateAt(nowMs, recent);
+    return { state, sinceMs: this.#sinceOf(state), recent, recentSeconds: this.#recentSeconds };
+  }
+
+  #stateAt(nowMs: number, { settled, failed, slow }: Counts): DatasetState {
+    if (this.#order.rows.isFailing) return "failing";
+    const lastMs = this.#last?.monotonicMs ?? this.#startedMonotonicMs;
+    if (nowMs - lastMs > this.#silenceMs) return "no_news";
+    if (!this.#last) return "starting";
+    if (failed > 0) return "unsteady";
+    return slow > settled / 2 ? "slow" : "working";
+  }
+
+  #sinceOf(state: DatasetState): number {
+    const { sinceMs } = this.#order.rows;
+    const since = state === "no_news" ? this.#last?.wallMs : sinceMs;
+    return since ?? this.#startedMs;
+  }
+
+  /**
+   * An outage is over for good only with a success that was created after all of its failures that
+   * are known: a straggler among them says nothing about the present.
+   */
+  #newsOf(seqno: number, reason: Reason | null): News | null {
+    const reported = this.#reported;
+    if (reported && reason !== null) reported.lost++;
+    if (reported && reason === null && this.#order.isNewest(seqno)) {
+      this.#reported = null;
+      return { change: "recovered", ...reported };
+    }
+    const { row, isFailing } = this.#order.rows;
+    if (reported || !row || !isFailing) return null;
+    this.#reported = { sinceMs: row.startMs, lost: row.lost };
+    return { change: "failing", ...this.#reported };
+  }
+}

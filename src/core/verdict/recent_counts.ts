@@ -1,0 +1,52 @@
+/** A window is forgotten in so many steps. */
+export const SLICES = 60;
+
+/** What was settled in a window. */
+export type Counts = { settled: number; failed: number; slow: number };
+
+/**
+ * Counts of the tasks that were settled in the last `windowMs`, and up to a sixtieth longer. `nowMs`
+ * is monotonic and never goes back.
+ */
+export class RecentCounts {
+  // The slice that has only begun is counted in addition.
+  readonly #slices: Counts[] = Array.from({ length: SLICES + 1 }, noCounts);
+  #newest = -1;
+
+  constructor(private readonly windowMs: number) {}
+
+  /** Counts a task that is settled now. */
+  add(nowMs: number, { failed, slow }: { failed: boolean; slow: boolean }): void {
+    const counts = this.#advance(nowMs);
+    counts.settled++;
+    if (failed) counts.failed++;
+    if (slow) counts.slow++;
+  }
+
+  read(nowMs: number): Counts {
+    this.#advance(nowMs);
+    const sum = noCounts();
+    for (const { settled, failed, slow } of this.#slices) {
+      sum.settled += settled;
+      sum.failed += failed;
+      sum.slow += slow;
+    }
+    return sum;
+  }
+
+  /** Clears the slices that have begun since the last call; returns the current one. */
+  #advance(nowMs: number): Counts {
+    const slice = Math.floor(nowMs / (this.windowMs / SLICES));
+    const { length } = this.#slices;
+    const stale = Math.min(length, slice - this.#newest);
+    for (let i = 0; i < stale; i++) this.#slices[(slice - i) % length] = noCounts();
+    this.#newest = Math.max(this.#newest, slice);
+    const current = this.#slices[this.#newest % length];
+    if (!current) throw new RangeError(`no slice at ${nowMs} ms`);
+    return current;
+  }
+}
+
+function noCounts(): Counts {
+  return { settled: 0, failed: 0, slow: 0 };
+}

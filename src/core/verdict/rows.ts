@@ -1,0 +1,79 @@
+import type { Reason } from "../reasons.ts";
+
+/** So many failures one after the other are an outage; fewer are, while none has succeeded. */
+export const FAILING_ROW = 3;
+
+/** The incidents that are kept of a dataset, which bounds memory. */
+export const MAX_INCIDENTS = 20;
+
+/** How many tasks failed for each reason. */
+export type ReasonCounts = Readonly<Partial<Record<Reason, number>>>;
+
+/** A row of failures in which the dataset was failing. Times are those of creations. */
+export type Incident = {
+  /** When the first of the failed tasks was created, milliseconds since the epoch. */
+  readonly startMs: number;
+  /** When the first task that succeeded again was created; null while there is none. */
+  readonly endMs: number | null;
+  /** How many tasks failed. */
+  readonly lost: number;
+  readonly reasons: ReasonCounts;
+};
+
+/** A settled task as the rows need it: when it was created, and why it failed if it did. */
+export type RowTask = { readonly createdMs: number; readonly reason: Reason | null };
+
+/** The rows of equal outcomes up to some task, in the order of creation. */
+export type Rows = {
+  readonly hasSucceeded: boolean;
+  /** The failures after the last success; `isFailing` says whether they are an outage. */
+  readonly row: Incident | null;
+  readonly isFailing: boolean;
+  /**
+   * The creation of the first task of the outage, or of the first success after it; without an
+   * outage, of the first success. Null before the first task.
+   */
+  readonly sinceMs: number | null;
+  /** The last outages that are over, oldest first. */
+  readonly ended: readonly Incident[];
+};
+
+export const NO_ROWS: Rows = {
+  hasSucceeded: false,
+  row: null,
+  isFailing: false,
+  sinceMs: null,
+  ended: [],
+};
+
+/** The rows with the task that was created next. */
+export function withTask(rows: Rows, { createdMs, reason }: RowTask): Rows {
+  return reason === null ? withSuccess(rows, createdMs) : withFailure(rows, createdMs, reason);
+}
+
+function withFailure(rows: Rows, createdMs: number, reason: Reason): Rows {
+  const { startMs, lost, reasons }: Incident = rows.row ??
+    { startMs: createdMs, endMs: null, lost: 0, reasons: {} };
+  const row: Incident = {
+    startMs,
+    endMs: null,
+    lost: lost + 1,
+    reasons: { ...reasons, [reason]: (reasons[reason] ?? 0) + 1 },
+  };
+  const isFailing = row.lost >= FAILING_ROW || !rows.hasSucceeded;
+  return { ...rows, row, isFailing, sinceMs: isFailing ? startMs : rows.sinceMs };
+}
+
+function withSuccess(rows: Rows, createdMs: number): Rows {
+  if (rows.hasSucceeded && !rows.row) return rows;
+  const { row, isFailing, ended } = rows;
+  return {
+    hasSucceeded: true,
+    row: null,
+    isFailing: false,
+    sinceMs: isFailing ? createdMs : rows.sinceMs ?? createdMs,
+    ended: row && isFailing
+      ? [...ended, { ...row, endMs: createdMs }].slice(-MAX_INCIDENTS)
+      : ended,
+  };
+}
