@@ -6,6 +6,7 @@ import type { machine as machineOf } from "../../tests/bench/machine.ts";
 import { SETTINGS } from "../../src/config/settings.ts";
 import { EXIT, EXIT_MEANINGS } from "../../src/core/exit_code.ts";
 import { REASON_DEFINITIONS, REASONS } from "../../src/core/reasons.ts";
+import { DATASET_STATES, STATE_DEFINITIONS } from "../../src/core/verdict/states.ts";
 import type { Objectives } from "../../src/prometheus/slo.ts";
 import { rules } from "../../src/prometheus/rules/rules.ts";
 import { LABEL_VALUES, METRICS } from "../../src/prometheus/definitions.ts";
@@ -17,6 +18,7 @@ export const DOCUMENTS: Readonly<Record<string, Record<string, () => string>>> =
   "docs/configuration.md": { settings, commands, exitCodes },
   "docs/metrics.md": { metrics, labels, reasons },
   "docs/alerts.md": { alerts },
+  "docs/verdict.md": { states },
   "docs/security.md": { packages },
   "docs/performance.md": { figures },
 };
@@ -91,6 +93,16 @@ function reasons(): string {
     return [code(reason), meaning, origin, isRetried, String(exitCode)];
   });
   return table(["Reason", "Means", "Origin", "Retried", "Exit code"], rows);
+}
+
+function states(): string {
+  return table(
+    ["State", "When", "What to do"],
+    DATASET_STATES.map((state) => {
+      const { word, meaning, advice } = STATE_DEFINITIONS[state];
+      return [code(word), meaning, advice];
+    }),
+  );
 }
 
 function advice(): string {

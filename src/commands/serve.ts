@@ -6,6 +6,7 @@ import { observeWithAll } from "../core/task_observer.ts";
 import { taskToJson } from "../core/task_json.ts";
 import { VERSION } from "../core/version.ts";
 import { Backlog } from "../probing/backlog.ts";
+import { HealthHistory } from "../probing/health.ts";
 import { Ledger, type LedgerCounts } from "../probing/ledger.ts";
 import { ProbeLoops } from "../probing/probe_loops.ts";
 import { TaskLog } from "../probing/task_log.ts";
@@ -17,7 +18,6 @@ import type { View } from "./command_line.ts";
 import {
   connectPlatform,
   createCertificateWatch,
-  createHealth,
   createHeartbeat,
   createMetrics,
   createTable,
@@ -34,6 +34,7 @@ const GRACE_MS = 8_000;
 export type Internals = {
   ledger: Readonly<LedgerCounts>;
   backlog: Pick<Backlog, "counts" | "oldestPending" | "page">;
+  health: Pick<HealthHistory, "of">;
   stalledLoops: () => string[];
 };
 
@@ -59,7 +60,7 @@ export async function serve(
   const backlog = new Backlog(config.maxTrackedTasks, (count) => observer.dismissed(count));
   const ledger = new Ledger(() => backlog.counts);
   const metrics = createMetrics(config, runtime, backlog, startedMs);
-  const health = createHealth(config, runtime, startedMs);
+  const health = new HealthHistory({ ...config, clock });
   const events = new Events(clock, { app_id: config.appId, version: VERSION });
   const { getDataset } = connectPlatform(config, runtime, metrics, abandonTasks.signal);
   const certificates = createCertificateWatch(config, runtime, metrics, abandonTasks.signal);
@@ -69,7 +70,7 @@ export async function serve(
     metrics,
     health,
     { settled: (task) => events.send("settled", () => taskToJson(task, config.appId)) },
-    new TaskLog(log, config),
+    new TaskLog(log, config, (task) => health.newsOf(task)),
     createHeartbeat(config, runtime, metrics, abandonTasks.signal),
     certificates,
     // The first table follows the first settled task: before it there is nothing to see.
@@ -107,7 +108,7 @@ export async function serve(
     loops,
     isDraining: () => noNewSlots.signal.aborted,
   });
-  onInternals({ ledger: ledger.counts, backlog, stalledLoops: () => loops.stalled() });
+  onInternals({ ledger: ledger.counts, backlog, health, stalledLoops: () => loops.stalled() });
   log.info(startLine(config, listener.url), { version: VERSION });
   reportOwnCertificate(files, runtime, metrics);
   reloadOnRequest(config, runtime, metrics, listener, files);

@@ -13,7 +13,7 @@ import { explain } from "../http_client/errors.ts";
 import { connectOkdata, type Okdata, type OkdataListeners } from "../okdata/okdata.ts";
 import type { Backlog } from "../probing/backlog.ts";
 import { CertificateWatch } from "../probing/certificate_watch.ts";
-import { HealthHistory } from "../probing/health.ts";
+import type { HealthHistory } from "../probing/health.ts";
 import { Heartbeat, sendHeartbeat } from "../probing/heartbeat.ts";
 import type { ProbeLoops } from "../probing/probe_loops.ts";
 import { logAttempt } from "../probing/task_log.ts";
@@ -29,10 +29,6 @@ import type { View } from "./command_line.ts";
 
 /** The label `host` of the certificate that the probe itself serves. */
 const OWN_HOST = "self";
-
-/** A dataset is silent after this long without a settled task: a few tasks are missing by then. */
-const MIN_SILENCE_SECONDS = 10;
-const SILENT_INTERVALS = 3;
 
 export function createMetrics(
   config: Config,
@@ -53,16 +49,6 @@ export function createMetrics(
       return { tracked: backlog.counts, oldestPendingAgeSeconds: ageMs / 1e3, ...usage() };
     },
   });
-}
-
-export function createHealth(
-  { datasetIds, taskIntervalSeconds }: Config,
-  { clock }: Runtime,
-  startedMs: number,
-): HealthHistory {
-  const silenceSeconds = Math.max(SILENT_INTERVALS * taskIntervalSeconds, MIN_SILENCE_SECONDS);
-  const monotonic = () => clock.monotonic();
-  return new HealthHistory({ datasetIds, startedMs, silenceMs: silenceSeconds * 1e3, monotonic });
 }
 
 /** The platform, whose tokens and certificates are counted and logged. */

@@ -1,30 +1,29 @@
+import type { Clock } from "../core/clock.ts";
 import type { Reason } from "../core/reasons.ts";
-import { settledMs, type SettledTask } from "../core/task.ts";
+import { type FailedTask, type PendingTask, settledMs, type SettledTask } from "../core/task.ts";
 import type { SkipCause, SkippedSlots, TaskObserver } from "../core/task_observer.ts";
+import {
+  DatasetVerdict,
+  type News,
+  type Verdict,
+  type VerdictOptions,
+} from "../core/verdict/dataset_verdict.ts";
+import type { Incident } from "../core/verdict/rows.ts";
+import { DATASET_STATES, type DatasetState } from "../core/verdict/states.ts";
 import { SlicedDay, SLICES_PER_DAY } from "./sliced_day.ts";
-
-/**
- * The state of a dataset: `starting` until its first task is settled, `silent` when it was `ok` and
- * no task has been settled for too long.
- */
-export type Health = "starting" | "ok" | "silent" | "failing";
 
 /** How many of the tasks that were settled in a window succeeded. */
 export type Ratio = { window: string; succeeded: number; settled: number };
 
-export type DatasetHealth = {
+export type DatasetHealth = Verdict & {
   datasetId: string;
-  health: Health;
-  /**
-   * Wall-clock time, milliseconds since the epoch.
-   * - `ok`, `failing`: when the first of the current series of equal outcomes was settled.
-   * - `silent`: when the last task was settled.
-   * - `starting`: when the probe started.
-   */
-  sinceMs: number;
+  /** The task that was settled last; `lastFailure` and `lastSuccessMs` likewise. */
   last: SettledTask | null;
+  lastFailure: FailedTask | null;
   lastSuccessMs: number | null;
   ratios: Ratio[];
+  /** The outages that are known, oldest first. */
+  incidents: readonly Incident[];
 };
 
 /**
@@ -47,56 +46,65 @@ const WINDOWS: readonly [string, number][] = [["5 m", 10], ["1 h", 120], ["24 h"
 const SLICES_PER_HOUR = 120;
 
 /** Which datasets need attention first. */
-const URGENCY: Readonly<Record<Health, number>> = { failing: 0, silent: 1, starting: 2, ok: 3 };
+const URGENCY = new Map(DATASET_STATES.map((state, i) => [state, i]));
 
-type DatasetState = Omit<DatasetHealth, "ratios"> & {
-  /** Monotonic instant of the last settlement. */
-  lastSettledMs: number;
+type Dataset = {
+  datasetId: string;
+  verdict: DatasetVerdict;
+  last: SettledTask | null;
+  lastFailure: FailedTask | null;
+  lastSuccessMs: number | null;
+  /** What the last settlement changed. */
+  news: News | null;
   settled: SlicedDay;
   succeeded: SlicedDay;
 };
 
-export type HealthHistoryOptions = {
+export type HealthHistoryOptions = VerdictOptions & {
   datasetIds: readonly string[];
-  /** Wall-clock time of the probe's start. */
-  startedMs: number;
-  /** A dataset is silent when none of its tasks is settled for this long. */
-  silenceMs: number;
-  monotonic: () => number;
+  clock: Pick<Clock, "now" | "monotonic">;
 };
 
 /**
  * What became of the tasks and slots of the last day, in slices of half a minute, so that reading it
- * costs the same whatever the backlog holds. `nowMs` is monotonic.
+ * costs the same whatever the backlog holds; and the verdict on each dataset. `nowMs` is monotonic.
  */
 export class HealthHistory implements TaskObserver {
-  readonly #datasets: Map<string, DatasetState>;
-  readonly #silenceMs: number;
-  readonly #monotonic: () => number;
+  readonly #datasets: Map<string, Dataset>;
+  readonly #clock: Pick<Clock, "now" | "monotonic">;
   readonly #skipped: Record<SkipCause, number> = { late: 0, in_flight: 0 };
   readonly #lags = new SlicedDay();
   #slots = 0;
   #lastLagMs: number | null = null;
 
-  constructor({ datasetIds, startedMs, silenceMs, monotonic }: HealthHistoryOptions) {
-    this.#datasets = new Map(datasetIds.map((id) => [id, newState(id, startedMs)]));
-    this.#silenceMs = silenceMs;
-    this.#monotonic = monotonic;
+  constructor({ datasetIds, clock, ...options }: HealthHistoryOptions) {
+    const newVerdict = () => new DatasetVerdict(options, clock.now(), clock.monotonic());
+    this.#datasets = new Map(datasetIds.map((id) => [id, newDataset(id, newVerdict())]));
+    this.#clock = clock;
+  }
+
+  created(task: PendingTask): void {
+    this.#find(task).verdict.created(task);
   }
 
   settled(task: SettledTask): void {
-    const state = this.#datasets.get(task.datasetId);
-    if (!state) throw new Error(`${task.datasetId} is not a dataset of this probe`);
-    const nowMs = this.#monotonic();
-    const health = task.state === "SUCCEEDED" ? "ok" : "failing";
-    const atMs = settledMs(task);
-    if (state.health !== health) Object.assign(state, { health, sinceMs: atMs });
-    state.last = task;
-    state.lastSettledMs = nowMs;
-    state.settled.add(nowMs, 1);
-    if (health === "failing") return;
-    state.lastSuccessMs = atMs;
-    state.succeeded.add(nowMs, 1);
+    const dataset = this.#find(task);
+    const nowMs = this.#clock.monotonic();
+    dataset.news = dataset.verdict.settled(task, nowMs, this.#clock.now());
+    dataset.last = task;
+    dataset.settled.add(nowMs, 1);
+    if (task.state === "FAILED") {
+      dataset.lastFailure = task;
+    } else {
+      dataset.lastSuccessMs = settledMs(task);
+      dataset.succeeded.add(nowMs, 1);
+    }
+  }
+
+  /** Whether an outage has begun or ended with this task, the last one that was settled. */
+  newsOf({ datasetId, seqno }: SettledTask): News | null {
+    const dataset = this.#datasets.get(datasetId);
+    return dataset?.last?.seqno === seqno ? dataset.news : null;
   }
 
   skipped({ cause, count }: SkippedSlots): void {
@@ -107,53 +115,52 @@ export class HealthHistory implements TaskObserver {
   slotRan(lagMs: number): void {
     this.#slots++;
     this.#lastLagMs = lagMs;
-    this.#lags.raise(this.#monotonic(), lagMs);
+    this.#lags.raise(this.#clock.monotonic(), lagMs);
   }
 
   /** How many datasets are in each state. */
-  tally(nowMs = this.#monotonic()): Record<Health, number> {
-    const tally = { starting: 0, ok: 0, silent: 0, failing: 0 };
-    for (const state of this.#datasets.values()) tally[this.#healthOf(state, nowMs)]++;
+  tally(nowMs = this.#clock.monotonic()): Record<DatasetState, number> {
+    const tally = { failing: 0, no_news: 0, unsteady: 0, slow: 0, working: 0, starting: 0 };
+    for (const { verdict } of this.#datasets.values()) tally[verdict.read(nowMs).state]++;
     return tally;
   }
 
   /** Dataset IDs, those that need attention first. */
-  byUrgency(nowMs = this.#monotonic()): string[] {
-    const urgencyOf = (state: DatasetState) => URGENCY[this.#healthOf(state, nowMs)];
+  byUrgency(nowMs = this.#clock.monotonic()): string[] {
     return [...this.#datasets.values()]
-      .sort((a, b) => urgencyOf(a) - urgencyOf(b))
+      .map(({ datasetId, verdict }) => ({ datasetId, state: verdict.read(nowMs).state }))
+      .sort((a, b) => (URGENCY.get(a.state) ?? 0) - (URGENCY.get(b.state) ?? 0))
       .map(({ datasetId }) => datasetId);
   }
 
   /** The present outage; null while no dataset fails. */
-  get outage(): Outage | null {
-    let sinceMs = Infinity;
+  outage(nowMs = this.#clock.monotonic()): Outage | null {
+    let earliestMs = Infinity;
     const counts = new Map<Reason, number>();
-    for (const { health, last, ...state } of this.#datasets.values()) {
-      if (health !== "failing" || last?.state !== "FAILED") continue;
-      sinceMs = Math.min(sinceMs, state.sinceMs);
-      counts.set(last.reason, (counts.get(last.reason) ?? 0) + 1);
+    for (const { verdict, lastFailure } of this.#datasets.values()) {
+      const { state, sinceMs } = verdict.read(nowMs);
+      if (state !== "failing" || !lastFailure) continue;
+      earliestMs = Math.min(earliestMs, sinceMs);
+      counts.set(lastFailure.reason, (counts.get(lastFailure.reason) ?? 0) + 1);
     }
     const [mostFrequent] = [...counts].sort(([, a], [, b]) => b - a);
-    return mostFrequent ? { sinceMs, reason: mostFrequent[0] } : null;
+    return mostFrequent ? { sinceMs: earliestMs, reason: mostFrequent[0] } : null;
   }
 
   /** The health of a dataset; null for one that is not probed. */
-  of(datasetId: string, nowMs = this.#monotonic()): DatasetHealth | null {
-    const state = this.#datasets.get(datasetId);
-    if (!state) return null;
-    const { settled, succeeded, lastSettledMs: _, ...known } = state;
-    const health = this.#healthOf(state, nowMs);
-    const sinceMs = health === "silent" && state.last ? settledMs(state.last) : state.sinceMs;
+  of(datasetId: string, nowMs = this.#clock.monotonic()): DatasetHealth | null {
+    const dataset = this.#datasets.get(datasetId);
+    if (!dataset) return null;
+    const { verdict, settled, succeeded, news: _, ...known } = dataset;
     const ratios = WINDOWS.map(([window, slices]) => ({
       window,
       succeeded: succeeded.sum(nowMs, slices),
       settled: settled.sum(nowMs, slices),
     }));
-    return { ...known, health, sinceMs, ratios };
+    return { ...known, ...verdict.read(nowMs), ratios, incidents: verdict.incidents };
   }
 
-  schedule(nowMs = this.#monotonic()): ScheduleHealth {
+  schedule(nowMs = this.#clock.monotonic()): ScheduleHealth {
     return {
       slots: this.#slots,
       skipped: { ...this.#skipped },
@@ -162,19 +169,21 @@ export class HealthHistory implements TaskObserver {
     };
   }
 
-  #healthOf({ health, lastSettledMs }: DatasetState, nowMs: number): Health {
-    return health === "ok" && nowMs - lastSettledMs > this.#silenceMs ? "silent" : health;
+  #find({ datasetId }: { datasetId: string }): Dataset {
+    const dataset = this.#datasets.get(datasetId);
+    if (!dataset) throw new Error(`${datasetId} is not a dataset of this probe`);
+    return dataset;
   }
 }
 
-function newState(datasetId: string, startedMs: number): DatasetState {
+function newDataset(datasetId: string, verdict: DatasetVerdict): Dataset {
   return {
     datasetId,
-    health: "starting",
-    sinceMs: startedMs,
+    verdict,
     last: null,
+    lastFailure: null,
     lastSuccessMs: null,
-    lastSettledMs: -Infinity,
+    news: null,
     settled: new SlicedDay(),
     succeeded: new SlicedDay(),
   };

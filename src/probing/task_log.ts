@@ -1,34 +1,34 @@
 import type { Attempt, FailedTask, SettledTask } from "../core/task.ts";
 import type { SkippedSlots, TaskObserver } from "../core/task_observer.ts";
+import type { News } from "../core/verdict/dataset_verdict.ts";
 import type { Log } from "../runtime/log.ts";
 import { stackOf } from "../text/error_text.ts";
 import { formatSeconds } from "../text/format.ts";
 
 /**
  * Logs settled tasks, a line each: a success as information, a failure as a warning, since a probe
- * expects failures. The first failure after successes and the first success after failures stand out.
+ * expects failures. The line with which an outage begins stands out, and the one with which it ends.
  */
 export class TaskLog implements TaskObserver {
   readonly #log: Log;
   readonly #maxInFlightTasks: number;
-  /** Failures in a row, by dataset. */
-  readonly #failures = new Map<string, number>();
+  readonly #newsOf: (task: SettledTask) => News | null;
 
-  constructor(log: Log, { maxInFlightTasks }: { maxInFlightTasks: number }) {
+  /** `newsOf` says whether an outage has begun or ended with the task that was just settled. */
+  constructor(
+    log: Log,
+    { maxInFlightTasks }: { maxInFlightTasks: number },
+    newsOf: (task: SettledTask) => News | null,
+  ) {
     this.#log = log;
     this.#maxInFlightTasks = maxInFlightTasks;
+    this.#newsOf = newsOf;
   }
 
   settled(task: SettledTask, error: unknown): void {
-    const { datasetId } = task;
-    const failures = this.#failures.get(datasetId) ?? 0;
-    if (task.state === "FAILED") {
-      this.#failures.set(datasetId, failures + 1);
-      return logFailure(this.#log, task, error, failures === 0 ? "FAILING: " : "");
-    }
-    this.#failures.delete(datasetId);
-    const tasks = failures > 1 ? `${failures} failed tasks` : "1 failed task";
-    const news = failures > 0 ? `RECOVERED: ${datasetId} works again after ${tasks}; ` : "";
+    const found = this.#newsOf(task);
+    const news = found ? newsLine(task.datasetId, found) : "";
+    if (task.state === "FAILED") return logFailure(this.#log, task, error, news);
     this.#log.info(`${news}${sentenceOf(task, "succeeded")}`, propertiesOf(task));
   }
 
@@ -78,6 +78,13 @@ export function logFailure(log: Log, task: FailedTask, error: unknown, news = ""
   } else {
     log.warn(outcome, properties);
   }
+}
+
+function newsLine(datasetId: string, { change, sinceMs, lost }: News): string {
+  const since = `${new Date(sinceMs).toISOString().slice(0, 19)}Z`;
+  if (change === "failing") return `FAILING: ${datasetId} fails since ${since}; `;
+  const tasks = lost === 1 ? "1 failed task" : `${lost} failed tasks`;
+  return `RECOVERED: ${datasetId} works again after ${tasks} since ${since}; `;
 }
 
 function sentenceOf(task: SettledTask, outcome: string): string {

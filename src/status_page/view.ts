@@ -1,14 +1,9 @@
 import type { Backlog } from "../probing/backlog.ts";
 import type { Clock } from "../core/clock.ts";
-import type {
-  DatasetHealth,
-  Health,
-  HealthHistory,
-  Outage,
-  ScheduleHealth,
-} from "../probing/health.ts";
+import type { DatasetHealth, HealthHistory, Outage, ScheduleHealth } from "../probing/health.ts";
 import { settledMs, type State, type Task } from "../core/task.ts";
 import type { Reason } from "../core/reasons.ts";
+import type { DatasetState } from "../core/verdict/states.ts";
 import { VERSION } from "../core/version.ts";
 
 /** Limits that keep the page small, whatever the probe tracks. */
@@ -42,12 +37,12 @@ export type StatusView = {
   /** Loops that have missed their ticks; none in a healthy probe. */
   stalledLoops: string[];
   /** Number of datasets in each state. */
-  tally: Record<Health, number>;
+  tally: Record<DatasetState, number>;
   /** The present outage; null while no dataset fails. */
   outage: Outage | null;
   /** Number of tracked tasks in each state. */
   tracked: Record<State, number>;
-  /** One result page of datasets, failing ones first; or the dataset of the query. */
+  /** One result page of datasets, the most urgent first; or the dataset of the query. */
   datasets: DatasetHealth[];
   /** Number of result pages of datasets. */
   pages: number;
@@ -107,7 +102,7 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
     draining: sources.isDraining(),
     stalledLoops: sources.stalledLoops(),
     tally: health.tally(nowMonotonicMs),
-    outage: health.outage,
+    outage: health.outage(nowMonotonicMs),
     tracked: backlog.counts,
     datasets: chosen ? [chosen] : shown.flatMap((id) => health.of(id, nowMonotonicMs) ?? []),
     pages: chosen ? 1 : pages,

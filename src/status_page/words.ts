@@ -15,6 +15,11 @@ export function spanText(ms: number): string {
   return formatSpan(ms / 1e3).replace(" ", GAP);
 }
 
+/** The length of a window that counts tasks. */
+export function windowText(seconds: number): string {
+  return seconds < 120 ? `${seconds}${GAP}s` : spanText(seconds * 1e3);
+}
+
 /** A share in percent, rounded down: 100 % means that not one task failed. */
 export function ratioText({ succeeded, settled }: Ratio): string {
   if (settled === 0) return "–";

@@ -35,7 +35,7 @@ browserTest("the page shows a lost connection, and reconnects by itself", async 
   assertEquals(new URL(other.url).port, port);
   await untilLive(page);
   assertEquals(await connectionText(page), "Live");
-  assertMatch(await page.title(), /^OK|^Starting/);
+  assertMatch(await page.title(), /^Working|^Starting/);
   await page.locator("#t3").waitFor();
 });
 
@@ -118,7 +118,7 @@ for (const kind of ["an error", "no network", "no response"]) {
       isBroken = false;
       await untilLive(page);
       assertEquals(await connectionText(page), "Live");
-      assertMatch(await page.title(), /^OK/);
+      assertMatch(await page.title(), /^Working/);
       assertEquals(await page.locator("html.lost").count(), 0);
     },
   );

@@ -43,7 +43,7 @@ browserTest(
     const { page, problems } = opened;
     await untilLive(page);
     await untilHeadline(page, "Working");
-    assertMatch(await page.title(), /^OK: abc123 · /);
+    assertMatch(await page.title(), /^Working: abc123 · /);
     await page.evaluate("document.documentElement.dataset.mark = 'kept'");
     const before = await newestSeqno(page);
     await eventually(
@@ -60,8 +60,11 @@ browserTest(
     await page.locator(".failures a", { hasText: "server_error" }).waitFor();
 
     emulator.setFaults({});
-    await untilHeadline(page, "Working");
-    assertMatch(await page.locator("#announcement").textContent() ?? "", /^Working since /);
+    await untilHeadline(page, "Unsteady");
+    assertMatch(
+      await page.locator("#announcement").textContent() ?? "",
+      /^Unsteady \d+ failed of /,
+    );
     assert(await page.locator("link[rel=icon]").getAttribute("href") !== failingIcon);
     assertEquals(await page.evaluate("document.documentElement.dataset.mark"), "kept");
     assertEquals(problems, []);

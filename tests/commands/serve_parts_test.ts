@@ -1,14 +1,8 @@
 import { assertEquals } from "@std/assert";
-import {
-  attemptLog,
-  createHealth,
-  createTable,
-  startLine,
-} from "../../src/commands/serve_parts.ts";
+import { attemptLog, createTable, startLine } from "../../src/commands/serve_parts.ts";
 import { VERSION } from "../../src/core/version.ts";
 import { Backlog } from "../../src/probing/backlog.ts";
 import { configOf, createFakeRuntime } from "../support/fake_runtime.ts";
-import { pending, succeeded } from "../support/tasks.ts";
 
 const VIEW = { table: false, rows: 20, utc: true };
 
@@ -51,22 +45,6 @@ Deno.test("attemptLog logs at level debug, and is nothing at other levels", () =
     "debug: an attempt of task 7 ended in 0.500 s: status 200",
   ]);
 });
-
-for (const [interval, silenceMs] of [["0.5", 10_000], ["3", 10_000], ["60", 180_000]] as const) {
-  Deno.test(`createHealth calls a dataset silent after ${silenceMs / 1e3} s at an interval of ${interval} s`, () => {
-    const { runtime, clock } = createFakeRuntime();
-    const health = createHealth(
-      configOf({ TASK_INTERVAL_SECONDS: interval }),
-      runtime,
-      clock.now(),
-    );
-    health.settled(succeeded(pending()));
-    clock.advance(silenceMs);
-    assertEquals(health.of("abc123")?.health, "ok");
-    clock.advance(1);
-    assertEquals(health.of("abc123")?.health, "silent");
-  });
-}
 
 Deno.test("createTable makes a table when it was asked for, or in a local run", async () => {
   const { runtime, stdout } = createFakeRuntime();

@@ -1,26 +1,36 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { HealthHistory } from "../../src/probing/health.ts";
-import type { SettledTask } from "../../src/core/task.ts";
 import type { Reason } from "../../src/core/reasons.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
-const DAY = 24 * HOUR;
 
-/** A history with a clock that the test sets. */
-function createHistory(datasetIds: string[], { startedMs = 0, silenceMs = DAY } = {}) {
+/** A history with a clock that the test sets; both clocks begin at 0. */
+function createHistory(datasetIds: string[]) {
   let nowMs = 0;
+  let created = 0;
   const history = new HealthHistory({
     datasetIds,
-    startedMs,
-    silenceMs,
-    monotonic: () => nowMs,
+    clock: { now: () => nowMs, monotonic: () => nowMs },
+    taskIntervalSeconds: 10,
+    requestTimeoutSeconds: 10,
+    sloLatencySeconds: 1,
   });
-  const settle = (task: SettledTask, ms: number) => {
+  /** A task that is created and settled at this moment; it fails for the reason, if there is one. */
+  const settle = (datasetId: string, ms: number, reason: Reason | null = null) => {
     nowMs = ms;
-    history.settled(task);
+    const task = pending({
+      seqno: ++created,
+      datasetId,
+      createdMs: ms,
+      createdMonotonicMs: ms,
+    });
+    history.created(task);
+    const settled = reason === null ? succeeded(task) : failed(task, reason);
+    history.settled(settled);
+    return settled;
   };
   const runSlot = (lagMs: number, ms: number) => {
     nowMs = ms;
@@ -29,75 +39,70 @@ function createHistory(datasetIds: string[], { startedMs = 0, silenceMs = DAY } 
   return { history, settle, runSlot };
 }
 
-function taskAt(ms: number, isGood: boolean, datasetId = "a"): SettledTask {
-  const task = pending({ datasetId, createdMs: ms, createdMonotonicMs: ms });
-  return isGood ? succeeded(task) : failed(task);
-}
-
-Deno.test("the state of a dataset has lasted since the first of a row of equal outcomes", () => {
-  const { history, settle } = createHistory(["a", "b"], { startedMs: 5 });
-  const seen = () => {
-    const { health, sinceMs, lastSuccessMs } = history.of("a", HOUR)!;
-    return [health, sinceMs, lastSuccessMs];
+Deno.test("the health of a dataset has the verdict, the last task, failure and success", () => {
+  const { history, settle } = createHistory(["a", "b"]);
+  const seen = (datasetId = "a") => {
+    const { state, sinceMs, last, lastFailure, lastSuccessMs } = history.of(datasetId)!;
+    return [state, sinceMs, last?.seqno, lastFailure?.seqno, lastSuccessMs];
   };
-  assertEquals(seen(), ["starting", 5, null]);
-  const expected = [
-    ["failing", 1_125, null],
-    ["failing", 1_125, null],
-    ["ok", 3_125, 3_125],
-    ["ok", 3_125, 4_125],
-    ["failing", 5_125, 4_125],
-  ];
-  [false, false, true, true, false].forEach((isGood, i) => {
-    const ms = (i + 1) * SECOND;
-    settle(taskAt(ms, isGood), ms);
-    assertEquals(seen(), expected[i]);
-  });
-  assertEquals(history.tally(HOUR), { starting: 1, ok: 0, silent: 0, failing: 1 });
-  assertEquals(history.of("unknown", 0), null);
+  assertEquals(seen(), ["starting", 0, undefined, undefined, null]);
+  settle("a", SECOND);
+  assertEquals(seen(), ["working", SECOND, 1, undefined, 1_125]);
+  for (const second of [2, 3]) settle("a", second * SECOND, "dns");
+  assertEquals(seen(), ["unsteady", SECOND, 3, 3, 1_125]);
+  settle("a", 4 * SECOND, "dns");
+  assertEquals(seen(), ["failing", 2 * SECOND, 4, 4, 1_125]);
+  settle("a", 5 * SECOND);
+  assertEquals(seen(), ["unsteady", 5 * SECOND, 5, 4, 5_125]);
+  assertEquals(seen("b"), ["starting", 0, undefined, undefined, null]);
+  assertEquals(history.of("a")?.incidents, [
+    { startMs: 2 * SECOND, endMs: 5 * SECOND, lost: 3, reasons: { dns: 3 } },
+  ]);
+  assertEquals(history.of("unknown"), null);
 });
 
-Deno.test("byUrgency lists failing datasets first, then silent ones", () => {
-  const { history, settle } = createHistory(["a", "b", "c", "d", "e"], {
-    silenceMs: 30 * SECOND,
+Deno.test("byUrgency lists failing datasets first, then those without news, then the unsteady", () => {
+  const { history, settle } = createHistory(["a", "b", "c", "d", "e"]);
+  settle("e", 0);
+  settle("a", SECOND);
+  settle("c", SECOND);
+  settle("c", SECOND, "dns");
+  settle("d", SECOND, "dns");
+  const starting = { failing: 1, no_news: 0, unsteady: 1, slow: 0, working: 2, starting: 1 };
+  assertEquals(history.byUrgency(40 * SECOND), ["d", "c", "a", "e", "b"]);
+  assertEquals(history.tally(40 * SECOND), starting);
+  // 40 s after the start, and after the last task of "e".
+  assertEquals(history.byUrgency(40 * SECOND + 1), ["d", "b", "e", "c", "a"]);
+  assertEquals(history.tally(40 * SECOND + 1), {
+    ...starting,
+    no_news: 2,
+    working: 1,
+    starting: 0,
   });
-  settle(taskAt(0, true, "e"), 0);
-  settle(taskAt(SECOND, true, "a"), SECOND);
-  settle(taskAt(SECOND, true, "c"), SECOND);
-  settle(taskAt(SECOND, false, "d"), SECOND);
-  assertEquals(history.byUrgency(30 * SECOND), ["d", "b", "a", "c", "e"]);
-  assertEquals(history.byUrgency(30 * SECOND + 1), ["d", "e", "b", "a", "c"]);
-  assertEquals(history.tally(30 * SECOND + 1), { starting: 1, ok: 2, silent: 1, failing: 1 });
 });
 
-Deno.test("a dataset is silent since its last task, and ok after the next", () => {
-  const { history, settle } = createHistory(["a"], { silenceMs: 30 * SECOND });
-  const seen = (nowMs: number) => {
-    const { health, sinceMs } = history.of("a", nowMs)!;
-    return [health, sinceMs];
-  };
-  settle(taskAt(0, true), 0);
-  settle(taskAt(10 * SECOND, true), 10 * SECOND);
-  assertEquals(seen(40 * SECOND), ["ok", 125]);
-  assertEquals(seen(40 * SECOND + 1), ["silent", 10_125]);
-  settle(taskAt(60 * SECOND, true), 60 * SECOND);
-  assertEquals(seen(60 * SECOND), ["ok", 125]);
-  settle(taskAt(70 * SECOND, false), 70 * SECOND);
-  assertEquals(seen(HOUR), ["failing", 70_125], "a failing dataset stays failing until a success");
+Deno.test("the news of a task is there until the next task of the dataset settles", () => {
+  const { history, settle } = createHistory(["a", "b"]);
+  const first = settle("a", SECOND, "dns");
+  const other = settle("b", SECOND);
+  const outage = { change: "failing" as const, sinceMs: SECOND, lost: 1 };
+  assertEquals([history.newsOf(first), history.newsOf(other)], [outage, null]);
+  const second = settle("a", 2 * SECOND, "dns");
+  assertEquals([history.newsOf(first), history.newsOf(second)], [null, null]);
+  const third = settle("a", 3 * SECOND);
+  assertEquals(history.newsOf(third), { ...outage, change: "recovered", lost: 2 });
 });
 
 Deno.test("the outage began with the first failing dataset and has the most frequent reason", () => {
   const { history, settle } = createHistory(["a", "b", "c", "d"]);
-  assertEquals(history.outage, null);
-  const fail = (datasetId: string, ms: number, reason: Reason) =>
-    settle(failed(pending({ datasetId, createdMs: ms }), reason), ms);
-  fail("a", 3_000, "timeout");
-  fail("b", 1_000, "dns");
-  fail("c", 2_000, "dns");
-  settle(taskAt(0, true, "d"), 0);
-  assertEquals(history.outage, { sinceMs: 1_125, reason: "dns" });
-  for (const datasetId of ["a", "b", "c"]) settle(taskAt(9_000, true, datasetId), 9_000);
-  assertEquals(history.outage, null);
+  assertEquals(history.outage(), null);
+  settle("b", 1_000, "dns");
+  settle("c", 2_000, "dns");
+  settle("a", 3_000, "timeout");
+  settle("d", 4_000);
+  assertEquals(history.outage(), { sinceMs: 1_000, reason: "dns" });
+  for (const datasetId of ["a", "b", "c"]) settle(datasetId, 9_000);
+  assertEquals(history.outage(), null);
 });
 
 const WINDOWS: [window: string, ms: number][] = [
@@ -122,7 +127,7 @@ Deno.test("ratios equal a plain count over their window, to the half minute", ()
         let ms = from;
         for (const { waitMs, isGood } of steps) {
           ms += waitMs;
-          settle(taskAt(ms, isGood), ms);
+          settle("a", ms, isGood ? null : "dns");
           settled.push({ ms, isGood });
           const slice = Math.floor(ms / SLICE_MS);
           const expected = WINDOWS.map(([window, windowMs]) => {
@@ -141,7 +146,7 @@ Deno.test("ratios equal a plain count over their window, to the half minute", ()
 
 Deno.test("ratios forget tasks older than a day, however long nothing was settled", () => {
   const { history, settle } = createHistory(["a"]);
-  settle(taskAt(0, true), 0);
+  settle("a", 0);
   for (const days of [1, 2, 7, 400]) {
     assertEquals(history.of("a", days * 24 * HOUR)?.ratios.at(-1)?.settled, 0);
   }

@@ -5,9 +5,9 @@ import { at } from "../support/at.ts";
 import { settle, startProgram } from "../support/fake_runtime.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
 
-Deno.test("the task log has a line a task, and the first failure and the recovery stand out", async () => {
+Deno.test("the task log has a line a task, and the begin and the end of an outage stand out", async () => {
   const { clock, transport, logged } = await startProgram({ RETRIES: "0" });
-  for (const status of [200, 500, 404, 200, 200]) {
+  for (const status of [200, 500, 500, 404, 404, 200, 200]) {
     const call = transport.oldest;
     if (status === 200) call.succeed();
     else call.respond(status);
@@ -17,10 +17,14 @@ Deno.test("the task log has a line a task, and the first failure and the recover
     .filter(({ level }) => level !== "debug");
   assertEquals(lines.map((line) => `${line.level}: ${line.message}`), [
     "info: task 1 of abc123 succeeded in 0.000 s",
-    "warn: FAILING: task 2 of abc123 failed in 0.000 s: server_error: status 500",
-    "warn: task 3 of abc123 failed in 0.000 s: not_found: status 404",
-    "info: RECOVERED: abc123 works again after 2 failed tasks; task 4 of abc123 succeeded in 0.000 s",
-    "info: task 5 of abc123 succeeded in 0.000 s",
+    "warn: task 2 of abc123 failed in 0.000 s: server_error: status 500",
+    "warn: task 3 of abc123 failed in 0.000 s: server_error: status 500",
+    "warn: FAILING: abc123 fails since 2026-10-24T12:00:10Z; " +
+    "task 4 of abc123 failed in 0.000 s: not_found: status 404",
+    "warn: task 5 of abc123 failed in 0.000 s: not_found: status 404",
+    "info: RECOVERED: abc123 works again after 4 failed tasks since 2026-10-24T12:00:10Z; " +
+    "task 6 of abc123 succeeded in 0.000 s",
+    "info: task 7 of abc123 succeeded in 0.000 s",
   ]);
   const { properties } = at(lines, 1);
   for (const name of ["seqno", "dataset_id", "reason", "duration_seconds", "trace_id"]) {
@@ -57,7 +61,7 @@ function keptLog() {
 
 Deno.test("the task log says why slots were skipped", () => {
   const { log, lines } = keptLog();
-  const taskLog = new TaskLog(log, { maxInFlightTasks: 7 });
+  const taskLog = new TaskLog(log, { maxInFlightTasks: 7 }, () => null);
   taskLog.skipped({ datasetId: "abc123", cause: "late", count: 3 });
   taskLog.skipped({ datasetId: "abc123", cause: "in_flight", count: 1 });
   assertEquals(lines, [
@@ -72,22 +76,23 @@ Deno.test("the task log says why slots were skipped", () => {
   ]);
 });
 
-Deno.test("the task log counts failures in a row of each dataset by itself", () => {
+Deno.test("the task log asks for the news of each settled task, and counts one task as one", () => {
   const { log, lines } = keptLog();
-  const taskLog = new TaskLog(log, { maxInFlightTasks: 7 });
-  const settle = (datasetId: string, isGood: boolean) => {
-    const task = pending({ datasetId });
-    taskLog.settled(isGood ? succeeded(task) : failed(task), new Error("broken"));
-  };
-  settle("a", false);
-  settle("b", true);
-  settle("a", true);
-  settle("a", true);
-  assertEquals(lines.map(([, message]) => message.split(/[:;]/)[0]), [
-    "FAILING",
-    "task 1 of b succeeded in 0.125 s",
-    "RECOVERED",
-    "task 1 of a succeeded in 0.125 s",
+  const sinceMs = Date.UTC(2026, 9, 24, 12, 0, 10, 700);
+  const taskLog = new TaskLog(
+    log,
+    { maxInFlightTasks: 7 },
+    ({ seqno, state }) =>
+      seqno === 1
+        ? null
+        : { change: state === "FAILED" ? "failing" : "recovered", sinceMs, lost: 1 },
+  );
+  for (const seqno of [1, 2]) taskLog.settled(failed(pending({ seqno })), new Error("broken"));
+  taskLog.settled(succeeded(pending({ seqno: 3 })), undefined);
+  assertEquals(lines.map(([level, message]) => `${level}: ${message}`.split(";")[0]), [
+    "warn: task 1 of abc123 failed in 0.125 s: server_error: status 500: it broke",
+    "warn: FAILING: abc123 fails since 2026-10-24T12:00:10Z",
+    "info: RECOVERED: abc123 works again after 1 failed task since 2026-10-24T12:00:10Z",
   ]);
 });
 

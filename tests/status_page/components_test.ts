@@ -52,7 +52,7 @@ Deno.test("the bars of several datasets share one key, which is absent without b
 Deno.test("the list shows failing datasets first, and links its result pages", () => {
   const ask = play(SCENES.many);
   const first = statusPage(ask());
-  const cards = [...first.matchAll(/<li class="(failing|ok|silent|starting)">/g)].map(([, tone]) =>
+  const cards = [...first.matchAll(/<li class="(failing|ok|warning|starting)">/g)].map(([, tone]) =>
     tone
   );
   assertEquals(cards.slice(0, 4), ["failing", "failing", "failing", "ok"]);
@@ -64,7 +64,7 @@ Deno.test("the list shows failing datasets first, and links its result pages", (
 
 Deno.test("the query for a dataset shows that one and the phases of its last task", () => {
   const html = statusPage(play(SCENES.few)({ datasetId: "befolkning-101" }));
-  assertEquals(html.match(/<li class="(failing|ok|silent|starting)">/g)?.length, 1);
+  assertEquals(html.match(/<li class="(failing|ok|warning|starting)">/g)?.length, 1);
   assertMatch(
     textOf(html),
     /Datasets of befolkning-101 show all datasets .* Last task .* processing/,

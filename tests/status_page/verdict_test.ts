@@ -4,8 +4,8 @@ import { play, SCENES, textOf } from "../support/status.ts";
 
 const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
   ["starting", "Starting", /Starting No task has been settled yet/],
-  ["one", "OK: abc123", /Working since 20:01:05 UTC \(14 s\)/],
-  ["healthy", "OK: abc123", /ok in 5 m 100 % ok in 1 h 99\.4 % ok in 24 h 99\.7 %/],
+  ["one", "Working: abc123", /Working since 20:01:05 UTC \(15 s\)/],
+  ["healthy", "Working: abc123", /ok in 5 m 100 % ok in 1 h 99\.4 % ok in 24 h 99\.7 %/],
   ["outage", "FAILING: abc123", /Failing since .* \(4 min\) server_error : status 5xx/],
   [
     "few",
@@ -15,15 +15,26 @@ const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
   [
     "many",
     "FAILING: 3 of 200",
-    /3 of 200 failing since 20:06:17 .*timeout : no complete response .* Page 1 of \d+, failing/,
+    /3 of 200 failing since 20:06:15 .*timeout : no complete response .* Page 1 of \d+, the most urgent/,
   ],
   [
     "all",
     "FAILING: All 200",
-    /All 200 failing since 20:07:15 UTC \(34 s\), server_error : status 5xx/,
+    /All 200 failing since 20:07:15 UTC \(35 s\), server_error : status 5xx/,
+  ],
+  [
+    "unsteady",
+    "UNSTEADY: abc123",
+    /Unsteady 2 failed of 5 tasks in the last 60 s reset : the connection ended/,
+  ],
+  ["slow", "SLOW: abc123", /Slow 4 slow of 5 tasks in the last 60 s ok in/],
+  [
+    "mixed",
+    "FAILING: 1 of 3",
+    /1 of 3 failing since 20:09:01 .* dns : .* 1 unsteady .* befolkning-101 unsteady: 2 failed of/,
   ],
   ["silent", "NO NEWS: abc123", /No news since 20:09:15 UTC \(5 min\), 1 task pending/],
-  ["silentFew", "NO NEWS: All 3", /No news: All 3 since 20:09:15 UTC \(5 min\), 1 task pending/],
+  ["silentFew", "NO NEWS: All 3", /No news: All 3 since 20:09:14 UTC \(5 min\), 1 task pending/],
   ["stalled", "Stalled", /The probe's own schedule has stopped: probe\./],
 ];
 
@@ -39,12 +50,12 @@ Deno.test("the verdict warns of silence, and shows failing datasets first", () =
   const status = play(SCENES.silentFew)();
   const html = statusPage(status);
   assert(html.includes('<section class="verdict warning"'));
-  assertMatch(textOf(html), /boligpriser-100 no news since 20:09:15 \(5 min\)/);
+  assertMatch(textOf(html), /boligpriser-100 no news since 20:09:14 \(5 min\)/);
   const icon = (html: string) => html.match(/<link rel="icon" [^>]*>/)?.[0];
   assert(icon(html) !== icon(statusPage(play(SCENES.few)())));
   const failing = statusPage({
     ...status,
-    tally: { starting: 0, ok: 0, silent: 2, failing: 1 },
+    tally: { ...status.tally, no_news: 2, failing: 1 },
     outage: { sinceMs: status.nowMs - 27_000, reason: "dns" },
   });
   assertMatch(textOf(failing), /1 of 3 failing since .* \(27 s\), dns : .* no news from 2/);

@@ -13,9 +13,10 @@ function start() {
   const backlog = new Backlog(10_000, () => {});
   const health = new HealthHistory({
     datasetIds: DATASETS,
-    startedMs: clock.now(),
-    silenceMs: 30_000,
-    monotonic: () => clock.monotonic(),
+    clock,
+    taskIntervalSeconds: 10,
+    requestTimeoutSeconds: 10,
+    sloLatencySeconds: 1,
   });
   const config = {
     appId: "0a1b2c3d",

@@ -15,7 +15,7 @@ export const NOTHING_YET: StatusView = {
   apiUrl: "http://api",
   draining: false,
   stalledLoops: [],
-  tally: { starting: 1, ok: 0, silent: 0, failing: 0 },
+  tally: { failing: 0, no_news: 0, unsteady: 0, slow: 0, working: 0, starting: 1 },
   outage: null,
   tracked: { PENDING: 0, SUCCEEDED: 0, FAILED: 0 },
   datasets: [],

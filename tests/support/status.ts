@@ -14,6 +14,8 @@ export type Scene = {
   intervalSeconds?: number;
   /** The reason for which the dataset's task of a round fails; null when it succeeds. */
   reasonOf?: (datasetId: string, round: number) => Reason | null;
+  /** How long a round's tasks take; null for as long as usual. */
+  secondsOf?: (round: number) => number | null;
   body?: string;
   /** The message of every failure, in place of one that suits its reason. */
   message?: string;
@@ -57,15 +59,17 @@ export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView
   const startedMs = clock.now();
   const health = new HealthHistory({
     datasetIds,
-    startedMs,
-    silenceMs: Math.max(3 * intervalSeconds, 10) * 1e3,
-    monotonic: () => clock.monotonic(),
+    clock,
+    taskIntervalSeconds: intervalSeconds,
+    requestTimeoutSeconds: 10,
+    sloLatencySeconds: 1,
   });
   for (let round = 0; round < rounds; round++) {
     for (const datasetId of datasetIds) {
       health.slotRan(random.fraction() * 3);
       const reason = reasonOf(datasetId, round);
-      const task = settled(open(datasetId), reason, random.fraction, scene);
+      const seconds = scene.secondsOf?.(round) ?? null;
+      const task = settled(open(datasetId), reason, random.fraction, { ...scene, seconds });
       backlog.settle(task);
       health.settled(task);
       clock.advance(intervalSeconds * 1e3 / datasetIds.length);
@@ -90,12 +94,14 @@ export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView
   return (query) => viewOf({ page: 1, ...query }, sources);
 
   function open(datasetId: string): PendingTask {
-    return backlog.open({
+    const task = backlog.open({
       datasetId,
       traceId: random.hex(16),
       createdMs: clock.now(),
       createdMonotonicMs: clock.monotonic(),
     });
+    health.created(task);
+    return task;
   }
 }
 
@@ -121,7 +127,11 @@ function settled(
   task: PendingTask,
   reason: Reason | null,
   fraction: () => number,
-  { body = null, message }: { body?: string | null; message?: string },
+  { body = null, message, seconds }: {
+    body?: string | null;
+    message?: string;
+    seconds: number | null;
+  },
 ): SettledTask {
   const processing = 0.06 + 0.05 * fraction() + (fraction() < 0.05 ? fraction() : 0);
   const phases = {
@@ -129,7 +139,7 @@ function settled(
     resolve: 0.001 + 0.002 * fraction(),
     connect: 0.004 + 0.004 * fraction(),
     tls: 0.02 + 0.01 * fraction(),
-    processing: reason === "timeout" ? 10 : processing,
+    processing: reason === "timeout" ? 10 : seconds ?? processing,
     transfer: 0.003 + 0.003 * fraction(),
   };
   const durationSeconds = Object.values(phases).reduce((a, b) => a + b);
@@ -182,5 +192,20 @@ export const SCENES = {
   },
   silent: { rounds: 50, silentSeconds: 300 },
   silentFew: { rounds: 50, silentSeconds: 300, datasetIds: manyIds(3) },
+  unsteady: {
+    rounds: 50,
+    reasonOf: (_id: string, round: number) => [45, 47].includes(round) ? "reset" : null,
+  },
+  slow: { rounds: 50, secondsOf: (round: number) => round > 45 ? 2 : null },
+  mixed: {
+    rounds: 50,
+    datasetIds: manyIds(3),
+    reasonOf: (id: string, round: number) =>
+      id.includes("101") && [45, 47].includes(round)
+        ? "reset"
+        : id.includes("102") && round > 46
+        ? "dns"
+        : null,
+  },
   stalled: { rounds: 50, stalledLoops: ["probe"] },
 } as const satisfies Record<string, Scene>;

@@ -36,7 +36,7 @@ const DEFINITIONS = {
   },
   working: {
     word: "working",
-    meaning: "none of these",
+    meaning: "tasks were settled, and none of the above",
     advice: "Nothing.",
   },
   starting: {

@@ -1,10 +1,13 @@
 import { PHASES, type SettledTask } from "../../core/task.ts";
-import type { DatasetHealth, Health } from "../../probing/health.ts";
+import { STATE_DEFINITIONS } from "../../core/verdict/states.ts";
+import type { DatasetHealth } from "../../probing/health.ts";
 import { href } from "../links.ts";
 import type { StatusQuery, StatusView } from "../view.ts";
-import { durationText, ratioText, spanText } from "../words.ts";
-import { Icon, Message, Reason, Scope, shortId, Time } from "./parts.tsx";
+import { durationText, ratioText } from "../words.ts";
+import { Icon, Message, Reason, Scope, shortId } from "./parts.tsx";
 import { Bar, Key, PhaseList } from "./phases.tsx";
+import { StateDetail } from "./state_detail.tsx";
+import { TONES } from "./tone.ts";
 
 /** More datasets than this are listed without bars of phases and messages, for want of room. */
 const MAX_BARS = 12;
@@ -47,7 +50,7 @@ export function Datasets({ view }: { view: StatusView }) {
         {pages > 1 && datasetId === undefined && (
           <nav class="pager" aria-label="Result pages of datasets">
             {page > 1 && <a href={href(query, { page: page - 1 })} rel="prev">← Previous</a>}
-            <span>Page {page} of {pages}, failing datasets first</span>
+            <span>Page {page} of {pages}, the most urgent datasets first</span>
             {page < pages && <a href={href(query, { page: page + 1 })} rel="next">Next →</a>}
           </nav>
         )}
@@ -69,13 +72,6 @@ function Unknown({ datasetId, query }: { datasetId: string; query: StatusQuery }
   );
 }
 
-const HEALTH_WORDS: Record<Health, string> = {
-  ok: "ok since",
-  failing: "failing since",
-  silent: "no news since",
-  starting: "starting",
-};
-
 function Dataset(
   { dataset, nowMs, query, hasBar }: {
     dataset: DatasetHealth;
@@ -84,19 +80,17 @@ function Dataset(
     hasBar: boolean;
   },
 ) {
-  const { datasetId, health, sinceMs, last, ratios } = dataset;
+  const { datasetId, state, last, ratios } = dataset;
   return (
-    <li class={health}>
+    <li class={TONES[state]}>
       <h3>
-        <Icon tone={health} />{" "}
+        <Icon tone={TONES[state]} />{" "}
         <a href={href({ page: query.page }, { datasetId })}>{shortId(datasetId)}</a>
       </h3>
       <p>
-        {HEALTH_WORDS[health]} {health !== "starting" && (
-          <>
-            <Time ms={sinceMs} nowMs={nowMs} /> ({spanText(nowMs - sinceMs)})
-          </>
-        )}
+        {STATE_DEFINITIONS[state].word}
+        {state === "unsteady" || state === "slow" ? ": " : " "}
+        <StateDetail dataset={dataset} nowMs={nowMs} />
       </p>
       <p>
         {ratios.map((ratio) => (

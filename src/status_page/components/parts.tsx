@@ -1,17 +1,18 @@
 /** The parts that several components share. */
 import type { Child } from "hono/jsx";
 import type { FailedTask, State, Task } from "../../core/task.ts";
-import type { Health, Ratio } from "../../probing/health.ts";
+import type { Ratio } from "../../probing/health.ts";
 import { escapeControls } from "../../text/escape.ts";
 import { href } from "../links.ts";
 import type { StatusView } from "../view.ts";
 import { countText, ratioText } from "../words.ts";
+import type { Tone } from "./tone.ts";
 
 /** Characters of a message in a list, which keeps the page small. */
 const MAX_CUT_MESSAGE = 80;
 
 /** The icon of a state, which the style sheet draws. */
-export function Icon({ tone }: { tone: Health }) {
+export function Icon({ tone }: { tone: Tone }) {
   return <i class={tone}></i>;
 }
 
@@ -20,7 +21,7 @@ export function Reason({ of }: { of: FailedTask }) {
   return <b class="reason">{of.reason}</b>;
 }
 
-const STATE_TONES: Record<State, Health> = {
+const STATE_TONES: Record<State, Tone> = {
   PENDING: "starting",
   SUCCEEDED: "ok",
   FAILED: "failing",

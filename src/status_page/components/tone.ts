@@ -1,7 +1,16 @@
-import type { Health } from "../../probing/health.ts";
+import type { DatasetState } from "../../core/verdict/states.ts";
 
 /** A state as a reader sees it at a glance: a colour and a shape. */
-export type Tone = Exclude<Health, "silent"> | "warning";
+export type Tone = "ok" | "failing" | "starting" | "warning";
+
+export const TONES: Readonly<Record<DatasetState, Tone>> = {
+  failing: "failing",
+  no_news: "warning",
+  unsteady: "warning",
+  slow: "warning",
+  working: "ok",
+  starting: "starting",
+};
 
 const COLORS: Record<Tone, string> = {
   ok: "#1a7f4b",

@@ -1,43 +1,48 @@
 import { raw } from "hono/html";
 import { type Reason, REASON_DEFINITIONS } from "../../core/reasons.ts";
-import type { SettledTask } from "../../core/task.ts";
+import { DATASET_STATES, type DatasetState, STATE_DEFINITIONS } from "../../core/verdict/states.ts";
 import type { DatasetHealth } from "../../probing/health.ts";
 import type { StatusView } from "../view.ts";
-import { countText, spanText } from "../words.ts";
-import { Message, Ratios, Time, Zone } from "./parts.tsx";
-import { SHAPES, type Tone } from "./tone.ts";
+import { countText } from "../words.ts";
+import { Message, Ratios } from "./parts.tsx";
+import { Since, StateDetail } from "./state_detail.tsx";
+import { SHAPES, type Tone, TONES } from "./tone.ts";
 
 /** `short` is for the title of the tab, where it names the dataset if there is only one. */
 type VerdictText = { tone: Tone; short: string; headline: string };
 
 /** The state of all datasets in one line; what the probe itself reports comes first. */
-export function verdictOf({ tally, datasetIds, stalledLoops, draining }: StatusView): VerdictText {
-  const { ok, failing, silent, starting } = tally;
+export function verdictOf(view: StatusView): VerdictText {
+  const { tally, datasetIds, stalledLoops, draining } = view;
   const all = datasetIds.length;
   const [only] = all === 1 ? datasetIds : [];
   const share = (count: number) => count === all ? `All ${all}` : `${count} of ${all}`;
   if (draining) return { tone: "warning", short: "Stopping", headline: "Stopping" };
   if (stalledLoops.length > 0) return { tone: "warning", short: "Stalled", headline: "Stalled" };
-  if (failing > 0) {
-    return {
-      tone: "failing",
-      short: `FAILING: ${only ?? share(failing)}`,
-      headline: only ? "Failing" : `${share(failing)} failing`,
-    };
-  }
-  if (silent > 0) {
-    return {
-      tone: "warning",
-      short: `NO NEWS: ${only ?? share(silent)}`,
-      headline: only ? "No news" : `No news: ${share(silent)}`,
-    };
-  }
-  if (starting === all) return { tone: "starting", short: "Starting", headline: "Starting" };
+  const state = worstOf(view);
+  const { word } = STATE_DEFINITIONS[state];
+  const tone = TONES[state];
+  if (state === "starting") return { tone, short: capitalized(word), headline: capitalized(word) };
+  const count = share(tally[state]);
+  const isCalm = state === "working";
   return {
-    tone: "ok",
-    short: `OK: ${only ?? share(ok)}`,
-    headline: only ? "Working" : `${share(ok)} ok`,
+    tone,
+    short: `${isCalm ? capitalized(word) : word.toUpperCase()}: ${only ?? count}`,
+    headline: only
+      ? capitalized(word)
+      : state === "no_news"
+      ? `${capitalized(word)}: ${count}`
+      : `${count} ${word}`,
   };
+}
+
+/** The most urgent state of a dataset; `starting` is the last of them. */
+function worstOf({ tally }: StatusView): DatasetState {
+  return DATASET_STATES.find((state) => tally[state] > 0) ?? "starting";
+}
+
+function capitalized(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 /** The verdict, since when it holds, and the cause of a failure. */
@@ -45,6 +50,7 @@ export function Verdict({ view }: { view: StatusView }) {
   const { tone, headline } = verdictOf(view);
   const { datasets, datasetIds } = view;
   const only = datasetIds.length === 1 ? datasets[0] : undefined;
+  const state = worstOf(view);
   return (
     <section class={`verdict ${tone}`} aria-labelledby="verdict">
       <svg class="shape" viewBox="0 0 24 24" aria-hidden="true">{raw(SHAPES[tone])}</svg>
@@ -56,12 +62,12 @@ export function Verdict({ view }: { view: StatusView }) {
         )}
         {view.draining || view.stalledLoops.length > 0
           ? null
-          : tone === "warning"
+          : state === "no_news"
           ? <Silence view={view} />
           : only
           ? <StateSince dataset={only} nowMs={view.nowMs} />
           : <Several view={view} />}
-        {only && tone === "failing" && <Why last={only.last} />}
+        {only && state !== "working" && tone !== "starting" && <Why dataset={only} />}
       </div>
       {only && <Ratios ratios={only.ratios} />}
     </section>
@@ -70,34 +76,25 @@ export function Verdict({ view }: { view: StatusView }) {
 
 /** Since when the only dataset has been in its state. */
 function StateSince({ dataset, nowMs }: { dataset: DatasetHealth; nowMs: number }) {
-  const { health, sinceMs, lastSuccessMs } = dataset;
-  if (health === "starting") return <p>No task has been settled yet</p>;
+  const { state, lastSuccessMs } = dataset;
+  if (state === "starting") return <p>No task has been settled yet</p>;
   return (
     <p>
-      <Since ms={sinceMs} nowMs={nowMs} />
-      {health === "failing" && lastSuccessMs === null && ", no success since the probe started"}
+      <StateDetail dataset={dataset} nowMs={nowMs} zone />
+      {state === "failing" && lastSuccessMs === null && ", no success since the probe started"}
     </p>
   );
 }
 
-function Since({ ms, nowMs }: { ms: number; nowMs: number }) {
-  return (
-    <>
-      {"since "}
-      <Time ms={ms} nowMs={nowMs} /> <Zone /> ({spanText(nowMs - ms)})
-    </>
-  );
-}
-
-/** Why the last task failed, if it did. */
-function Why({ last }: { last: SettledTask | null }) {
-  if (last?.state !== "FAILED") return null;
+/** Why a task failed last, while failures decide the state. */
+function Why({ dataset: { state, lastFailure } }: { dataset: DatasetHealth }) {
+  if (!lastFailure || state !== "failing" && state !== "unsteady") return null;
   return (
     <>
       <p class="why">
-        <Meaning reason={last.reason} />
+        <Meaning reason={lastFailure.reason} />
       </p>
-      <Message of={last} />
+      <Message of={lastFailure} />
     </>
   );
 }
@@ -111,16 +108,20 @@ function Meaning({ reason }: { reason: Reason }) {
 }
 
 /** What the headline leaves out about several datasets. */
-function Several({ view: { outage, tally, datasetIds, nowMs } }: { view: StatusView }) {
-  const others = [
-    ...tally.failing > 0 && tally.silent > 0 ? [`no news from ${tally.silent}`] : [],
-    ...tally.starting > 0 ? [`${tally.starting} starting`] : [],
-  ].join(", ");
+function Several({ view }: { view: StatusView }) {
+  const { outage, tally, datasetIds, nowMs } = view;
+  const headline = worstOf(view);
+  const others = DATASET_STATES
+    .filter((state) => state !== headline && state !== "working" && tally[state] > 0)
+    .map((state) =>
+      state === "no_news" ? `no news from ${tally[state]}` : `${tally[state]} ${state}`
+    )
+    .join(", ");
   return (
     <>
       {outage && (
         <p>
-          <Since ms={outage.sinceMs} nowMs={nowMs} />, <Meaning reason={outage.reason} />
+          <Since ms={outage.sinceMs} nowMs={nowMs} zone />, <Meaning reason={outage.reason} />
         </p>
       )}
       {others !== "" ? <p>{others}</p> : !outage && <p>{datasetIds.length} datasets are probed</p>}
@@ -131,13 +132,13 @@ function Several({ view: { outage, tally, datasetIds, nowMs } }: { view: StatusV
 /** Since when no task was settled, and how many are pending. */
 function Silence({ view: { datasets, tracked, nowMs } }: { view: StatusView }) {
   // Silent datasets come first, but only those of this result page are known here.
-  const silent = datasets.filter(({ health }) => health === "silent");
+  const silent = datasets.filter(({ state }) => state === "no_news");
   const sinceMs = Math.min(...silent.map((dataset) => dataset.sinceMs));
   return (
     <p>
       {silent.length > 0 && (
         <>
-          <Since ms={sinceMs} nowMs={nowMs} />
+          <Since ms={sinceMs} nowMs={nowMs} zone />
           {", "}
         </>
       )}

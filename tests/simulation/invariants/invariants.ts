@@ -12,6 +12,7 @@ import { OutcomeInvariants } from "./outcomes.ts";
 import { PortInvariants } from "./port.ts";
 import { SlotInvariants } from "./slots.ts";
 import { TokenInvariants } from "./tokens.ts";
+import { VerdictInvariants } from "./verdicts.ts";
 
 /** How long tasks in flight may go on after the signal to stop. */
 const GRACE_MS = 8_000;
@@ -34,6 +35,7 @@ export class Invariants {
   readonly #attempts: AttemptInvariants;
   readonly #outcomes: OutcomeInvariants;
   readonly #slots: SlotInvariants;
+  readonly #verdicts: VerdictInvariants;
   /** Skipped slots according to the log. */
   readonly #logged = { late: 0, in_flight: 0 };
   #internals: Internals | null = null;
@@ -53,6 +55,7 @@ export class Invariants {
     this.metrics = new ExpectedMetrics(config, time, this);
     this.#attempts = new AttemptInvariants(config, time, journal, this.tokens);
     this.#outcomes = new OutcomeInvariants(config, time, journal, this.tokens);
+    this.#verdicts = new VerdictInvariants(config, time, journal);
     this.#slots = new SlotInvariants(config, time, journal, (loop, lagMs) => {
       this.metrics.slotRan(loop, lagMs);
     });
@@ -112,7 +115,6 @@ export class Invariants {
     journal.checkNoSecret("the log", text);
     const inFlight = this.ledger.pending.size;
     if ("trace_id" in properties) {
-      this.#checkNews(message, properties);
       this.#taskSettled(message, properties);
     } else if ("dismissed" in properties) {
       this.#pruned(Number(properties.dismissed));
@@ -328,14 +330,6 @@ export class Invariants {
     this.ledger.skipped.late += this.#slots.probed(datasetId);
   }
 
-  /** A dataset's first failure and its first success afterwards stand out in the log. */
-  #checkNews(message: string, properties: Properties): void {
-    const wasFailing = this.ledger.failing.has(String(properties.dataset_id));
-    const isFailing = "reason" in properties;
-    const start = wasFailing === isFailing ? "task " : isFailing ? "FAILING: " : "RECOVERED: ";
-    this.journal.check(message.startsWith(start), "changes stand out in the log", () => message);
-  }
-
   #slotsSkipped(message: string, properties: Properties): void {
     const cause = /in flight/.test(message) ? "in_flight" : "late";
     this.#logged[cause] += Number(properties.skipped);
@@ -380,6 +374,7 @@ export class Invariants {
     }
     ledger.settle(task);
     this.metrics.settled(task);
+    if (this.#internals) this.#verdicts.settled(task, message, this.#internals.health);
     ledger.makeRoom();
     this.#onSettled(task);
     this.heartbeats.settled();

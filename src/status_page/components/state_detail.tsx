@@ -1,0 +1,32 @@
+import type { DatasetHealth } from "../../probing/health.ts";
+import { countText, spanText, windowText } from "../words.ts";
+import { Time, Zone } from "./parts.tsx";
+
+/**
+ * What the word of a state leaves out: since when it holds; of `unsteady` and `slow` how many tasks,
+ * since those two are about a window and not about a beginning.
+ */
+export function StateDetail(
+  { dataset: { state, sinceMs, recent, recentSeconds }, nowMs, zone = false }: {
+    dataset: DatasetHealth;
+    nowMs: number;
+    zone?: boolean;
+  },
+) {
+  const { settled, failed, slow } = recent;
+  const counted = state === "slow" ? `${countText(slow)} slow` : `${countText(failed)} failed`;
+  if (state === "starting") return null;
+  if (state === "unsteady" || state === "slow") {
+    return <>{counted} of {countText(settled)} tasks in the last {windowText(recentSeconds)}</>;
+  }
+  return <Since ms={sinceMs} nowMs={nowMs} zone={zone} />;
+}
+
+export function Since({ ms, nowMs, zone }: { ms: number; nowMs: number; zone: boolean }) {
+  return (
+    <>
+      {"since "}
+      <Time ms={ms} nowMs={nowMs} /> {zone && <Zone />} ({spanText(nowMs - ms)})
+    </>
+  );
+}
