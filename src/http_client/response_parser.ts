@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { RequestError } from "./errors.ts";
 
 export type ResponseHeaders = Record<string, string | string[]>;
@@ -55,8 +56,8 @@ let active: ResponseParser | null = null;
  */
 export async function loadResponseParser(): Promise<void> {
   if (instance) return;
-  const { LLHTTP_WASM } = await import("../std/llhttp.ts");
-  instance ??= instantiate(LLHTTP_WASM);
+  const { LLHTTP_WASM } = await import("./generated/llhttp_wasm.ts");
+  instance ??= instantiate(Buffer.from(LLHTTP_WASM, "base64"));
 }
 
 function instantiate(wasm: BufferSource): Instance {
