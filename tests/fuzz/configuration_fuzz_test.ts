@@ -6,6 +6,7 @@ import { type Config, parseConfig } from "../../src/config/config.ts";
 import { describeConfig } from "../../src/config/describe.ts";
 import { SETTINGS } from "../../src/config/settings.ts";
 import { holds, HOSTILE, mostly, mutated, Outcomes } from "./runs.ts";
+import { anyCharacter } from "../support/arbitraries.ts";
 
 type Setting = { env: string; alias?: string; flag?: string; secret?: true };
 const settings: readonly Setting[] = Object.values(SETTINGS);
@@ -80,7 +81,7 @@ const NEAR: [RegExp, fc.Arbitrary<string>][] = [
 ];
 const hostile = fc.oneof(
   fc.constantFrom(...HOSTILE),
-  fc.string({ unit: "binary", maxLength: 100 }),
+  fc.string({ unit: anyCharacter, maxLength: 100 }),
   fc.string({ minLength: 70, maxLength: 200 }),
 );
 function valueOf(name: string): fc.Arbitrary<string> {

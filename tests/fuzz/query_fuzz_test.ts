@@ -9,6 +9,7 @@ import { serverWith } from "../support/server.ts";
 import { manyIds, play } from "../support/status.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
 import { holds, HOSTILE, mostly, mutated, Outcomes } from "./runs.ts";
+import { anyCharacter } from "../support/arbitraries.ts";
 
 /** The items of a list over and over. */
 function cycle<Item>(items: readonly Item[], nth: number): Item {
@@ -74,7 +75,7 @@ const payload = fc.constantFrom(
 const hostile = fc.oneof(
   fc.constantFrom(...HOSTILE),
   { weight: 2, arbitrary: payload },
-  fc.string({ unit: "binary" }),
+  fc.string({ unit: anyCharacter }),
 );
 const valid = fc.oneof(
   fc.tuple(fc.constant("state"), fc.constantFrom("pending", "SUCCEEDED", "Failed")),

@@ -1,5 +1,6 @@
 /** Properties that are tried with random inputs, and generators that several of them use. */
 import fc from "npm:fast-check@4.10.2";
+import { anyCharacter } from "../support/arbitraries.ts";
 
 /** How many inputs each property is tried with. */
 export const RUNS = numberFrom("FUZZ_RUNS") ?? 2_000;
@@ -57,7 +58,7 @@ export function mutated(texts: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const change = fc.record({
     at: fc.nat({ max: 10_000 }),
     length: fc.nat({ max: 4 }),
-    put: fc.oneof(fc.constantFrom(...HOSTILE), fc.string({ unit: "binary", maxLength: 3 })),
+    put: fc.oneof(fc.constantFrom(...HOSTILE), fc.string({ unit: anyCharacter, maxLength: 3 })),
   });
   return fc.tuple(texts, fc.array(change, { maxLength: 3 })).map(([text, changes]) =>
     changes.reduce((changed, { at, length, put }) => {
