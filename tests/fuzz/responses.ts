@@ -118,7 +118,7 @@ export function responseWith(
     retryAfter,
     broken: mostly(plain, fc.tuple(fc.nat({ max: 5_000 }), fc.nat({ max: 255 }))),
     type: mostly(fc.constant("application/json"), headerNoise),
-    location: mostly(plain, noise),
+    location: mostly(plain, noise, 2),
     challenge: mostly(
       plain,
       fc.tuple(noise, noise).map(([code, words]) =>
