@@ -20,8 +20,8 @@ export const REASONS: Readonly<Record<string, string>> = {
   "zod": "checks of the configuration and of responses",
 };
 
-/** What names packages for the browser, which are in the program as a script made beforehand. */
-const PAGE = "src/status_page/browser/";
+/** Files whose packages `deno task generate` has put into the program. */
+const GENERATING = ["src/status_page/browser/", "local/tools/parser.ts"];
 
 export type Dependency = { name: string; version: string; licence: string; reason: string };
 
@@ -69,15 +69,16 @@ export function lockedPackages(): Map<string, Package> {
   );
 }
 
-/** What is locked of the program: `local/run.lock`, and what the page has besides. */
+/** What is locked of the program: `local/run.lock`, and what is generated. */
 export function programLock(): Lock {
   const run = readLock("local/run.lock");
   const all = readLock("deno.lock");
   const lock = { ...run, specifiers: { ...run.specifiers }, npm: { ...run.npm } };
-  for (const specifier of namedByPage()) {
-    lock.specifiers[specifier] = parseSpecifier(keyOf(specifier, all)).version;
+  for (const specifier of namedByGenerating()) {
+    const { name, version } = parseSpecifier(specifier);
+    lock.specifiers[`npm:${name}@${version}`] = parseSpecifier(keyOf(specifier, all)).version;
   }
-  for (const key of keysOf(namedByPage(), all)) lock.npm[key] = locked(key, all);
+  for (const key of keysOf(namedByGenerating(), all)) lock.npm[key] = locked(key, all);
   return lock;
 }
 
@@ -93,12 +94,18 @@ export function keysOf(specifiers: readonly string[], lock: Lock): Set<string> {
   return keys;
 }
 
-function namedByPage(): string[] {
-  return [...Deno.readDirSync(new URL(PAGE, root))]
-    .filter(({ name }) => name.endsWith(".ts"))
-    .map(({ name }) => Deno.readTextFileSync(new URL(PAGE + name, root)))
+function namedByGenerating(): string[] {
+  return GENERATING.flatMap(filesAt)
+    .map((path) => Deno.readTextFileSync(new URL(path, root)))
     .flatMap((source) => [...source.matchAll(/(?<= from ")npm:[^"]+/g)])
     .map(([specifier]) => specifier);
+}
+
+function filesAt(path: string): string[] {
+  if (!path.endsWith("/")) return [path];
+  return [...Deno.readDirSync(new URL(path, root))]
+    .filter(({ name }) => name.endsWith(".ts"))
+    .map(({ name }) => path + name);
 }
 
 /** The key of the package that `npm:name@version/path` is locked to. */
@@ -129,7 +136,7 @@ export function dependencies(): Dependency[] {
     specifier.startsWith("npm:")
   );
   const named = new Set(
-    [...imported, ...namedByPage()].map((specifier) => keyOf(specifier, lock)),
+    [...imported, ...namedByGenerating()].map((specifier) => keyOf(specifier, lock)),
   );
   const keys = Object.keys(lock.npm);
   const described = (key: string): Dependency => {

@@ -1,12 +1,13 @@
 /**
- * Writes every file that is made from the code: the tables of the documentation, the Prometheus
- * rules, the Grafana dashboard, the status page's script and style. With `--check` it writes
+ * Writes every file that is made from the code or from a package: the tables of the documentation,
+ * the Prometheus rules, the Grafana dashboard, the status page's script and style, the parser. With `--check` it writes
  * nothing, names the files that differ, and fails.
  */
 import { stringify } from "@std/yaml/stringify";
 import { dashboard } from "../../src/prometheus/dashboard/dashboard.ts";
 import { rules, rulesAsYaml } from "../../src/prometheus/rules/rules.ts";
 import { pageScript, pageStyle } from "./page.ts";
+import { parserModule } from "./parser.ts";
 import { DOCUMENTS, OBJECTIVES, withTables } from "./docs_tables.ts";
 
 const root = new URL("../..", import.meta.url);
@@ -18,6 +19,7 @@ const GENERATED: Record<string, (now: string) => string | Promise<string>> = {
   ),
   "local/prometheus/rules.yaml": () => rulesAsYaml(OBJECTIVES),
   "local/grafana/dashboard.json": () => JSON.stringify(dashboard(OBJECTIVES), null, 2) + "\n",
+  "src/http_client/generated/llhttp_wasm.ts": parserModule,
   "src/status_page/generated/client.js": pageScript,
   "src/status_page/generated/page.min.css": pageStyle,
   "deploy/kubernetes/prometheus-rule.yaml": () =>

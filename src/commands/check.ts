@@ -4,7 +4,7 @@ import { exitCodeOfSignal } from "../core/exit_code.ts";
 import { exitCodeOf, type Reason, REASON_DEFINITIONS } from "../core/reasons.ts";
 import type { TaskExecution } from "../core/task.ts";
 import { hostOf } from "../http_client/connection/address.ts";
-import { createProxyFor, proxyName } from "../http_client/connection/proxy.ts";
+import { proxyName } from "../http_client/connection/proxy.ts";
 import { explain, RequestError, toRequestError } from "../http_client/errors.ts";
 import type { Token } from "../okdata/oauth.ts";
 import { connectOkdata, type Okdata } from "../okdata/okdata.ts";
@@ -66,7 +66,7 @@ export async function check(
 
 /** The steps in the order in which they depend on each other; steps of a stage do not. */
 function stagesOf(config: Config, utc: boolean, runtime: Runtime, signal: AbortSignal): Step[][] {
-  const { apiUrl, credentials, datasetIds } = config;
+  const { apiUrl, credentials, datasetIds, proxyFor } = config;
   let token: Token | undefined;
   const options = { ...runtime, ...okdataOptions({ ...config, retries: 0 }, runtime.readFile) };
   const platform = connectOkdata(options, signal, {
@@ -74,7 +74,6 @@ function stagesOf(config: Config, utc: boolean, runtime: Runtime, signal: AbortS
   });
   const apiHost = hostOf(new URL(apiUrl));
   const urls = [apiUrl, ...credentials ? [credentials.tokenUrl] : []].map((url) => new URL(url));
-  const proxyFor = createProxyFor(config);
   // A proxy resolves the name of the host itself.
   const hosts = new Map(urls.map((url) => [hostOf(url), proxyFor(url)]));
   return [

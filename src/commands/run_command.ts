@@ -6,7 +6,7 @@ import { SETTINGS } from "../config/settings.ts";
 import { EXIT, exitCodeOfSignal } from "../core/exit_code.ts";
 import { systemRandom } from "../core/random.ts";
 import { VERSION } from "../core/version.ts";
-import { createProxyFor, WITHOUT_PROXY } from "../http_client/connection/proxy.ts";
+import { WITHOUT_PROXY } from "../http_client/connection/proxy.ts";
 import { ProbeClientError } from "../probe_client/errors.ts";
 import type { DenoProcess } from "../runtime/deno_runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -77,7 +77,7 @@ async function runWithRuntime(
     log: { level, format, appId },
     listen,
     // A probe that is asked about its tasks is reached directly.
-    proxyFor: isProbing ? createProxyFor(config) : WITHOUT_PROXY,
+    proxyFor: isProbing ? config.proxyFor : WITHOUT_PROXY,
   });
   process.trimVariables([SETTINGS.authorityFile.env, SETTINGS.trustStores.env]);
   const signal = process.abortOnSignals();

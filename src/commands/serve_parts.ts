@@ -19,7 +19,7 @@ import type { ProbeLoops } from "../probing/probe_loops.ts";
 import { logAttempt } from "../probing/task_log.ts";
 import { Metrics } from "../prometheus/metrics.ts";
 import type { Log } from "../runtime/log.ts";
-import { createProxyFor, describeProxies } from "../http_client/connection/proxy.ts";
+import { describeProxies } from "../http_client/connection/proxy.ts";
 import type { Listener, Runtime } from "../runtime/runtime.ts";
 import type { Events } from "../server/events.ts";
 import { createServer } from "../server/server.ts";
@@ -272,9 +272,10 @@ export function startLine(config: Config, url: string): string {
 }
 
 /** The proxies in use, by host and port alone; null when there are none. */
-export function proxiesOf(config: Config): string | null {
-  const { apiUrl, credentials, heartbeatUrl } = config;
+export function proxiesOf(
+  { apiUrl, credentials, heartbeatUrl, proxyFor }: Config,
+): string | null {
   const urls = [apiUrl, credentials?.tokenUrl, heartbeatUrl]
     .flatMap((url) => url === undefined ? [] : [new URL(url)]);
-  return describeProxies(urls, createProxyFor(config));
+  return describeProxies(urls, proxyFor);
 }

@@ -1,4 +1,5 @@
 import type * as z from "zod/mini";
+import { createProxyFor, type ProxyFor } from "../http_client/connection/proxy.ts";
 import { ENVIRONMENTS, LOCAL_API_URL, type TokenAuth } from "../okdata/environments.ts";
 import { givenValue, type Input } from "./given.ts";
 import { secretProblem, withoutLineEnd } from "./secret_text.ts";
@@ -22,6 +23,8 @@ export type Config = Readonly<
     /** What the endpoints require; with neither they are open to everyone. */
     bearerAuth: Secret | null;
     basicAuth: Secret | null;
+    /** The proxy for a URL, as the proxy settings say. */
+    proxyFor: ProxyFor;
     /** The files for HTTPS; null for plain HTTP. */
     tls: { certPath: string; keyPath: string } | null;
     appId: string;
@@ -73,6 +76,7 @@ export function parseConfig(
     datasetIds,
     bearerAuth: secretOf(values.bearerToken, values.bearerTokenFile),
     basicAuth: secretOf(values.basicAuth, values.basicAuthFile),
+    proxyFor: createProxyFor(values),
     tls: certPath && keyPath ? { certPath, keyPath } : null,
     appId,
     logLevel,

@@ -1,5 +1,5 @@
 import type { Redact } from "./redact.ts";
-import { redactedStart } from "./response.ts";
+import { type HttpResponse, redactedStart } from "./response.ts";
 
 /** How much of a body a message quotes, in characters. */
 const MAX_QUOTED_LENGTH = 120;
@@ -29,6 +29,12 @@ export function quoteBody(body: Uint8Array, redact: Redact): string {
 export function titleOfHtml(body: Uint8Array, redact: Redact): string | null {
   const text = redactedStart(textOf(body) ?? "", redact);
   return isHtml(text) ? titleOf(text) : null;
+}
+
+/** Whether a response is HTML, by what its headers say or its body begins with. */
+export function isHtmlResponse({ headers, body }: Pick<HttpResponse, "headers" | "body">): boolean {
+  const type = String(headers["content-type"] ?? "");
+  return /^\s*(text\/html|application\/xhtml)/i.test(type) || isHtml(textOf(body) ?? "");
 }
 
 /** The beginning of a text that has no secrets any more, in one line. */

@@ -46,8 +46,12 @@ export type ExchangeOptions = {
 /** Called with each connection as soon as it is open, so that an abort can close it. */
 type OnOpen = (connection: Connection) => void;
 
-/** Creates the exchange on Deno's own sockets, which behave alike in each of its versions. */
-export function createExchange(options: ExchangeOptions): Exchange {
+/**
+ * Creates the exchange on Deno's own sockets, which behave alike in each of its versions. Loads the
+ * parser first: it would be taken from the time of the first attempt.
+ */
+export async function createExchange(options: ExchangeOptions): Promise<Exchange> {
+  await loadResponseParser();
   return (request, { signal, timings }) =>
     new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
@@ -92,9 +96,6 @@ async function exchange(
   const { url, certificate } = request;
   timings.isTls = url.protocol === "https:";
   const proxy = certificate ? null : options.proxyFor(url);
-  // Before anything is timed.
-  await loadResponseParser();
-  signal.throwIfAborted();
   const connection = await connect(request, proxy, options, signal, timings, onOpen);
   // A proxy forwards a plain request by its absolute URL. RFC 9112, section 3.2.2.
   const isForwarded = proxy !== null && !timings.isTls;

@@ -44,50 +44,39 @@ export async function exchangeHttp1(
 ): Promise<HttpResponse & { wholeMs: number }> {
   await writeAll(connection, encodeRequest(request), peer);
   const chunks: Uint8Array[] = [];
-  let status = 0;
-  let headers: ResponseHeaders = {};
-  let length = 0;
+  const progress: Progress = { status: 0, headers: {}, length: 0 };
   let readMs = 0;
   using parser = new ResponseParser({
     onHeaders(...head) {
-      [status, headers] = head;
-      onHeaders?.(status, chunks, readMs);
+      [progress.status, progress.headers] = head;
+      onHeaders?.(progress.status, chunks, readMs);
     },
     onBody(bytes) {
-      length += bytes.length;
-      if (length > MAX_BODY_BYTES) throw tooLarge();
+      progress.length += bytes.length;
+      if (progress.length > MAX_BODY_BYTES) throw tooLarge();
       chunks.push(bytes.slice());
     },
   }, { isHead: request.method === "HEAD", headersOnly });
   const buffer = spareBuffers.pop() ?? new Uint8Array(READ_BYTES);
   try {
     while (!parser.isComplete) {
-      const count = await read(connection, buffer, peer);
+      const count = await connection.read(buffer).catch((error) => {
+        throw readError(error, peer, progress);
+      });
       readMs = monotonic();
       if (count !== null) {
         parser.parse(buffer.subarray(0, count));
         continue;
       }
       parser.end();
-      if (!parser.isComplete) throw endedEarly(status, headers, length);
+      if (!parser.isComplete) throw endedEarly(progress);
     }
   } finally {
     if (spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(buffer);
   }
   const body = chunks.length === 1 && chunks[0] ? chunks[0] : concat(chunks);
+  const { status, headers } = progress;
   return { status, headers, body, wholeMs: readMs };
-}
-
-async function read(
-  connection: Connection,
-  buffer: Uint8Array,
-  peer: string,
-): Promise<number | null> {
-  try {
-    return await connection.read(buffer);
-  } catch (error) {
-    throw connectionError("read", error, peer);
-  }
 }
 
 async function writeAll(connection: Connection, bytes: Uint8Array, peer: string): Promise<void> {
@@ -110,9 +99,33 @@ function encodeRequest({ method, target, host, headers, body }: Http1Request): U
   return encoder.encode(`${lines.join("\r\n")}\r\n\r\n${body ?? ""}`);
 }
 
-function endedEarly(status: number, headers: ResponseHeaders, length: number): RequestError {
-  if (status === 0) return new RequestError("reset", "the connection ended before a response");
-  const expected = headers["content-length"];
-  const received = expected === undefined ? `${length} bytes` : `${length} of ${expected} bytes`;
-  return new RequestError("reset", `the connection ended after ${received} of the body`);
+/** What came of a response: status 0 until its headers are complete, then the bytes of its body. */
+type Progress = { status: number; headers: ResponseHeaders; length: number };
+
+function endedEarly(progress: Progress): RequestError {
+  if (progress.status === 0) {
+    return new RequestError("reset", "the connection ended before a response");
+  }
+  return new RequestError("reset", `the connection ended after ${received(progress)}`);
+}
+
+/** A failed read of a response that is not complete. */
+function readError(error: unknown, peer: string, progress: Progress): RequestError {
+  const { status, headers } = progress;
+  // Without `close_notify` a body whose length nobody told may be cut. RFC 8446, section 6.1.
+  if (error instanceof Deno.errors.UnexpectedEof) {
+    const early = endedEarly(progress);
+    const isFramed = "content-length" in headers || "transfer-encoding" in headers;
+    if (status === 0 || isFramed) return early;
+    return new RequestError("reset", `${early.message}, without the end of TLS`, { cause: error });
+  }
+  const failure = connectionError("read", error, peer);
+  if (status === 0 || failure.reason !== "reset") return failure;
+  const message = `${failure.message} after ${received(progress)}`;
+  return new RequestError("reset", message, { cause: error });
+}
+
+/** How much of a body came, such as `29 of 500 bytes of the body`. */
+function received({ headers: { "content-length": expected }, length }: Progress): string {
+  return `${length}${expected === undefined ? "" : ` of ${expected}`} bytes of the body`;
 }

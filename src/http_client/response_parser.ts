@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { RequestError } from "./errors.ts";
 
 export type ResponseHeaders = Record<string, string | string[]>;
@@ -24,6 +25,12 @@ const MAX_INTERIM_RESPONSES = 20;
 /** How many bytes are parsed at once. */
 const BUFFER_BYTES = 64 * 1024;
 
+/** What no header has. RFC 9110, section 5.5. */
+// deno-lint-ignore no-control-regex -- these are searched for
+const FORBIDDEN_IN_VALUE = /[\0-\x08\x0a-\x1f\x7f]/;
+
+const LINE_FEED = 10;
+
 /** Constants of llhttp. */
 const TYPE_RESPONSE = 2;
 const OK = 0;
@@ -40,6 +47,10 @@ type Llhttp = {
   llhttp_finish(parser: number): number;
   llhttp_get_error_reason(parser: number): number;
   llhttp_set_lenient_spaces_after_chunk_size(parser: number, isOn: number): void;
+  llhttp_set_lenient_headers(parser: number, isOn: number): void;
+  llhttp_set_lenient_optional_cr_before_lf(parser: number, isOn: number): void;
+  llhttp_set_lenient_chunked_length(parser: number, isOn: number): void;
+  llhttp_set_lenient_transfer_encoding(parser: number, isOn: number): void;
 };
 
 type Instance = Llhttp & { bufferAt: number };
@@ -50,13 +61,13 @@ let instance: Instance | null = null;
 let active: ResponseParser | null = null;
 
 /**
- * Loads llhttp, which a parser needs: at the first call, since commands that make no request start
+ * Loads llhttp, which a parser needs. Not with this module, since commands that make no request start
  * faster without.
  */
 export async function loadResponseParser(): Promise<void> {
   if (instance) return;
-  const { LLHTTP_WASM } = await import("../std/llhttp.ts");
-  instance ??= instantiate(LLHTTP_WASM);
+  const { LLHTTP_WASM } = await import("./generated/llhttp_wasm.ts");
+  instance ??= instantiate(Buffer.from(LLHTTP_WASM, "base64"));
 }
 
 function instantiate(wasm: BufferSource): Instance {
@@ -85,8 +96,9 @@ function loaded(): Instance {
 
 /**
  * Parses one HTTP/1 response by llhttp, Node's own parser, as strictly as Node does: two lengths, a
- * length beside chunks, a broken chunk and the like are refused. Interim responses are skipped. What
- * follows a whole response is not part of it (RFC 9112, section 6.3) and is ignored.
+ * length beside chunks, a broken chunk and the like are refused. A header over several lines and lines
+ * that end with a line feed alone are taken, as by every other client. Interim responses are skipped.
+ * What follows a whole response is not part of it (RFC 9112, section 6.3) and is ignored.
  */
 export class ResponseParser implements Disposable {
   /** Whether the response is complete. */
@@ -99,6 +111,11 @@ export class ResponseParser implements Disposable {
   #bytes: Uint8Array = new Uint8Array();
   #headers: [name: string, value: string][] = [];
   #isName = false;
+  /** Where a value goes on, unless its line is folded: an address in llhttp's memory. */
+  #valueEnd = -1;
+  /** Whether the value is at the start of a further line, whose white space is one space. */
+  #isFolding = false;
+  #lastByte: number | undefined;
   #headerBytes = 0;
   #interimResponses = 0;
   #isFinal = false;
@@ -106,8 +123,8 @@ export class ResponseParser implements Disposable {
   #error: unknown = null;
 
   /**
-   * Needs `loadResponseParser` before. `isHead` is true for the response to a HEAD, which has no body (RFC 9110, section 9.3.2). With
-   * `headersOnly` the response is complete with its headers.
+   * Needs `loadResponseParser` before. `isHead` is true for the response to a HEAD, which has no body
+   * (RFC 9110, section 9.3.2). With `headersOnly` the response is complete with its headers.
    */
   constructor(handler: ResponseHandler, { isHead = false, headersOnly = false } = {}) {
     this.#handler = handler;
@@ -115,18 +132,29 @@ export class ResponseParser implements Disposable {
     this.#headersOnly = headersOnly;
     // Every client takes them, RFC 9112 (section 7.1.1) before an extension too; the size stays clear.
     this.#llhttp.llhttp_set_lenient_spaces_after_chunk_size(this.#parser, 1);
+    // For a header over several lines, as nginx sends one that its configuration has so; a user agent
+    // must take it (RFC 9112, section 5.2). What else this switch allows is refused below.
+    this.#llhttp.llhttp_set_lenient_headers(this.#parser, 1);
+    this.#setLinesMayEndWithLf(true);
+    if (!headersOnly) return;
+    // Of a tunnel both must be ignored. RFC 9110, section 9.3.6.
+    this.#llhttp.llhttp_set_lenient_chunked_length(this.#parser, 1);
+    this.#llhttp.llhttp_set_lenient_transfer_encoding(this.#parser, 1);
   }
 
   /** Parses further bytes. Throws `invalid_response`, or what the handler throws. */
   parse(bytes: Uint8Array): void {
     for (let from = 0; from < bytes.length && !this.isComplete; from += BUFFER_BYTES) {
-      this.#bytes = bytes.subarray(from, from + BUFFER_BYTES);
       const { bufferAt, memory } = this.#llhttp;
+      // A value that was cut by the end of the buffer goes on at the start of the next one.
+      this.#valueEnd = this.#valueEnd === bufferAt + this.#bytes.length ? bufferAt : -1;
+      this.#bytes = bytes.subarray(from, from + BUFFER_BYTES);
       new Uint8Array(memory.buffer, bufferAt).set(this.#bytes);
       const length = this.#bytes.length;
       const code = this.#call(() => this.#llhttp.llhttp_execute(this.#parser, bufferAt, length));
-      if (code === OK || this.isComplete) continue;
-      throw new RequestError("invalid_response", `the response is not HTTP/1: ${this.#reason()}`);
+      if (code !== OK && !this.isComplete) throw notHttp(this.#reason());
+      // Kept, since the caller may use its buffer again.
+      this.#lastByte = this.#bytes.at(-1);
     }
   }
 
@@ -162,6 +190,11 @@ export class ResponseParser implements Disposable {
     return text;
   }
 
+  /** RFC 9112, section 2.2. */
+  #setLinesMayEndWithLf(may: boolean): void {
+    this.#llhttp.llhttp_set_lenient_optional_cr_before_lf(this.#parser, may ? 1 : 0);
+  }
+
   #fail(error: unknown): number {
     this.#error = error;
     return STOP;
@@ -179,11 +212,18 @@ export class ResponseParser implements Disposable {
 
   addName(at: number, length: number): number {
     const last = this.#headers.at(-1);
+    const text = this.#text(at, length);
+    // RFC 9112, sections 5.1 and 2.2.
+    if (text.includes(" ")) return this.#fail(notHttp("Space before the colon of a header"));
+    const before = at === this.#llhttp.bufferAt
+      ? this.#lastByte
+      : this.#bytes[at - this.#llhttp.bufferAt - 1];
+    if (!this.#isName && before !== LINE_FEED) return this.#fail(notHttp("Space before a header"));
     if (this.#isName && last) {
-      last[0] += this.#text(at, length);
+      last[0] += text;
       return this.countHeaderBytes(length);
     }
-    this.#headers.push([this.#text(at, length), ""]);
+    this.#headers.push([text, ""]);
     this.#isName = true;
     if (this.#headers.length > MAX_HEADERS) {
       const message = `more than ${MAX_HEADERS} headers`;
@@ -193,9 +233,18 @@ export class ResponseParser implements Disposable {
   }
 
   addValue(at: number, length: number): number {
-    this.#isName = false;
+    let text = this.#text(at, length);
+    if (FORBIDDEN_IN_VALUE.test(text)) return this.#fail(notHttp("Invalid header value char"));
     const last = this.#headers.at(-1);
-    if (last) last[1] += this.#text(at, length);
+    this.#isFolding = !this.#isName && (this.#isFolding || at !== this.#valueEnd);
+    this.#isName = false;
+    this.#valueEnd = at + length;
+    if (this.#isFolding) {
+      const rest = text.replace(/^[ \t]+/, "");
+      text = rest === "" || last?.[1] === "" ? rest : ` ${rest}`;
+      this.#isFolding = rest === "";
+    }
+    if (last) last[1] += text;
     return this.countHeaderBytes(length);
   }
 
@@ -208,6 +257,8 @@ export class ResponseParser implements Disposable {
       return this.#fail(new RequestError("invalid_response", message));
     }
     this.#isFinal = true;
+    // The size of a chunk has no such excuse.
+    this.#setLinesMayEndWithLf(false);
     try {
       this.#handler.onHeaders(status, merged(headers));
     } catch (error) {
@@ -235,6 +286,10 @@ export class ResponseParser implements Disposable {
     // Bytes after the response would begin another one.
     return STOP;
   }
+}
+
+function notHttp(reason: string): RequestError {
+  return new RequestError("invalid_response", `the response is not HTTP/1: ${reason}`);
 }
 
 /** Headers by their name in lower case; a name that comes again has a list. */

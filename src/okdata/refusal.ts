@@ -28,7 +28,7 @@ export function describeRefusal(
 }
 
 /** `Location` without what may be a secret in it: user, password, query and fragment. */
-function redirectTarget({ location }: HttpResponse["headers"], redact: Redact): string {
+export function redirectTarget({ location }: HttpResponse["headers"], redact: Redact): string {
   const [path = "", ...rest] = redactedStart(String(location ?? ""), redact).split(/(?=[?#])/);
   const bare = path.replace(/^([^/]*\/\/)[^/]*@/, "$1");
   return quoteLine(rest.length === 0 ? bare : `${bare}?…`);

@@ -1,10 +1,12 @@
 import * as oauth from "oauth4webapi";
 import { isRetried, REASON_DEFINITIONS } from "../core/reasons.ts";
+import { isHtmlResponse, quoteBody, withDetail } from "../http_client/body_text.ts";
 import { explain, reasonOfStatus, RequestError } from "../http_client/errors.ts";
 import type { Redact } from "../http_client/redact.ts";
 import { excerpt, type HttpResponse, redactedStart } from "../http_client/response.ts";
 import { retryAfterMs } from "../http_client/retry.ts";
 import type { TokenAuth } from "./environments.ts";
+import { redirectTarget } from "./refusal.ts";
 
 /** What a failure is explained with. */
 export type TokenRequestContext = {
@@ -21,9 +23,6 @@ const CHECK_SCOPE = "Check OKDATA_SCOPE: this client may not ask for it, or must
 const CHECK_AUDIENCE =
   "Check OKDATA_AUDIENCE: this client may not ask for it, or must ask for one.";
 const CHECK_CLIENT = "Check how the identity provider has configured this client";
-
-/** How much of a body that is neither JSON nor HTML a message shows. */
-const SHOWN_BODY_LENGTH = 100;
 
 /**
  * The failure of a token request: `identity_provider` when the same request may succeed later,
@@ -152,23 +151,14 @@ function wantedMethod(description: string, response: HttpResponse | null): Token
 }
 
 /** A response without a token, for a reader who has not seen it. */
-function describeResponse(response: HttpResponse, redact: Redact): string {
-  const { status, headers, body } = response;
-  if (isHtml(response)) return `the provider responded with status ${status} and HTML, no token`;
+function describeResponse({ status, headers, body }: HttpResponse, redact: Redact): string {
   const message = `the provider responded with status ${status} and no token`;
-  const { location } = headers;
-  if (typeof location === "string") return `${message}, but a redirect to ${redact(location)}`;
-  const text = excerpt(body, redact).trim();
-  return text === "" ? message : `${message}: ${text.slice(0, SHOWN_BODY_LENGTH)}`;
-}
-
-function isHtml({ headers, body }: HttpResponse): boolean {
-  const type = String(headers["content-type"] ?? "");
-  return /^\s*(text\/html|application\/xhtml)/i.test(type) ||
-    /^\s*<(!doctype|html)/i.test(new TextDecoder().decode(body.subarray(0, 100)));
+  const target = redirectTarget(headers, redact);
+  if (target !== "") return `${message}, but a redirect to ${target}`;
+  return withDetail(message, quoteBody(body, redact));
 }
 
 /** A refusal as a token endpoint may send it, also without the words of OAuth. */
 function isRefusal(response: HttpResponse): boolean {
-  return [400, 401, 403].includes(response.status) && !isHtml(response);
+  return [400, 401, 403].includes(response.status) && !isHtmlResponse(response);
 }

@@ -9,7 +9,6 @@ import { createPresentedReader } from "../http_client/tls/presented/presented.ts
 import { createDiagnosis } from "../http_client/tls/tls_diagnosis.ts";
 import { createResolver, systemLookup } from "../http_client/connection/resolve.ts";
 import { stackOf } from "../text/error_text.ts";
-import { loadResponseParser } from "../http_client/response_parser.ts";
 import { createLog, type LogOptions } from "./log.ts";
 import { createOutput } from "./output.ts";
 import type { Listen, Runtime } from "./runtime.ts";
@@ -87,9 +86,7 @@ export class DenoProcess {
     const resolve = createResolver(systemLookup);
     const readPresented = createPresentedReader({ clock: systemClock, resolve, proxyFor });
     const hasTracing = this.env("OTEL_DENO") === "true";
-    // Here, since it would be taken from the time of the first attempt.
-    await loadResponseParser();
-    const exchange = createExchange({
+    const exchange = await createExchange({
       clock: systemClock,
       resolve,
       proxyFor,

@@ -5,7 +5,7 @@ import {
   chromium,
   type Page,
 } from "npm:playwright-core@1.65.1";
-import { type Program, startLoop, test } from "../support/program.ts";
+import { type Program, sharingTest, startLoop } from "../support/program.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 
@@ -26,9 +26,14 @@ const MAX_WAIT_MS = 20_000;
 const isMissing = Deno.env.get("CI") !== "true" && !await exists(CHROMIUM);
 if (isMissing) console.warn("chromium is not installed: the browser tests are skipped");
 
+/** The tests of a file share a browser, whose start takes longer than most of them. */
+let browser: Promise<Browser> | undefined;
+
+if (!isMissing) Deno.test.afterAll(async () => await (await browser)?.close());
+
 /** A test in a browser, which is skipped where Chromium is missing, except in CI. */
 export function browserTest(name: string, body: () => Promise<void>): void {
-  test(name, body, { ignore: isMissing });
+  sharingTest(name, body, { ignore: isMissing });
 }
 
 /** A page with the requests and errors that it caused. */
@@ -40,11 +45,14 @@ export type Opened = AsyncDisposable & {
   problems: string[];
 };
 
-/** Opens `url` in a new browser, in the time zone of Oslo unless `options` name another. */
+/**
+ * Opens `url` in a browser context of its own, with cache, cookies and credentials of its own, in the
+ * time zone of Oslo unless `options` name another.
+ */
 export async function open(url: string, options: BrowserContextOptions = {}): Promise<Opened> {
-  const browser = await launch();
+  browser ??= launch();
+  const context = await (await browser).newContext({ timezoneId: "Europe/Oslo", ...options });
   try {
-    const context = await browser.newContext({ timezoneId: "Europe/Oslo", ...options });
     context.setDefaultTimeout(MAX_WAIT_MS);
     const page = await context.newPage();
     const requests: string[] = [];
@@ -56,9 +64,9 @@ export async function open(url: string, options: BrowserContextOptions = {}): Pr
     });
     page.on("pageerror", (error) => problems.push(String(error)));
     await page.goto(url);
-    return { page, requests, problems, [Symbol.asyncDispose]: () => browser.close() };
+    return { page, requests, problems, [Symbol.asyncDispose]: () => context.close() };
   } catch (error) {
-    await browser.close();
+    await context.close();
     throw error;
   }
 }

@@ -12,6 +12,9 @@ import {
   untilLive,
 } from "./browser.ts";
 
+/** What a clock says that the test moves. */
+const START = new Date("2026-11-23T12:00:00Z");
+
 browserTest("the page shows a lost connection, and reconnects by itself", async () => {
   await using emulator = startEmulator();
   await using first = await startFastProbe(emulator.apiUrl);
@@ -128,31 +131,65 @@ browserTest("a page that is refused events refreshes every 15 s and says so", as
   await using emulator = startEmulator();
   await using probe = await startFastProbe(emulator.apiUrl);
   await using opened = await open("about:blank");
-  const { page, requests } = opened;
+  const { page } = opened;
   let isRefused = true;
-  await page.clock.install();
+  // The clock stands still but for `runFor`, so that the instants of requests are exact.
+  await page.clock.install({ time: START });
+  await page.clock.pauseAt(START);
+  await page.addInitScript(`
+    const { fetch } = window;
+    window.made = [];
+    window.fetch = (url, options) => {
+      if (options.headers) made.push(performance.now());
+      return fetch(url, options);
+    };
+  `);
   await page.route("**/events", async (route) => {
     if (!isRefused) return await route.continue();
     await route.fulfill({ status: 503, body: '{"error":"too many listen already"}' });
   });
+  /** Whether a request of a refresh waits until it is released. */
+  let hold = Promise.resolve();
+  await page.route((url) => url.pathname === "/", async (route) => {
+    await hold;
+    await route.continue();
+  });
+  const made = () => page.evaluate<number[]>("made");
   await page.goto(probe.url);
   await untilLive(page);
   assertEquals(await connectionText(page), "Live, updated every 15 s");
   const before = await newestSeqno(page);
-  const [made, sinceMs] = [requests.length, await page.evaluate<number>("performance.now()")];
-  await eventually("the page shows newer tasks", async () => {
-    await page.clock.runFor(1_000);
-    return await newestSeqno(page) > before;
-  }, 20_000);
-  const seconds = (await page.evaluate<number>("performance.now()") - sinceMs) / 1e3;
-  assert(seconds > 13, `refreshed after ${seconds} s`);
-  const pages = requests.slice(made).filter((url) => !url.endsWith("/events")).length;
-  assert(pages <= seconds / 15 + 1, `${pages} requests in ${seconds} s`);
+  assertEquals((await made()).length, 1);
+  const headers = { accept: "text/html", prefer: "return=minimal" };
+  await eventually("newer tasks in what the probe sends, which it keeps for a moment", async () => {
+    const html = await (await fetch(probe.url, { headers })).text();
+    return html.includes(`id="t${before + 1}"`);
+  });
+
+  await page.clock.runFor(14_900);
+  assertEquals((await made()).length, 1);
+  await page.clock.runFor(1_300);
+  await eventually("the page shows newer tasks", async () => await newestSeqno(page) > before);
+
+  await page.clock.runFor(13_000);
+  assertEquals((await made()).length, 2);
+  // A response that takes long causes no second request.
+  const { promise, resolve } = Promise.withResolvers<void>();
+  hold = promise;
+  await page.clock.runFor(10_000);
+  resolve();
+  const [first = NaN, second = NaN, third = NaN, ...more] = await made();
+  assertEquals(more, []);
+  for (const ms of [second - first, third - second]) {
+    assert(ms >= 15_000 && ms <= 16_100, `refreshed after ${ms} ms`);
+  }
+
   isRefused = false;
+  await page.clock.runFor(15_000);
   await eventually("the page receives events", async () => {
-    await page.clock.runFor(1_000);
+    await page.clock.runFor(100);
     return await connectionText(page) === "Live";
-  }, 20_000);
+  });
 });
 
 browserTest("retries after a lost connection come after 1 to 3 s at random", async () => {

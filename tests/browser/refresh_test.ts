@@ -87,15 +87,15 @@ browserTest(
       );
     };
     const [before, sinceMs] = [requests.length, performance.now()];
-    await settled(200);
+    await settled(100);
     const [made, seconds] = [requests.length - before, (performance.now() - sinceMs) / 1e3];
     // One more may fall on either end of the span.
     assert(made >= 1 && made <= seconds + 2, `${made} requests in ${seconds} s`);
 
     await setHidden(page, true);
     const whenHidden = requests.length;
-    await settled(250);
-    // 250 tasks take five seconds; one earlier request may still have been in flight.
+    await settled(150);
+    // 150 tasks take three seconds; one earlier request may still have been in flight.
     assert(
       requests.length <= whenHidden + 1,
       `${requests.length - whenHidden} requests while hidden`,

@@ -33,7 +33,8 @@ function without(env: Env, ...names: string[]): Env {
 }
 
 Deno.test("parseConfig fills in the documented defaults", () => {
-  const { credentials: _, ...config } = configFrom(PLATFORM);
+  const { credentials: _, proxyFor, ...config } = configFrom(PLATFORM);
+  assertEquals(proxyFor(new URL(config.apiUrl)), null);
   const given = Object.entries(config).filter(([, value]) => value !== undefined);
   assertEquals(Object.fromEntries(given), {
     datasetIds: ["abc123"],

@@ -10,6 +10,7 @@ import { RequestError } from "../../src/http_client/errors.ts";
 import { FakeClock, settle } from "../support/clock.ts";
 import { at } from "../support/at.ts";
 import { HOSTILE, mostly } from "./runs.ts";
+import { anyCharacter } from "../support/arbitraries.ts";
 
 export const SECRET = 's3cret/"+ value';
 /** Starts with the other one: hiding that one first would show the rest. */
@@ -43,7 +44,7 @@ const leak = fc.constantFrom(
 export const noise = fc.oneof(
   fc.constantFrom(...HOSTILE),
   leak,
-  fc.string({ unit: "binary", maxLength: 700 }),
+  fc.string({ unit: anyCharacter, maxLength: 700 }),
 );
 
 /** Only characters that HTTP allows in headers. */
@@ -117,7 +118,7 @@ export function responseWith(
     retryAfter,
     broken: mostly(plain, fc.tuple(fc.nat({ max: 5_000 }), fc.nat({ max: 255 }))),
     type: mostly(fc.constant("application/json"), headerNoise),
-    location: mostly(plain, noise),
+    location: mostly(plain, noise, 2),
     challenge: mostly(
       plain,
       fc.tuple(noise, noise).map(([code, words]) =>

@@ -3,8 +3,9 @@ import { newTimings } from "../../src/http_client/timings.ts";
 import { readHead, startRawServer, write } from "../support/targets.ts";
 import { DATASET, realExchange } from "./sockets.ts";
 
-function request(url: string, signal: AbortSignal) {
-  return realExchange()(
+async function request(url: string, signal: AbortSignal) {
+  const exchange = await realExchange();
+  return await exchange(
     { url: new URL(url), method: "GET", headers: {} },
     { signal, timings: newTimings(performance.now()) },
   );

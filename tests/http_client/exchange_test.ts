@@ -42,7 +42,7 @@ for (const scheme of ["http", "https"]) {
       ));
     })();
     const timings = newTimings(performance.now());
-    const { status } = await realExchange()({
+    const { status } = await (await realExchange())({
       url: new URL(`${scheme}://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`),
       method: "GET",
       headers: {},
@@ -59,9 +59,9 @@ for (const reachable of ["127.0.0.1", "::1"]) {
     const lookup = () => Promise.resolve(["127.0.0.1", "::1"]);
     const { error, reached } = await serving(
       () => new Response(DATASET),
-      (url) =>
-        visit(url.replace("localhost", "both.test"), {
-          exchange: realExchange(lookup),
+      async (url) =>
+        await visit(url.replace("localhost", "both.test"), {
+          exchange: await realExchange(lookup),
         }),
       {},
       reachable,
@@ -74,7 +74,7 @@ Deno.test("an exchange with a name none of whose addresses responds names the fa
   const lookup = () => Promise.resolve(["127.0.0.1", "::1"]);
   // Nothing listens on port 1, and no ephemeral port is that low.
   const { error } = await visit("http://both.test:1", {
-    exchange: realExchange(lookup),
+    exchange: await realExchange(lookup),
   });
   assertEquals(error?.reason, "connect");
   assertMatch(error?.message ?? "", /^connect ECONNREFUSED 127\.0\.0\.1:1, \[::1\]:1$/);

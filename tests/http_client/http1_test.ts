@@ -154,6 +154,24 @@ Deno.test("exchangeHttp1 says how much of a response came before the connection 
   }
   const reset = Object.assign(new Deno.errors.ConnectionReset("x"), { code: "ECONNRESET" });
   assertEquals(await refused([OK], reset), ["reset", "read ECONNRESET example.org"]);
+  assertEquals(
+    await refused([`${OK}content-length: 9\r\n\r\n`, "12345"], reset),
+    ["reset", "read ECONNRESET example.org after 5 of 9 bytes of the body"],
+  );
+});
+
+Deno.test("exchangeHttp1 takes no body whose length nobody told from a TLS that is cut", async () => {
+  const cut = new Deno.errors.UnexpectedEof("peer closed connection without close_notify");
+  const early = "the connection ended";
+  for (
+    const [sent, message] of [
+      [[], `${early} before a response`],
+      [[`${OK}content-length: 9\r\n\r\n`, "12345"], `${early} after 5 of 9 bytes of the body`],
+      [[`${OK}\r\n`, "12345"], `${early} after 5 bytes of the body, without the end of TLS`],
+    ] as const
+  ) {
+    assertEquals(await refused(sent, cut), ["reset", message]);
+  }
 });
 
 Deno.test("exchangeHttp1 accepts a body of MAX_BODY_BYTES and refuses a byte more", async () => {

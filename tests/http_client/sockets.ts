@@ -27,7 +27,7 @@ export function realExchange(lookup: Lookup = systemLookup) {
 /** Requests `abc123` once over real sockets and returns the outcome. */
 export async function visit(apiUrl: string, options = {}) {
   const getDataset = createClient({
-    exchange: realExchange(),
+    exchange: await realExchange(),
     clock: systemClock,
     random: systemRandom,
     tokens: null,

@@ -1,13 +1,18 @@
 import { startServer } from "./prometheus.ts";
 
-/** Starts an Alertmanager that sends every alert to the webhook without delay. */
-export async function startAlertmanager({ webhookUrl }: { webhookUrl: string }) {
+/**
+ * Starts an Alertmanager that sends every alert to the webhook without delay, unless another
+ * configuration is given.
+ */
+export async function startAlertmanager(
+  { webhookUrl, config = configuration(webhookUrl) }: { webhookUrl: string; config?: string },
+) {
   const folder = await Deno.makeTempDir({ prefix: "alertmanager-" });
   try {
     // JSON is YAML.
-    await Deno.writeTextFile(`${folder}/alertmanager.json`, configuration(webhookUrl));
+    await Deno.writeTextFile(`${folder}/alertmanager.yml`, config);
     const { url, stop } = await startServer("prometheus-alertmanager", [
-      `--config.file=${folder}/alertmanager.json`,
+      `--config.file=${folder}/alertmanager.yml`,
       `--storage.path=${folder}/data`,
       // An empty address disables the cluster and its port.
       "--cluster.listen-address=",

@@ -268,9 +268,15 @@ Deno.test("a client of HTTP Basic is not told to use what it uses", async () => 
 Deno.test("the message shows what came in place of a token, without the secret", async () => {
   for (
     const [status, body, headers, words] of [
-      [200, "<html>", HTML, "status 200 and HTML, no token"],
+      [200, "<html>", HTML, "status 200 and no token: HTML"],
+      [200, "<html><title>Log in</title>", {}, 'status 200 and no token: HTML, "Log in"'],
       [503, "try s3cret-value later", {}, "status 503 and no token: try [redacted] later"],
-      [302, "", { location: "/log-in" }, "status 302 and no token, but a redirect to /log-in"],
+      [
+        302,
+        "",
+        { location: "/log-in?code=a" },
+        "status 302 and no token, but a redirect to /log-in?…",
+      ],
     ] as const
   ) {
     const { call, token } = await start();

@@ -163,7 +163,7 @@ for (const [given, method] of [["get", "GET"], ["POST", "POST"], ["Head", "HEAD"
 Deno.test("a heartbeat by POST says that its body is empty", async () => {
   const received: [method: string, length: string | null][] = [];
   const { signal } = new AbortController();
-  const runtime = { exchange: realExchange(), clock: systemClock };
+  const runtime = { exchange: await realExchange(), clock: systemClock };
   await serving((request) => {
     received.push([request.method, request.headers.get("content-length")]);
     return new Response(null, { status: 204 });

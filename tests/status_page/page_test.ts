@@ -5,7 +5,7 @@ import { manyIds, play, SCENES, withDetails } from "../support/status.ts";
 
 const longIds = manyIds(200).map((id) => id.padEnd(128, "x"));
 
-Deno.test("the page is smaller than 110 kB, whatever it shows", () => {
+Deno.test("the page is smaller than 100 kB, whatever it shows", () => {
   const scenes = {
     ...SCENES,
     longest: {
@@ -26,7 +26,7 @@ Deno.test("the page is smaller than 110 kB, whatever it shows", () => {
     ];
     for (const status of asked) {
       const { length } = new TextEncoder().encode(statusPage(status));
-      assert(length < 110_000, `${name}: ${length} bytes`);
+      assert(length < 100_000, `${name}: ${length} bytes`);
     }
   }
 });

@@ -6,14 +6,12 @@ import {
   toMessage,
   toSafeJson,
 } from "../../src/text/escape.ts";
-
-/** Any character. The unit "binary" of fast-check takes seconds to make. */
-const character = fc.integer({ min: 0, max: 0x10ffff }).map((code) => String.fromCodePoint(code));
+import { anyCharacter } from "../support/arbitraries.ts";
 
 /** Any text, with many of the characters that matter here. */
 const text = fc.string({
   unit: fc.oneof(
-    character,
+    anyCharacter,
     fc.constantFrom("\x1b", "\x9b", "\r", "\n", "\t", "\x7f", "\0"),
     fc.constantFrom("\u2028", "\u2029", "\u202e", "\u200b", "\ufeff", "\ud800", "\u{e0001}"),
     fc.constantFrom("a", "ø", "字", " ", "\\", '"'),

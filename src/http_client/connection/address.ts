@@ -9,6 +9,14 @@ export function portOf({ port, protocol }: URL): number {
   return protocol === "https:" ? 443 : 80;
 }
 
+/**
+ * A name as certificates and the server name of TLS have it: the dot that makes it absolute is for the
+ * resolver alone. RFC 6066, section 3.
+ */
+export function withoutFinalDot(host: string): string {
+  return host.replace(/\.$/, "");
+}
+
 /** An address as a URL writes it. */
 export function formatAddress(host: string, port: number): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import { formatAddress, hostOf, portOf } from "./address.ts";
+import { formatAddress, hostOf, portOf, withoutFinalDot } from "./address.ts";
 
 /** An HTTP proxy that connections go through. */
 export type Proxy = {
@@ -124,10 +124,6 @@ function maxPrefix(address: string): number {
 
 function familyOf(address: string): "ipv4" | "ipv6" {
   return isIP(address) === 6 ? "ipv6" : "ipv4";
-}
-
-function withoutFinalDot(host: string): string {
-  return host.replace(/\.$/, "");
 }
 
 /** The text of a part of a URL. A percent sign that encodes nothing stands for itself. */

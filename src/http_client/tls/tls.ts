@@ -1,3 +1,4 @@
+import { withoutFinalDot } from "../connection/address.ts";
 import type { Connection } from "../connection/connection.ts";
 import { connectionError } from "../connection/connection_error.ts";
 
@@ -17,7 +18,8 @@ export async function startTls(
   // With Nagle's algorithm each handshake waits 40 ms for a delayed acknowledgement.
   tcp.setNoDelay(true);
   try {
-    const connection = await Deno.startTls(tcp, { hostname: host, alpnProtocols: ALPN_PROTOCOLS });
+    const hostname = withoutFinalDot(host);
+    const connection = await Deno.startTls(tcp, { hostname, alpnProtocols: ALPN_PROTOCOLS });
     onOpen(connection);
     await connection.handshake();
     return connection;

@@ -7,8 +7,9 @@ class NoEvents extends Error {}
 
 /** Follows the probe's events for as long as the page is open, and refreshes the page. */
 export async function followEvents(): Promise<never> {
-  for (;;) {
-    let isPolling = false;
+  for (let isPolling = false;;) {
+    const wasPolling = isPolling;
+    isPolling = false;
     try {
       await readEvents();
     } catch (error) {
@@ -16,7 +17,8 @@ export async function followEvents(): Promise<never> {
       isPolling = error instanceof NoEvents;
     }
     setEvents(isPolling ? "polling" : "lost");
-    if (isPolling) void refresh();
+    // Later refreshes come because the page is idle: two causes would make two requests at a time.
+    if (isPolling && !wasPolling) void refresh();
     else showConnection();
     await pause(isPolling ? IDLE_REFRESH_MS : retryDelayMs());
   }

@@ -28,6 +28,7 @@ const announcement = find("#announcement");
 /** The number of the newest request for the page: responses to older ones are dropped. */
 let requests = 0;
 let nextRefreshMs = 0;
+let requestedMs = 0;
 let refreshedMs = 0;
 
 /**
@@ -36,7 +37,7 @@ let refreshedMs = 0;
  */
 export async function showPage(timeoutMs = SILENCE_MS): Promise<void> {
   const request = ++requests;
-  const startMs = performance.now();
+  const startMs = requestedMs = performance.now();
   try {
     const page = await fetchPage(timeoutMs);
     const endMs = performance.now();
@@ -111,8 +112,9 @@ export async function refreshSoon(): Promise<void> {
   isRefreshing = false;
 }
 
+/** Whether the last request is long ago. Counted from its start: a slow response is no idleness. */
 function isIdle(): boolean {
-  return performance.now() - refreshedMs > IDLE_REFRESH_MS;
+  return performance.now() - requestedMs >= IDLE_REFRESH_MS;
 }
 
 /** Refreshes without events: when the tab is shown again, and when the page has grown old. */
@@ -121,6 +123,8 @@ export function refreshWhenIdle(): void {
     if (!document.hidden) void refreshSoon();
   });
   setInterval(() => {
-    if (isConnected() && (isIdle() || isStale())) void refreshSoon();
+    // Nothing has changed that the refresh under way would miss.
+    if (isRefreshing || !isConnected()) return;
+    if (isIdle() || isStale()) void refreshSoon();
   }, MIN_REFRESH_MS);
 }

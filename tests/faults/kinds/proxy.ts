@@ -1,6 +1,6 @@
 /** A real proxy between the program and what it probes, and one that fails. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { createAuthority } from "../../support/certificates.ts";
+import { createAuthority, type Issued } from "../../support/certificates.ts";
 import {
   eventually,
   linesOf,
@@ -10,7 +10,9 @@ import {
   startLoop,
   test,
 } from "../../support/program.ts";
+import { scrape } from "../../support/scrape.ts";
 import { readHead, startRawServer, write } from "../../support/targets.ts";
+import { intermediateOf, leafOf } from "../../support/tls_faults.ts";
 import { Network } from "../network.ts";
 import { withoutNetwork } from "../network_rig.ts";
 import { Tinyproxy, withoutTinyproxy } from "../tinyproxy.ts";
@@ -23,6 +25,9 @@ const PASSWORD = "s3cret@proxy:word";
 
 /** A request as a server behind the proxy saw it. */
 type Seen = { host: string; path: string; method: string; via: string | null };
+
+/** Makes what a server presents, its own certificate first, for these names. */
+type ChainOf = (root: Issued, names: string[]) => Promise<Issued[]>;
 
 /** The program outside, a proxy in a network of its own, and servers that only the proxy can name. */
 class ProxyRig implements AsyncDisposable {
@@ -61,11 +66,25 @@ class ProxyRig implements AsyncDisposable {
   async serve(host: string, { secure = false } = {}): Promise<number> {
     const authority = await createAuthority();
     await Deno.writeTextFile(this.authorityFile, authority.pem);
+    return this.#serve(secure ? await authority.issue(host) : {});
+  }
+
+  /** Starts a server that presents this chain, which can be reached without the proxy too. */
+  async serveChain(host: string, chainOf: ChainOf): Promise<{ port: number; endsMs: number }> {
+    const { pem, root } = await createAuthority();
+    await Deno.writeTextFile(this.authorityFile, pem);
+    const chain = await chainOf(root, [host, this.network.first]);
+    const cert = chain.map((each) => each.cert).join("\n");
+    const port = this.#serve({ cert, key: chain[0]?.key ?? "" });
+    return { port, endsMs: Math.min(...chain.map((each) => each.endsMs)) };
+  }
+
+  #serve(pair: { cert: string; key: string } | Record<never, never>): number {
     const server = Deno.serve({
       hostname: this.network.first,
       port: 0,
       onListen() {},
-      ...secure ? await authority.issue(host) : {},
+      ...pair,
     }, ({ url, method, headers }) => {
       const { pathname: path } = new URL(url);
       this.seen.push({ host: headers.get("host") ?? "", path, method, via: headers.get("via") });
@@ -122,6 +141,63 @@ proxyTest(
     assertEquals([direct.code, taskOf(direct.stdout).reason], [5, "dns"]);
   },
 );
+
+const UNTRUSTED: { what: string; message: RegExp; chainOf: ChainOf }[] = [
+  {
+    what: "a certificate that has ended",
+    message: /^certificate expired 18 h ago, on \d{4}-/,
+    chainOf: async (root, names) => [await leafOf(root, { names, endsInDays: -0.75 })],
+  },
+  {
+    what: "an intermediate certificate that has ended",
+    message: /^intermediate certificate Intermediate: certificate expired 2 d 3 h ago, on /,
+    async chainOf(root, names) {
+      const old = await intermediateOf(root, { endsInDays: -2.125 });
+      return [await leafOf(old, { names }), old];
+    },
+  },
+  {
+    what: "a certificate of an unknown authority",
+    message: /^certificate of an unknown authority, Stranger$/,
+    async chainOf(_, names) {
+      const { root } = await createAuthority("Stranger");
+      return [await leafOf(root, { names }), root];
+    },
+  },
+];
+
+for (const { what, message, chainOf } of UNTRUSTED) {
+  proxyTest(
+    `${what} has the same reason, message and end behind a proxy as without one`,
+    [],
+    async (rig) => {
+      const { port, endsMs } = await rig.serveChain(API, chainOf);
+      const direct = await tlsFailureOf(rig, `${rig.network.first}:${port}`, {});
+      assertEquals([direct.reason, direct.expirySeconds], ["tls", endsMs / 1e3]);
+      assertMatch(direct.message, message);
+      assert(!/CONNECT/.test(await rig.proxy.log()));
+      const proxied = await tlsFailureOf(rig, `${API}:${port}`, { HTTPS_PROXY: rig.url() });
+      assertEquals(proxied, direct);
+      assertMatch(await rig.proxy.log(), new RegExp(`CONNECT ${API}:${port} HTTP/1.1`));
+    },
+  );
+}
+
+/** How the first task fails, and when the certificate of the host ends. */
+async function tlsFailureOf(rig: ProxyRig, host: string, env: Record<string, string>) {
+  const settings = { DENO_CERT: rig.authorityFile, RETRIES: "0" };
+  const OKDATA_API_URL = `https://${host}`;
+  await using program = await startLoop({ env: { ...settings, OKDATA_API_URL, ...env } });
+  const { reason, message } = await eventually("a task has failed", async () => {
+    const response = await fetch(`${program.url}/tasks?state=failed`);
+    return taskOf(await response.text());
+  });
+  const expirySeconds = await eventually("the end of the certificate is known", async () => {
+    const { value } = await scrape(program.url);
+    return value("probe_tls_certificate_expiry_timestamp_seconds", { host });
+  });
+  return { reason, message, expirySeconds };
+}
 
 proxyTest("an http API is probed through the proxy with its absolute URL", [], async (rig) => {
   const port = await rig.serve(API);

@@ -92,7 +92,7 @@ Deno.test("a client certificate that is wanted is told from a cipher that is not
 Deno.test("a TLS failure stays one when the attempt ends during its diagnosis", async () => {
   const server = listen([await createSelfSigned("localhost")]);
   const started = Promise.withResolvers<void>();
-  const exchange = createExchange({
+  const exchange = await createExchange({
     clock: systemClock,
     resolve: () => Promise.resolve(["127.0.0.1"]),
     proxyFor: () => null,

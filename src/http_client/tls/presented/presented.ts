@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { Clock } from "../../../core/clock.ts";
-import { formatAddress, hostOf, portOf } from "../../connection/address.ts";
+import { formatAddress, hostOf, portOf, withoutFinalDot } from "../../connection/address.ts";
 import { connectToAny } from "../../connection/connect.ts";
 import type { ProxyFor } from "../../connection/proxy.ts";
 import type { Lookup } from "../../connection/resolve.ts";
@@ -30,7 +30,10 @@ export function createPresentedReader(
     signal.addEventListener("abort", close, { once: true });
     try {
       if (proxy) await openTunnel(connection, proxy, formatAddress(host, port), clock);
-      const found = await readServerHandshake(connection, isIP(host) === 0 ? host : null);
+      const found = await readServerHandshake(
+        connection,
+        isIP(host) === 0 ? withoutFinalDot(host) : null,
+      );
       return { ...found, certificates: found.certificates.map(parseCertificate) };
     } finally {
       signal.removeEventListener("abort", close);

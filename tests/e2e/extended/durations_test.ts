@@ -1,8 +1,8 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import type { taskToJson } from "../../src/core/task_json.ts";
-import { createAuthority } from "../support/certificates.ts";
-import { run, test } from "../support/program.ts";
-import { FRAMINGS, PACES, pathOf, startSlowServer } from "../support/slow_server.ts";
+import type { taskToJson } from "../../../src/core/task_json.ts";
+import { createAuthority } from "../../support/certificates.ts";
+import { run, test } from "../../support/program.ts";
+import { FRAMINGS, PACES, pathOf, startSlowServer } from "../../support/slow_server.ts";
 
 /** Durations are rounded to whole microseconds. */
 const ROUNDING_SECONDS = 1e-6;
