@@ -23,6 +23,7 @@ import { describeProxies } from "../http_client/connection/proxy.ts";
 import type { Listener, Runtime } from "../runtime/runtime.ts";
 import type { Events } from "../server/events.ts";
 import { createServer } from "../server/server.ts";
+import { statusDocument } from "../server/status_document.ts";
 import { viewOf } from "../status_page/view.ts";
 import { stackOf } from "../text/error_text.ts";
 import type { View } from "./command_line.ts";
@@ -182,6 +183,7 @@ export function listenForReaders(
 ): ReadersPort {
   const stalledLoops = () => loops.stalled();
   const sources = { config, clock, backlog, health, startedMs, isDraining, stalledLoops };
+  const statusSources = { appId: config.appId, health, isDraining, stalledLoops };
   const serverFor = ({ credentials }: EndpointFiles) =>
     createServer({
       appId: config.appId,
@@ -189,6 +191,7 @@ export function listenForReaders(
       clock,
       renderMetrics: (format) => metrics.render(format),
       listTasks: (query) => backlog.page(query),
+      readStatus: (datasetId) => statusDocument(statusSources, datasetId),
       datasetCount: config.datasetIds.length,
       trackedCounts: () => backlog.counts,
       viewStatus: (query) => viewOf(query, sources),

@@ -13,7 +13,23 @@ import { DATASET_STATES, type DatasetState } from "../core/verdict/states.ts";
 import { SlicedDay, SLICES_PER_DAY } from "./sliced_day.ts";
 
 /** How many of the tasks that were settled in a window succeeded. */
-export type Ratio = { window: string; succeeded: number; settled: number };
+export type Ratio = {
+  window: string;
+  windowSeconds: number;
+  /** How much of the window the probe has run for. */
+  coveredSeconds: number;
+  succeeded: number;
+  settled: number;
+};
+
+/** How long the newest successes took, of which the first was settled at `sinceMs`. */
+export type Durations = {
+  tasks: number;
+  sinceMs: number;
+  lastSeconds: number;
+  p50Seconds: number;
+  p95Seconds: number;
+};
 
 export type DatasetHealth = Verdict & {
   datasetId: string;
@@ -22,6 +38,8 @@ export type DatasetHealth = Verdict & {
   lastFailure: FailedTask | null;
   lastSuccessMs: number | null;
   ratios: Ratio[];
+  /** Null before the first success. */
+  durations: Durations | null;
   /** The outages that are known, oldest first. */
   incidents: readonly Incident[];
 };
@@ -44,6 +62,10 @@ export type ScheduleHealth = {
 /** The windows of the ratios, in slices of half a minute. */
 const WINDOWS: readonly [string, number][] = [["5 m", 10], ["1 h", 120], ["24 h", SLICES_PER_DAY]];
 const SLICES_PER_HOUR = 120;
+const SLICE_SECONDS = 24 * 3_600 / SLICES_PER_DAY;
+
+/** How many successes the quantiles of durations are about: 4 kB a dataset. */
+const MAX_DURATIONS = 240;
 
 /** Which datasets need attention first. */
 const URGENCY = new Map(DATASET_STATES.map((state, i) => [state, i]));
@@ -58,6 +80,7 @@ type Dataset = {
   news: News | null;
   settled: SlicedDay;
   succeeded: SlicedDay;
+  durations: RecentDurations;
 };
 
 export type HealthHistoryOptions = VerdictOptions & {
@@ -72,6 +95,7 @@ export type HealthHistoryOptions = VerdictOptions & {
 export class HealthHistory implements TaskObserver {
   readonly #datasets: Map<string, Dataset>;
   readonly #clock: Pick<Clock, "now" | "monotonic">;
+  readonly #startedMs: number;
   readonly #skipped: Record<SkipCause, number> = { late: 0, in_flight: 0 };
   readonly #lags = new SlicedDay();
   #slots = 0;
@@ -81,6 +105,7 @@ export class HealthHistory implements TaskObserver {
     const newVerdict = () => new DatasetVerdict(options, clock.now(), clock.monotonic());
     this.#datasets = new Map(datasetIds.map((id) => [id, newDataset(id, newVerdict())]));
     this.#clock = clock;
+    this.#startedMs = clock.monotonic();
   }
 
   created(task: PendingTask): void {
@@ -98,6 +123,7 @@ export class HealthHistory implements TaskObserver {
     } else {
       dataset.lastSuccessMs = settledMs(task);
       dataset.succeeded.add(nowMs, 1);
+      dataset.durations.add(task.durationSeconds, dataset.lastSuccessMs);
     }
   }
 
@@ -151,13 +177,22 @@ export class HealthHistory implements TaskObserver {
   of(datasetId: string, nowMs = this.#clock.monotonic()): DatasetHealth | null {
     const dataset = this.#datasets.get(datasetId);
     if (!dataset) return null;
-    const { verdict, settled, succeeded, news: _, ...known } = dataset;
+    const { verdict, settled, succeeded, durations, news: _, ...known } = dataset;
+    const runningSeconds = (nowMs - this.#startedMs) / 1e3;
     const ratios = WINDOWS.map(([window, slices]) => ({
       window,
+      windowSeconds: slices * SLICE_SECONDS,
+      coveredSeconds: Math.min(slices * SLICE_SECONDS, runningSeconds),
       succeeded: succeeded.sum(nowMs, slices),
       settled: settled.sum(nowMs, slices),
     }));
-    return { ...known, ...verdict.read(nowMs), ratios, incidents: verdict.incidents };
+    return {
+      ...known,
+      ...verdict.read(nowMs),
+      ratios,
+      durations: durations.read(),
+      incidents: verdict.incidents,
+    };
   }
 
   schedule(nowMs = this.#clock.monotonic()): ScheduleHealth {
@@ -186,5 +221,31 @@ function newDataset(datasetId: string, verdict: DatasetVerdict): Dataset {
     news: null,
     settled: new SlicedDay(),
     succeeded: new SlicedDay(),
+    durations: new RecentDurations(),
   };
+}
+
+/** The durations of the newest successes. */
+class RecentDurations {
+  readonly #seconds: number[] = [];
+  readonly #settledMs: number[] = [];
+  /** The index of the oldest, where the next one goes. */
+  #oldest = 0;
+
+  add(seconds: number, settledMs: number): void {
+    this.#seconds[this.#oldest] = seconds;
+    this.#settledMs[this.#oldest] = settledMs;
+    this.#oldest = (this.#oldest + 1) % MAX_DURATIONS;
+  }
+
+  read(): Durations | null {
+    const { length: tasks } = this.#seconds;
+    const sorted = this.#seconds.toSorted((a, b) => a - b);
+    // The nearest rank.
+    const quantile = (q: number) => sorted[Math.max(0, Math.ceil(q * tasks) - 1)] ?? 0;
+    const lastSeconds = this.#seconds[(this.#oldest + tasks - 1) % tasks];
+    if (lastSeconds === undefined) return null;
+    const sinceMs = this.#settledMs[this.#oldest % tasks] ?? 0;
+    return { tasks, sinceMs, lastSeconds, p50Seconds: quantile(0.5), p95Seconds: quantile(0.95) };
+  }
 }

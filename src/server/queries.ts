@@ -24,6 +24,7 @@ const taskQuery = z.strictObject({
   ...filters,
   limit: z.prefault(wholeNumber("a whole number from 1 to 1000", 1, 1000), "100"),
 });
+const verdictQuery = z.strictObject({ dataset_id: filters.dataset_id });
 const statusQuery = z.strictObject({
   ...filters,
   task: z.optional(seqno),
@@ -33,6 +34,11 @@ const statusQuery = z.strictObject({
 /** Parses the query of `/tasks`. */
 export function parseTaskQuery(parameters: Parameters): ParsedQuery<TaskQuery> {
   return withDatasetId(parse(taskQuery, parameters));
+}
+
+/** Parses the query of `/status`. */
+export function parseVerdictQuery(parameters: Parameters): ParsedQuery<{ datasetId?: string }> {
+  return withDatasetId(parse(verdictQuery, parameters));
 }
 
 /** Parses the query of the status page; its form also sends the fields that were left empty. */

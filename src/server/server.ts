@@ -9,8 +9,9 @@ import type { Exposition } from "../prometheus/metrics.ts";
 import { toSafeJson } from "../text/escape.ts";
 import { challengeFor, createGuard } from "./auth.ts";
 import { createPageRenderer, type PageOptions } from "./pages.ts";
-import { parseStatusQuery, parseTaskQuery } from "./queries.ts";
+import { parseStatusQuery, parseTaskQuery, parseVerdictQuery } from "./queries.ts";
 import { addSecurityHeaders } from "./security_headers.ts";
+import type { StatusDocument } from "./status_document.ts";
 
 /** What the endpoints need. Readers only: none of these functions changes the probe. */
 export type ServerOptions = PageOptions & {
@@ -18,6 +19,8 @@ export type ServerOptions = PageOptions & {
   credentials: EndpointCredentials;
   renderMetrics: (format: "text" | "openmetrics") => Promise<Exposition>;
   listTasks: (query: TaskQuery) => TaskPage;
+  /** The verdict on all datasets, or on one. */
+  readStatus: (datasetId?: string) => StatusDocument;
   /** How many datasets are probed. */
   datasetCount: number;
   /** How many tasks of each state are tracked. */
@@ -71,6 +74,13 @@ export function createServer(options: ServerOptions): Hono {
       next,
     });
     const bytes = new TextEncoder().encode(body);
+    return c.body(streamOf(bytes), 200, { "content-type": "application/json" });
+  });
+
+  server.get("/status", (c) => {
+    const parsed = parseVerdictQuery(c.req.queries());
+    if (!parsed.ok) return c.json({ error: parsed.problem }, 400);
+    const bytes = new TextEncoder().encode(toSafeJson(options.readStatus(parsed.query.datasetId)));
     return c.body(streamOf(bytes), 200, { "content-type": "application/json" });
   });
 

@@ -21,7 +21,7 @@ export function windowText(seconds: number): string {
 }
 
 /** A share in percent, rounded down: 100 % means that not one task failed. */
-export function ratioText({ succeeded, settled }: Ratio): string {
+export function ratioText({ succeeded, settled }: Pick<Ratio, "succeeded" | "settled">): string {
   if (settled === 0) return "–";
   if (succeeded === settled) return `100${GAP}%`;
   const percent = succeeded / settled * 100;

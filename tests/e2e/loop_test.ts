@@ -14,7 +14,7 @@ import {
 type Task = Record<string, unknown> & { seqno: number; state: string; dataset_id: string };
 type Tasks = { version: number; tasks: Task[]; next: number | null };
 
-const PATHS = ["/metrics", "/", "/tasks", "/healthz", "/readyz"];
+const PATHS = ["/metrics", "/", "/tasks", "/status", "/healthz", "/readyz"];
 
 /** An interval in which only the first task runs while a test looks. */
 const ONCE = "3600";

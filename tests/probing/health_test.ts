@@ -19,7 +19,12 @@ function createHistory(datasetIds: string[]) {
     sloLatencySeconds: 1,
   });
   /** A task that is created and settled at this moment; it fails for the reason, if there is one. */
-  const settle = (datasetId: string, ms: number, reason: Reason | null = null) => {
+  const settle = (
+    datasetId: string,
+    ms: number,
+    reason: Reason | null = null,
+    seconds = 0.125,
+  ) => {
     nowMs = ms;
     const task = pending({
       seqno: ++created,
@@ -28,7 +33,7 @@ function createHistory(datasetIds: string[]) {
       createdMonotonicMs: ms,
     });
     history.created(task);
-    const settled = reason === null ? succeeded(task) : failed(task, reason);
+    const settled = reason === null ? succeeded(task, seconds) : failed(task, reason, seconds);
     history.settled(settled);
     return settled;
   };
@@ -134,13 +139,50 @@ Deno.test("ratios equal a plain count over their window, to the half minute", ()
             const oldest = slice - windowMs / SLICE_MS;
             const inside = settled.filter((each) => Math.floor(each.ms / SLICE_MS) > oldest);
             const good = inside.filter((each) => each.isGood);
-            return { window, succeeded: good.length, settled: inside.length };
+            const windowSeconds = windowMs / 1e3;
+            // The probe started with the clock.
+            const coveredSeconds = Math.min(windowSeconds, ms / 1e3);
+            return {
+              window,
+              windowSeconds,
+              coveredSeconds,
+              succeeded: good.length,
+              settled: inside.length,
+            };
           });
           assertEquals(history.of("a", ms)?.ratios, expected);
         }
       },
     ),
     { numRuns: 60 },
+  );
+});
+
+Deno.test("durations are those of the newest 240 successes, by nearest rank", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ seconds: fc.nat(100), isGood: fc.boolean() }), { maxLength: 400 }),
+      (steps) => {
+        const { history, settle } = createHistory(["a"]);
+        steps.forEach(({ seconds, isGood }, i) => settle("a", i, isGood ? null : "dns", seconds));
+        const durations = history.of("a")?.durations;
+        const good = steps.flatMap(({ seconds, isGood }, i) =>
+          isGood ? [{ seconds, settledMs: i + seconds * 1e3 }] : []
+        ).slice(-240);
+        const [first] = good;
+        if (!first) return assertEquals(durations, null);
+        const sorted = good.map(({ seconds }) => seconds).sort((a, b) => a - b);
+        const atLeast = (share: number) =>
+          sorted.find((_, i) => (i + 1) / sorted.length >= share - 1e-12);
+        assertEquals(durations, {
+          tasks: good.length,
+          sinceMs: first.settledMs,
+          lastSeconds: good.at(-1)?.seconds,
+          p50Seconds: atLeast(0.5),
+          p95Seconds: atLeast(0.95),
+        });
+      },
+    ),
   );
 });
 

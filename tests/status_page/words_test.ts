@@ -18,7 +18,7 @@ Deno.test("figures are written to the digits that matter", () => {
     7,
   ]];
   assertEquals(
-    ratios.map(([succeeded, settled]) => plain(ratioText({ window: "", succeeded, settled }))),
+    ratios.map(([succeeded, settled]) => plain(ratioText({ succeeded, settled }))),
     ["–", "0 %", "66 %", "99.8 %", "99.99 %", "100 %"],
   );
 });

@@ -42,6 +42,9 @@ export function serverWith(options: Partial<ServerOptions>): Hono {
     credentials: NO_CREDENTIALS,
     renderMetrics: () => Promise.reject(new Error("no metrics here")),
     listTasks: () => ({ tasks: [], next: null }),
+    readStatus: () => {
+      throw new Error("no status here");
+    },
     datasetCount: 1,
     trackedCounts: () => NOTHING_YET.tracked,
     viewStatus: (query) => ({ ...NOTHING_YET, query }),

@@ -1,0 +1,92 @@
+import { settledMs, type SettledTask } from "../core/task.ts";
+import type { Incident } from "../core/verdict/rows.ts";
+import { DATASET_STATES } from "../core/verdict/states.ts";
+import type { DatasetHealth, HealthHistory } from "../probing/health.ts";
+
+/** The version of the document; raised when a reader must change. */
+export const STATUS_VERSION = 1;
+
+export type StatusSources = {
+  appId: string;
+  health: Pick<HealthHistory, "byUrgency" | "of" | "tally">;
+  isDraining: () => boolean;
+  stalledLoops: () => string[];
+};
+
+export type StatusDocument = ReturnType<typeof statusDocument>;
+
+/**
+ * The verdict on every dataset, or on one, as `/status` shows it; the most urgent dataset first. The
+ * list is empty when that one is not probed. Times are ISO 8601 in UTC.
+ */
+export function statusDocument(
+  { appId, health, isDraining, stalledLoops }: StatusSources,
+  datasetId?: string,
+) {
+  const counts = health.tally();
+  const ids = datasetId === undefined ? health.byUrgency() : [datasetId];
+  const datasets = ids.flatMap((id) => health.of(id) ?? []);
+  return {
+    version: STATUS_VERSION,
+    app_id: appId,
+    state: DATASET_STATES.find((state) => counts[state] > 0) ?? "starting",
+    counts,
+    draining: isDraining(),
+    stalled_loops: stalledLoops(),
+    datasets: datasets.map(datasetDocument),
+  };
+}
+
+function datasetDocument(
+  { datasetId, state, sinceMs, last, lastFailure, lastSuccessMs, durations, ...health }:
+    DatasetHealth,
+) {
+  const incident = health.incidents.at(-1);
+  return {
+    dataset_id: datasetId,
+    state,
+    since: isoTime(sinceMs),
+    last_task: last && { ...taskOf(last), state: last.state },
+    last_failure: lastFailure && {
+      ...taskOf(lastFailure),
+      reason: lastFailure.reason,
+      message: lastFailure.message,
+    },
+    last_success: lastSuccessMs === null ? null : isoTime(lastSuccessMs),
+    recent: { window_seconds: health.recentSeconds, ...health.recent },
+    ratios: health.ratios.map((ratio) => ({
+      window_seconds: ratio.windowSeconds,
+      covered_seconds: toMilliseconds(ratio.coveredSeconds),
+      settled: ratio.settled,
+      succeeded: ratio.succeeded,
+    })),
+    durations: durations && {
+      tasks: durations.tasks,
+      since: isoTime(durations.sinceMs),
+      last_seconds: durations.lastSeconds,
+      p50_seconds: durations.p50Seconds,
+      p95_seconds: durations.p95Seconds,
+    },
+    last_incident: incident ? incidentOf(incident) : null,
+  };
+}
+
+function taskOf(task: SettledTask) {
+  return {
+    seqno: task.seqno,
+    settled: isoTime(settledMs(task)),
+    duration_seconds: task.durationSeconds,
+  };
+}
+
+function incidentOf({ startMs, endMs, lost, reasons }: Incident) {
+  return { start: isoTime(startMs), end: endMs === null ? null : isoTime(endMs), lost, reasons };
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function toMilliseconds(seconds: number): number {
+  return Math.round(seconds * 1e3) / 1e3;
+}
