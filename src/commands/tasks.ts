@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { readEndpointCredentials } from "../config/credentials.ts";
 import { EXIT } from "../core/exit_code.ts";
 import { STATES } from "../core/task.ts";
+import { type DatasetStateRow, readDatasetStates } from "../probe_client/dataset_states.ts";
 import {
   createLocalProbeClient,
   createProbeClient,
@@ -69,7 +70,11 @@ export async function showTasks(
   const watch: ScreenWatch = {
     url: client.url.href.replace(/\/$/, ""),
     filter: describeFilter(command),
-    poll: pollForScreen(read, command),
+    poll: pollForScreen(
+      read,
+      () => readDatasetStates(client, command.datasetId, runtime, signal),
+      command,
+    ),
     maxTasks: command.rows,
     utc,
   };
@@ -87,8 +92,15 @@ async function createClient(
     : await createLocalProbeClient(config, credentials, readFile);
 }
 
-/** Reads the tasks of the table, and as many recent tasks as fill the line of durations. */
-function pollForScreen(read: Read, { state, datasetId }: TaskListQuery): ScreenWatch["poll"] {
+/**
+ * Reads the tasks of the table, as many recent tasks as fill the line of durations, and the states of
+ * the datasets.
+ */
+function pollForScreen(
+  read: Read,
+  readStates: () => Promise<DatasetStateRow[] | null>,
+  { state, datasetId }: TaskListQuery,
+): ScreenWatch["poll"] {
   // Pending tasks have no duration. As many as the last poll found are read in addition.
   let pending = MAX_TASKS_READ;
   return async ({ rows, durations }) => {
@@ -102,7 +114,7 @@ function pollForScreen(read: Read, { state, datasetId }: TaskListQuery): ScreenW
     // The durations are those of all states, so that a state needs a list of its own.
     const query = { state, datasetId };
     const taskList = state ? toTaskList(await read(query, rows), query) : recent;
-    return { taskList, recent: recent.rows };
+    return { taskList, recent: recent.rows, datasets: await readStates() };
   };
 }
 

@@ -1,10 +1,7 @@
 import { settledMs, type SettledTask } from "../core/task.ts";
 import type { Incident } from "../core/verdict/rows.ts";
-import { DATASET_STATES } from "../core/verdict/states.ts";
+import { DATASET_STATES, STATUS_VERSION } from "../core/verdict/states.ts";
 import type { DatasetHealth, HealthHistory } from "../probing/health.ts";
-
-/** The version of the document; raised when a reader must change. */
-export const STATUS_VERSION = 1;
 
 export type StatusSources = {
   appId: string;

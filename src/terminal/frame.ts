@@ -1,8 +1,10 @@
 import stringWidth from "string-width";
 import type { TaskRow } from "../core/task_row.ts";
+import type { DatasetStateRow } from "../probe_client/dataset_states.ts";
 import type { TaskList } from "../probe_client/task_list.ts";
 import { formatDuration } from "../text/format.ts";
 import { ALARM, BOLD, RED, styled } from "./ansi.ts";
+import { renderDatasetLines } from "./dataset_lines.ts";
 import { footerFor, formatMoment, NO_MATCH, renderTable, timeFormatter } from "./table.ts";
 import { shorten } from "./text_width.ts";
 
@@ -17,6 +19,8 @@ export type FrameContent = {
   taskList: TaskList;
   /** The newest tasks of every state, newest last, whatever the filter. */
   recent: TaskRow[];
+  /** The states of the datasets, the most urgent first; null when the probe does not tell them. */
+  datasets: readonly DatasetStateRow[] | null;
   /** When the probe last responded, milliseconds since the epoch. */
   respondedMs: number;
   /** Null while the probe responds. */
@@ -31,6 +35,9 @@ export type FrameOptions = {
   utc: boolean;
   color: boolean;
 };
+
+/** Datasets have at most this share of the lines; the tasks have the rest. */
+const MAX_DATASETS_SHARE = 1 / 3;
 
 const BARS = "▁▂▃▄▅▆▇█";
 const FAILURE = "×";
@@ -52,6 +59,7 @@ export function renderFrame(content: FrameContent, options: FrameOptions): strin
   const head = [
     addressLine(content, options),
     ...lossLine(content, options),
+    ...datasetLines(content, options),
     countsLine(content, options),
     ...durationsLine(content, options),
     ...options.rows >= MIN_ROWS_FOR_SPACING ? [""] : [],
@@ -107,6 +115,24 @@ function lossLine(
   return [color ? styled(ALARM, line) : line];
 }
 
+/** The states of the datasets; where there are several, each with its newest tasks. */
+function datasetLines(
+  { datasets, recent, respondedMs }: FrameContent,
+  { columns: width, rows, utc, color }: FrameOptions,
+): string[] {
+  if (!datasets) return [];
+  const stripOf = (datasetId: string, columns: number) =>
+    barsOf(recent.filter((row) => row.datasetId === datasetId), columns, color).bars;
+  return renderDatasetLines(datasets, {
+    nowMs: respondedMs,
+    width,
+    maxLines: Math.max(1, Math.floor(rows * MAX_DATASETS_SHARE)),
+    utc,
+    color,
+    ...datasets.length > 1 ? { stripOf } : {},
+  });
+}
+
 /** The success ratio and the counts behind it, as many of them as fit. */
 function countsLine(
   { taskList: { tracked }, recent, filter }: FrameContent,
@@ -146,10 +172,20 @@ const MAX_LABEL_WIDTH = "  up to 999 ms".length;
 /** A bar for the duration of each of the newest settled tasks, and a cross for each failure. */
 function durationsLine({ recent }: FrameContent, { columns, color }: FrameOptions): string[] {
   const hasLabel = columns >= MAX_LABEL_WIDTH + MIN_BARS_WITH_LABEL;
-  const settled = recent.filter(({ state }) => state !== "PENDING")
-    .slice(hasLabel ? MAX_LABEL_WIDTH - columns : -columns);
-  if (settled.length === 0) return [];
+  const room = hasLabel ? columns - MAX_LABEL_WIDTH : columns;
+  const { bars, count, longest } = barsOf(recent, room, color);
+  if (count === 0) return [];
+  const label = longest === null ? "" : `  up to ${formatDuration(longest)}`;
+  return [bars + (count + label.length <= columns ? label : "")];
+}
 
+/** Bars of the newest settled rows, how many they are, and the longest duration of a success. */
+function barsOf(
+  rows: readonly TaskRow[],
+  columns: number,
+  color: boolean,
+): { bars: string; count: number; longest: number | null } {
+  const settled = rows.filter(({ state }) => state !== "PENDING").slice(-columns);
   const durations = settled.filter(({ state }) => state === "SUCCEEDED")
     .map(({ durationSeconds }) => durationSeconds ?? 0);
   const longest = Math.max(...durations, 0);
@@ -157,8 +193,11 @@ function durationsLine({ recent }: FrameContent, { columns, color }: FrameOption
   const bars = settled.map(({ state, durationSeconds }) =>
     state === "FAILED" ? cross : barOf(durationSeconds ?? 0, longest)
   );
-  const label = durations.length > 0 ? `  up to ${formatDuration(longest)}` : "";
-  return [bars.join("") + (settled.length + label.length <= columns ? label : "")];
+  return {
+    bars: bars.join(""),
+    count: settled.length,
+    longest: durations.length > 0 ? longest : null,
+  };
 }
 
 function barOf(seconds: number, longest: number): string {

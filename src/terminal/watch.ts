@@ -9,7 +9,7 @@ import type { Screen } from "./screen.ts";
 const POLL_INTERVAL_MS = 1_000;
 
 /** What a poll reads from the probe for a frame. */
-export type FrameTasks = Pick<FrameContent, "taskList" | "recent">;
+export type FrameTasks = Pick<FrameContent, "taskList" | "recent" | "datasets">;
 
 /** How many tasks the table has room for, and the line of durations. */
 export type FrameCapacity = { rows: number; durations: number };

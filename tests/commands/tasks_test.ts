@@ -107,7 +107,9 @@ async function watchDurations(backlog: Backlog, command: Partial<TasksCommand> =
   const requestsByPoll: string[][] = [];
   for (const waitMs of [0, 1_000, 1_000]) {
     await clock.run(waitMs);
-    requestsByPoll.push(requests.splice(0));
+    const polled = requests.splice(0);
+    assertEquals(polled.pop(), "/status", "each poll ends with the states of the datasets");
+    requestsByPoll.push(polled);
   }
   stop.abort("SIGINT");
   assertEquals(await ended, 0);

@@ -3,6 +3,7 @@ import type { Hono } from "hono";
 import { NO_CREDENTIALS } from "../../src/config/credentials.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { createServer, type ServerOptions } from "../../src/server/server.ts";
+import type { StatusDocument } from "../../src/server/status_document.ts";
 import type { StatusView } from "../../src/status_page/view.ts";
 
 /** What a probe shows that has just been started. */
@@ -34,6 +35,17 @@ export const NOTHING_YET: StatusView = {
   query: { page: 1 },
 };
 
+/** The status of a probe that has no dataset. */
+export const NO_STATUS: StatusDocument = {
+  version: 1,
+  app_id: NOTHING_YET.appId,
+  state: "starting",
+  counts: NOTHING_YET.tally,
+  draining: false,
+  stalled_loops: [],
+  datasets: [],
+};
+
 /** The endpoints of a probe that has nothing to show but what is given here. */
 export function serverWith(options: Partial<ServerOptions>): Hono {
   return createServer({
@@ -42,9 +54,7 @@ export function serverWith(options: Partial<ServerOptions>): Hono {
     credentials: NO_CREDENTIALS,
     renderMetrics: () => Promise.reject(new Error("no metrics here")),
     listTasks: () => ({ tasks: [], next: null }),
-    readStatus: () => {
-      throw new Error("no status here");
-    },
+    readStatus: () => NO_STATUS,
     datasetCount: 1,
     trackedCounts: () => NOTHING_YET.tracked,
     viewStatus: (query) => ({ ...NOTHING_YET, query }),

@@ -1,7 +1,12 @@
 /** Data for the status page, made from invented tasks by the program's own backlog and health. */
 import { Backlog } from "../../src/probing/backlog.ts";
 import { HealthHistory } from "../../src/probing/health.ts";
-import { type StatusQuery, type StatusView, viewOf } from "../../src/status_page/view.ts";
+import {
+  type StatusQuery,
+  type StatusSources,
+  type StatusView,
+  viewOf,
+} from "../../src/status_page/view.ts";
 import { fail, type PendingTask, type SettledTask, succeed } from "../../src/core/task.ts";
 import type { Reason } from "../../src/core/reasons.ts";
 import { FakeClock } from "./clock.ts";
@@ -52,6 +57,12 @@ const MESSAGES: Partial<Record<Reason, string>> = {
 
 /** Plays the scene and returns a function that gives the page's data for a query. */
 export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView {
+  const sources = playHealth(scene);
+  return (query) => viewOf({ page: 1, ...query }, sources);
+}
+
+/** Plays the scene and returns what a probe would have of it. */
+export function playHealth(scene: Scene): StatusSources {
   const { datasetIds = ["abc123"], rounds, intervalSeconds = 10, reasonOf = () => null } = scene;
   const clock = new FakeClock({ wallMs: Date.UTC(2026, 10, 23, 20, 1, 5) });
   const random = seededRandom(7);
@@ -77,7 +88,7 @@ export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView
   }
   for (const datasetId of datasetIds.slice(0, 1)) open(datasetId);
   clock.advance(intervalSeconds * 500 + (scene.silentSeconds ?? 0) * 1e3);
-  const sources = {
+  return {
     config: {
       appId: "0a1b2c3d",
       apiUrl: "https://api.example/metadata/datasets",
@@ -91,7 +102,6 @@ export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView
     isDraining: () => scene.draining ?? false,
     stalledLoops: () => scene.stalledLoops ?? [],
   };
-  return (query) => viewOf({ page: 1, ...query }, sources);
 
   function open(datasetId: string): PendingTask {
     const task = backlog.open({

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import stringWidth from "string-width";
 import fc from "npm:fast-check@4.10.2";
 import { type TaskRow, taskToRow } from "../../src/core/task_row.ts";
+import { DATASET_STATES } from "../../src/core/verdict/states.ts";
 import { type FrameContent, type FrameOptions, renderFrame } from "../../src/terminal/frame.ts";
 import { at } from "../support/at.ts";
 import { anyRow } from "../support/rows.ts";
@@ -26,6 +27,7 @@ function contentWith(
     filter: "",
     taskList: { rows, older, tracked, severalDatasets: false, appId: "0a1b2c3d" },
     recent: rows,
+    datasets: null,
     respondedMs: RESPONDED_MS,
     lost: null,
     ...fields,
@@ -98,16 +100,74 @@ Deno.test("a frame of a lost probe says so in its second line and keeps the task
   assertMatch(at(days, 1), /^PROBE LOST since 11-24 22:01:30,/);
 });
 
+/** The state of a dataset, since a minute before the probe responded. */
+function stateOf(datasetId: string, state = "working", reason: string | null = null) {
+  const recent = { windowSeconds: 60, settled: 6, failed: 2, slow: 4 };
+  const word = state.replace("_", " ");
+  return { datasetId, state, word, sinceMs: RESPONDED_MS - 60_000, recent, reason };
+}
+
+Deno.test("a frame has a line with the state of each dataset, and its newest tasks", () => {
+  const rows = rowsOf([1, null, 0.5]).map((row, i) => ({ ...row, datasetId: i < 2 ? "a" : "bc" }));
+  const datasets = [
+    stateOf("a", "failing", "dns"),
+    stateOf("bc", "no_news"),
+    stateOf("d", "unsteady", "reset"),
+    stateOf("e", "slow"),
+    stateOf("f"),
+    stateOf("g", "starting"),
+  ];
+  assertEquals(frame(contentWith(rows, { datasets })).slice(1, 7), [
+    "failing   a   since 22:00:30 (1 min), dns       █×",
+    "no news   bc  since 22:00:30 (1 min)            █",
+    "unsteady  d   2 failed of 6 tasks in 60 s, reset",
+    "slow      e   4 slow of 6 tasks in 60 s",
+    "working   f   since 22:00:30 (1 min)",
+    "starting  g",
+  ]);
+  assertEquals(
+    frame(contentWith(rows, { datasets: [stateOf("a")] }))[1],
+    [
+      "working   a  since 22:00:30 (1 min)",
+    ].join(),
+  );
+});
+
+Deno.test("a frame counts the datasets for which it has no line", () => {
+  const datasets = [
+    stateOf("a", "failing"),
+    ...Array.from({ length: 200 }, (_, i) => stateOf(`b${i}`, i < 7 ? "slow" : "working")),
+  ];
+  const lines = frame(contentWith(rowsOf([1]), { datasets }));
+  assertEquals(lines.slice(1, 9).map((line) => line.split(" ")[0]), [
+    "failing",
+    ...Array(6).fill("slow"),
+    "…",
+  ]);
+  assertEquals(lines[8], "… and 194 more: 1 slow, 193 working");
+});
+
+Deno.test("a frame shows the states of a newer probe as they are", () => {
+  const datasets = [stateOf("a", "gloomy")];
+  assertMatch(
+    at(frame(contentWith([], { datasets }), { color: true }), 1),
+    /^gloomy {4}a {2}since/,
+  );
+});
+
 Deno.test("a coloured frame differs only in colour and shows failures in red", () => {
   const content = contentWith(rowsOf([1, null]), {
     lost: { sinceMs: RESPONDED_MS, cause: "gone" },
+    datasets: [stateOf("abc123", "failing", "dns"), stateOf("b")],
   });
   const colored = frame(content, { color: true });
   // deno-lint-ignore no-control-regex
   assertEquals(colored.map((line) => line.replace(/\x1b\[[\d;]*m/g, "")), frame(content));
   assert(at(colored, 1).startsWith("\x1b[1;7;31mPROBE LOST"));
-  assert(at(colored, 2).includes("\x1b[31m1 failed\x1b[0m"));
-  assert(at(colored, 3).startsWith("█\x1b[31m×\x1b[0m"));
+  assert(at(colored, 2).startsWith("\x1b[31mfailing\x1b[0m"));
+  assert(at(colored, 2).endsWith("█\x1b[31m×\x1b[0m"));
+  assert(at(colored, 4).includes("\x1b[31m1 failed\x1b[0m"));
+  assert(at(colored, 5).startsWith("█\x1b[31m×\x1b[0m"));
 });
 
 Deno.test("bars show the newest durations relative to the longest success", () => {
@@ -117,6 +177,8 @@ Deno.test("bars show the newest durations relative to the longest success", () =
     "▁▂▃▄▅▆▇█×  up to 975 ms",
   );
 });
+
+const states = fc.constantFrom(...DATASET_STATES, "gloomy");
 
 const size = fc.record({
   columns: fc.integer({ min: 1, max: 220 }),
@@ -138,6 +200,11 @@ Deno.test("a frame is never larger than the terminal", () => {
       fc.record({
         url: fc.webUrl(),
         filter: fc.constantFrom("", " (shown: failed)"),
+        datasets: fc.option(fc.array(
+          fc.tuple(fc.constantFrom("a", "データ".repeat(20), "abc123"), states)
+            .map(([id, state]) => stateOf(id, state, "server_error")),
+          { maxLength: 40 },
+        )),
         lost: fc.option(fc.record({ sinceMs: fc.constant(RESPONDED_MS), cause: fc.lorem() })),
       }),
       fc.record({

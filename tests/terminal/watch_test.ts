@@ -42,7 +42,7 @@ function startWatch(read: () => Promise<TaskList>) {
       async poll(capacity) {
         capacities.push(capacity);
         const taskList = await read();
-        return { taskList, recent: taskList.rows };
+        return { taskList, recent: taskList.rows, datasets: null };
       },
     },
     runtime,

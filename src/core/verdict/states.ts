@@ -53,3 +53,6 @@ export const STATE_DEFINITIONS: Readonly<Record<DatasetState, StateDefinition>> 
 
 /** All states, the most urgent first. */
 export const DATASET_STATES = Object.keys(DEFINITIONS) as readonly DatasetState[];
+
+/** The version of the JSON document of `/status`; raised when a reader must change. */
+export const STATUS_VERSION = 1;
