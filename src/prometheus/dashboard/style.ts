@@ -7,7 +7,7 @@ export const GREY = "#8E8E8E";
 
 /** The numbers of the query `stateBy`, the worst last; the last stands for no number at all. */
 const STATES = [
-  { text: "OK", color: GREEN },
+  { text: "WORKING", color: GREEN },
   { text: "UNSTEADY", color: ORANGE },
   { text: "NO NEWS", color: GREY },
   { text: "FAILING", color: RED },
