@@ -63,7 +63,10 @@ export async function runOnce(
     const pending = backlog.page({ state: "PENDING", limit: Infinity }).tasks;
     documents.push(...pending.map((task) => taskToJson(task, config.appId)));
     const tasks = documents.sort((a, b) => a.seqno - b.seqno);
-    stdout.write(toSafeJson({ version: DOCUMENT_VERSION, tasks }, 2) + "\n");
+    stdout.write(
+      toSafeJson({ version: DOCUMENT_VERSION, environment: config.environmentName, tasks }, 2) +
+        "\n",
+    );
   } else if (view.table) {
     const render = await createTableRenderer(config, view, runtime);
     stdout.write(render(backlog));

@@ -70,11 +70,11 @@ async function runWithRuntime(
     // A screen that is drawn on gets all of its output, since it must be restored at the end.
     process.runUntilStopped({ mayDrop: !(isWatch && process.stdoutIsTerminal) });
   }
-  const { appId, logLevel: level, logFormat, localRun } = config;
+  const { appId, environmentName: environment, logLevel: level, logFormat, localRun } = config;
   const format = logFormat ?? (localRun ? "text" : undefined);
   const isProbing = PROBING.includes(command.name);
   const runtime = await process.createRuntime({
-    log: { level, format, appId },
+    log: { level, format, appId, environment },
     listen,
     // A probe that is asked about its tasks is reached directly.
     proxyFor: isProbing ? config.proxyFor : WITHOUT_PROXY,

@@ -61,7 +61,11 @@ export async function serve(
   const ledger = new Ledger(() => backlog.counts);
   const metrics = createMetrics(config, runtime, backlog, startedMs);
   const health = new HealthHistory({ ...config, clock });
-  const events = new Events(clock, { app_id: config.appId, version: VERSION });
+  const events = new Events(clock, {
+    app_id: config.appId,
+    environment: config.environmentName,
+    version: VERSION,
+  });
   const { getDataset } = connectPlatform(config, runtime, metrics, abandonTasks.signal);
   const certificates = createCertificateWatch(config, runtime, metrics, abandonTasks.signal);
   const table = await createTable(config, view, runtime, backlog);

@@ -40,6 +40,7 @@ export function createMetrics(
   return new Metrics({
     clock,
     appId: config.appId,
+    environment: config.environmentName,
     datasetIds: config.datasetIds,
     latencyObjectiveSeconds: config.sloLatencySeconds,
     build: { version: VERSION, ...build },
@@ -183,10 +184,12 @@ export function listenForReaders(
 ): ReadersPort {
   const stalledLoops = () => loops.stalled();
   const sources = { config, clock, backlog, health, startedMs, isDraining, stalledLoops };
-  const statusSources = { appId: config.appId, health, isDraining, stalledLoops };
+  const { appId, environmentName: environment } = config;
+  const statusSources = { appId, environment, health, isDraining, stalledLoops };
   const serverFor = ({ credentials }: EndpointFiles) =>
     createServer({
-      appId: config.appId,
+      appId,
+      environment,
       credentials,
       clock,
       renderMetrics: (format) => metrics.render(format),
@@ -264,13 +267,14 @@ export function reloadOnRequest(
 
 /** The first line of the log: what is probed, how often, by which proxy, and where to look. */
 export function startLine(config: Config, url: string): string {
-  const { apiUrl, datasetIds, taskIntervalSeconds } = config;
+  const { apiUrl, datasetIds, taskIntervalSeconds, environmentName } = config;
   const [only = ""] = datasetIds;
   const target = datasetIds.length === 1
     ? `${apiUrl}/${only}`
     : `${datasetIds.length} datasets at ${apiUrl}`;
   const proxies = proxiesOf(config);
-  return `dataplatform-probe ${VERSION} probes ${target} every ${taskIntervalSeconds} s` +
+  const where = environmentName === null ? "" : ` (${environmentName})`;
+  return `dataplatform-probe ${VERSION} probes ${target}${where} every ${taskIntervalSeconds} s` +
     `${proxies ? ` by ${proxies}` : ""}; see ${url}`;
 }
 

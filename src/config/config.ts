@@ -28,6 +28,11 @@ export type Config = Readonly<
     /** The files for HTTPS; null for plain HTTP. */
     tls: { certPath: string; keyPath: string } | null;
     appId: string;
+    /**
+     * Names the series, logs and pages: `dev`, `prod`, or `local` with local services; null when only
+     * URLs are given.
+     */
+    environmentName: "dev" | "prod" | "local" | null;
     logLevel: NonNullable<Values["logLevel"]>;
   }
 >;
@@ -79,6 +84,7 @@ export function parseConfig(
     proxyFor: createProxyFor(values),
     tls: certPath && keyPath ? { certPath, keyPath } : null,
     appId,
+    environmentName: values.localServicesOnly ? "local" as const : values.environment ?? null,
     logLevel,
   };
   return { ok: true, config: Object.freeze(config) };

@@ -20,7 +20,7 @@ export const LABEL_VALUES = {
   loop: LOOPS,
 } as const satisfies Record<string, readonly string[]>;
 
-/** The labels that a definition may name. `app_id` and `dataset_id` are added, so they are not here. */
+/** The labels that a definition may name, besides those that are added to all. */
 type Label = keyof typeof LABEL_VALUES | "host" | "version" | "deno" | "target";
 
 /** A metric: enough to register it, to document it, and to check who names it. */
@@ -200,7 +200,7 @@ export const SHARED = {
   },
 } as const satisfies Record<string, Definition<Label>>;
 
-/** Every metric of the probe: the only place with their names. The label `app_id` is added to all. */
+/** Every metric of the probe: the only place with their names. `app_id` and, where it is known, `environment` are added to all. */
 export const METRICS: Readonly<
   Record<keyof typeof PER_DATASET | keyof typeof SHARED, Definition>
 > = { ...withDatasetId(PER_DATASET), ...SHARED };

@@ -30,6 +30,8 @@ export type Exposition = { contentType: string; body: Uint8Array<ArrayBuffer> };
 export type MetricsOptions = {
   clock: Clock;
   appId: string;
+  /** The label `environment` of every series; null for none. */
+  environment: string | null;
   datasetIds: readonly string[];
   /** Added to the bucket bounds of task durations, so that the objective can be computed exactly. */
   latencyObjectiveSeconds: number;
@@ -56,7 +58,7 @@ export class Metrics implements TaskObserver {
 
   constructor(options: MetricsOptions) {
     this.#options = options;
-    this.#shared = createMetricSet(SHARED, { app_id: options.appId });
+    this.#shared = createMetricSet(SHARED, labelsOf(options));
     this.#datasets = createDatasetMetrics(options);
     initializeShared(this.#shared.metrics, options);
     for (const { metrics } of this.#datasets.values()) initializeDataset(metrics);
@@ -157,8 +159,9 @@ export class Metrics implements TaskObserver {
 }
 
 function createDatasetMetrics(
-  { appId, datasetIds, latencyObjectiveSeconds }: MetricsOptions,
+  options: MetricsOptions,
 ): Map<string, DatasetMetrics> {
+  const { datasetIds, latencyObjectiveSeconds } = options;
   const { duration } = PER_DATASET;
   const buckets = new Set([...duration.buckets, latencyObjectiveSeconds]);
   const definitions = {
@@ -166,8 +169,16 @@ function createDatasetMetrics(
     duration: { ...duration, buckets: [...buckets].sort((a, b) => a - b) },
   };
   return new Map(
-    datasetIds.map((id) => [id, createMetricSet(definitions, { app_id: appId, dataset_id: id })]),
+    datasetIds.map((id) => [
+      id,
+      createMetricSet(definitions, { ...labelsOf(options), dataset_id: id }),
+    ]),
   );
+}
+
+/** The labels that all series carry. */
+function labelsOf({ appId, environment }: MetricsOptions): Record<string, string> {
+  return { app_id: appId, ...environment === null ? {} : { environment } };
 }
 
 function initializeDataset(metrics: Instruments<typeof PER_DATASET>): void {

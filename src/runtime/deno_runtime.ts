@@ -22,7 +22,9 @@ const LOG_LINGER_MS = 50;
 const NOT_UTF8 = "\ufffd";
 
 export type RuntimeOptions = {
-  log: Pick<LogOptions, "level" | "appId"> & { format: LogOptions["format"] | undefined };
+  log: Pick<LogOptions, "level" | "appId" | "environment"> & {
+    format: LogOptions["format"] | undefined;
+  };
   listen: Listen;
   proxyFor: ProxyFor;
 };

@@ -16,6 +16,8 @@ export type LogOptions = {
   format: "text" | "json";
   color: boolean;
   appId: string;
+  /** Null when it is not known. */
+  environment: string | null;
   output: LazyOutput;
 };
 
@@ -25,10 +27,13 @@ const COLORS: Partial<Record<LogRecord["level"], string>> = {
   error: "\x1b[31m",
 };
 
-/** Configures the program's log and returns it. JSON lines carry the properties and `app_id`. */
-export async function createLog({ level, format, color, appId, output }: LogOptions): Promise<Log> {
+/** Configures the program's log and returns it. JSON lines carry the properties, `app_id` and `environment`. */
+export async function createLog(
+  { level, format, color, appId, environment, output }: LogOptions,
+): Promise<Log> {
+  const origin = { app_id: appId, ...environment === null ? {} : { environment } };
   const lineOf = format === "json"
-    ? (record: LogRecord) => jsonLine(record, appId)
+    ? (record: LogRecord) => jsonLine(record, origin)
     : (record: LogRecord) => textLine(record, color);
   await configure({
     reset: true,
@@ -70,12 +75,15 @@ function indented(message: string): string {
   return escapeControlsInLines(message).replaceAll("\n", "\n    ");
 }
 
-function jsonLine({ timestamp, level, message, properties }: LogRecord, appId: string): string {
+function jsonLine(
+  { timestamp, level, message, properties }: LogRecord,
+  origin: Record<string, string>,
+): string {
   return toSafeJson({
     time: new Date(timestamp).toISOString(),
     level,
     message: message.join(""),
-    app_id: appId,
+    ...origin,
     ...properties,
   });
 }

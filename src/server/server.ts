@@ -16,6 +16,8 @@ import type { StatusDocument } from "./status_document.ts";
 /** What the endpoints need. Readers only: none of these functions changes the probe. */
 export type ServerOptions = PageOptions & {
   appId: string;
+  /** Null when it is not known. */
+  environment: string | null;
   credentials: EndpointCredentials;
   renderMetrics: (format: "text" | "openmetrics") => Promise<Exposition>;
   listTasks: (query: TaskQuery) => TaskPage;
@@ -40,7 +42,7 @@ const HTML = "text/html";
 
 /** The probe's HTTP endpoints. */
 export function createServer(options: ServerOptions): Hono {
-  const { appId, credentials, stalledLoops, isDraining, onError } = options;
+  const { appId, environment, credentials, stalledLoops, isDraining, onError } = options;
   const renderPage = createPageRenderer(options);
   const guard = createGuard(credentials);
   const server = new Hono();
@@ -68,6 +70,7 @@ export function createServer(options: ServerOptions): Hono {
     const body = toSafeJson({
       version: DOCUMENT_VERSION,
       app_id: appId,
+      environment,
       datasets: options.datasetCount,
       tracked: options.trackedCounts(),
       tasks: tasks.map((task) => taskToJson(task, appId)),

@@ -5,6 +5,8 @@ import type { DatasetHealth, HealthHistory } from "../probing/health.ts";
 
 export type StatusSources = {
   appId: string;
+  /** Null when it is not known. */
+  environment: string | null;
   health: Pick<HealthHistory, "byUrgency" | "of" | "tally">;
   isDraining: () => boolean;
   stalledLoops: () => string[];
@@ -17,7 +19,7 @@ export type StatusDocument = ReturnType<typeof statusDocument>;
  * list is empty when that one is not probed. Times are ISO 8601 in UTC.
  */
 export function statusDocument(
-  { appId, health, isDraining, stalledLoops }: StatusSources,
+  { appId, environment, health, isDraining, stalledLoops }: StatusSources,
   datasetId?: string,
 ) {
   const counts = health.tally();
@@ -26,6 +28,7 @@ export function statusDocument(
   return {
     version: STATUS_VERSION,
     app_id: appId,
+    environment,
     state: DATASET_STATES.find((state) => counts[state] > 0) ?? "starting",
     counts,
     draining: isDraining(),

@@ -25,7 +25,9 @@ export function statusPage(view: StatusView, { minimal = false } = {}): string {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        <title>{`${verdict.short} · dataplatform-probe`}</title>
+        <title>
+          {[verdict.short, view.environment, "dataplatform-probe"].filter(Boolean).join(" · ")}
+        </title>
         <link rel="icon" href={`data:image/svg+xml,${encodeURIComponent(icon)}`} />
         {minimal || <style>{raw(style)}</style>}
       </head>
@@ -33,6 +35,7 @@ export function statusPage(view: StatusView, { minimal = false } = {}): string {
         <a class="skip" href="#tasks">Skip to the tasks</a>
         <header>
           <b>dataplatform-probe</b>
+          {view.environment && <b class={`environment ${view.environment}`}>{view.environment}</b>}
           <p class="where">
             {view.datasetIds.length === 1 ? `${view.apiUrl}/${view.datasetIds[0]}` : (
               `${view.datasetIds.length} datasets at ${view.apiUrl}`

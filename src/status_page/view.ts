@@ -27,6 +27,8 @@ export type StatusQuery = {
 /** The data of the status page at one moment. */
 export type StatusView = {
   appId: string;
+  /** `dev`, `prod` or `local`; null when it is not known. */
+  environment: string | null;
   version: string;
   nowMs: number;
   startedMs: number;
@@ -66,6 +68,7 @@ export type StatusView = {
 export type StatusSources = {
   config: {
     appId: string;
+    environmentName: string | null;
     apiUrl: string;
     taskIntervalSeconds: number;
     datasetIds: readonly string[];
@@ -94,6 +97,7 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
   const failures = [...backlog.failures(datasetId)].sort(([, a], [, b]) => b - a);
   return {
     appId: config.appId,
+    environment: config.environmentName,
     version: VERSION,
     nowMs: clock.now(),
     startedMs: sources.startedMs,

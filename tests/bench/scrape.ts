@@ -108,6 +108,7 @@ function serverWith(tracked: number): Server {
   const metrics = new Metrics({
     clock: systemClock,
     appId: "0a1b2c3d",
+    environment: null,
     datasetIds: ["abc123"],
     latencyObjectiveSeconds: 1,
     build: { version: "0.1.0", deno: Deno.version.deno, target: Deno.build.target },

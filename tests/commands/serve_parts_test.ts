@@ -10,11 +10,11 @@ Deno.test("startLine names the dataset, or the number of them", () => {
   const one = configOf({ TASK_INTERVAL_SECONDS: "2.5" });
   assertEquals(
     startLine(one, "http://localhost:8000"),
-    `dataplatform-probe ${VERSION} probes http://api/abc123 every 2.5 s; see http://localhost:8000`,
+    `dataplatform-probe ${VERSION} probes http://api/abc123 (local) every 2.5 s; see http://localhost:8000`,
   );
   assertEquals(
     startLine(configOf({ DATASET_ID: "a,b" }), "http://localhost:8000"),
-    `dataplatform-probe ${VERSION} probes 2 datasets at http://api every 10 s; ` +
+    `dataplatform-probe ${VERSION} probes 2 datasets at http://api (local) every 10 s; ` +
       "see http://localhost:8000",
   );
 });
@@ -28,7 +28,7 @@ Deno.test("startLine names the proxies by host and port, and shows no secret", (
   });
   assertEquals(
     startLine(config, "http://localhost:8000"),
-    `dataplatform-probe ${VERSION} probes https://api.test/datasets/abc123 every 10 s ` +
+    `dataplatform-probe ${VERSION} probes https://api.test/datasets/abc123 (local) every 10 s ` +
       "by proxy proxy.test:3128 for api.test, beat.test; see http://localhost:8000",
   );
 });

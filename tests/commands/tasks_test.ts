@@ -69,6 +69,7 @@ Deno.test("tasks --json is one document as /tasks sends it, whatever the number 
   assertEquals({ ...document, tasks: [] }, {
     version: 1,
     app_id: "0a1b2c3d",
+    environment: "dev",
     datasets: 1,
     tracked: { PENDING: 50, SUCCEEDED: 350, FAILED: 100 },
     tasks: [],

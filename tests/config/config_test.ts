@@ -61,6 +61,7 @@ Deno.test("parseConfig fills in the documented defaults", () => {
     sloAvailability: 0.999,
     sloLatencySeconds: 1,
     appId: "0a1b2c3d",
+    environmentName: "dev",
     logLevel: "info",
     tableIntervalSeconds: 30,
     localRun: false,
@@ -361,4 +362,13 @@ Deno.test("parseConfig ignores the machine's proxies where nothing is probed", (
     probes: false,
   });
   assertEquals([config.httpsProxy, config.noProxy], [undefined, undefined]);
+});
+
+Deno.test("the environment is named by OKDATA_ENVIRONMENT, local services, or not at all", () => {
+  const nameOf = (env: Record<string, string>) => configFrom(env).environmentName;
+  const urls = { OKDATA_API_URL: "https://api.test", OKDATA_TOKEN_URL: "https://login.test" };
+  assertEquals(nameOf({ ...PLATFORM, OKDATA_ENVIRONMENT: "PROD" }), "prod");
+  assertEquals(nameOf({ ...PLATFORM, ...urls, OKDATA_ENVIRONMENT: "dev" }), "dev");
+  assertEquals(nameOf({ ...PLATFORM, LOCAL_SERVICES_ONLY: "true" }), "local");
+  assertEquals(nameOf({ ...without(PLATFORM, "OKDATA_ENVIRONMENT"), ...urls }), null);
 });

@@ -21,7 +21,13 @@ async function read(respond: () => Response | Promise<Response>, datasetId?: str
 
 Deno.test("readDatasetStates reads what the server sends, the most urgent dataset first", async () => {
   const { health } = playHealth(SCENES.mixed);
-  const sources = { appId: "0a1b2c3d", health, isDraining: () => false, stalledLoops: () => [] };
+  const sources = {
+    appId: "0a1b2c3d",
+    environment: null,
+    health,
+    isDraining: () => false,
+    stalledLoops: () => [],
+  };
   const server = serverWith({ readStatus: (datasetId) => statusDocument(sources, datasetId) });
   const { states, paths } = await read(() => server.request("/status"));
   assertEquals(paths, ["/behind/status"]);

@@ -49,11 +49,12 @@ for (const format of FORMATS) {
     assertEquals(samples.map(({ value }) => value), [0.25, settledMs(task) / 1e3]);
   });
 
-  Deno.test(`every series of the probe carries app_id at all times: ${format}`, async () => {
+  Deno.test(`every series of the probe carries app_id and environment at all times: ${format}`, async () => {
     for (const { metrics } of lifeOf(newMetrics())) {
       const { samples } = await scraped(metrics, format);
       for (const { name, labels } of samples) {
-        if (name.startsWith("probe_")) assertEquals(labels.app_id, APP_ID, name);
+        if (!name.startsWith("probe_")) continue;
+        assertEquals([labels.app_id, labels.environment], [APP_ID, "dev"], name);
       }
     }
   });

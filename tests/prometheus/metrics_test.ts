@@ -31,6 +31,7 @@ function metricsOf(
   return new Metrics({
     clock,
     appId: "00000000",
+    environment: null,
     datasetIds: Array.from({ length: datasets }, (_, i) => `dataset-${i}`),
     latencyObjectiveSeconds,
     build: { version: "0", deno: "0", target: "test" },

@@ -15,6 +15,7 @@ export function newMetrics(): Metrics {
   return new Metrics({
     clock: systemClock,
     appId: APP_ID,
+    environment: "dev",
     datasetIds: DATASETS,
     latencyObjectiveSeconds: 1,
     build: { version: "1.2.3", deno: "2.9.6", target: "x86_64-unknown-linux-gnu" },

@@ -10,6 +10,7 @@ async function start(options: Partial<LogOptions> = {}) {
     format: "json",
     color: false,
     appId: "0a1b2c3d",
+    environment: null,
     output: { writeLater: (format) => void written.push(format()) },
     ...options,
   });
@@ -31,6 +32,12 @@ Deno.test("a JSON line has the time, level, message, app_id and properties", asy
   assertEquals(new Date(time).toISOString(), time);
   assert(Date.parse(time) >= beforeMs);
   assertEquals(at(written, 0).split("\n").length, 2, "one line with its end");
+});
+
+Deno.test("a JSON line names the environment where it is known", async () => {
+  const { log, records } = await start({ environment: "prod" });
+  log.info("started");
+  assertEquals(records()[0].environment, "prod");
 });
 
 const LEVELS = ["debug", "info", "warning", "error"] as const;

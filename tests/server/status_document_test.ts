@@ -16,7 +16,13 @@ function start(datasetIds: readonly string[]) {
     requestTimeoutSeconds: 10,
     sloLatencySeconds: 1,
   });
-  const sources = { appId: "0a1b2c3d", health, isDraining: () => false, stalledLoops: () => [] };
+  const sources = {
+    appId: "0a1b2c3d",
+    environment: null,
+    health,
+    isDraining: () => false,
+    stalledLoops: () => [],
+  };
   let seqno = 0;
   return {
     read: (datasetId?: string) => statusDocument(sources, datasetId),

@@ -41,7 +41,7 @@ const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
 for (const [scene, title, words] of VERDICTS) {
   Deno.test(`the verdict shows the state at a glance: ${scene}`, () => {
     const html = statusPage(play(SCENES[scene])());
-    assertEquals(html.match(/<title>(.*?)<\/title>/)?.[1], `${title} · dataplatform-probe`);
+    assertEquals(html.match(/<title>(.*?)<\/title>/)?.[1], `${title} · dev · dataplatform-probe`);
     assertMatch(textOf(html), words);
   });
 }

@@ -20,6 +20,7 @@ function start() {
   });
   const config = {
     appId: "0a1b2c3d",
+    environmentName: null,
     apiUrl: "http://api",
     taskIntervalSeconds: 10,
     datasetIds: DATASETS,

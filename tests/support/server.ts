@@ -9,6 +9,7 @@ import type { StatusView } from "../../src/status_page/view.ts";
 /** What a probe shows that has just been started. */
 export const NOTHING_YET: StatusView = {
   appId: "0a1b2c3d",
+  environment: "dev",
   version: "1.2.3",
   nowMs: Date.UTC(2026, 10, 23, 22, 1, 5),
   startedMs: Date.UTC(2026, 10, 23, 22),
@@ -39,6 +40,7 @@ export const NOTHING_YET: StatusView = {
 export const NO_STATUS: StatusDocument = {
   version: 1,
   app_id: NOTHING_YET.appId,
+  environment: NOTHING_YET.environment,
   state: "starting",
   counts: NOTHING_YET.tally,
   draining: false,
@@ -50,6 +52,7 @@ export const NO_STATUS: StatusDocument = {
 export function serverWith(options: Partial<ServerOptions>): Hono {
   return createServer({
     appId: NOTHING_YET.appId,
+    environment: NOTHING_YET.environment,
     clock: systemClock,
     credentials: NO_CREDENTIALS,
     renderMetrics: () => Promise.reject(new Error("no metrics here")),

@@ -91,6 +91,7 @@ export function playHealth(scene: Scene): StatusSources {
   return {
     config: {
       appId: "0a1b2c3d",
+      environmentName: "dev",
       apiUrl: "https://api.example/metadata/datasets",
       taskIntervalSeconds: intervalSeconds,
       datasetIds,

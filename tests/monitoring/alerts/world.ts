@@ -178,6 +178,7 @@ export class SimulatedProbe {
     this.#metrics = new Metrics({
       clock: new FakeClock(),
       appId,
+      environment: null,
       datasetIds: datasets,
       latencyObjectiveSeconds: options.latencySeconds,
       build: { version: "0", deno: "0", target: "test" },

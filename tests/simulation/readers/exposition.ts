@@ -49,6 +49,8 @@ function nameOf(series: string, appId: string): string {
   const labels: string[] = inBraces.match(/\w+="[^"]*"/g) ?? [];
   const own = `app_id="${appId}"`;
   if (!labels.includes(own)) throw new Error(`${series} has no ${own}`);
-  const others = labels.filter((label) => label !== own).sort();
+  // The same for all series of a process, as definitions_test.ts checks.
+  const others = labels.filter((label) => label !== own && !label.startsWith("environment="))
+    .sort();
   return others.length === 0 ? name : `${name}{${others.join()}}`;
 }
