@@ -17,6 +17,8 @@ export type System = {
     handler: (request: Request) => Response | Promise<Response>,
   ) => HttpServer;
   openDescriptor: OpenDescriptor;
+  /** Whether something listens there. */
+  isTaken: (hostname: string, port: number) => boolean;
 };
 
 /**
@@ -27,10 +29,18 @@ export const listen: Listen = listenWith({
   clock: systemClock,
   serve: Deno.serve,
   openDescriptor: () => Deno.openSync("/dev/null"),
+  isTaken(hostname, port) {
+    try {
+      Deno.listen({ hostname, port }).close();
+      return false;
+    } catch {
+      return true;
+    }
+  },
 });
 
 /** `listen` on another system than Deno. */
-export function listenWith({ clock, serve, openDescriptor }: System): Listen {
+export function listenWith({ clock, serve, openDescriptor, isTaken }: System): Listen {
   return ({ host: hostname, port, tls }, handler, onChange) => {
     if (tls) checkKeyPair(tls);
     const boundedHandler = shedLoad(handler, clock);
@@ -39,7 +49,13 @@ export function listenWith({ clock, serve, openDescriptor }: System): Listen {
       serve({ hostname, port: number, ...pair, onListen() {} }, boundedHandler);
     const reserve = new DescriptorReserve(openDescriptor);
     try {
-      const opened = new ReopeningPort(port, { clock, open, reserve, onChange });
+      const opened = new ReopeningPort(port, {
+        clock,
+        open,
+        reserve,
+        isTaken: (number) => isTaken(hostname, number),
+        onChange,
+      });
       const scheme = tls ? "https" : "http";
       return {
         url: `${scheme}://${hostInUrl(hostname)}:${opened.number}`,

@@ -26,6 +26,8 @@ export type ReopeningPortOptions = {
   /** Opens `port` and returns the server there; throws when it cannot. */
   open: (port: number) => HttpServer;
   reserve: DescriptorReserve;
+  /** Whether something listens on the port. */
+  isTaken: (port: number) => boolean;
   /** Notified of the loss of the port with the error, and of its recovery with null. */
   onChange: (error: unknown) => void;
 };
@@ -97,10 +99,12 @@ export class ReopeningPort {
   }
 
   #checkLater(): void {
-    const { clock, reserve, onChange } = this.#options;
+    const { clock, reserve, isTaken, onChange } = this.#options;
     this.#cancelTimer = clock.after(CHECK_MS, () => {
       try {
         reserve.requireFree();
+        // Some versions of Deno tell only when the last connection is gone that they stopped.
+        if (!isTaken(this.number)) throw new Error("the port was closed unexpectedly");
       } catch (error) {
         this.#server?.shutdown().catch(() => {});
         return this.#lose(error);

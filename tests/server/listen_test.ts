@@ -16,6 +16,8 @@ function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } 
     hangs: false,
     busy: false,
     certificates: [] as string[],
+    /** Whether the port is closed and nobody says so. */
+    isSilentlyClosed: false,
     fail: (_error: Error) => {},
     end: () => {},
     ...given,
@@ -50,6 +52,7 @@ function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } 
       };
     },
     openDescriptor: take,
+    isTaken: () => !world.isSilentlyClosed,
   };
   const open = (port = 0, tls: { cert: string; key: string } | null = null) =>
     listenWith(system)(
@@ -90,6 +93,20 @@ Deno.test("listen opens a port again that was closed without an error", async ()
   assertEquals([world.opened, world.changes], [[0, 4321], ["the port was closed unexpectedly"]]);
   await listener.close();
   assertEquals([world.descriptors, clock.waiting], [1_000, 0]);
+});
+
+Deno.test("listen finds within 5 s that a port is closed whose server says nothing", async () => {
+  const { world, clock, open } = fakeSystem();
+  const listener = open();
+  await clock.run(10_000);
+  assertEquals(world.changes, []);
+  world.isSilentlyClosed = true;
+  await clock.run(5_000);
+  assertEquals(world.changes, ["the port was closed unexpectedly"]);
+  world.isSilentlyClosed = false;
+  await clock.run(10_000);
+  assertEquals([world.opened, world.changes.at(-1)], [[0, 4321], "back"]);
+  await listener.close();
 });
 
 Deno.test("listen leaves all descriptors to the probe while too few are free for the port", async () => {

@@ -5,7 +5,6 @@ const COMPILED =
   "any executable takes OpenTelemetry's switch when it is compiled, not when it runs";
 const LAX =
   "its server takes two hosts, a length beside chunks and 100 kB of headers, and no other scheme";
-const UNTOLD = "its server tells only when the last connection is gone that its port is lost";
 
 /** The same reason for several tests. */
 function excepted(reason: string, ...names: string[]): { name: string; reason: string }[] {
@@ -30,10 +29,5 @@ export const EXCEPTIONS: readonly { name: string; reason: string }[] = [
     "chunks and a length",
     "200 headers",
     "a header of 100 kB",
-  ),
-  ...excepted(
-    UNTOLD,
-    "clients that occupy all descriptors cost no task, and the log reports loss and recovery",
-    "clients that occupy all descriptors do not prevent name resolution",
   ),
 ];

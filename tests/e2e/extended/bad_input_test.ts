@@ -1,37 +1,38 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { at } from "../../support/at.ts";
 import { DATASET_ID, linesOf, run, type Start, test } from "../../support/program.ts";
 import { occupyPort, startServer } from "../../support/targets.ts";
 
 /** A start that is refused with one line, which holds each of these texts in this order. */
 type Refusal = Start & { name: string; says: readonly string[] };
 
+/** A refusal of a setting's value, which leaves room for those of other settings in the same start. */
+type SettingRefusal = Refusal & { setting: string };
+
 const TARGET = "http://target.example/metadata";
 const NUMBER = "expected seconds, from 0.001 to 2592000";
 const ids = Array.from({ length: 201 }, (_, i) => `id-${i}`).join(",");
 
-function variable(name: string, value: string, expected = "expected "): Refusal {
+function variable(name: string, value: string, expected = "expected "): SettingRefusal {
   const says = [`${name}: `, expected, `got ${JSON.stringify(value).slice(0, 70)}`];
-  return { name: `${name}=${shown(value)}`, env: { [name]: value }, says };
+  return { setting: name, name: `${name}=${shown(value)}`, env: { [name]: value }, says };
 }
 
-function flag(name: string, value: string, expected = "expected "): Refusal {
+function flag(name: string, value: string, expected = "expected "): SettingRefusal {
   const says = [`${name}: `, expected, `got ${JSON.stringify(value)}`];
-  return { name: `${name} ${shown(value)}`, args: [name, value], says };
+  // A flag wins over the variable of its setting: one start holds only one of them.
+  const setting = name.slice(2).replaceAll("-", "_").toUpperCase().replace(
+    /INTERVAL$/,
+    "$&_SECONDS",
+  );
+  return { setting, name: `${name} ${shown(value)}`, args: [name, value], says };
 }
 
 function shown(value: string): string {
   return value.length > 40 ? `(${value.length} characters)` : JSON.stringify(value);
 }
 
-const REFUSALS: Refusal[] = [
-  { name: "no dataset", env: { DATASET_ID: "" }, says: ["DATASET_ID: expected ", "got nothing"] },
-  { name: "a blank dataset", env: { DATASET_ID: " " }, says: ["DATASET_ID: expected ", "nothing"] },
-  {
-    name: "no environment",
-    env: { OKDATA_API_URL: "", OKDATA_CLIENT_ID: "client", OKDATA_CLIENT_SECRET: "secret" },
-    says: ["OKDATA_ENVIRONMENT: expected dev or prod", "LOCAL_SERVICES_ONLY", "got nothing"],
-  },
-
+const SETTING_REFUSALS: SettingRefusal[] = [
   ...["0", "-1", "abc", "NaN", "1e999", "0x10", "Infinity", "2592001", "0.0001", "1,5", "10s"]
     .map((value) => variable("TASK_INTERVAL_SECONDS", value, NUMBER)),
   ...["0", "-1", "abc", "1e999"].map((value) => flag("--task-interval", value, NUMBER)),
@@ -53,11 +54,6 @@ const REFUSALS: Refusal[] = [
     .flatMap((name) =>
       ["maybe", "yes", "2"].map((value) => variable(name, value, "true, false, 1 or 0"))
     ),
-  {
-    name: "--local-run=maybe",
-    args: ["--local-run=maybe"],
-    says: ["--local-run: expected true, false, 1 or 0, ", 'got "maybe"'],
-  },
   variable("LOG_LEVEL", "loud", "debug, info, warning or error"),
   variable("LOG_FORMAT", "xml", "text or json"),
   variable("HOST", "no host", "an IP address or a host name"),
@@ -74,6 +70,21 @@ const REFUSALS: Refusal[] = [
   variable("DATASET_ID", "a,a", "once"),
   variable("DATASET_ID", ids, "200"),
   flag("--dataset-id", "a/b", "1 to 128 "),
+];
+
+const REFUSALS: Refusal[] = [
+  { name: "no dataset", env: { DATASET_ID: "" }, says: ["DATASET_ID: expected ", "got nothing"] },
+  { name: "a blank dataset", env: { DATASET_ID: " " }, says: ["DATASET_ID: expected ", "nothing"] },
+  {
+    name: "no environment",
+    env: { OKDATA_API_URL: "", OKDATA_CLIENT_ID: "client", OKDATA_CLIENT_SECRET: "secret" },
+    says: ["OKDATA_ENVIRONMENT: expected dev or prod", "LOCAL_SERVICES_ONLY", "got nothing"],
+  },
+  {
+    name: "--local-run=maybe",
+    args: ["--local-run=maybe"],
+    says: ["--local-run: expected true, false, 1 or 0, ", 'got "maybe"'],
+  },
   {
     name: "--dataset-id without a value, though its variable has one",
     args: ["--dataset-id", ""],
@@ -117,16 +128,45 @@ async function refused({ args, env }: Start): Promise<string[]> {
   return linesOf(stderr);
 }
 
+/** Asserts that a line holds these texts in this order. */
+function assertSays(line: string, says: readonly string[]): void {
+  let from = 0;
+  for (const text of says) {
+    const start = line.indexOf(text, from);
+    assert(start >= 0, `${JSON.stringify(text)} is missing in: ${line}`);
+    from = start + text.length;
+  }
+}
+
 for (const { name, says, ...start } of REFUSALS) {
   test(`refused in one line that names it: ${name}`, async () => {
     const [line = "", ...others] = await refused(start);
 
     assertEquals(others, []);
-    let from = 0;
-    for (const text of says) {
-      const at = line.indexOf(text, from);
-      assert(at >= 0, `${JSON.stringify(text)} is missing in: ${line}`);
-      from = at + text.length;
+    assertSays(line, says);
+  });
+}
+
+/** The refusals as few starts, each with at most one value of every setting. */
+const starts: SettingRefusal[][] = [];
+for (const values of Map.groupBy(SETTING_REFUSALS, ({ setting }) => setting).values()) {
+  for (const [i, refusal] of values.entries()) (starts[i] ??= []).push(refusal);
+}
+
+for (const refusals of starts) {
+  const names = refusals.map(({ name }) => name).join(", ");
+  test(`refused in one line each, which names it: ${names}`, async () => {
+    const lines = await refused({
+      args: refusals.flatMap(({ args = [] }) => args),
+      env: Object.assign({}, ...refusals.map(({ env }) => env)),
+    });
+
+    assertEquals(lines.length, refusals.length, lines.join("\n"));
+    for (const { says } of refusals) {
+      const [name = ""] = says;
+      const matching = lines.filter((line) => line.includes(` ${name}`));
+      assertEquals(matching.length, 1, `${name}\n${lines.join("\n")}`);
+      assertSays(at(matching, 0), says);
     }
   });
 }

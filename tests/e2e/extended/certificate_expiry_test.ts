@@ -81,7 +81,7 @@ for (const version of ["1.2", "1.3"]) {
 }
 
 /** A probe with HTTPS whose files a test replaces. */
-async function startSecure(first: Issued) {
+async function startSecure(first: Issued, env: Record<string, string> = {}) {
   const folder = await Deno.makeTempDir();
   const paths = { cert: `${folder}/cert.pem`, key: `${folder}/key.pem`, token: `${folder}/token` };
   const write = async (pair: { cert: string; key: string }, token: string) => {
@@ -96,6 +96,7 @@ async function startSecure(first: Issued) {
       TLS_CERT_FILE: paths.cert,
       TLS_KEY_FILE: paths.key,
       HTTP_BEARER_TOKEN_FILE: paths.token,
+      ...env,
     },
   });
   return { probe, write };
@@ -154,6 +155,40 @@ sharingTest(
     assertEquals(await statusFor(probe, renewed.pem, "new-token"), 200);
     probe.kill("SIGTERM");
     assertEquals((await probe.ended()).code, 0);
+  },
+);
+
+sharingTest(
+  "a client of HTTP/2 goes on reading, and asks again, after SIGHUP has opened the port anew",
+  async () => {
+    const authority = await createAuthority();
+    const { probe, write } = await startSecure(await authority.issue("localhost"), {
+      TASK_INTERVAL_SECONDS: "0.5",
+      RETRIES: "0",
+    });
+    await using _ = probe;
+    using client = Deno.createHttpClient({ caCerts: [authority.pem], http1: false, http2: true });
+    const headers = { authorization: "Bearer 0ld-token" };
+    const events = await fetch(`${probe.url}/events`, { client, headers });
+    let received = 0;
+    const reading = (async () => {
+      for await (const part of events.body ?? []) received += part.length;
+    })().catch(() => {/* The probe ends before the client. */});
+
+    await write(await authority.issue("localhost", 9), "0ld-token");
+    probe.kill("SIGHUP");
+    await logged(probe, "files again: certificate, key changed");
+    await eventually("a new request has its response", async () => {
+      const request = { client, headers, signal: AbortSignal.timeout(2_000) };
+      const response = await fetch(`${probe.url}/healthz`, request).catch(() => null);
+      await response?.body?.cancel();
+      return response?.status === 200;
+    });
+    const receivedBefore = received;
+    await eventually("the old stream goes on", () => received > receivedBefore);
+    probe.kill("SIGTERM");
+    assertEquals((await probe.ended()).code, 0);
+    await reading;
   },
 );
 

@@ -67,7 +67,7 @@ for (
     ["a length", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"],
     ["chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"],
     [
-      "a length and chunks",
+      "a length beside chunks",
       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
     ],
     // https://github.com/curl/curl/issues/1859

@@ -3,7 +3,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { output } from "../../container/buildah.ts";
 import { eventually, isAvailable, sharingTest } from "../../support/program.ts";
-import { checkedScrape, checkSchedule, endure, nextSeqno, type Task, tasksOf } from "../endure.ts";
+import {
+  checkedScrape,
+  checkSchedule,
+  endure,
+  nextSeqno,
+  type Task,
+  tasksFrom,
+  tasksOf,
+} from "../endure.ts";
 import { FaultyTarget } from "../faulty_target.ts";
 import { DATASETS, IS_CI, RATE, startRig } from "../rigs.ts";
 import { sharedRig } from "../target_faults.ts";
@@ -119,14 +127,10 @@ for (
     await limit(`--nofile=${usual}:`);
     const last = await eventually("the program responds", () => nextSeqno(url).catch(() => 0));
     await eventually("a task succeeds again", async () => {
-      return (await tasksOf(url)).some(({ seqno, state }) => {
-        return seqno >= last && state === "SUCCEEDED";
-      });
+      return (await tasksFrom(url, last)).some(({ state }) => state === "SUCCEEDED");
     });
     checkSchedule(rig, before, await checkedScrape(url));
-    const failed = (await tasksOf(url)).filter(({ seqno, state }) => {
-      return seqno >= first && state === "FAILED";
-    });
+    const failed = (await tasksFrom(url, first)).filter(({ state }) => state === "FAILED");
     for (const task of failed) {
       assert(reasons.some((reason) => reason === task.reason), JSON.stringify(task));
     }

@@ -32,6 +32,8 @@ export class SimulatedPort implements System {
     return { close() {} };
   };
 
+  readonly isTaken: System["isTaken"] = () => this.#lostMs === null;
+
   readonly serve: System["serve"] = ({ hostname = "", port = 0 }, handler) => {
     const { promise: finished, reject } = Promise.withResolvers<void>();
     this.journal.line(`port ${port} is open`);
