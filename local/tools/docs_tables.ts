@@ -8,6 +8,7 @@ import { EXIT, EXIT_MEANINGS } from "../../src/core/exit_code.ts";
 import { REASON_DEFINITIONS, REASONS } from "../../src/core/reasons.ts";
 import { DATASET_STATES, STATE_DEFINITIONS } from "../../src/core/verdict/states.ts";
 import type { Objectives } from "../../src/prometheus/slo.ts";
+import { PAGE_IN_PRODUCTION } from "../../src/prometheus/rules/rule_file.ts";
 import { rules } from "../../src/prometheus/rules/rules.ts";
 import { LABEL_VALUES, METRICS } from "../../src/prometheus/definitions.ts";
 import { dependencies } from "./dependencies.ts";
@@ -73,7 +74,11 @@ function alerts(): string {
     .flatMap((rule) => "alert" in rule ? [rule] : [])
     .map((
       { alert, labels, annotations },
-    ) => [code(alert), labels.severity, annotations.description]);
+    ) => [
+      code(alert),
+      labels.severity === PAGE_IN_PRODUCTION ? "page" : labels.severity,
+      annotations.description,
+    ]);
   return table(["Alert", "Severity", "Fires when"], rows);
 }
 

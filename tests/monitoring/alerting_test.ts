@@ -23,7 +23,12 @@ Deno.test({
     await using platform = startEmulator();
     await using probe = await startLoop({
       env: {
-        OKDATA_API_URL: `${platform.url}/metadata`,
+        // In another environment nobody would be woken.
+        OKDATA_ENVIRONMENT: "prod",
+        OKDATA_API_URL: `${platform.url}/metadata/datasets`,
+        OKDATA_TOKEN_URL: `${platform.url}/auth/realms/api-catalog/protocol/openid-connect/token`,
+        OKDATA_CLIENT_ID: "local-client",
+        OKDATA_CLIENT_SECRET: "local-secret",
         TASK_INTERVAL_SECONDS: String(TASK_INTERVAL_SECONDS),
         RETRIES: "0",
       },
@@ -65,13 +70,14 @@ Deno.test({
     assertEquals(page.labels, {
       alertname: "DatasetFails",
       dataset_id: DATASET_ID,
+      environment: "prod",
       job: JOB,
       reason: "server_error",
       severity: "page",
     });
     assertEquals(
       page.annotations.summary,
-      `Every task of dataset ${DATASET_ID} fails: server_error`,
+      `Every task of dataset ${DATASET_ID} in prod fails: server_error`,
     );
     assertStringIncludes(
       page.annotations.runbook ?? "",

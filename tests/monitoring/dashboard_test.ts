@@ -11,7 +11,7 @@ import { startEmulator } from "../support/targets.ts";
 import { type Grafana, OBJECTIVES, reader, type Row } from "../prometheus/dashboard/grafana.ts";
 
 /** The numbers of the dashboard's states. */
-const [OK, UNSTEADY, NO_NEWS, FAILING, NO_PROBE] = [0, 1, 2, 3, 4];
+const [WORKING, UNSTEADY, NO_NEWS, FAILING, NO_PROBE] = [0, 1, 2, 3, 4];
 
 const SCRAPE_INTERVAL = "200ms";
 
@@ -38,6 +38,7 @@ Deno.test({
       OKDATA_CLIENT_ID: "local-client",
       OKDATA_CLIENT_SECRET: "local-secret",
       HEARTBEAT_URL: `${emulator.url}/heartbeat`,
+      OKDATA_ENVIRONMENT: "prod",
       APP_ID: "first",
       TASK_INTERVAL_SECONDS: "0.1",
       RETRIES: "1",
@@ -59,8 +60,8 @@ Deno.test({
         return String(states) === String([wanted, wanted]);
       });
 
-    await stateIs(OK);
-    await bothAre(OK);
+    await stateIs(WORKING);
+    await bothAre(WORKING);
     assertEquals((await grafana.rows("Last")).map(({ metric }) => metric.dataset_id), [
       "one",
       "two",
@@ -97,7 +98,7 @@ Deno.test({
     await put(emulator, { status: 500, status_percent: 60 });
     await stateIs(UNSTEADY);
     await put(emulator, { fixed_delay_seconds: OBJECTIVES.latencySeconds + 0.05 });
-    await stateIs(OK);
+    await stateIs(WORKING);
 
     // No request gets a response: once MAX_IN_FLIGHT tasks wait, the counters stand still.
     await put(emulator, { hang_percent: 100 });
@@ -110,7 +111,7 @@ Deno.test({
     await put(emulator, {});
     const { port } = new URL(first.url);
     await using _second = await startLoop({ env: { ...env, APP_ID: "second", PORT: port } });
-    await stateIs(OK);
+    await stateIs(WORKING);
     assertEquals(await grafana.values("Probes"), [1, 0]);
 
     await assertRestartIsSeen(grafana);
@@ -188,6 +189,7 @@ function atFirstScrape(key: "succeeded" | "failed"): string {
 async function assertRestartIsSeen(grafana: Grafana) {
   assertEquals(await grafana.choices(), {
     job: ["probe"],
+    environment: ["prod"],
     location: ["here"],
     app_id: ["first", "second"],
     dataset_id: ["one", "two"],

@@ -204,7 +204,7 @@ function labelsOf(name: string, recorded: Recorded): string[] | undefined {
   if (own) return [...OF_SCRAPE, ...own];
   if (name === "up") return OF_SCRAPE;
   for (const definition of Object.values(METRICS)) {
-    const labels = [...OF_SCRAPE, "app_id", ...definition.labels];
+    const labels = [...OF_SCRAPE, "app_id", "environment", ...definition.labels];
     if (definition.type !== "histogram") {
       if (name === definition.name) return labels;
       continue;

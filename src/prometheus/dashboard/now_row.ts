@@ -3,6 +3,8 @@ import { type Objectives, percentOf } from "../slo.ts";
 import { line, type Row, row } from "./layout.ts";
 import { override, stat, table, thresholdsOf, timeline } from "./panels.ts";
 import {
+  BY_DATASET,
+  BY_DATASET_AND_LOCATION,
   failingSince,
   fastShare,
   lastFailureBy,
@@ -37,7 +39,7 @@ export function nowRow(objectives: Objectives): Row {
           "some tasks succeed and some fail. NO NEWS: no task was settled. FAILING: no task " +
           "succeeds. NO PROBE: nothing was scraped; check the probe, not the platform. The table " +
           "below names the dataset.",
-        queries: [inWindow(`max(${stateBy("dataset_id")}) or vector(${NO_PROBE})`)],
+        queries: [inWindow(`max(${stateBy(BY_DATASET)}) or vector(${NO_PROBE})`)],
         maxDataPoints: MAX_POINTS,
         mappings: STATE_MAPPINGS,
         colorMode: "background",
@@ -57,7 +59,7 @@ export function nowRow(objectives: Objectives): Row {
         title: "Last success",
         description: "The time since the last success of the dataset that has waited longest. It " +
           "grows for as long as an outage lasts.",
-        queries: [query(`time() - min(max by (dataset_id) (${series(lastSuccess)}))`)],
+        queries: [query(`time() - min(max by (${BY_DATASET}) (${series(lastSuccess)}))`)],
         unit: "s",
         decimals: 0,
         noValue: "none since its start",
@@ -114,20 +116,20 @@ export function nowRow(objectives: Objectives): Row {
         title: "State of each dataset",
         description: "The state of each dataset over time. An outage begins or ends where a bar " +
           "changes its colour. A gap is a time without a probe.",
-        queries: [inWindow(stateBy("dataset_id, location"), "{{dataset_id}} {{location}}")],
+        queries: [inWindow(stateBy(BY_DATASET_AND_LOCATION), "{{dataset_id}} {{environment}} {{location}}")],
       }),
       table({
         title: "Datasets",
-        description: "The state now and the last success and failure, by dataset and location. " +
+        description: "The state now and the last success and failure, by dataset, environment and location. " +
           "The last failure is exact to about a minute. If a dataset fails in one location only, " +
           "suspect the network there. If it fails everywhere, suspect the platform, and look at " +
           "the reasons below.",
         queries: [
-          inWindow(stateBy("dataset_id, location")),
-          query(`time() - max by (dataset_id, location) (${maxInRange(lastSuccess)})`),
-          inWindow(`time() - ${lastFailureBy("dataset_id, location")}`),
-          query(shareOf(succeeded, "$__range", "dataset_id, location")),
-          query(quantile(0.9, "$__range", "dataset_id, location")),
+          inWindow(stateBy(BY_DATASET_AND_LOCATION)),
+          query(`time() - max by (${BY_DATASET_AND_LOCATION}) (${maxInRange(lastSuccess)})`),
+          inWindow(`time() - ${lastFailureBy(BY_DATASET_AND_LOCATION)}`),
+          query(shareOf(succeeded, "$__range", BY_DATASET_AND_LOCATION)),
+          query(quantile(0.9, "$__range", BY_DATASET_AND_LOCATION)),
         ],
         columns: ["State", "Last success", "Last failure", "Success ratio", "p90"],
         maxDataPoints: MAX_POINTS,

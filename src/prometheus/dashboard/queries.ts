@@ -20,7 +20,8 @@ const BAR = "1m";
 
 /** What the dashboard's variables select: targets, probes, datasets. */
 export const OF_SCRAPE = `job=~"$job", location=~"$location"`;
-export const FILTERS = `${OF_SCRAPE}, app_id=~"$app_id"`;
+export const OF_ENVIRONMENT = `${OF_SCRAPE}, environment=~"$environment"`;
+export const FILTERS = `${OF_ENVIRONMENT}, app_id=~"$app_id"`;
 const OF_DATASET = `dataset_id=~"$dataset_id"`;
 
 const {
@@ -34,6 +35,10 @@ const {
   buildInfo,
   startTime,
 } = METRICS;
+
+/** What a dataset is told apart by: the one of dev must not hide that of prod. */
+export const BY_DATASET = "environment, dataset_id";
+export const BY_DATASET_AND_LOCATION = `${BY_DATASET}, location`;
 
 /** A query of a panel; `interval` is the shortest distance of two points. */
 export type Query = { expr: string; legend: string; interval?: string };
@@ -116,9 +121,9 @@ export function stateBy(labels: string): string {
 
 /** The last success of each dataset that has none now; the range's start where it has none. */
 export function failingSince(): string {
-  const last = `max by (dataset_id) (${maxInRange(lastSuccess)})`;
-  const start = `0 * ${sum(series(failed), "dataset_id")} + time() - $__range_s`;
-  return `(${last} or ${start}) and on (dataset_id) (${stateBy("dataset_id")} >= 2)`;
+  const last = `max by (${BY_DATASET}) (${maxInRange(lastSuccess)})`;
+  const start = `0 * ${sum(series(failed), BY_DATASET)} + time() - $__range_s`;
+  return `(${last} or ${start}) and on (${BY_DATASET}) (${stateBy(BY_DATASET)} >= 2)`;
 }
 
 /** When the last window with a failure was. */
@@ -168,6 +173,6 @@ export function runningSince(): string {
   const times = `1000 * ${series(startTime)}`;
   return sum(
     `${series(buildInfo)} * on (job, instance, app_id) group_left () (${times})`,
-    "app_id, version, deno, target, job, instance, location",
+    "app_id, version, deno, target, job, instance, environment, location",
   );
 }

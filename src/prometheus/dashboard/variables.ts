@@ -1,10 +1,10 @@
 import { type Definition, METRICS } from "../definitions.ts";
-import { DATASOURCE, FILTERS, OF_SCRAPE, series } from "./queries.ts";
+import { DATASOURCE, FILTERS, OF_ENVIRONMENT, series } from "./queries.ts";
 import { BLUE, GREY } from "./style.ts";
 
 const { buildInfo, created, startTime } = METRICS;
 
-/** The choices above the dashboard: data source, job, location, probe, dataset. */
+/** The choices above the dashboard: data source, job, environment, location, probe, dataset. */
 export function variables() {
   const choice = (name: string, label: string, values: string, allValue?: string) => ({
     type: "query",
@@ -32,9 +32,10 @@ export function variables() {
       current: { text: "prometheus", value: "prometheus" },
     } as const,
     choice("job", "Job", valuesOf(buildInfo, "", "job")),
-    // Matches series without the label too.
+    // These two match series without the label too.
+    choice("environment", "Environment", valuesOf(buildInfo, `{job=~"$job"}`, "environment"), ".*"),
     choice("location", "Location", valuesOf(buildInfo, `{job=~"$job"}`, "location"), ".*"),
-    choice("app_id", "Probe", valuesOf(buildInfo, `{${OF_SCRAPE}}`, "app_id"), ".+"),
+    choice("app_id", "Probe", valuesOf(buildInfo, `{${OF_ENVIRONMENT}}`, "app_id"), ".+"),
     choice("dataset_id", "Dataset", valuesOf(created, `{${FILTERS}}`, "dataset_id"), ".+"),
   ];
 }

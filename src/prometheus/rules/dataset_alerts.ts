@@ -2,7 +2,14 @@ import { METRICS } from "../definitions.ts";
 import type { Objectives } from "../slo.ts";
 import { DATASET_LABELS, increase, JOB, SEVERAL } from "./promql.ts";
 import type { AlertingRule } from "./rule_file.ts";
-import { CHECK, FAILED_TASKS, PROBED_FROM, steps, WHO_IS_AT_FAULT } from "./runbook.ts";
+import {
+  CHECK,
+  FAILED_TASKS,
+  IN_ENVIRONMENT,
+  PROBED_FROM,
+  steps,
+  WHO_IS_AT_FAULT,
+} from "./runbook.ts";
 import { countName, objectivesOf, ratioName } from "./slo_rules.ts";
 import type { Times } from "./windows.ts";
 
@@ -50,15 +57,16 @@ function datasetFailsFromSeveralLocations(objectives: Objectives, times: Times):
   const failures = `${METRICS.failures.name}{dataset_id="{{ $labels.dataset_id }}"}`;
   return {
     alert: "DatasetFailsFromSeveralLocations",
-    expr: `count by (dataset_id) (
-  count by (dataset_id, location) (
+    expr: `count by (environment, dataset_id) (
+  count by (environment, dataset_id, location) (
     ${ratioName(availability, window)} > 0.5
     and ${countName(availability, window)} ${SEVERAL}
   )
 ) >= 2`,
     labels: { severity: "page" },
     annotations: {
-      summary: "Most tasks of dataset {{ $labels.dataset_id }} fail from {{ $value }} locations",
+      summary:
+        `Most tasks of dataset {{ $labels.dataset_id }}${IN_ENVIRONMENT} fail from {{ $value }} locations`,
       description:
         `More than half of a dataset's tasks, at least three, have failed for ${window} ` +
         "in two locations or more. One probe or its network is not the cause.",

@@ -3,9 +3,10 @@ import {
   increase,
   INSTANCE_LABELS,
   JOB,
-  LOCATION_LABELS,
   onlyFailures,
   SEVERAL,
+  TARGET_LABELS,
+  TARGET_LOCATION_LABELS,
 } from "./promql.ts";
 import type { AlertingRule } from "./rule_file.ts";
 import { IN_LOCATION, steps } from "./runbook.ts";
@@ -26,9 +27,9 @@ function probeDown(times: Times): AlertingRule {
 or
 absent(up{job="${JOB}"})
 or
-group by (${LOCATION_LABELS}) (max_over_time(up{job="${JOB}"}[${memory}]))
-unless on (${LOCATION_LABELS})
-group by (${LOCATION_LABELS}) (up{job="${JOB}"})`,
+group by (${TARGET_LOCATION_LABELS}) (max_over_time(up{job="${JOB}"}[${memory}]))
+unless on (${TARGET_LOCATION_LABELS})
+group by (${TARGET_LOCATION_LABELS}) (up{job="${JOB}"})`,
     for: wait,
     labels: { severity: "page" },
     annotations: {
@@ -60,7 +61,7 @@ function probeStalled(times: Times): AlertingRule {
     // Both the probe and its scrapes must be older than the window: a task before the first scrape
     // is in no increase.
     expr: `${increase(INSTANCE_LABELS, created.name, window)} == 0
-and on (${INSTANCE_LABELS}) up{job="${JOB}"} offset ${window} == 1
+and on (${TARGET_LABELS}) up{job="${JOB}"} offset ${window} == 1
 and on (${INSTANCE_LABELS}) time() - ${startTime.name} > ${times.windowSeconds(1)}`,
     labels: { severity: "page" },
     annotations: {

@@ -2,10 +2,14 @@
 export const JOB = "dataplatform-probe";
 
 // A restart changes `app_id`, and `instance` too for a pod: a sum by them would start again.
-export const DATASET_LABELS = "job, location, dataset_id";
-export const LOCATION_LABELS = "job, location";
+// Without `environment` the tasks of one would hide an outage of the other.
+export const DATASET_LABELS = "job, environment, location, dataset_id";
+export const LOCATION_LABELS = "job, environment, location";
 /** For faults of one process: its address survives most restarts. */
-export const INSTANCE_LABELS = "job, location, instance";
+export const INSTANCE_LABELS = "job, environment, location, instance";
+/** Those of `up`, which the probe does not make. */
+export const TARGET_LABELS = "job, location, instance";
+export const TARGET_LOCATION_LABELS = "job, location";
 
 /**
  * At least three: one lost task never alerts. Prometheus extrapolates an increase to the whole

@@ -13,7 +13,7 @@ export type AlertingRule = {
   alert: string;
   expr: string;
   for?: string;
-  labels: { severity: Severity };
+  labels: { severity: string };
   annotations: {
     /** What is broken, and for whom. */
     summary: string;
@@ -26,3 +26,14 @@ export type AlertingRule = {
 
 /** A `page` wakes somebody, a `ticket` waits for the morning. */
 export type Severity = "page" | "ticket";
+
+/** A template: nobody is woken for an environment that nobody depends on. */
+export const PAGE_IN_PRODUCTION =
+  '{{ if match "^(dev|local)$" $labels.environment }}ticket{{ else }}page{{ end }}';
+
+/** The alert, whose pages are tickets in `dev` and `local`. */
+export function withSeverityByEnvironment(rule: AlertingRule): AlertingRule {
+  return rule.labels.severity === "page"
+    ? { ...rule, labels: { severity: PAGE_IN_PRODUCTION } }
+    : rule;
+}

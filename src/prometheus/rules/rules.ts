@@ -5,7 +5,7 @@ import { datasetAlerts } from "./dataset_alerts.ts";
 import { networkRules } from "./network_alerts.ts";
 import { heartbeatAlert, probeAlerts } from "./probe_alerts.ts";
 import { JOB } from "./promql.ts";
-import type { RuleFile } from "./rule_file.ts";
+import { type RuleFile, type RuleGroup, withSeverityByEnvironment } from "./rule_file.ts";
 import { budgetAlerts } from "./slo_alerts.ts";
 import { budgetRules, ratioRules } from "./slo_rules.ts";
 import { type RuleOptions, timesFor, WINDOWS } from "./windows.ts";
@@ -32,29 +32,33 @@ export function rules(objectives: Objectives, options: RuleOptions = {}): RuleFi
   const times = timesFor(objectives, options);
   const ratios = (windows: number[]) =>
     windows.flatMap((window) => ratioRules(window, objectives, times));
+  const groups: RuleGroup[] = [
+    {
+      name: `${JOB}-ratios`,
+      rules: [
+        ...budgetRules(objectives),
+        ...ratios(WINDOWS.filter((window) => window < FIRST_LONG_WINDOW)),
+      ],
+    },
+    {
+      name: `${JOB}-long-ratios`,
+      interval: times.minutes(LONG_GROUP_INTERVAL_MINUTES),
+      rules: ratios(WINDOWS.filter((window) => window >= FIRST_LONG_WINDOW)),
+    },
+    {
+      name: `${JOB}-datasets`,
+      rules: [...datasetAlerts(objectives, times), ...budgetAlerts(objectives, times)],
+    },
+    { name: `${JOB}-network`, rules: networkRules(times) },
+    {
+      name: `${JOB}-probe`,
+      rules: [...probeAlerts(times), ...credentialAlerts(times), heartbeatAlert(times)],
+    },
+  ];
   return {
-    groups: [
-      {
-        name: `${JOB}-ratios`,
-        rules: [
-          ...budgetRules(objectives),
-          ...ratios(WINDOWS.filter((window) => window < FIRST_LONG_WINDOW)),
-        ],
-      },
-      {
-        name: `${JOB}-long-ratios`,
-        interval: times.minutes(LONG_GROUP_INTERVAL_MINUTES),
-        rules: ratios(WINDOWS.filter((window) => window >= FIRST_LONG_WINDOW)),
-      },
-      {
-        name: `${JOB}-datasets`,
-        rules: [...datasetAlerts(objectives, times), ...budgetAlerts(objectives, times)],
-      },
-      { name: `${JOB}-network`, rules: networkRules(times) },
-      {
-        name: `${JOB}-probe`,
-        rules: [...probeAlerts(times), ...credentialAlerts(times), heartbeatAlert(times)],
-      },
-    ],
+    groups: groups.map((group) => ({
+      ...group,
+      rules: group.rules.map((rule) => "alert" in rule ? withSeverityByEnvironment(rule) : rule),
+    })),
   };
 }

@@ -1,7 +1,13 @@
 import { listOrigins } from "../reason_text.ts";
 
-/** Where the probe stands, when Prometheus knows: a label of the probe, or of Prometheus itself. */
-export const PROBED_FROM = atLocation((location) => ` (probed from ${location})`);
+/** Which environment of the platform is meant, when the probe knows. */
+export const IN_ENVIRONMENT = "{{ with $labels.environment }} in {{ . }}{{ end }}";
+
+/**
+ * The environment, and where the probe stands when Prometheus knows: a label of the probe, or of
+ * Prometheus itself.
+ */
+export const PROBED_FROM = IN_ENVIRONMENT + atLocation((location) => ` (probed from ${location})`);
 export const IN_LOCATION = atLocation((location) => ` in ${location}`);
 
 /** The failed tasks of the alert's dataset. */

@@ -117,7 +117,13 @@ export function reader(url: string, startSeconds: number) {
 
 /** The query as Grafana sends it; variables that `choice` leaves out stand for all values. */
 export function filledIn(expr: string, rangeSeconds = 60, choice: Choice = {}): string {
-  const all: Choice = { job: "(probe)", location: ".*", app_id: ".+", dataset_id: ".+" };
+  const all: Choice = {
+    job: "(probe)",
+    environment: ".*",
+    location: ".*",
+    app_id: ".+",
+    dataset_id: ".+",
+  };
   const filled = expr
     .replaceAll("$__rate_interval", WINDOW)
     .replaceAll("$__range_s", String(rangeSeconds))

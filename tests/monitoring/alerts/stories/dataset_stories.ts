@@ -33,6 +33,29 @@ export const DATASET_STORIES: Story[] = [
     },
   },
   {
+    name: "two environments in one Prometheus hide no outage of each other, and dev wakes nobody",
+    nearMisses: ["DatasetFails"],
+    async run(world) {
+      const [dev, prod] = ["dev", "prod"].map((environment) =>
+        world.start({ labels: { environment }, instance: `${environment}:8000` })
+      );
+      await world.advance(5);
+      world.expect();
+      prod?.behave("server_error");
+      await world.advance(2.5);
+      const labels = { environment: "prod" };
+      const summary = "Every task of dataset a in prod fails: server_error";
+      world.expect({ ...fails("server_error", labels), summary }, ...burns(labels));
+      prod?.behave("fast");
+      dev?.behave("server_error");
+      await world.advance(5);
+      const inDev = { environment: "dev" };
+      const tickets = [fails("server_error", inDev), ...burns(inDev)]
+        .map((alert) => ({ ...alert, severity: "ticket" }));
+      world.expect(...tickets, ...burns(labels));
+    },
+  },
+  {
     name: "DatasetFails stays silent when a task succeeds now and then",
     nearMisses: ["DatasetFails"],
     async run(world) {
