@@ -215,11 +215,12 @@ export class ResponseParser implements Disposable {
     const text = this.#text(at, length);
     // Neither before the colon nor before a name: RFC 9112, sections 5.1 and 2.2. In llhttp's words,
     // since it depends on how the bytes come in whether llhttp finds another fault of the name first.
-    if (text.includes(" ")) return this.#fail(notHttp("Invalid header token"));
     const before = at === this.#llhttp.bufferAt
       ? this.#lastByte
       : this.#bytes[at - this.#llhttp.bufferAt - 1];
-    if (!this.#isName && before !== LINE_FEED) return this.#fail(notHttp("Invalid header token"));
+    if (text.includes(" ") || (!this.#isName && before !== LINE_FEED)) {
+      return this.#fail(notHttp("Invalid header token"));
+    }
     if (this.#isName && last) {
       last[0] += text;
       return this.countHeaderBytes(length);
