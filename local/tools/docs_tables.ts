@@ -133,7 +133,8 @@ function figures(): string {
   };
   const { cores, cpu, os, versions, tools } = machine;
   const packages = Object.entries(tools).map(([name, version]) => `${name} ${version}`).join(", ");
-  const where = `Measured in one run on ${cores} shared cores (${cpu}, ${os}), Deno ` +
+  const where =
+    `Each line was measured in one run on ${cores} shared cores (${cpu}, ${os}), Deno ` +
     `${versions.deno}, executables with the runtime of ${versions.executables}, ${packages}. The ` +
     "ratio counts, not the number.";
   const rows = rowsOf(lines).map(([line = "", ...cells]) => [code(line), ...cells]);

@@ -1,7 +1,7 @@
 /**
  * Writes every file that is made from the code or from a package: the tables of the documentation,
- * the Prometheus rules, the Grafana dashboard, the status page's script and style, the parser. With `--check` it writes
- * nothing, names the files that differ, and fails.
+ * the Prometheus rules, the Grafana dashboard, the status page's script and style, the parser. With
+ * `--check` it writes nothing, names the files that differ, and fails.
  */
 import { stringify } from "@std/yaml/stringify";
 import { dashboard } from "../../src/prometheus/dashboard/dashboard.ts";

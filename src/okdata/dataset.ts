@@ -5,6 +5,9 @@ import { invalidResponse, redactedStart } from "../http_client/response.ts";
 
 const MAX_ID_LENGTH = 128;
 
+/** V8 takes so long for deeper JSON that all tasks wait: half a second for a mebibyte of brackets. */
+const MAX_JSON_LEVELS = 1_000;
+
 const dataset = z.object({ Id: z.string(), Type: z.optional(z.literal("Dataset")) });
 
 /** Checks that a body is the metadata of this dataset. Throws `invalid_response` otherwise. */
@@ -23,6 +26,9 @@ export function checkDataset(body: Uint8Array, datasetId: string, redact: Redact
 function parseJson(body: Uint8Array, redact: Redact): unknown {
   const text = textOf(body);
   if (text === null) throw invalidResponse("the body is not UTF-8");
+  if (/^\s*[[{]/.test(text) && hasMoreLevels(text, MAX_JSON_LEVELS)) {
+    throw invalidResponse(`the body has more than ${MAX_JSON_LEVELS} levels of JSON`);
+  }
   try {
     return JSON.parse(text);
   } catch {
@@ -34,4 +40,20 @@ function parseJson(body: Uint8Array, redact: Redact): unknown {
         : withDetail("HTML instead of JSON", title),
     );
   }
+}
+
+/** Whether objects and arrays are nested deeper than this; brackets in strings do not count. */
+function hasMoreLevels(text: string, max: number): boolean {
+  let levels = 0;
+  let isString = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (isString && character === "\\") i++;
+    else if (character === '"') isString = !isString;
+    else if (isString) continue;
+    else if (character === "[" || character === "{") levels++;
+    else if (character === "]" || character === "}") levels--;
+    if (levels > max) return true;
+  }
+  return false;
 }

@@ -13,10 +13,10 @@ import { type Scrape, scrape } from "../support/scrape.ts";
 import { residentBytes, vitalsOf } from "../faults/vitals.ts";
 
 /**
- * Slots for which an attack lasts by default: ten seconds. Attackers arrive in one instant and leave
+ * Slots for which an attack lasts by default: eight seconds. Attackers arrive in one instant and leave
  * in another; of fewer slots, those beside these instants would be more than a hundredth.
  */
-const SLOTS = 500;
+const SLOTS = 400;
 
 /** This share of the slots must be on time, which is no later than the limit. */
 const QUANTILE = 0.99;

@@ -75,7 +75,7 @@ const ATTACKS: Attack[] = [
     size: "small",
     attackers: [["idle", 10_000]],
     // To connect and to leave holds the loop for 0.1 s each: a longer attack makes that a small share.
-    slots: 1_500,
+    slots: 2_000,
     ignore: hasTooFewDescriptors,
   },
   {

@@ -49,7 +49,7 @@ for (const status of [null, 500]) {
         env: {
           OKDATA_API_URL: emulator.apiUrl,
           DATASET_ID: "abc123,def456",
-          TASK_INTERVAL_SECONDS: "0.3",
+          TASK_INTERVAL_SECONDS: "2",
           RETRIES: "1",
         },
       });

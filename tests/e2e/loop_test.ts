@@ -3,6 +3,7 @@ import { REASONS } from "../../src/core/reasons.ts";
 import { METRICS } from "../../src/prometheus/definitions.ts";
 import { at } from "../support/at.ts";
 import { DATASET_ID, eventually, run, startLoop, test } from "../support/program.ts";
+import { getTasks, type ListedTask, ONCE, untilSettled } from "../support/loop.ts";
 import { scrape } from "../support/scrape.ts";
 import {
   respondWithDataset,
@@ -11,27 +12,7 @@ import {
   startWaitingServer,
 } from "../support/targets.ts";
 
-type Task = Record<string, unknown> & { seqno: number; state: string; dataset_id: string };
-type Tasks = { version: number; tasks: Task[]; next: number | null };
-
 const PATHS = ["/metrics", "/", "/tasks", "/status", "/healthz", "/readyz"];
-
-/** An interval in which only the first task runs while a test looks. */
-const ONCE = "3600";
-
-async function getTasks(url: string, query = ""): Promise<Tasks> {
-  const response = await fetch(`${url}/tasks${query}`);
-  assertEquals(response.status, 200, query);
-  return await response.json();
-}
-
-/** Waits until this many tasks are settled. */
-function untilSettled(url: string, count: number) {
-  return eventually(`${count} settled tasks`, async () => {
-    const { value } = await scrape(url);
-    return value("probe_tasks_succeeded_total") + value("probe_tasks_failed_total") >= count;
-  });
-}
 
 test("the first task runs at once, the next an interval later", async () => {
   await using target = startServer(respondWithDataset);
@@ -270,7 +251,7 @@ test("/tasks lists what is tracked, newest first, with filters and pages", async
     abc.filter((task) => failed.includes(task)),
   );
 
-  const paged: Task[] = [];
+  const paged: ListedTask[] = [];
   let page = await getTasks(probe.url, `?${below}&limit=5`);
   const lengths = [page.tasks.length];
   paged.push(...page.tasks);

@@ -4,6 +4,7 @@ import {
   occupyPort,
   respondWithDataset,
   startEmulator,
+  startFickleServer,
   startServer,
   startWaitingServer,
 } from "../support/targets.ts";
@@ -14,15 +15,6 @@ const TASK_KEYS = [
   ...["reason", "message", "attempts", "phases", "trace_id", "body"],
 ];
 const COLUMNS = ["State", "Created", "Succeeded", "Failed", "Duration", "Attempts", "Reason"];
-
-/** A server that responds to the first of two requests with the dataset, to the second with a 404. */
-function startFickleServer() {
-  return startServer((request, count) =>
-    count % 2 === 1
-      ? respondWithDataset(request)
-      : Response.json({ message: "gone" }, { status: 404 })
-  );
-}
 
 test("--once probes each dataset once and says so in one line each", async () => {
   await using emulator = startEmulator();

@@ -1,30 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { eventually, type Program, startLoop, test } from "../support/program.ts";
+import { eventually, startLoop, test } from "../support/program.ts";
+import { AT_ONCE_MS, endOf, ONCE, untilDraining } from "../support/loop.ts";
 import { scrape } from "../support/scrape.ts";
 import { respondWithDataset, startServer, startWaitingServer } from "../support/targets.ts";
-
-/** How long a stop takes at most that waits for nothing, on a machine that is busy. */
-const AT_ONCE_MS = 2_000;
-
-const ONCE = "3600";
-
-type Loop = Awaited<ReturnType<typeof startLoop>>;
-
-/** Waits until the probe refuses work, which is when it has heard the signal. */
-function untilDraining({ url }: Loop): Promise<unknown> {
-  return eventually("/readyz says that it drains", async () => {
-    const response = await fetch(`${url}/readyz`);
-    await response.body?.cancel();
-    return response.status === 503;
-  });
-}
-
-/** The process's exit code and how long it took from now. */
-async function endOf(program: Program): Promise<{ code: number; durationMs: number }> {
-  const startMs = performance.now();
-  const { code } = await program.ended();
-  return { code, durationMs: performance.now() - startMs };
-}
 
 /** A second signal within a quarter of a second is taken for the echo of the first. */
 function laterThanAnEcho(): Promise<void> {

@@ -218,7 +218,7 @@ export async function settled(
   }, 15_000);
 }
 
-export async function tasksOf(url: string, query = "?limit=1000"): Promise<Task[]> {
+export async function tasksOf(url: string, query: string): Promise<Task[]> {
   return (await (await fetch(`${url}/tasks${query}`)).json()).tasks;
 }
 

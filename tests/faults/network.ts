@@ -2,6 +2,9 @@ import { output } from "../container/buildah.ts";
 
 const RESOLVER = "timeout:1 attempts:1";
 
+/** Names that are tried for a namespace. */
+const MAX_TRIES = 20;
+
 /** A rule of iptables for packets of the program inside. */
 export type Rule = readonly string[];
 
@@ -35,9 +38,18 @@ export class Network implements AsyncDisposable {
   }
 
   static async create(): Promise<Network> {
-    const network = new Network(Network.#count++);
-    await network.#connect();
-    return network;
+    for (let tries = 1;; tries++) {
+      const network = new Network(Network.#count++);
+      try {
+        await output("ip", ["netns", "add", network.name]);
+      } catch (error) {
+        // Another test file of this process has it, which counts for itself.
+        if (tries < MAX_TRIES) continue;
+        throw error;
+      }
+      await network.#connect();
+      return network;
+    }
   }
 
   /** Words before a command that makes it run inside. */
@@ -80,7 +92,6 @@ export class Network implements AsyncDisposable {
   async #connect(): Promise<void> {
     const name = this.name;
     const peer = `${name}i`;
-    await output("ip", ["netns", "add", name]);
     await output("ip", ["link", "add", name, "type", "veth", "peer", "name", peer, "netns", name]);
     const mine = (...args: string[]) => output("ip", args);
     const theirs = (...args: string[]) => output("ip", ["-n", name, ...args]);

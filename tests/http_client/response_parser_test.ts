@@ -126,9 +126,18 @@ Deno.test("a response parser reports the same however the bytes are split", asyn
         return Promise.resolve();
       },
     ),
-    { ...FEWER, outcomes },
+    {
+      ...FEWER,
+      outcomes,
+      // As a whole llhttp meets the end of the line first, in pieces the space before the name.
+      examples: [[bytewise(`HTTP/1.1 200 OK\r\n Hints\r\n\r\n`), { ended: false, isHead: false }]],
+    },
   );
 });
+
+function bytewise(whole: string): { whole: string; pieces: string[] } {
+  return { whole, pieces: [...whole] };
+}
 
 Deno.test("a response parser reports what a server has written", async () => {
   const body = fc.uint8Array({ maxLength: 200 }).map(textOf);

@@ -23,8 +23,19 @@ Deno.test("checkDataset accepts the dataset, whatever else the body holds", () =
   }
 });
 
+Deno.test("checkDataset accepts JSON of 1,000 levels, and brackets without end in a text", () => {
+  const nested = "[".repeat(999) + "]".repeat(999);
+  checkDataset(bytes(`{"Id": "abc123", "nested": ${nested}}`), "abc123", asIs);
+  checkDataset(bytes(`{"Id": "abc123", "title": "\\"${"[{".repeat(2_000)}"}`), "abc123", asIs);
+});
+
 for (
   const [what, body, message] of [
+    [
+      "JSON of 1,001 levels",
+      `{"Id": ${"[".repeat(1_000)}`,
+      "the body has more than 1000 levels of JSON",
+    ],
     ["an empty body", "", "the body is empty"],
     ["HTML", "<html></html>", "HTML instead of JSON"],
     ["a page", "<!DOCTYPE html><title> Sign\n in</title>", 'HTML instead of JSON: "Sign in"'],

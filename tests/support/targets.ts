@@ -145,3 +145,12 @@ function tryToClose(connection: Deno.Conn): void {
     // It is closed already.
   }
 }
+
+/** A server that responds to the first of two requests with the dataset, to the second with a 404. */
+export function startFickleServer(): Target {
+  return startServer((request, count) =>
+    count % 2 === 1
+      ? respondWithDataset(request)
+      : Response.json({ message: "gone" }, { status: 404 })
+  );
+}

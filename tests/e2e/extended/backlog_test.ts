@@ -1,27 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { eventually, startLoop, test } from "../../support/program.ts";
+import { getTasks, ONCE, untilSettled } from "../../support/loop.ts";
 import { scrape } from "../../support/scrape.ts";
 import { respondWithDataset, startServer, startWaitingServer } from "../../support/targets.ts";
-
-type Task = Record<string, unknown> & { seqno: number; state: string; dataset_id: string };
-type Tasks = { version: number; tasks: Task[]; next: number | null };
-
-/** An interval in which only the first task runs while a test looks. */
-const ONCE = "3600";
-
-async function getTasks(url: string, query = ""): Promise<Tasks> {
-  const response = await fetch(`${url}/tasks${query}`);
-  assertEquals(response.status, 200, query);
-  return await response.json();
-}
-
-/** Waits until this many tasks are settled. */
-function untilSettled(url: string, count: number) {
-  return eventually(`${count} settled tasks`, async () => {
-    const { value } = await scrape(url);
-    return value("probe_tasks_succeeded_total") + value("probe_tasks_failed_total") >= count;
-  });
-}
 
 test("old tasks are dismissed, which changes no counter", async () => {
   await using target = startServer(respondWithDataset);

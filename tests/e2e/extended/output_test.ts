@@ -10,23 +10,14 @@ import {
   test,
 } from "../../support/program.ts";
 import {
-  respondWithDataset,
   startEmulator,
+  startFickleServer,
   startServer,
   startWaitingServer,
 } from "../../support/targets.ts";
 
 // deno-lint-ignore no-control-regex -- these are what must not be there
 const CONTROL = /[\x00-\x09\x0b-\x1f\x7f-\x9f]/;
-
-/** A server that responds to the first of two requests with the dataset, to the second with a 404. */
-function startFickleServer() {
-  return startServer((request, count) =>
-    count % 2 === 1
-      ? respondWithDataset(request)
-      : Response.json({ message: "gone" }, { status: 404 })
-  );
-}
 
 test("standard output carries results only, also in a local run with debug logs", async () => {
   await using target = startFickleServer();

@@ -7,6 +7,7 @@ import {
   startLoop,
   test,
 } from "../../support/program.ts";
+import { AT_ONCE_MS, endOf, ONCE, untilDraining } from "../../support/loop.ts";
 import { scrape } from "../../support/scrape.ts";
 import {
   respondWithDataset,
@@ -18,29 +19,6 @@ import {
 /** The whole stop, with tasks that never end: 8 s for them and a little for the rest. */
 const MAX_STOP_MS = 10_000;
 const GRACE_MS = 8_000;
-
-/** How long a stop takes at most that waits for nothing, on a machine that is busy. */
-const AT_ONCE_MS = 2_000;
-
-const ONCE = "3600";
-
-type Loop = Awaited<ReturnType<typeof startLoop>>;
-
-/** Waits until the probe refuses work, which is when it has heard the signal. */
-function untilDraining({ url }: Loop): Promise<unknown> {
-  return eventually("/readyz says that it drains", async () => {
-    const response = await fetch(`${url}/readyz`);
-    await response.body?.cancel();
-    return response.status === 503;
-  });
-}
-
-/** The process's exit code and how long it took from now. */
-async function endOf(program: Program): Promise<{ code: number; durationMs: number }> {
-  const startMs = performance.now();
-  const { code } = await program.ended();
-  return { code, durationMs: performance.now() - startMs };
-}
 
 test("a task that hangs is abandoned after 8 s and never counted as failed", async () => {
   await using platform = startWaitingServer();

@@ -8,11 +8,8 @@ import {
   respondsAndRepeats,
   respondsAndResets,
 } from "../behaviours.ts";
-import { assertEquals } from "@std/assert";
-import { sharingTest } from "../../support/program.ts";
-import { endure, type Task } from "../endure.ts";
-import { dataset, healthy } from "../faulty_target.ts";
-import { registerTargetFaults, sharedRig, type TargetFault } from "../target_faults.ts";
+import { dataset } from "../faulty_target.ts";
+import type { TargetFault } from "../target_faults.ts";
 
 export const CONNECTION_FAULTS: readonly TargetFault[] = [
   {
@@ -105,32 +102,3 @@ export const CONNECTION_FAULTS: readonly TargetFault[] = [
     seen: 1,
   },
 ];
-
-registerTargetFaults(CONNECTION_FAULTS);
-
-sharingTest(
-  "a target that accepts no more connections causes timeout failures until it ends",
-  async () => {
-    const rig = await sharedRig.get();
-    const { target } = rig;
-    await endure(rig, {
-      reason: "timeout",
-      // More than the system accepts in the target's place.
-      tasks: 40,
-      begin() {
-        // The connection that the target already waits for.
-        target.behaviour = hang;
-        target.pause();
-      },
-      end() {
-        target.behaviour = healthy;
-        target.resume();
-      },
-      check(tasks) {
-        const phasesOf = (task?: Task) => Object.keys(task?.phases ?? {});
-        assertEquals(phasesOf(tasks.at(0)), ["connect", "processing"]);
-        assertEquals(phasesOf(tasks.at(-1)), ["connect"]);
-      },
-    });
-  },
-);

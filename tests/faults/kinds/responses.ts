@@ -15,7 +15,7 @@ import {
   responseOf,
 } from "../behaviours.ts";
 import { dataset } from "../faulty_target.ts";
-import { registerTargetFaults, type TargetFault } from "../target_faults.ts";
+import type { TargetFault } from "../target_faults.ts";
 
 export const INVALID_RESPONSES: readonly TargetFault[] = [
   {
@@ -195,5 +195,3 @@ export const UNUSUAL_RESPONSES: readonly TargetFault[] = [
     seen: 1,
   },
 ];
-
-registerTargetFaults([...INVALID_RESPONSES, ...UNUSUAL_RESPONSES]);

@@ -1,7 +1,8 @@
 /** Addresses that are far away, refuse, or lose packets: beside curl, in the same run. */
-import { assert, assertEquals } from "@std/assert";
+import { assert } from "@std/assert";
 import { output } from "../../container/buildah.ts";
 import { isAvailable, run, test } from "../../support/program.ts";
+import { undisturbed } from "../../support/undisturbed.ts";
 import { Nameserver } from "../nameserver.ts";
 import { Network } from "../network.ts";
 import { withoutNetwork } from "../network_rig.ts";
@@ -101,30 +102,33 @@ for (const { name, records, refused = () => [], rule } of SLOW_CASES) {
     link.rule = rule(link);
 
     const resolved = addresses.map((each) => each.includes(":") ? `[${each}]` : each).join(",");
-    const written = await output(network.wrapper[0] ?? "", [
-      ...network.wrapper.slice(1),
-      ...["curl", "--silent", "--output", "/dev/null", "--noproxy", "*", "--max-time", "30"],
-      ...["--resolve", `${NAME}:${port}:${resolved}`, "--write-out", "%{time_connect}"],
-      `http://${NAME}:${port}/abc123`,
-    ]);
-    const curlSeconds = Number(written);
-    const { code, stdout, stderr } = await run({
-      wrapper: network.wrapper,
-      args: ["--count", String(TASKS), "--json"],
-      env: {
-        DATASET_ID: "abc123",
-        TASK_INTERVAL_SECONDS: "0.3",
-        RETRIES: "0",
-        OKDATA_API_URL: `http://${NAME}:${port}`,
-      },
+    await undisturbed(async () => {
+      const written = await output(network.wrapper[0] ?? "", [
+        ...network.wrapper.slice(1),
+        ...["curl", "--silent", "--output", "/dev/null", "--noproxy", "*", "--max-time", "30"],
+        ...["--resolve", `${NAME}:${port}:${resolved}`, "--write-out", "%{time_connect}"],
+        `http://${NAME}:${port}/abc123`,
+      ]);
+      const curlSeconds = Number(written);
+      const { code, stdout, stderr } = await run({
+        wrapper: network.wrapper,
+        args: ["--count", String(TASKS), "--json"],
+        env: {
+          DATASET_ID: "abc123",
+          TASK_INTERVAL_SECONDS: "0.3",
+          RETRIES: "0",
+          OKDATA_API_URL: `http://${NAME}:${port}`,
+        },
+      });
+      if (code !== 0) return stdout + stderr;
+      const tasks: { phases: { connect: number } }[] = JSON.parse(stdout).tasks;
+      // What else the machine does can only add to a time.
+      const seconds = Math.min(...tasks.map(({ phases }) => phases.connect));
+      console.log(`connect: ${seconds.toFixed(3)} s, curl ${curlSeconds.toFixed(3)} s`);
+      assert(seconds >= ROUND_TRIP_MS / 1e3, `${seconds} s is less than a round trip`);
+      if (seconds <= (1 + TOLERANCE) * curlSeconds) return null;
+      return `${seconds} s, curl ${curlSeconds} s`;
     });
-    assertEquals(code, 0, stdout + stderr);
-    const tasks: { phases: { connect: number } }[] = JSON.parse(stdout).tasks;
-    // What else the machine does can only add to a time.
-    const seconds = Math.min(...tasks.map(({ phases }) => phases.connect));
-    console.log(`connect: ${seconds.toFixed(3)} s, curl ${curlSeconds.toFixed(3)} s`);
-    assert(seconds >= ROUND_TRIP_MS / 1e3, `${seconds} s is less than a round trip`);
-    assert(seconds <= (1 + TOLERANCE) * curlSeconds, `${seconds} s, curl ${curlSeconds} s`);
   }, { ignore: withoutTools });
 }
 

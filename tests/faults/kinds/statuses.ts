@@ -1,7 +1,7 @@
 /** Complete responses with a status that is not 200. */
 import { assertEquals } from "@std/assert";
 import { respondsAndCloses, responseOf } from "../behaviours.ts";
-import { registerTargetFaults, type TargetFault } from "../target_faults.ts";
+import type { TargetFault } from "../target_faults.ts";
 
 export const STATUS_FAULTS: readonly TargetFault[] = [
   {
@@ -69,5 +69,3 @@ export const STATUS_FAULTS: readonly TargetFault[] = [
     seen: 1,
   },
 ];
-
-registerTargetFaults(STATUS_FAULTS);
