@@ -8,6 +8,7 @@ import type { Page as TaskPage, Query as TaskQuery } from "../probing/backlog.ts
 import type { Exposition } from "../prometheus/metrics.ts";
 import { toSafeJson } from "../text/escape.ts";
 import { challengeFor, createGuard } from "./auth.ts";
+import { badgeOf, datasetOfBadge } from "./badge.ts";
 import { createPageRenderer, type PageOptions } from "./pages.ts";
 import { parseStatusQuery, parseTaskQuery, parseVerdictQuery } from "./queries.ts";
 import { addSecurityHeaders } from "./security_headers.ts";
@@ -87,6 +88,19 @@ export function createServer(options: ServerOptions): Hono {
     return c.body(streamOf(bytes), 200, { "content-type": "application/json" });
   });
 
+  server.get("/badge/:file", (c) => {
+    const datasetId = datasetOfBadge(c.req.param("file"));
+    const [dataset] = datasetId === null ? [] : options.readStatus(datasetId).datasets;
+    if (!dataset) {
+      return c.json({ error: "no badge of that name; expected the ID of a dataset and .svg" }, 404);
+    }
+    return c.body(badgeOf(dataset.dataset_id, dataset.state), 200, {
+      "content-type": "image/svg+xml",
+      // Other sites show it; they cannot read it.
+      "cross-origin-resource-policy": "cross-origin",
+    });
+  });
+
   server.get("/events", (c) => {
     const headers = {
       "content-type": "text/event-stream",
@@ -113,8 +127,9 @@ export function createServer(options: ServerOptions): Hono {
   );
 
   const paths = new Set(server.routes.map(({ path }) => path).filter((path) => path !== "/*"));
+  const isKnown = (path: string) => paths.has(path) || /^\/badge\/[^/]+$/.test(path);
   server.notFound((c) =>
-    paths.has(c.req.path)
+    isKnown(c.req.path)
       ? c.json({ error: `expected GET or HEAD, got ${c.req.method}` }, 405, { allow: "GET, HEAD" })
       : c.json({ error: `unknown path; expected one of ${[...paths].join(", ")}` }, 404)
   );

@@ -110,7 +110,7 @@ Deno.test("GET /events streams events, HEAD opens no stream, and too many stream
 Deno.test("server names its paths in a 404, and the allowed methods in a 405", async () => {
   const unknown = await serverWith({}).request("/nothing");
   assertEquals(unknown.status, 404);
-  const paths = "/metrics, /, /tasks, /status, /events, /healthz, /readyz";
+  const paths = "/metrics, /, /tasks, /status, /badge/:file, /events, /healthz, /readyz";
   assertEquals(await unknown.json(), { error: `unknown path; expected one of ${paths}` });
 
   const refused = await serverWith({}).request("/tasks", { method: "DELETE" });
