@@ -5,6 +5,7 @@ import { EXIT } from "../core/exit_code.ts";
 import { observeWithAll } from "../core/task_observer.ts";
 import { taskToJson } from "../core/task_json.ts";
 import { VERSION } from "../core/version.ts";
+import { History } from "../history/history.ts";
 import { Backlog } from "../probing/backlog.ts";
 import { HealthHistory } from "../probing/health.ts";
 import { Ledger, type LedgerCounts } from "../probing/ledger.ts";
@@ -61,6 +62,7 @@ export async function serve(
   const ledger = new Ledger(() => backlog.counts);
   const metrics = createMetrics(config, runtime, backlog, startedMs);
   const health = new HealthHistory({ ...config, clock });
+  const history = new History(health);
   const events = new Events(clock, {
     app_id: config.appId,
     environment: config.environmentName,
@@ -108,6 +110,7 @@ export async function serve(
     backlog,
     metrics,
     health,
+    history,
     events,
     loops,
     isDraining: () => noNewSlots.signal.aborted,

@@ -9,6 +9,7 @@ import {
 import { okdataOptions } from "../config/okdata_options.ts";
 import type { TaskObserver } from "../core/task_observer.ts";
 import { VERSION } from "../core/version.ts";
+import type { History } from "../history/history.ts";
 import { explain } from "../http_client/errors.ts";
 import { connectOkdata, type Okdata, type OkdataListeners } from "../okdata/okdata.ts";
 import type { Backlog } from "../probing/backlog.ts";
@@ -171,19 +172,20 @@ export type ReadersPort = Pick<Listener, "url" | "close"> & {
 export function listenForReaders(
   config: Config,
   { clock, log, listen }: Runtime,
-  { files, startedMs, backlog, metrics, health, events, loops, isDraining }: {
+  { files, startedMs, backlog, metrics, health, history, events, loops, isDraining }: {
     files: EndpointFiles;
     startedMs: number;
     backlog: Backlog;
     metrics: Metrics;
     health: HealthHistory;
+    history: History;
     events: Events;
     loops: ProbeLoops;
     isDraining: () => boolean;
   },
 ): ReadersPort {
   const stalledLoops = () => loops.stalled();
-  const sources = { config, clock, backlog, health, startedMs, isDraining, stalledLoops };
+  const sources = { config, clock, backlog, health, history, startedMs, isDraining, stalledLoops };
   const { appId, environmentName: environment } = config;
   const statusSources = { appId, environment, health, isDraining, stalledLoops };
   const serverFor = ({ credentials }: EndpointFiles) =>

@@ -10,7 +10,9 @@ import {
 } from "../core/verdict/dataset_verdict.ts";
 import type { Incident } from "../core/verdict/rows.ts";
 import { DATASET_STATES, type DatasetState } from "../core/verdict/states.ts";
-import { SlicedDay, SLICES_PER_DAY } from "./sliced_day.ts";
+import { BarRing } from "../history/bar_ring.ts";
+import { type Range, RANGES } from "../history/bars.ts";
+import { TaskMemory } from "../history/task_memory.ts";
 
 /** How many of the tasks that were settled in a window succeeded. */
 export type Ratio = {
@@ -59,10 +61,11 @@ export type ScheduleHealth = {
   worstLagMs: number | null;
 };
 
-/** The windows of the ratios, in slices of half a minute. */
-const WINDOWS: readonly [string, number][] = [["5 m", 10], ["1 h", 120], ["24 h", SLICES_PER_DAY]];
-const SLICES_PER_HOUR = 120;
-const SLICE_SECONDS = 24 * 3_600 / SLICES_PER_DAY;
+/** The windows of the ratios. */
+const WINDOWS = { "5 m": "5m", "1 h": "1h", "24 h": "24h" } as const satisfies Record<
+  string,
+  Range
+>;
 
 /** How many successes the quantiles of durations are about: 4 kB a dataset. */
 const MAX_DURATIONS = 240;
@@ -78,8 +81,6 @@ type Dataset = {
   lastSuccessMs: number | null;
   /** What the last settlement changed. */
   news: News | null;
-  settled: SlicedDay;
-  succeeded: SlicedDay;
   durations: RecentDurations;
 };
 
@@ -89,21 +90,25 @@ export type HealthHistoryOptions = VerdictOptions & {
 };
 
 /**
- * What became of the tasks and slots of the last day, in slices of half a minute, so that reading it
- * costs the same whatever the backlog holds; and the verdict on each dataset. `nowMs` is monotonic.
+ * The verdict on each dataset, and what became of the tasks and slots of the last day, in bars, so
+ * that reading it costs the same whatever the backlog holds. `nowMs` is monotonic.
  */
 export class HealthHistory implements TaskObserver {
+  /** The tasks of the last day. */
+  readonly memory: TaskMemory;
   readonly #datasets: Map<string, Dataset>;
   readonly #clock: Pick<Clock, "now" | "monotonic">;
   readonly #startedMs: number;
   readonly #skipped: Record<SkipCause, number> = { late: 0, in_flight: 0 };
-  readonly #lags = new SlicedDay();
+  /** Of the last hour, on the monotonic clock. */
+  readonly #lags = new BarRing(RANGES["1h"].bars, RANGES["1h"].barSeconds);
   #slots = 0;
   #lastLagMs: number | null = null;
 
   constructor({ datasetIds, clock, ...options }: HealthHistoryOptions) {
     const newVerdict = () => new DatasetVerdict(options, clock.now(), clock.monotonic());
     this.#datasets = new Map(datasetIds.map((id) => [id, newDataset(id, newVerdict())]));
+    this.memory = new TaskMemory({ ...options, datasetIds, clock });
     this.#clock = clock;
     this.#startedMs = clock.monotonic();
   }
@@ -117,12 +122,11 @@ export class HealthHistory implements TaskObserver {
     const nowMs = this.#clock.monotonic();
     dataset.news = dataset.verdict.settled(task, nowMs, this.#clock.now());
     dataset.last = task;
-    dataset.settled.add(nowMs, 1);
+    this.memory.settled(task);
     if (task.state === "FAILED") {
       dataset.lastFailure = task;
     } else {
       dataset.lastSuccessMs = settledMs(task);
-      dataset.succeeded.add(nowMs, 1);
       dataset.durations.add(task.durationSeconds, dataset.lastSuccessMs);
     }
   }
@@ -141,7 +145,7 @@ export class HealthHistory implements TaskObserver {
   slotRan(lagMs: number): void {
     this.#slots++;
     this.#lastLagMs = lagMs;
-    this.#lags.raise(this.#clock.monotonic(), lagMs);
+    this.#lags.add(this.#clock.monotonic(), { failed: false, slow: false, seconds: lagMs / 1e3 });
   }
 
   /** How many datasets are in each state. */
@@ -177,22 +181,19 @@ export class HealthHistory implements TaskObserver {
   of(datasetId: string, nowMs = this.#clock.monotonic()): DatasetHealth | null {
     const dataset = this.#datasets.get(datasetId);
     if (!dataset) return null;
-    const { verdict, settled, succeeded, durations, news: _, ...known } = dataset;
-    const runningSeconds = (nowMs - this.#startedMs) / 1e3;
-    const ratios = WINDOWS.map(([window, slices]) => ({
-      window,
-      windowSeconds: slices * SLICE_SECONDS,
-      coveredSeconds: Math.min(slices * SLICE_SECONDS, runningSeconds),
-      succeeded: succeeded.sum(nowMs, slices),
-      settled: settled.sum(nowMs, slices),
-    }));
+    const { verdict, durations, news: _, ...known } = dataset;
     return {
       ...known,
       ...verdict.read(nowMs),
-      ratios,
+      ratios: this.#ratiosOf(datasetId, nowMs),
       durations: durations.read(),
       incidents: verdict.incidents,
     };
+  }
+
+  /** The outages of a dataset that are known, oldest first. */
+  incidentsOf(datasetId: string): readonly Incident[] {
+    return this.#datasets.get(datasetId)?.verdict.incidents ?? [];
   }
 
   schedule(nowMs = this.#clock.monotonic()): ScheduleHealth {
@@ -200,8 +201,29 @@ export class HealthHistory implements TaskObserver {
       slots: this.#slots,
       skipped: { ...this.#skipped },
       lastLagMs: this.#lastLagMs,
-      worstLagMs: this.#lastLagMs === null ? null : this.#lags.max(nowMs, SLICES_PER_HOUR),
+      worstLagMs: this.#lastLagMs === null ? null : this.#worstLagMs(nowMs),
     };
+  }
+
+  #worstLagMs(nowMs: number): number {
+    const longest = this.#lags.read(nowMs).map(({ longestSeconds }) => longestSeconds ?? 0);
+    return 1e3 * Math.max(...longest);
+  }
+
+  #ratiosOf(datasetId: string, nowMs: number): Ratio[] {
+    const runningSeconds = (nowMs - this.#startedMs) / 1e3;
+    return Object.entries(WINDOWS).map(([window, range]) => {
+      const { barSeconds, bars } = RANGES[range];
+      const windowSeconds = barSeconds * bars;
+      const counts = this.memory.counts(datasetId, range);
+      return {
+        window,
+        windowSeconds,
+        coveredSeconds: Math.min(windowSeconds, runningSeconds),
+        succeeded: counts.settled - counts.failed,
+        settled: counts.settled,
+      };
+    });
   }
 
   #find({ datasetId }: { datasetId: string }): Dataset {
@@ -219,8 +241,6 @@ function newDataset(datasetId: string, verdict: DatasetVerdict): Dataset {
     lastFailure: null,
     lastSuccessMs: null,
     news: null,
-    settled: new SlicedDay(),
-    succeeded: new SlicedDay(),
     durations: new RecentDurations(),
   };
 }

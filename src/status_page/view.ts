@@ -1,5 +1,6 @@
 import type { Backlog } from "../probing/backlog.ts";
 import type { Clock } from "../core/clock.ts";
+import type { History } from "../history/history.ts";
 import type { DatasetHealth, HealthHistory, Outage, ScheduleHealth } from "../probing/health.ts";
 import { settledMs, type State, type Task } from "../core/task.ts";
 import type { Reason } from "../core/reasons.ts";
@@ -76,6 +77,7 @@ export type StatusSources = {
   clock: Clock;
   backlog: Backlog;
   health: HealthHistory;
+  history: History;
   startedMs: number;
   isDraining: () => boolean;
   stalledLoops: () => string[];

@@ -7,7 +7,7 @@ const ROWS = [
   ["core", "std"],
   ["text"],
   ["http_client"],
-  ["runtime", "okdata"],
+  ["runtime", "okdata", "history"],
   ["config", "probing", "prometheus"],
   ["probe_client", "status_page"],
   ["terminal", "server"],

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Backlog } from "../../src/probing/backlog.ts";
+import { History } from "../../src/history/history.ts";
 import { HealthHistory } from "../../src/probing/health.ts";
 import { type StatusQuery, viewOf } from "../../src/status_page/view.ts";
 import { FakeClock } from "../support/clock.ts";
@@ -25,7 +26,8 @@ function start() {
     taskIntervalSeconds: 10,
     datasetIds: DATASETS,
   };
-  const sources = { config, clock, backlog, health, startedMs: clock.now() };
+  const history = new History(health);
+  const sources = { config, clock, backlog, health, history, startedMs: clock.now() };
   const open = (datasetId: string) => {
     const { seqno: _seqno, state: _state, ...fields } = pending({ datasetId });
     return backlog.open(fields);

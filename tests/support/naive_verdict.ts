@@ -12,7 +12,14 @@ export type NaiveTask = {
   settledMs: number;
 };
 
-type Incident = { startMs: number; endMs: number | null; lost: number; reasons: object };
+type Incident = {
+  startMs: number;
+  endMs: number | null;
+  lost: number;
+  reasons: object;
+  firstSeqno: number;
+  endSeqno: number | null;
+};
 
 /** Whether a dataset with these settled tasks is failing, since when, and which outages it had. */
 export function naiveRows(settled: readonly NaiveTask[]) {
@@ -30,9 +37,16 @@ export function naiveRows(settled: readonly NaiveTask[]) {
     if (isOutage) {
       const reasons: Partial<Record<Reason, number>> = {};
       for (const { reason } of row) if (reason) reasons[reason] = (reasons[reason] ?? 0) + 1;
-      incidents.push({ startMs: first!.createdMs, endMs: null, lost: row.length, reasons });
+      incidents.push({
+        startMs: first!.createdMs,
+        endMs: null,
+        lost: row.length,
+        reasons,
+        firstSeqno: first!.seqno,
+        endSeqno: null,
+      });
     } else if (endsOutage) {
-      incidents.at(-1)!.endMs = first!.createdMs;
+      Object.assign(incidents.at(-1)!, { endMs: first!.createdMs, endSeqno: first!.seqno });
     }
     if (isOutage || endsOutage || sinceMs === null) sinceMs = first!.createdMs;
     i = end;

@@ -1,5 +1,6 @@
 /** Data for the status page, made from invented tasks by the program's own backlog and health. */
 import { Backlog } from "../../src/probing/backlog.ts";
+import { History } from "../../src/history/history.ts";
 import { HealthHistory } from "../../src/probing/health.ts";
 import {
   type StatusQuery,
@@ -99,6 +100,7 @@ export function playHealth(scene: Scene): StatusSources {
     clock,
     backlog,
     health,
+    history: new History(health),
     startedMs,
     isDraining: () => scene.draining ?? false,
     stalledLoops: () => scene.stalledLoops ?? [],

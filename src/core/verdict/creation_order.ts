@@ -63,8 +63,8 @@ export class CreationOrder {
   }
 }
 
-function withEntry(rows: Rows, { createdMs, reason }: Entry): Rows {
-  return reason === undefined ? rows : withTask(rows, { createdMs, reason });
+function withEntry(rows: Rows, { reason, ...task }: Entry): Rows {
+  return reason === undefined ? rows : withTask(rows, { ...task, reason });
 }
 
 /** The index of the first entry with at least this `seqno`. */

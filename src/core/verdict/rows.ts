@@ -18,10 +18,18 @@ export type Incident = {
   /** How many tasks failed. */
   readonly lost: number;
   readonly reasons: ReasonCounts;
+  /** The `seqno` of the first of the failed tasks; null when it is not known. */
+  readonly firstSeqno: number | null;
+  /** The `seqno` of the first task that succeeded again; null like `endMs`, or when not known. */
+  readonly endSeqno: number | null;
 };
 
 /** A settled task as the rows need it: when it was created, and why it failed if it did. */
-export type RowTask = { readonly createdMs: number; readonly reason: Reason | null };
+export type RowTask = {
+  readonly seqno: number;
+  readonly createdMs: number;
+  readonly reason: Reason | null;
+};
 
 /** The rows of equal outcomes up to some task, in the order of creation. */
 export type Rows = {
@@ -47,24 +55,26 @@ export const NO_ROWS: Rows = {
 };
 
 /** The rows with the task that was created next. */
-export function withTask(rows: Rows, { createdMs, reason }: RowTask): Rows {
-  return reason === null ? withSuccess(rows, createdMs) : withFailure(rows, createdMs, reason);
+export function withTask(rows: Rows, task: RowTask): Rows {
+  return task.reason === null ? withSuccess(rows, task) : withFailure(rows, task, task.reason);
 }
 
-function withFailure(rows: Rows, createdMs: number, reason: Reason): Rows {
-  const { startMs, lost, reasons }: Incident = rows.row ??
-    { startMs: createdMs, endMs: null, lost: 0, reasons: {} };
+function withFailure(rows: Rows, { createdMs, seqno }: RowTask, reason: Reason): Rows {
+  const { startMs, firstSeqno, lost, reasons }: Incident = rows.row ??
+    { startMs: createdMs, endMs: null, lost: 0, reasons: {}, firstSeqno: seqno, endSeqno: null };
   const row: Incident = {
     startMs,
     endMs: null,
     lost: lost + 1,
     reasons: { ...reasons, [reason]: (reasons[reason] ?? 0) + 1 },
+    firstSeqno,
+    endSeqno: null,
   };
   const isFailing = row.lost >= FAILING_ROW || !rows.hasSucceeded;
   return { ...rows, row, isFailing, sinceMs: isFailing ? startMs : rows.sinceMs };
 }
 
-function withSuccess(rows: Rows, createdMs: number): Rows {
+function withSuccess(rows: Rows, { createdMs, seqno }: RowTask): Rows {
   if (rows.hasSucceeded && !rows.row) return rows;
   const { row, isFailing, ended } = rows;
   return {
@@ -73,7 +83,7 @@ function withSuccess(rows: Rows, createdMs: number): Rows {
     isFailing: false,
     sinceMs: isFailing ? createdMs : rows.sinceMs ?? createdMs,
     ended: row && isFailing
-      ? [...ended, { ...row, endMs: createdMs }].slice(-MAX_INCIDENTS)
+      ? [...ended, { ...row, endMs: createdMs, endSeqno: seqno }].slice(-MAX_INCIDENTS)
       : ended,
   };
 }

@@ -165,8 +165,22 @@ Deno.test("an incident has its begin and end by creation, its reasons, and the t
   const dataset = Dataset.of(outcomesOf("SFSFFTSFFF"));
   const at = (task: number) => STARTED_MS + (task - 1) * INTERVAL_MS;
   assertEquals(dataset.verdict.incidents, [
-    { startMs: at(4), endMs: at(7), lost: 3, reasons: { server_error: 2, timeout: 1 } },
-    { startMs: at(8), endMs: null, lost: 3, reasons: { server_error: 3 } },
+    {
+      startMs: at(4),
+      endMs: at(7),
+      lost: 3,
+      reasons: { server_error: 2, timeout: 1 },
+      firstSeqno: 4,
+      endSeqno: 7,
+    },
+    {
+      startMs: at(8),
+      endMs: null,
+      lost: 3,
+      reasons: { server_error: 3 },
+      firstSeqno: 8,
+      endSeqno: null,
+    },
   ]);
   assertEquals(dataset.news, [
     { change: "failing", sinceMs: at(4), lost: 3 },

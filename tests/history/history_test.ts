@@ -1,0 +1,132 @@
+import { assertEquals } from "@std/assert";
+import type { Incident } from "../../src/core/verdict/rows.ts";
+import { type Bar, emptyBar, type Strip } from "../../src/history/bars.ts";
+import { History } from "../../src/history/history.ts";
+import { type DatasetPast, type KnownIncident, NO_PAST } from "../../src/history/past.ts";
+
+const BAR_MS = 900_000;
+const DAY_MS = 96 * BAR_MS;
+const TODAY_MS = Date.UTC(2026, 10, 23);
+/** The first bar of the day that ends now. */
+const FIRST_MS = TODAY_MS - DAY_MS / 2;
+const at = (bar: number) => FIRST_MS + bar * BAR_MS;
+
+function bar(startMs: number, settled: number, failed = 0): Bar {
+  return { ...emptyBar(startMs), settled, failed };
+}
+
+/** The day of a process that began in this bar, with ten tasks in each bar since. */
+function ownDay(since: number): Strip {
+  const bars = Array.from({ length: 96 }, (_, i) => bar(at(i), i < since ? 0 : 10));
+  return { barSeconds: 900, knownSinceMs: at(since) + 1_000, bars };
+}
+
+function incident(startMs: number, endMs: number | null, lost: number): Incident {
+  return { startMs, endMs, lost, reasons: { dns: lost }, firstSeqno: 1, endSeqno: endMs && 9 };
+}
+
+function pastIncident(startMs: number, endMs: number | null, lost: number): KnownIncident {
+  return {
+    startMs,
+    endMs,
+    lost,
+    reasons: {},
+    firstSeqno: null,
+    endSeqno: null,
+    resolutionSeconds: 300,
+  };
+}
+
+function historyOf(
+  { since = 50, incidents = [], past }: {
+    since?: number;
+    incidents?: Incident[];
+    past?: Partial<DatasetPast>;
+  },
+) {
+  const day = ownDay(since);
+  const recorded = {
+    memory: { read: (id: string) => id === "a" ? day : null },
+    incidentsOf: () => incidents,
+  };
+  const found = past && { day: [], quarter: [], incidents: [], ...past };
+  return new History(recorded, { of: () => found ?? null, source: NO_PAST.source });
+}
+
+Deno.test("a history without a past is what this process has seen", () => {
+  const own = incident(at(60), at(61), 4);
+  const history = historyOf({ incidents: [incident(at(51), at(52), 3), own] });
+  const { day, quarter, incidents, knownSinceMs } = history.of("a")!;
+  assertEquals([day, quarter, knownSinceMs], [ownDay(50), null, at(50) + 1_000]);
+  assertEquals(incidents.map(({ startMs }) => startMs), [at(60), at(51)]);
+  assertEquals(incidents[0], { ...own, resolutionSeconds: 0 });
+  assertEquals(history.past().state, "none");
+  assertEquals([history.of("b"), history.range("b", "24h")], [null, null]);
+});
+
+Deno.test("bars from before this process come from the past, later ones never do", () => {
+  const past = [40, 41, 49, 51, 60].map((i) => bar(at(i), 30, i));
+  const history = historyOf({ past: { day: past } });
+  const { day, knownSinceMs } = history.of("a")!;
+  assertEquals([40, 41, 42, 49, 50, 51, 60].map((i) => day.bars[i]), [
+    bar(at(40), 30, 40),
+    bar(at(41), 30, 41),
+    // A gap is no claim.
+    bar(at(42), 0),
+    bar(at(49), 30, 49),
+    bar(at(50), 10),
+    bar(at(51), 10),
+    bar(at(60), 10),
+  ]);
+  assertEquals(knownSinceMs, at(40));
+  assertEquals(history.range("a", "24h"), day);
+  // A shorter range has no past.
+  assertEquals(history.range("a", "6h"), ownDay(50));
+});
+
+Deno.test("the bar in which the process began is that of whoever has seen more", () => {
+  const shown = (settled: number) =>
+    historyOf({ past: { day: [bar(at(50), settled, 1)] } }).of("a")?.day.bars[50];
+  assertEquals([shown(9), shown(11)], [bar(at(50), 10), bar(at(50), 11, 1)]);
+});
+
+Deno.test("bars older than a day are left out", () => {
+  const { day, knownSinceMs } = historyOf({ past: { day: [bar(at(-1), 5)] } }).of("a")!;
+  assertEquals([day.bars.length, day.bars[0], knownSinceMs], [96, bar(at(0), 0), at(50) + 1_000]);
+});
+
+Deno.test("the quarter has 90 days up to today, and says since when it is known", () => {
+  const day = (ago: number) => TODAY_MS - ago * DAY_MS;
+  const quarter = [bar(day(95), 7), bar(day(89), 800), bar(day(1), 900, 30), bar(day(0), 400)];
+  const strip = historyOf({ past: { quarter } }).of("a")!.quarter!;
+  assertEquals([strip.barSeconds, strip.bars.length], [86_400, 90]);
+  assertEquals(strip.bars[0], bar(day(89), 800));
+  assertEquals(strip.bars[1], bar(day(88), 0));
+  assertEquals(strip.bars.slice(-2), [bar(day(1), 900, 30), bar(day(0), 400)]);
+  assertEquals(strip.knownSinceMs, day(89));
+});
+
+Deno.test("incidents from before this process follow its own, newest first, and are bounded", () => {
+  const old = Array.from({ length: 25 }, (_, i) => pastIncident(at(30 - i), at(30 - i) + 1, 1));
+  // One that began later is the process' own matter.
+  const late = pastIncident(at(55), at(56), 1);
+  const incidents = [incident(at(60), at(61), 2)];
+  const shown = historyOf({ incidents, past: { incidents: [late, ...old] } }).of("a")!.incidents;
+  assertEquals(shown.length, 20);
+  assertEquals(shown.slice(0, 3).map(({ startMs }) => startMs), [at(60), at(30), at(29)]);
+});
+
+Deno.test("an outage that a restart has interrupted is one incident", () => {
+  const before = pastIncident(at(45), at(50), 200);
+  const own = incident(at(50) + 5_000, at(52), 13);
+  const of = (incidents: Incident[], past: KnownIncident[]) =>
+    historyOf({ incidents, past: { incidents: past } }).of("a")!.incidents;
+  const one = { ...own, startMs: at(45), lost: 213, resolutionSeconds: 300 };
+  const older = pastIncident(at(20), at(21), 2);
+  assertEquals(of([own], [before, older]), [one, older]);
+  // One that began long after the other is another.
+  const later = incident(at(60), null, 3);
+  assertEquals(of([later], [before]), [{ ...later, resolutionSeconds: 0 }, before]);
+  // The past may say that it lasts.
+  assertEquals(of([own], [{ ...before, endMs: null }]), [one]);
+});
