@@ -48,3 +48,20 @@ export function emptyBar(startMs: number): Bar {
 export function startOfBar(ms: number, barSeconds: number): number {
   return Math.floor(ms / (barSeconds * 1e3)) * barSeconds * 1e3;
 }
+
+/** One bar in place of several. Durations that are not known count for nothing. */
+export function sumOf(startMs: number, bars: readonly Bar[]): Bar {
+  const sum = emptyBar(startMs);
+  let [timed, seconds] = [0, 0];
+  for (const { settled, failed, slow, meanSeconds, longestSeconds } of bars) {
+    sum.settled += settled;
+    sum.failed += failed;
+    sum.slow += slow;
+    if (meanSeconds === null) continue;
+    timed += settled - failed;
+    seconds += meanSeconds * (settled - failed);
+    sum.longestSeconds = Math.max(sum.longestSeconds ?? 0, longestSeconds ?? 0);
+  }
+  if (timed > 0) sum.meanSeconds = seconds / timed;
+  return sum;
+}

@@ -1,5 +1,5 @@
 import type { Incident } from "../core/verdict/rows.ts";
-import { type Bar, emptyBar, QUARTER, type Range, startOfBar, type Strip } from "./bars.ts";
+import { type Bar, QUARTER, type Range, startOfBar, type Strip, sumOf } from "./bars.ts";
 import {
   type DatasetPast,
   type KnownIncident,
@@ -57,7 +57,7 @@ export class History {
     const incidents = this.#recorded.incidentsOf(datasetId);
     return {
       day,
-      quarter: before && quarterOf(before, own),
+      quarter: before && before.quarter.length > 0 ? quarterOf(before.quarter, day) : null,
       incidents: allIncidents(incidents, before?.incidents ?? [], own.knownSinceMs),
       knownSinceMs: day.knownSinceMs,
     };
@@ -89,16 +89,18 @@ function withPast(own: Strip, past: DatasetPast | null): Strip {
   return { ...own, knownSinceMs: Math.min(own.knownSinceMs, earliest.startMs), bars };
 }
 
-function quarterOf({ quarter }: DatasetPast, own: Strip): Strip {
+/** What is recorded of a day counts; of today, and when nothing is recorded, the bars of `day`. */
+function quarterOf(recorded: readonly Bar[], day: Strip): Strip {
   const { barSeconds, bars: count } = QUARTER;
-  const today = startOfBar(own.bars.at(-1)?.startMs ?? own.knownSinceMs, barSeconds);
-  const known = new Map(quarter.map((bar) => [bar.startMs, bar]));
+  const today = startOfBar(day.bars.at(-1)?.startMs ?? day.knownSinceMs, barSeconds);
+  const known = new Map(recorded.map((bar) => [bar.startMs, bar]));
   const bars = Array.from({ length: count }, (_, i): Bar => {
     const startMs = today - (count - 1 - i) * barSeconds * 1e3;
-    return known.get(startMs) ?? emptyBar(startMs);
+    const parts = day.bars.filter((bar) => startOfBar(bar.startMs, barSeconds) === startMs);
+    return known.get(startMs) ?? sumOf(startMs, parts);
   });
   const earliest = bars.find(({ startMs }) => known.has(startMs));
-  return { barSeconds, knownSinceMs: earliest?.startMs ?? own.knownSinceMs, bars };
+  return { barSeconds, knownSinceMs: earliest?.startMs ?? day.knownSinceMs, bars };
 }
 
 /** Newest first. An outage that a restart has interrupted is one incident. */

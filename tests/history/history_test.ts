@@ -104,6 +104,21 @@ Deno.test("the quarter has 90 days up to today, and says since when it is known"
   assertEquals(strip.bars[1], bar(day(88), 0));
   assertEquals(strip.bars.slice(-2), [bar(day(1), 900, 30), bar(day(0), 400)]);
   assertEquals(strip.knownSinceMs, day(89));
+  assertEquals(historyOf({ past: { quarter: [] } }).of("a")!.quarter, null);
+});
+
+Deno.test("a day of which nothing is recorded yet is the sum of its quarters of an hour", () => {
+  const quarter = [bar(TODAY_MS - 2 * DAY_MS, 800)];
+  const strip = historyOf({
+    since: 40,
+    past: { quarter, day: [bar(at(10), 20, 4), bar(at(39), 5, 1)] },
+  }).of("a")!.quarter!;
+  assertEquals(strip.bars.slice(-3), [
+    bar(TODAY_MS - 2 * DAY_MS, 800),
+    // Two bars of the past, and eight of the process.
+    bar(TODAY_MS - DAY_MS, 105, 5),
+    bar(TODAY_MS, 480),
+  ]);
 });
 
 Deno.test("incidents from before this process follow its own, newest first, and are bounded", () => {
