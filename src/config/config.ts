@@ -3,7 +3,8 @@ import { createProxyFor, type ProxyFor } from "../http_client/connection/proxy.t
 import { ENVIRONMENTS, LOCAL_API_URL, type TokenAuth } from "../okdata/environments.ts";
 import { givenValue, type Input } from "./given.ts";
 import { secretProblem, withoutLineEnd } from "./secret_text.ts";
-import { type Setting, SETTINGS } from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { SETTINGS } from "./settings.ts";
 import { NOT_UTF8, quote } from "./values.ts";
 
 type Key = keyof typeof SETTINGS;

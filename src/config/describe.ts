@@ -1,6 +1,7 @@
 import type { Config } from "./config.ts";
 import { givenValue, type Input } from "./given.ts";
-import { type Setting, SETTINGS } from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { SETTINGS } from "./settings.ts";
 
 /** The settings in force as assignments of a shell, each with the source of its value. */
 export function describeConfig(input: Input, config: Config): string {

@@ -1,4 +1,4 @@
-import type { Setting } from "./settings.ts";
+import type { Setting } from "./setting.ts";
 
 /** Where a value comes from. */
 type Source = "flag" | "environment" | "default" | "unset";

@@ -1,6 +1,8 @@
 import * as z from "zod/mini";
 import { TOKEN_AUTH_METHODS } from "../okdata/environments.ts";
-import { type SecretKind, secretProblem } from "./secret_text.ts";
+import { OUTPUT_SETTINGS } from "./output_settings.ts";
+import { secretProblem } from "./secret_text.ts";
+import type { Setting } from "./setting.ts";
 import {
   count,
   datasetIds,
@@ -15,32 +17,7 @@ import {
   url,
 } from "./values.ts";
 
-/** One setting: its names, its help and the schema of its value. */
-export type Setting = {
-  /** Name of the environment variable. */
-  env: string;
-  /** Another name of the variable, read when `env` is not set. */
-  alias?: string;
-  /** A variable of the machine, which other programs read too: commands that do not probe ignore it. */
-  onlyProbing?: true;
-  /** Never shown, not even in an error. */
-  secret?: true;
-  /** Of a secret that is not a URL. */
-  secretKind?: SecretKind;
-  /** Name of the flag without dashes; absent for secrets and paths, which belong in the environment. */
-  flag?: string;
-  group: string;
-  /** What it means, with its unit. */
-  help: string;
-  /** The default as a user would write it. */
-  default?: string;
-  /** Describes a default that is not one fixed value. */
-  defaultNote?: string;
-  /** Parses the written value. */
-  schema: z.ZodMiniType<unknown, string>;
-};
-
-/** Every setting of the program: the only place with their names, help and defaults. */
+/** Every setting of the program, with its names, help and default: nothing else repeats them. */
 export const SETTINGS = {
   datasetIds: {
     env: "DATASET_ID",
@@ -301,92 +278,7 @@ export const SETTINGS = {
     help: "the certificate's private key, PEM",
     schema: z.string(),
   },
-  heartbeatUrl: {
-    env: "HEARTBEAT_URL",
-    alias: "BETTERUPTIME_HEARTBEAT_URL",
-    flag: "heartbeat-url",
-    secret: true,
-    group: "Output",
-    help: "gets a request each interval while none fails",
-    schema: z.string().check(
-      z.refine(
-        (value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ""),
-        "an http:// or https:// URL",
-      ),
-    ),
-  },
-  heartbeatMethod: {
-    env: "HEARTBEAT_METHOD",
-    flag: "heartbeat-method",
-    group: "Output",
-    help: "method of heartbeats: HEAD, GET or POST",
-    default: "HEAD",
-    schema: z.pipe(
-      z.string().check(z.toUpperCase()),
-      z.enum(["HEAD", "GET", "POST"], "HEAD, GET or POST"),
-    ),
-  },
-  sloAvailability: {
-    env: "SLO_AVAILABILITY",
-    flag: "slo-availability",
-    group: "Objectives",
-    help: "share of tasks that must succeed, and fast",
-    default: "0.999",
-    schema: number("a share between 0 and 1, such as 0.999", Number.MIN_VALUE, 1 - Number.EPSILON),
-  },
-  sloLatencySeconds: {
-    env: "SLO_LATENCY_SECONDS",
-    flag: "slo-latency",
-    group: "Objectives",
-    help: "seconds within which a success is fast",
-    default: "1",
-    schema: seconds,
-  },
-  appId: {
-    env: "APP_ID",
-    flag: "app-id",
-    group: "Output",
-    help: "name of this probe in metrics and logs",
-    defaultNote: "8 random hex digits",
-    schema: z.string().check(
-      z.regex(/^[\x20-\x7e]{1,128}$/, "1 to 128 printable ASCII characters"),
-    ),
-  },
-  logLevel: {
-    env: "LOG_LEVEL",
-    flag: "log-level",
-    group: "Output",
-    help: "debug, info, warning or error",
-    defaultNote: "info, debug in a local run",
-    schema: z.pipe(
-      z.pipe(lowerCase, z.transform((value) => value === "warn" ? "warning" : value)),
-      z.enum(["debug", "info", "warning", "error"], "debug, info, warning or error"),
-    ),
-  },
-  logFormat: {
-    env: "LOG_FORMAT",
-    flag: "log-format",
-    group: "Output",
-    help: "text or json",
-    defaultNote: "text on a terminal, else json",
-    schema: z.pipe(lowerCase, z.enum(["text", "json"], "text or json")),
-  },
-  tableIntervalSeconds: {
-    env: "TABLE_INTERVAL_SECONDS",
-    flag: "table-interval",
-    group: "Output",
-    help: "seconds between tables",
-    default: "30",
-    schema: seconds,
-  },
-  localRun: {
-    env: "LOCAL_RUN",
-    flag: "local-run",
-    group: "Output",
-    help: "debug logs, and the table at intervals",
-    default: "false",
-    schema: flag,
-  },
+  ...OUTPUT_SETTINGS,
 } as const satisfies Record<string, Setting>;
 
 /** Every environment variable that the program reads; the executable may read no other. */

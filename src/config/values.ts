@@ -30,6 +30,18 @@ export const url = z.string().check(
   z.refine(isHttpUrl, "an http:// or https:// URL without user, query or #"),
 );
 
+/** A link for people, with `{name}` where a value belongs; no user and no password in it. */
+export function linkTemplate(name: string) {
+  return z.string().check(
+    z.refine((value) => {
+      const filled = value.replaceAll(`{${name}}`, "0");
+      const link = URL.canParse(filled) ? new URL(filled) : undefined;
+      return filled !== value && link !== undefined && !link.username && !link.password &&
+        /^https?:$/.test(link.protocol);
+    }, `an http:// or https:// URL with {${name}} in it, without user and password`),
+  );
+}
+
 /** An HTTP proxy. */
 export const proxy = parsed("an http:// URL of a proxy", parseProxy);
 

@@ -28,6 +28,11 @@ export function formatSeconds(seconds: number): string {
   return `${seconds.toFixed(seconds < 100 ? 3 : 1)} s`;
 }
 
+/** The link to a trace, from a template with `{trace_id}`. */
+export function formatTraceUrl(template: string, traceId: string): string {
+  return template.replaceAll("{trace_id}", traceId);
+}
+
 /** The offset from UTC at a wall-clock time, as `+01:00`. */
 export function formatOffset(ms: number, utc: boolean): string {
   const minutes = utc ? 0 : -new Date(ms).getTimezoneOffset();

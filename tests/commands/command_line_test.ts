@@ -7,7 +7,8 @@ import {
   type TasksCommand,
   VALUES,
 } from "../../src/commands/command_line.ts";
-import { type Setting, SETTINGS } from "../../src/config/settings.ts";
+import type { Setting } from "../../src/config/setting.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
 
 /** A command line that must be right. */
 function parse(...args: string[]) {

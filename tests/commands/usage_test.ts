@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { COMMANDS, SWITCHES, VALUES } from "../../src/commands/command_line.ts";
 import { usage } from "../../src/commands/usage.ts";
-import { type Setting, SETTINGS } from "../../src/config/settings.ts";
+import type { Setting } from "../../src/config/setting.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
 
 const LINES = usage().split("\n");
 

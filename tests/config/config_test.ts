@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { parseConfig } from "../../src/config/config.ts";
-import { type Setting, SETTINGS } from "../../src/config/settings.ts";
+import type { Setting } from "../../src/config/setting.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
 
 type Env = Readonly<Record<string, string>>;
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import * as z from "zod/mini";
 import { givenValue, type Input } from "../../src/config/given.ts";
-import type { Setting } from "../../src/config/settings.ts";
+import type { Setting } from "../../src/config/setting.ts";
 
 const SETTING: Setting = {
   env: "COLOUR",

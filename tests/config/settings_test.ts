@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { type Setting, SETTINGS, VARIABLES } from "../../src/config/settings.ts";
+import type { Setting } from "../../src/config/setting.ts";
+import { SETTINGS, VARIABLES } from "../../src/config/settings.ts";
 
 const ALL: readonly [key: string, setting: Setting][] = Object.entries(SETTINGS);
 
@@ -72,6 +73,17 @@ for (
     ["audience", ["https://api/", "two words", "bl\u00e5"], ["", "a\nb", "x".repeat(1001)]],
     ["tokenAuth", ["post", "BASIC"], ["", "none", "client_secret_basic"]],
     ["clientId", ["probe", "a b", "bl\u00e5"], ['"probe"', "'probe'", "a\tb", "a\u200bb"]],
+    ["traceUrl", [
+      "https://traces.example/trace/{trace_id}",
+      'http://grafana:3000/explore?left={"query":"{trace_id}"}#a',
+    ], [
+      "",
+      "https://traces.example/",
+      "https://traces.example/{traceid}",
+      "traces.example/{trace_id}",
+      "javascript:alert('{trace_id}')",
+      "https://user:password@traces.example/{trace_id}",
+    ]],
     ["environment", ["dev", "PROD"], ["test", "production", ""]],
     ["retries", ["0", "10"], ["-1", "11", "1.5"]],
     ["port", ["0", "8000", "65535"], ["-1", "65536", "http"]],

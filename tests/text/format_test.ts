@@ -5,6 +5,7 @@ import {
   formatDuration,
   formatOffset,
   formatSeconds,
+  formatTraceUrl,
 } from "../../src/text/format.ts";
 
 Deno.test("formatDuration changes its unit and digits with the length", () => {
@@ -36,6 +37,10 @@ Deno.test("formatDuration is off by 5 % at most, and never looks shorter for a l
     assert(Math.abs(shorter - a) <= 0.05 * a, `${a} s as ${formatDuration(a)}`);
     if (a <= b) assert(shorter <= longer, `${a} s and ${b} s`);
   }));
+});
+
+Deno.test("formatTraceUrl puts the id wherever the template has its place", () => {
+  assertEquals(formatTraceUrl("http://t/{trace_id}?x={trace_id}", "0af7"), "http://t/0af7?x=0af7");
 });
 
 Deno.test("formatSeconds has milliseconds below 100 s and tenths above", () => {

@@ -90,6 +90,7 @@ const VALUES: Record<Key, [variable: string, flag: string]> = {
   logFormat: ["Text", "json"],
   tableIntervalSeconds: ["15", "16"],
   localRun: ["1", "True"],
+  traceUrl: ["https://traces.example/trace/{trace_id}", ""],
 };
 
 const settings: (Setting & { key: Key })[] = Object.entries(SETTINGS).map(([key, setting]) => ({
