@@ -2,7 +2,7 @@ import type { Config } from "../config/config.ts";
 import { okdataOptions } from "../config/okdata_options.ts";
 import { exitCodeOfSignal } from "../core/exit_code.ts";
 import { exitCodeOf, type Reason, REASON_DEFINITIONS } from "../core/reasons.ts";
-import type { TaskExecution } from "../core/task.ts";
+import { newExecution } from "../core/task.ts";
 import { hostOf } from "../http_client/connection/address.ts";
 import { proxyName } from "../http_client/connection/proxy.ts";
 import { explain, RequestError, toRequestError } from "../http_client/errors.ts";
@@ -119,7 +119,7 @@ async function getDataset(
   { random }: Runtime,
   signal: AbortSignal,
 ): Promise<string> {
-  const execution: TaskExecution = { attempts: [], phases: {} };
+  const execution = newExecution();
   const request = { seqno: 1, datasetId, traceId: random.hex(16), execution };
   await platform.getDataset(request, signal);
   const attempt = execution.attempts.at(-1);

@@ -42,7 +42,7 @@ export async function runOnce(
   const observer: TaskObserver = {
     settled(task, error) {
       if (json) documents.push(taskToJson(task, config.appId));
-      lines.write(json ? "" : lineOf(task) + "\n");
+      lines.write(json ? "" : lineOf(task, config.traceUrl) + "\n");
       if (task.state !== "FAILED") return;
       failures.add(task.reason);
       if (task.reason === "internal") logFailure(log, task, error);

@@ -1,19 +1,29 @@
 import type { Reason } from "./reasons.ts";
 
-/** The parts of a task's last attempt in the order in which they pass. */
+/** The parts of an attempt in the order in which they pass; `token` passes before it begins. */
 export const PHASES = ["token", "resolve", "connect", "tls", "processing", "transfer"] as const;
 export type Phase = typeof PHASES[number];
 
 /** Seconds spent in each phase that was reached. */
 export type Phases = Partial<Record<Phase, number>>;
 
+/** Why a task waits before its next attempt. */
+export const WAITS = ["backoff", "retry_after"] as const;
+export type Wait = typeof WAITS[number];
+
 /** One request for the dataset; a task that retries makes several. */
 export type Attempt = {
   /** HTTP status, or null when no response came. */
-  status: number | null;
+  readonly status: number | null;
   /** Null for an attempt that succeeded. */
-  reason: Reason | null;
-  durationSeconds: number;
+  readonly reason: Reason | null;
+  readonly durationSeconds: number;
+  /** When it began, in seconds since the beginning of the task's duration. */
+  readonly startSeconds: number;
+  /** Why the task waited before it; null when it did not. */
+  readonly wait: Wait | null;
+  /** The phases that it reached, which add up to its duration but for `token`, the one before it. */
+  readonly phases: Phases;
 };
 
 export const STATES = ["PENDING", "SUCCEEDED", "FAILED"] as const;
@@ -40,10 +50,15 @@ type Settled = Created & {
    */
   readonly durationSeconds: number;
   readonly attempts: readonly Attempt[];
+  /** Those of the last attempt; `token` alone when the task failed for lack of the next token. */
   readonly phases: Phases;
 };
 
-export type PendingTask = Created & { readonly state: "PENDING" };
+export type PendingTask = Created & {
+  readonly state: "PENDING";
+  /** How far it has come; absent for a task that is not run. */
+  readonly execution?: TaskExecution;
+};
 export type SucceededTask = Settled & { readonly state: "SUCCEEDED" };
 /** Why a task failed. */
 export type Failure = {
@@ -62,6 +77,8 @@ export type Task = PendingTask | SettledTask;
 export type TaskExecution = {
   attempts: Attempt[];
   phases: Phases;
+  /** What is being done since this monotonic instant; `wait` as that of an attempt. */
+  step?: { what: "token" | "attempt" | "wait"; sinceMs: number; wait: Wait | null };
   /**
    * Monotonic instant at which the duration begins: when the first connection began, less the wait for
    * its token. So what the probe itself did between the two does not count.
@@ -71,13 +88,18 @@ export type TaskExecution = {
   endedMs?: number;
 };
 
+/** The execution of a task that has just been created. */
+export function newExecution(): TaskExecution {
+  return { attempts: [], phases: {} };
+}
+
 /** The pending task after a success at `nowMonotonicMs`. */
 export function succeed(
   task: PendingTask,
   nowMonotonicMs: number,
   execution: TaskExecution,
 ): SucceededTask {
-  return { ...task, state: "SUCCEEDED", ...settlementOf(task, nowMonotonicMs, execution) };
+  return { state: "SUCCEEDED", ...settlementOf(task, nowMonotonicMs, execution) };
 }
 
 /** The pending task after a failure at `nowMonotonicMs`. */
@@ -88,15 +110,25 @@ export function fail(
   { reason, message, body }: Failure,
 ): FailedTask {
   const settlement = settlementOf(task, nowMonotonicMs, execution);
-  return { ...task, state: "FAILED", ...settlement, reason, message, body };
+  return { state: "FAILED", ...settlement, reason, message, body };
 }
 
+/** Leaves out the execution, of which a settled task needs no more than this. */
 function settlementOf(
-  { createdMonotonicMs }: PendingTask,
+  { seqno, datasetId, traceId, createdMs, createdMonotonicMs }: PendingTask,
   nowMonotonicMs: number,
   { attempts, phases, begunMs = createdMonotonicMs, endedMs = nowMonotonicMs }: TaskExecution,
-) {
-  return { durationSeconds: secondsBetween(begunMs, endedMs), attempts, phases };
+): Settled {
+  return {
+    seqno,
+    datasetId,
+    traceId,
+    createdMs,
+    createdMonotonicMs,
+    durationSeconds: secondsBetween(begunMs, endedMs),
+    attempts,
+    phases,
+  };
 }
 
 /** Seconds from one monotonic instant to a later one, to the microsecond. */

@@ -17,10 +17,13 @@ export function taskToJson(task: Task, appId: string) {
     duration_seconds: settled && settled.durationSeconds,
     reason: task.state === "FAILED" ? task.reason : null,
     message: task.state === "FAILED" ? task.message : null,
-    attempts: (settled?.attempts ?? []).map(({ status, reason, durationSeconds }) => ({
-      status,
-      reason,
-      duration_seconds: durationSeconds,
+    attempts: (settled?.attempts ?? []).map((attempt) => ({
+      status: attempt.status,
+      reason: attempt.reason,
+      duration_seconds: attempt.durationSeconds,
+      start_seconds: attempt.startSeconds,
+      wait: attempt.wait,
+      phases: attempt.phases,
     })),
     phases: settled?.phases ?? {},
     trace_id: task.traceId,

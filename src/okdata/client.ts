@@ -2,7 +2,7 @@ import { concat } from "@std/bytes/concat";
 import { type Clock, sleep, within } from "../core/clock.ts";
 import type { Random } from "../core/random.ts";
 import { isRetried, type Reason } from "../core/reasons.ts";
-import { type Attempt, secondsBetween, type TaskExecution } from "../core/task.ts";
+import { type Attempt, secondsBetween, type TaskExecution, type Wait } from "../core/task.ts";
 import { USER_AGENT } from "../core/version.ts";
 import { decodedBody } from "../http_client/content_encoding.ts";
 import { reasonOfStatus, RequestError, toRequestError } from "../http_client/errors.ts";
@@ -20,7 +20,7 @@ export type DatasetRequest = {
   datasetId: string;
   /** 32 hex digits, sent as `traceparent`. https://www.w3.org/TR/trace-context/ */
   traceId: string;
-  /** Every attempt, the phases of the last one, and instants: the client writes to it. */
+  /** Every attempt, what is being done, and instants: the client writes to it. */
   execution: TaskExecution;
 };
 
@@ -66,16 +66,19 @@ export function createClient(options: ClientOptions): GetDataset {
     let isRenewed = false;
     let retry = 0;
     let last: RequestError | null = null;
+    /** Why the next attempt had to wait. */
+    let wait: Wait | null = null;
     for (;;) {
-      const token = await waitForToken(options, request, leftMs(), signal);
+      const token = await waitForToken(options, request, wait, leftMs(), signal);
       // After a stall of the process an attempt would time out as it begins.
       if (leftMs() <= 0) {
         throw last ?? new RequestError("timeout", "no time was left for an attempt");
       }
-      const failure = await makeAttempt(options, request, token, leftMs(), signal);
+      const failure = await makeAttempt(options, request, token, wait, leftMs(), signal);
       if (failure === null) return;
 
       last = failure;
+      wait = null;
       const status = failure.response?.status ?? null;
       if ((status === 401 || status === 403) && token && !isRenewed) {
         isRenewed = true;
@@ -87,6 +90,8 @@ export function createClient(options: ClientOptions): GetDataset {
       const delayMs = retryDelayMs(retry++, random.fraction(), minDelayMs);
       // A wait beyond the deadline would replace the known reason by a timeout.
       if (delayMs >= leftMs()) throw failure;
+      wait = delayMs === minDelayMs ? "retry_after" : "backoff";
+      request.execution.step = { what: "wait", sinceMs: clock.monotonic(), wait };
       await sleep(clock, delayMs, signal);
     }
   };
@@ -96,6 +101,7 @@ export function createClient(options: ClientOptions): GetDataset {
 async function waitForToken(
   { tokens, clock }: ClientOptions,
   { execution }: DatasetRequest,
+  wait: Wait | null,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<string | null> {
@@ -103,6 +109,7 @@ async function waitForToken(
   execution.endedMs = undefined;
   if (tokens === null) return null;
   const startMs = clock.monotonic();
+  execution.step = { what: "token", sinceMs: startMs, wait };
   try {
     const getToken = () => tokens.get(startMs + timeoutMs);
     return await within(clock, timeoutMs, signal, getToken, () => {
@@ -118,12 +125,14 @@ async function makeAttempt(
   options: ClientOptions,
   request: DatasetRequest,
   token: string | null,
+  wait: Wait | null,
   leftMs: number,
   signal: AbortSignal,
 ): Promise<RequestError | null> {
   const { clock, exchange, redact, requestTimeoutMs, onAttempt } = options;
   const { datasetId, execution } = request;
   const timings = newTimings(clock.monotonic());
+  execution.step = { what: "attempt", sinceMs: timings.startMs, wait };
   let failure: RequestError | null = null;
   let endMs: number | undefined;
   try {
@@ -155,6 +164,9 @@ async function makeAttempt(
     status: failure === null ? 200 : failure.response?.status ?? null,
     reason: failure && failure.reason,
     durationSeconds: secondsBetween(timings.startMs, endMs),
+    startSeconds: secondsBetween(execution.begunMs, timings.startMs),
+    wait,
+    phases: execution.phases,
   };
   execution.attempts.push(attempt);
   onAttempt(request, attempt);

@@ -24,10 +24,10 @@ export type TaskList = {
 };
 
 /**
- * Tasks in one result page. With this many, even the longest messages and bodies with every character
- * escaped stay below the largest response that is read.
+ * Tasks in one result page. With this many, even tasks with every attempt, the longest messages and
+ * bodies with every character escaped stay below the largest response that is read.
  */
-export const PAGE_SIZE = 180;
+export const PAGE_SIZE = 110;
 
 const count = z.int().check(z.gte(0));
 const moment = z.iso.datetime({ offset: true });

@@ -1,4 +1,5 @@
-import { type Attempt, PHASES, type Phases, type SucceededTask } from "../core/task.ts";
+import { packExecution, unpackExecution } from "../core/packed_execution.ts";
+import { PHASES, type Phases, type SucceededTask } from "../core/task.ts";
 
 const ROWS_PER_CHUNK = 1024;
 
@@ -26,8 +27,8 @@ export class PackedSuccesses {
   #head = 0;
   #spare: Chunk | undefined;
   #datasetIds: string[] = [];
-  /** Attempts of the few tasks that did not succeed at the first one, by `seqno`. */
-  #retried = new Map<number, readonly Attempt[]>();
+  /** The executions of the few tasks that did not succeed at the first attempt, by `seqno`. */
+  #retried = new Map<number, readonly number[]>();
 
   seqnoAt(index: number): number {
     const { view, offset } = this.#row(index);
@@ -47,12 +48,7 @@ export class PackedSuccesses {
   at(index: number): SucceededTask {
     const { view, offset } = this.#row(index);
     const seqno = view.getFloat64(offset + SEQNO);
-    const durationSeconds = view.getFloat64(offset + ATTEMPT_DURATION);
-    const phases: Phases = {};
-    PHASES.forEach((phase, i) => {
-      const seconds = view.getFloat32(offset + PHASE + 4 * i);
-      if (!Number.isNaN(seconds)) phases[phase] = Math.round(seconds * 1e6) / 1e6;
-    });
+    const retried = this.#retried.get(seqno);
     return {
       state: "SUCCEEDED",
       seqno,
@@ -61,8 +57,7 @@ export class PackedSuccesses {
       createdMs: view.getFloat64(offset + CREATED),
       createdMonotonicMs: view.getFloat64(offset + CREATED_MONOTONIC),
       durationSeconds: view.getFloat64(offset + DURATION),
-      attempts: this.#retried.get(seqno) ?? [{ status: 200, reason: null, durationSeconds }],
-      phases,
+      ...retried ? unpackExecution(retried) : firstAttemptAt(view, offset),
     };
   }
 
@@ -102,7 +97,7 @@ export class PackedSuccesses {
       view.setFloat32(offset + PHASE + 4 * i, task.phases[phase] ?? NaN);
     });
     view.setUint16(offset + DATASET, this.#datasetIndex(task.datasetId));
-    if (task.attempts.length !== 1) this.#retried.set(task.seqno, task.attempts);
+    if (task.attempts.length !== 1) this.#retried.set(task.seqno, packExecution(task));
   }
 
   #datasetIndex(datasetId: string): number {
@@ -132,6 +127,23 @@ export class PackedSuccesses {
     const bytes = new Uint8Array(ROWS_PER_CHUNK * ROW_BYTES);
     return { bytes, view: new DataView(bytes.buffer) };
   }
+}
+
+/** The execution of a task that succeeded at its first attempt, which ended with the task. */
+function firstAttemptAt(view: DataView, offset: number) {
+  const durationSeconds = view.getFloat64(offset + ATTEMPT_DURATION);
+  const phases: Phases = {};
+  PHASES.forEach((phase, i) => {
+    const seconds = view.getFloat32(offset + PHASE + 4 * i);
+    if (!Number.isNaN(seconds)) phases[phase] = roundToMicroseconds(seconds);
+  });
+  const startSeconds = roundToMicroseconds(view.getFloat64(offset + DURATION) - durationSeconds);
+  const attempt = { status: 200, reason: null, durationSeconds, startSeconds, wait: null, phases };
+  return { attempts: [attempt], phases };
+}
+
+function roundToMicroseconds(seconds: number): number {
+  return Math.round(seconds * 1e6) / 1e6;
 }
 
 const TRACE_ID_WORDS = [0, 1, 2, 3];

@@ -3,7 +3,7 @@ import type { SkippedSlots, TaskObserver } from "../core/task_observer.ts";
 import type { News } from "../core/verdict/dataset_verdict.ts";
 import type { Log } from "../runtime/log.ts";
 import { stackOf } from "../text/error_text.ts";
-import { formatSeconds } from "../text/format.ts";
+import { formatSeconds, formatTraceUrl } from "../text/format.ts";
 
 /**
  * Logs settled tasks, a line each: a success as information, a failure as a warning, since a probe
@@ -44,12 +44,17 @@ export class TaskLog implements TaskObserver {
   }
 }
 
-/** A settled task in one line, for the output of a one-off run. */
-export function lineOf(task: SettledTask): string {
+/**
+ * A settled task in one line, for the output of a one-off run. That of a failure ends with the link to
+ * its trace, where a template of links is given.
+ */
+export function lineOf(task: SettledTask, traceUrl?: string): string {
   const { seqno, datasetId, state } = task;
-  const line = `#${seqno} ${datasetId} ${state} in ${formatSeconds(task.durationSeconds)}`;
-  const why = task.state === "FAILED" ? `: ${task.reason}: ${task.message}` : "";
-  return line + afterAttempts(task) + why;
+  const line = `#${seqno} ${datasetId} ${state} in ${formatSeconds(task.durationSeconds)}` +
+    afterAttempts(task);
+  if (task.state === "SUCCEEDED") return line;
+  const trace = traceUrl === undefined ? "" : `; trace: ${formatTraceUrl(traceUrl, task.traceId)}`;
+  return `${line}: ${task.reason}: ${task.message}${trace}`;
 }
 
 /** Logs an attempt, at level debug. */

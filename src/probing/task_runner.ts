@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import { fail, type SettledTask, succeed, type TaskExecution } from "../core/task.ts";
+import { fail, newExecution, type SettledTask, succeed, type TaskExecution } from "../core/task.ts";
 import type { PendingTask } from "../core/task.ts";
 import type { TaskObserver } from "../core/task_observer.ts";
 import { toRequestError } from "../http_client/errors.ts";
@@ -31,8 +31,11 @@ export type RunTask = (
 export function createTaskRunner(options: TaskRunnerOptions): RunTask {
   const { getDataset, clock, trace, backlog, maxInFlight, observer } = options;
 
-  async function execute(task: PendingTask, signal: AbortSignal): Promise<SettledTask | null> {
-    const execution: TaskExecution = { attempts: [], phases: {} };
+  async function execute(
+    task: PendingTask,
+    execution: TaskExecution,
+    signal: AbortSignal,
+  ): Promise<SettledTask | null> {
     let settled: SettledTask;
     let failure: unknown;
     try {
@@ -54,14 +57,16 @@ export function createTaskRunner(options: TaskRunnerOptions): RunTask {
   return (datasetId, signal) => {
     if (backlog.counts.PENDING >= maxInFlight) return null;
     return trace((traceId) => {
+      const execution = newExecution();
       const task = backlog.open({
         datasetId,
         traceId,
         createdMs: clock.now(),
         createdMonotonicMs: clock.monotonic(),
+        execution,
       });
       observer.created?.(task);
-      return execute(task, signal);
+      return execute(task, execution, signal);
     });
   };
 }

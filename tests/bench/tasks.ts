@@ -16,15 +16,16 @@ export function fill(backlog: Backlog, { first, count, failEvery = 0 }: Filling)
     const durationSeconds = 0.01 + (nth % 1000) / 1e6;
     const endMs = nth + durationSeconds * 1e3;
     const phases = { connect: 0.001, processing: durationSeconds - 0.002, transfer: 0.001 };
+    const attempt = { durationSeconds, startSeconds: 0, wait: null, phases };
     const isFailure = failEvery > 0 && nth % failEvery === 0;
     backlog.settle(
       isFailure
         ? fail(task, endMs, {
-          attempts: [{ status: 503, reason: "server_error", durationSeconds }],
+          attempts: [{ ...attempt, status: 503, reason: "server_error" }],
           phases,
         }, { reason: "server_error", message: "status 503", body: null })
         : succeed(task, endMs, {
-          attempts: [{ status: 200, reason: null, durationSeconds }],
+          attempts: [{ ...attempt, status: 200, reason: null }],
           phases,
         }),
     );

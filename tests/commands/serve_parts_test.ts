@@ -3,6 +3,7 @@ import { attemptLog, createTable, startLine } from "../../src/commands/serve_par
 import { VERSION } from "../../src/core/version.ts";
 import { Backlog } from "../../src/probing/backlog.ts";
 import { configOf, createFakeRuntime } from "../support/fake_runtime.ts";
+import { attempt } from "../support/tasks.ts";
 
 const VIEW = { table: false, rows: 20, utc: true };
 
@@ -36,10 +37,9 @@ Deno.test("startLine names the proxies by host and port, and shows no secret", (
 Deno.test("attemptLog logs at level debug, and is nothing at other levels", () => {
   const { runtime, logged } = createFakeRuntime();
   assertEquals(attemptLog(configOf({ LOG_LEVEL: "info" }), runtime.log), undefined);
-  const attempt = { status: 200, reason: null, durationSeconds: 0.5 };
   attemptLog(configOf({ LOG_LEVEL: "debug" }), runtime.log)?.(
     { seqno: 7, datasetId: "abc123" },
-    attempt,
+    attempt({ durationSeconds: 0.5 }),
   );
   assertEquals(logged.map(({ level, message }) => `${level}: ${message}`), [
     "debug: an attempt of task 7 ended in 0.500 s: status 200",

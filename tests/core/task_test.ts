@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { fail, type Failure, secondsBetween, settledMs, succeed } from "../../src/core/task.ts";
-import { pending } from "../support/tasks.ts";
+import { attempt, pending } from "../support/tasks.ts";
 
 const CREATED_MS = Date.UTC(2026, 10, 23, 22);
 const TASK = pending({ seqno: 7, createdMs: CREATED_MS, createdMonotonicMs: 1_000 });
 
 Deno.test("succeed keeps what the task was created with, and its attempts and phases", () => {
-  const attempts = [{ status: 200, reason: null, durationSeconds: 0.25 }];
+  const attempts = [attempt()];
   const execution = { attempts, phases: { processing: 0.25 }, begunMs: 1_100, endedMs: 1_350 };
   assertEquals(succeed(TASK, 9_999, execution), {
     ...TASK,
@@ -33,6 +33,16 @@ Deno.test("fail adds reason, message and the body of the response, null without 
   assertEquals(fail(TASK, 9_999, execution, FAILURE), expected);
   const withoutBody = { ...FAILURE, body: null };
   assertEquals(fail(TASK, 9_999, execution, withoutBody), { ...expected, body: null });
+});
+
+Deno.test("a settled task does not keep the execution that the pending one has", () => {
+  const execution = { attempts: [], phases: {}, begunMs: 1_000 };
+  const task = { ...TASK, execution };
+  for (
+    const settled of [succeed(task, 1_500, execution), fail(task, 1_500, execution, FAILURE)]
+  ) {
+    assertEquals("execution" in settled, false);
+  }
 });
 
 Deno.test("a task without an attempt lasts from its creation to now", () => {

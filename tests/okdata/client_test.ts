@@ -52,7 +52,16 @@ Deno.test("the client sends one request, to the dataset's address, with the trac
   transport.oldest.succeed();
   await done;
   assertEquals(error(), undefined);
-  assertEquals(execution.attempts, [{ status: 200, reason: null, durationSeconds: 0 }]);
+  assertEquals(execution.attempts, [
+    {
+      status: 200,
+      reason: null,
+      durationSeconds: 0,
+      startSeconds: 0,
+      wait: null,
+      phases: execution.phases,
+    },
+  ]);
 });
 
 for (const status of [408, 425, 429, 500, 502, 503, 504]) {

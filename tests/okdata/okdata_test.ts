@@ -79,9 +79,15 @@ Deno.test("connectOkdata takes timeouts in seconds and the number of retries", a
   await clock.run(10_000 + 250 + 10_000);
   const error = await assertRejects(() => result, RequestError);
   assertEquals(error.message, "no complete response within 10 s");
+  const timeout = {
+    status: null,
+    reason: "timeout" as const,
+    durationSeconds: 10,
+    phases: { resolve: 10 },
+  };
   assertEquals(attempts, [
-    { status: null, reason: "timeout", durationSeconds: 10 },
-    { status: null, reason: "timeout", durationSeconds: 10 },
+    { ...timeout, startSeconds: 0, wait: null },
+    { ...timeout, startSeconds: 10.25, wait: "backoff" },
   ]);
 });
 

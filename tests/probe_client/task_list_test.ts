@@ -45,20 +45,28 @@ Deno.test("readNewestTasks neither repeats nor loses a task while others arrive 
 
 Deno.test("a result page of the largest tasks is smaller than the largest response", () => {
   const reason = "invalid_response";
+  const phases = {
+    token: 12.123456,
+    resolve: 12.123456,
+    connect: 12.123456,
+    tls: 12.123456,
+    processing: 12.123456,
+    transfer: 12.123456,
+  };
   const task: FailedTask = {
     ...pending({ seqno: 1e15, datasetId: "x".repeat(128) }),
     state: "FAILED",
     reason,
     durationSeconds: 2_592_000.123456,
-    attempts: Array(12).fill({ status: 500, reason, durationSeconds: 12.123456 }),
-    phases: {
-      token: 1.123456,
-      resolve: 1.123456,
-      connect: 1.123456,
-      tls: 1.123456,
-      processing: 1.123456,
-      transfer: 1.123456,
-    },
+    attempts: Array(12).fill({
+      status: 500,
+      reason,
+      durationSeconds: 12.123456,
+      startSeconds: 2_592_000.123456,
+      wait: "retry_after",
+      phases,
+    }),
+    phases,
     message: "漢".repeat(400),
     body: "\x01".repeat(512),
   };

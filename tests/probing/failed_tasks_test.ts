@@ -8,6 +8,7 @@ import { FailedTasks } from "../../src/probing/failed_tasks.ts";
 import { createRedactor } from "../../src/http_client/redact.ts";
 import { describeRefusal } from "../../src/okdata/refusal.ts";
 import { RequestError } from "../../src/http_client/errors.ts";
+import { anyAttempt, anyPhases } from "../support/arbitraries.ts";
 import { pending } from "../support/tasks.ts";
 
 function failedTask(seqno: number, reason: Reason = "dns", datasetId = "a"): FailedTask {
@@ -100,6 +101,15 @@ Deno.test("FailedTasks has each field of a task at its index", () => {
     [tasks.seqnoAt(0), tasks.reasonAt(0), tasks.datasetIdAt(0), tasks.createdMonotonicMsAt(0)],
     [4, "tls", "b", 40],
   );
+});
+
+Deno.test("FailedTasks returns every attempt and phase as it was inserted", () => {
+  fc.assert(fc.property(fc.array(anyAttempt), anyPhases, (attempts, phases) => {
+    const task = { ...failedTask(1), attempts, phases };
+    const tasks = new FailedTasks();
+    tasks.insert(task);
+    assertEquals(tasks.at(0), task);
+  }));
 });
 
 Deno.test("FailedTasks throws where it holds no task, also for one that was removed", () => {

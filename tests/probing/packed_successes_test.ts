@@ -1,13 +1,16 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { type Phase, PHASES, succeed, type SucceededTask } from "../../src/core/task.ts";
+import { PHASES, succeed, type SucceededTask } from "../../src/core/task.ts";
 import { PackedSuccesses } from "../../src/probing/packed_successes.ts";
-import { pending } from "../support/tasks.ts";
+import { anyAttempt, anyPhases } from "../support/arbitraries.ts";
+import { attempt, pending } from "../support/tasks.ts";
 
+/** A success; with the first attempt, which ends with the task, unless other attempts are given. */
 function success(seqno: number, fields: Partial<SucceededTask> = {}): SucceededTask {
   const task = pending({ seqno, createdMonotonicMs: seqno * 10 });
-  const attempts = [{ status: 200, reason: null, durationSeconds: 0.25 }];
-  return { ...succeed(task, seqno * 10 + 250, { attempts, phases: { connect: 0.25 } }), ...fields };
+  const { phases = { connect: 0.25 } } = fields;
+  const attempts = [attempt({ phases })];
+  return { ...succeed(task, seqno * 10 + 250, { attempts, phases }), ...fields };
 }
 
 function contentOf(packed: PackedSuccesses): SucceededTask[] {
@@ -16,17 +19,8 @@ function contentOf(packed: PackedSuccesses): SucceededTask[] {
 
 const microseconds = fc.integer({ min: 0, max: 60_000_000 }).map((us) => us / 1e6);
 
-const anyAttempts = fc.oneof(
-  microseconds.map((durationSeconds) => [{ status: 200, reason: null, durationSeconds }]),
-  fc.array(
-    fc.record({
-      status: fc.constantFrom(503, null, 200),
-      reason: fc.constantFrom("server_error" as const, "reset" as const, null),
-      durationSeconds: microseconds,
-    }),
-    { minLength: 2, maxLength: 4 },
-  ),
-);
+/** Of a task that was retried. */
+const anyAttempts = fc.array(anyAttempt, { minLength: 2, maxLength: 4 });
 
 const anySuccess = fc.record({
   seqno: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
@@ -39,12 +33,20 @@ const anySuccess = fc.record({
   createdMs: fc.integer({ min: 0, max: Date.UTC(2100) }),
   createdMonotonicMs: fc.double({ min: 0, max: 1e12, noNaN: true }),
   durationSeconds: microseconds,
-  attempts: anyAttempts,
+  share: fc.double({ min: 0, max: 1, noNaN: true }),
+  retried: fc.option(fc.record({ attempts: anyAttempts, phases: anyPhases })),
 });
 
 Deno.test("PackedSuccesses returns every field of any task as it was inserted", () => {
-  fc.assert(fc.property(anySuccess, (fields) => {
-    const task = success(fields.seqno, fields);
+  fc.assert(fc.property(anySuccess, ({ share, retried, ...fields }) => {
+    // The first attempt ends with the task, and begins after its token.
+    const microseconds = Math.round(share * fields.durationSeconds * 1e6);
+    const first = attempt({
+      durationSeconds: microseconds / 1e6,
+      startSeconds: (Math.round(fields.durationSeconds * 1e6) - microseconds) / 1e6,
+      phases: { connect: 0.25 },
+    });
+    const task = success(fields.seqno, { ...fields, ...retried ?? { attempts: [first] } });
     const packed = new PackedSuccesses();
     packed.insert(task);
     assertEquals(packed.at(0), task);
@@ -56,9 +58,6 @@ Deno.test("PackedSuccesses returns every field of any task as it was inserted", 
 });
 
 Deno.test("PackedSuccesses keeps seven digits of the phases that were reached, and no other", () => {
-  const anyPhases = fc.dictionary(fc.constantFrom<Phase>(...PHASES), microseconds, {
-    noNullPrototype: true,
-  });
   fc.assert(fc.property(anyPhases, (phases) => {
     const packed = new PackedSuccesses();
     packed.insert(success(1, { phases }));
@@ -79,7 +78,7 @@ const step = fc.oneof(
       /** How many places before the newest task the new one belongs. */
       late: fc.oneof(fc.constant(0), fc.nat(5)),
       datasetId: fc.constantFrom("a", "b", "c"),
-      attempts: anyAttempts,
+      retried: fc.option(fc.record({ attempts: anyAttempts, phases: anyPhases })),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("shift" as const), count: fc.nat(10) }) },
@@ -99,8 +98,8 @@ Deno.test("PackedSuccesses keeps tasks sorted like a plain list", () => {
           const seqno = each.late === 0 ? newest += 100 : newest - 7 * each.late;
           const floor = model[0]?.seqno ?? filled;
           if (seqno <= floor || model.some((task) => task.seqno === seqno)) continue;
-          const { datasetId, attempts } = each;
-          const task = success(seqno, { datasetId, attempts });
+          const { datasetId, retried } = each;
+          const task = success(seqno, { datasetId, ...retried });
           packed.insert(task);
           model = [...model, task].sort((a, b) => a.seqno - b.seqno);
         } else {
@@ -133,8 +132,8 @@ Deno.test("PackedSuccesses keeps tasks over many chunks, and reuses those that a
 Deno.test("PackedSuccesses forgets the attempts of a retried task with the task", () => {
   const packed = new PackedSuccesses();
   const retried = [
-    { status: 503, reason: "server_error" as const, durationSeconds: 1 },
-    { status: 200, reason: null, durationSeconds: 2 },
+    attempt({ status: 503, reason: "server_error", durationSeconds: 1 }),
+    attempt({ durationSeconds: 2, startSeconds: 1.5, wait: "backoff" }),
   ];
   packed.insert(success(1, { attempts: retried }));
   assertEquals(packed.at(0).attempts, retried);

@@ -7,6 +7,7 @@ import { Backlog } from "../../src/probing/backlog.ts";
 import { createTaskRunner, type TaskRunnerOptions } from "../../src/probing/task_runner.ts";
 import { at } from "../support/at.ts";
 import { FakeClock } from "../support/clock.ts";
+import { attempt } from "../support/tasks.ts";
 
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
 
@@ -58,6 +59,7 @@ Deno.test("the runner opens a task, and notifies of it, before it returns", () =
     traceId: TRACE_ID,
     createdMs: clock.now(),
     createdMonotonicMs: 1_000,
+    execution: { attempts: [], phases: {} },
   });
   assertEquals(backlog.counts, { PENDING: 1, SUCCEEDED: 0, FAILED: 0 });
   const { seqno, datasetId, traceId } = newest().request;
@@ -68,8 +70,8 @@ Deno.test("the runner settles a success with the execution that the client fille
   const { clock, backlog, settled, run, newest } = start();
   const result = run();
   const { request: { execution }, response } = newest();
-  execution.attempts.push({ status: 200, reason: null, durationSeconds: 0.5 });
   execution.phases = { processing: 0.5 };
+  execution.attempts.push(attempt({ durationSeconds: 0.5, phases: execution.phases }));
   clock.advance(500);
   response.resolve();
   const task = await result;

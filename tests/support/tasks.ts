@@ -1,4 +1,10 @@
-import { fail, type PendingTask, type SettledTask, succeed } from "../../src/core/task.ts";
+import {
+  type Attempt,
+  fail,
+  type PendingTask,
+  type SettledTask,
+  succeed,
+} from "../../src/core/task.ts";
 import type { Reason } from "../../src/core/reasons.ts";
 
 /** A pending task as a test needs it. */
@@ -14,11 +20,25 @@ export function pending(fields: Partial<PendingTask> = {}): PendingTask {
   };
 }
 
+/** An attempt as a test needs it: a success of a quarter of a second, at once. */
+export function attempt(fields: Partial<Attempt> = {}): Attempt {
+  return {
+    status: 200,
+    reason: null,
+    durationSeconds: 0.25,
+    startSeconds: 0,
+    wait: null,
+    phases: {},
+    ...fields,
+  };
+}
+
 /** The task after it succeeded in one attempt of `seconds`. */
 export function succeeded(task: PendingTask, seconds = 0.125): SettledTask {
+  const phases = { resolve: 0.001, connect: 0.002, processing: seconds - 0.004, transfer: 0.001 };
   return succeed(task, task.createdMonotonicMs + seconds * 1e3, {
-    attempts: [{ status: 200, reason: null, durationSeconds: seconds }],
-    phases: { resolve: 0.001, connect: 0.002, processing: seconds - 0.004, transfer: 0.001 },
+    attempts: [attempt({ durationSeconds: seconds, phases })],
+    phases,
   });
 }
 
@@ -28,13 +48,11 @@ export function failed(
   reason: Reason = "server_error",
   seconds = 0.125,
 ): SettledTask {
+  const phases = { connect: 0.001, processing: seconds - 0.001 };
   return fail(
     task,
     task.createdMonotonicMs + seconds * 1e3,
-    {
-      attempts: [{ status: 500, reason, durationSeconds: seconds }],
-      phases: { connect: 0.001, processing: seconds - 0.001 },
-    },
+    { attempts: [attempt({ status: 500, reason, durationSeconds: seconds, phases })], phases },
     { reason, message: "status 500: it broke", body: "it broke" },
   );
 }

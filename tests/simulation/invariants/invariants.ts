@@ -392,7 +392,14 @@ export class Invariants {
       ...task,
       durationSeconds: Number(properties.duration_seconds),
       attempts: attempts.map(({ status, reason, startMs, endMs }) => {
-        return { status, reason, durationSeconds: (endMs - startMs) / 1e3 };
+        return {
+          status,
+          reason,
+          durationSeconds: (endMs - startMs) / 1e3,
+          startSeconds: (startMs - task.createdMonotonicMs) / 1e3,
+          wait: null,
+          phases: {},
+        };
       }),
       phases: this.metrics.unknownPhases(),
     };

@@ -1,8 +1,8 @@
 import type { Config } from "../../../src/config/config.ts";
-import type { Task } from "../../../src/core/task.ts";
+import type { Attempt, Task } from "../../../src/core/task.ts";
 import type { Journal } from "../journal.ts";
 import type { SimulatedTime } from "../world/time.ts";
-import { isRetried, maxWaitMsOf } from "./attempts.ts";
+import { isRetried, maxWaitMsOf, type SeenAttempt } from "./attempts.ts";
 import type { PendingRecord } from "./ledger.ts";
 import type { TokenInvariants } from "./tokens.ts";
 
@@ -59,6 +59,11 @@ export class OutcomeInvariants {
             isNear(shown.durationSeconds, (endMs - startMs) / 1e3);
         }),
       "attempts are as the platform saw them",
+      describe(`made ${JSON.stringify(record.attempts)}`),
+    );
+    journal.check(
+      task.attempts.every((shown, i) => isTimelineRight(record, shown, i)),
+      "attempts, waits and tokens add up to a task's duration",
       describe(`made ${JSON.stringify(record.attempts)}`),
     );
     if (last && task.phases.processing !== undefined) {
@@ -124,6 +129,38 @@ export class OutcomeInvariants {
       describe(`saw ${tokens.failuresSince(sinceMs)} of them fail`),
     );
   }
+}
+
+/** Whether the attempt at this index says when it began, why it had to wait, and what it reached. */
+function isTimelineRight(record: PendingRecord, shown: Attempt, index: number): boolean {
+  const { task, attempts } = record;
+  const seen = attempts[index];
+  const previous = attempts[index - 1];
+  if (!seen) return false;
+  const startSeconds = (seen.startMs - task.createdMonotonicMs) / 1e3;
+  const freeSeconds = (seen.startMs - (previous?.endMs ?? task.createdMonotonicMs)) / 1e3;
+  const { token = 0, ...phases } = shown.phases;
+  const sum = Object.values(phases).reduce((total, seconds) => total + seconds, 0);
+  // Phases of a task that was dismissed at once are unknown, and so is why its attempts had to wait.
+  const isKnown = Object.keys(phases).length > 0;
+  return isNear(shown.startSeconds, startSeconds) &&
+    (token <= freeSeconds || isNear(token, freeSeconds)) &&
+    // The first attempt waits for nothing but its token.
+    (index > 0 || !isKnown || isNear(token, freeSeconds)) &&
+    (!isKnown || isNear(sum, shown.durationSeconds)) &&
+    (!isKnown || waitsAfter(attempts.slice(0, index), record).includes(shown.wait));
+}
+
+/** Why an attempt may have had to wait, after the ones before it. */
+function waitsAfter(before: readonly SeenAttempt[], record: PendingRecord): Attempt["wait"][] {
+  const previous = before.at(-1);
+  if (!previous || previous.earnsAnother) return [null];
+  const { retryAfterMs } = previous;
+  if (retryAfterMs === null) return ["backoff"];
+  const retries = before.slice(0, -1).filter(({ earnsAnother }) => !earnsAnother).length;
+  const isLonger =
+    retryAfterMs > maxWaitMsOf({ ...record, retries }, { ...previous, retryAfterMs: 0 });
+  return isLonger ? ["retry_after"] : ["retry_after", "backoff"];
 }
 
 type Describe = (what: string) => () => string;
