@@ -32,8 +32,12 @@ export type StatusView = {
   environment: string | null;
   version: string;
   nowMs: number;
+  /** The same instant on the monotonic clock. */
+  nowMonotonicMs: number;
   startedMs: number;
   taskIntervalSeconds: number;
+  /** The link to a trace, with `{trace_id}`; null when there is none. */
+  traceUrl: string | null;
   /** The base URL of the API that is probed. */
   apiUrl: string;
   draining: boolean;
@@ -72,6 +76,7 @@ export type StatusSources = {
     environmentName: string | null;
     apiUrl: string;
     taskIntervalSeconds: number;
+    traceUrl?: string;
     datasetIds: readonly string[];
   };
   clock: Clock;
@@ -102,8 +107,10 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
     environment: config.environmentName,
     version: VERSION,
     nowMs: clock.now(),
+    nowMonotonicMs,
     startedMs: sources.startedMs,
     taskIntervalSeconds: config.taskIntervalSeconds,
+    traceUrl: config.traceUrl ?? null,
     apiUrl: config.apiUrl,
     draining: sources.isDraining(),
     stalledLoops: sources.stalledLoops(),

@@ -53,7 +53,7 @@ const MESSAGES: Partial<Record<Reason, string>> = {
   server_error: "status 500: upstream connect error or disconnect/reset before headers",
   not_found: "status 404",
   connect: "connect ECONNREFUSED 192.0.2.1:443",
-  timeout: "no complete response within 10 s",
+  timeout: "no complete response within 2 s",
 };
 
 /** Plays the scene and returns a function that gives the page's data for a query. */
@@ -152,14 +152,27 @@ function settled(
     resolve: 0.001 + 0.002 * fraction(),
     connect: 0.004 + 0.004 * fraction(),
     tls: 0.02 + 0.01 * fraction(),
-    processing: reason === "timeout" ? 10 : seconds ?? processing,
+    processing: reason === "timeout" ? 2 : seconds ?? processing,
     transfer: 0.003 + 0.003 * fraction(),
   };
-  const durationSeconds = Object.values(phases).reduce((a, b) => a + b);
-  const endMs = task.createdMonotonicMs + durationSeconds * 1e3;
-  const attempt = { durationSeconds, reason, status: reason ? STATUSES[reason] : 200 };
-  if (!reason) return succeed(task, endMs, { phases, attempts: [attempt] });
-  return fail(task, endMs, { phases, attempts: [attempt, attempt, attempt] }, {
+  const tokenAndAttempt = Object.values(phases).reduce((a, b) => a + b);
+  const attempt = {
+    durationSeconds: tokenAndAttempt - phases.token,
+    reason,
+    status: reason ? STATUSES[reason] : 200,
+    phases,
+  };
+  const waits = reason ? [0, 0.11, 0.4] : [0];
+  let atSeconds = 0;
+  const attempts = waits.map((waitSeconds, i) => {
+    atSeconds += waitSeconds + phases.token;
+    const startSeconds = atSeconds;
+    atSeconds += attempt.durationSeconds;
+    return { ...attempt, startSeconds, wait: i === 0 ? null : "backoff" as const };
+  });
+  const endMs = task.createdMonotonicMs + atSeconds * 1e3;
+  if (!reason) return succeed(task, endMs, { phases, attempts });
+  return fail(task, endMs, { phases, attempts }, {
     reason,
     message: message ?? MESSAGES[reason] ?? `what caused ${reason}`,
     body,

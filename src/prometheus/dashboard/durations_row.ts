@@ -1,7 +1,8 @@
 import { type Objectives, percentOf } from "../slo.ts";
 import { line, type Row, row } from "./layout.ts";
 import { heatmap, stat, timeSeries } from "./panels.ts";
-import { BY_DATASET,
+import {
+  BY_DATASET,
   freshDuration,
   MAX_POINTS,
   meanDuration,
@@ -27,7 +28,9 @@ export function durationsRow(objectives: Objectives): Row {
         title: "Last",
         description: "The duration of each dataset's last success. Empty when there was none in " +
           "the last minute or so, as in an outage.",
-        queries: [inWindow(`max by (${BY_DATASET}) (${freshDuration()})`, "{{dataset_id}} {{environment}}")],
+        queries: [
+          inWindow(`max by (${BY_DATASET}) (${freshDuration()})`, "{{dataset_id}} {{environment}}"),
+        ],
         maxDataPoints: MAX_POINTS,
         unit: "s",
         noValue: "no success",

@@ -116,11 +116,14 @@ export function nowRow(objectives: Objectives): Row {
         title: "State of each dataset",
         description: "The state of each dataset over time. An outage begins or ends where a bar " +
           "changes its colour. A gap is a time without a probe.",
-        queries: [inWindow(stateBy(BY_DATASET_AND_LOCATION), "{{dataset_id}} {{environment}} {{location}}")],
+        queries: [
+          inWindow(stateBy(BY_DATASET_AND_LOCATION), "{{dataset_id}} {{environment}} {{location}}"),
+        ],
       }),
       table({
         title: "Datasets",
-        description: "The state now and the last success and failure, by dataset, environment and location. " +
+        description:
+          "The state now and the last success and failure, by dataset, environment and location. " +
           "The last failure is exact to about a minute. If a dataset fails in one location only, " +
           "suspect the network there. If it fails everywhere, suspect the platform, and look at " +
           "the reasons below.",

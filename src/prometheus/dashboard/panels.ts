@@ -192,7 +192,12 @@ export function table(
         options: {
           excludeByName: { Time: true },
           indexByName: {},
-          renameByName: { ...Object.fromEntries(renamed), dataset_id: "Dataset", app_id: "Probe", environment: "Environment" },
+          renameByName: {
+            ...Object.fromEntries(renamed),
+            dataset_id: "Dataset",
+            app_id: "Probe",
+            environment: "Environment",
+          },
         },
       },
     ],

@@ -3,7 +3,8 @@ import { listOrigins } from "../reason_text.ts";
 import { type Objectives, percentOf } from "../slo.ts";
 import { line, type Row, row } from "./layout.ts";
 import { stat, timeSeries } from "./panels.ts";
-import { BY_DATASET,
+import {
+  BY_DATASET,
   over,
   perSecond,
   queriesInWindow,
@@ -79,7 +80,9 @@ export function tasksRow(objectives: Objectives): Row {
         description:
           "The share of settled tasks that succeeded. The dashed line is the objective " +
           `of ${percentOf(availability)}.`,
-        queries: [inWindow(shareOf(succeeded, WINDOW, BY_DATASET), "{{dataset_id}} {{environment}}")],
+        queries: [
+          inWindow(shareOf(succeeded, WINDOW, BY_DATASET), "{{dataset_id}} {{environment}}"),
+        ],
         unit: "percentunit",
         max: 1,
         limit: availability,

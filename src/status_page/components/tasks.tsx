@@ -4,7 +4,7 @@ import type { StatusQuery, StatusView } from "../view.ts";
 import { countText, durationText, spanText } from "../words.ts";
 import { Filters } from "./filters.tsx";
 import { shortId, StateOf, Time, Zone } from "./parts.tsx";
-import { Detail } from "./task_detail.tsx";
+import { Detail } from "./task/detail.tsx";
 
 /** The tracked tasks that match the query, and the details of one. */
 export function Tasks({ view }: { view: StatusView }) {
