@@ -32,7 +32,7 @@ import type { TasksCommand } from "./command_line.ts";
 const DEFAULT_ROWS = 20;
 
 /** The most tasks that one poll of a watch reads to fill the line of durations. */
-const MAX_TASKS_READ = 5 * PAGE_SIZE;
+const MAX_TASKS_READ = 3 * PAGE_SIZE;
 
 /** Reads the newest tasks of one probe. */
 type Read = (query: TaskListQuery, limit: number) => Promise<TasksDocument>;

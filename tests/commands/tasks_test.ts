@@ -120,7 +120,7 @@ async function watchDurations(backlog: Backlog, command: Partial<TasksCommand> =
 
 Deno.test("tasks --watch fills the line of durations behind many pending tasks", async () => {
   const backlog = backlogOf(100);
-  openPending(backlog, 250);
+  openPending(backlog, 120);
   for (const [command, listRequests] of [[{}, 0], [{ state: "PENDING" }, 1]] as const) {
     const { lines, requestsByPoll } = await watchDurations(backlog, command);
     const expected = 2 + listRequests;
