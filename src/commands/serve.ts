@@ -60,9 +60,9 @@ export async function serve(
 
   const backlog = new Backlog(config.maxTrackedTasks, (count) => observer.dismissed(count));
   const ledger = new Ledger(() => backlog.counts);
-  const metrics = createMetrics(config, runtime, backlog, startedMs);
   const health = new HealthHistory({ ...config, clock });
   const history = new History(health);
+  const metrics = createMetrics(config, runtime, { backlog, health, startedMs });
   const events = new Events(clock, {
     app_id: config.appId,
     environment: config.environmentName,
@@ -70,7 +70,7 @@ export async function serve(
   });
   const { getDataset } = connectPlatform(config, runtime, metrics, abandonTasks.signal);
   const certificates = createCertificateWatch(config, runtime, metrics, abandonTasks.signal);
-  const table = await createTable(config, view, runtime, backlog);
+  const table = await createTable(config, view, runtime, backlog, health);
   const observer = observeWithAll([
     ledger,
     metrics,

@@ -35,8 +35,11 @@ const OWN_HOST = "self";
 export function createMetrics(
   config: Config,
   { clock, usage, build }: Runtime,
-  backlog: Backlog,
-  startedMs: number,
+  { backlog, health, startedMs }: {
+    backlog: Backlog;
+    health: Pick<HealthHistory, "verdicts">;
+    startedMs: number;
+  },
 ): Metrics {
   return new Metrics({
     clock,
@@ -49,7 +52,12 @@ export function createMetrics(
     read() {
       const oldest = backlog.oldestPending;
       const ageMs = oldest ? clock.monotonic() - oldest.createdMonotonicMs : 0;
-      return { tracked: backlog.counts, oldestPendingAgeSeconds: ageMs / 1e3, ...usage() };
+      return {
+        tracked: backlog.counts,
+        oldestPendingAgeSeconds: ageMs / 1e3,
+        verdicts: health.verdicts(),
+        ...usage(),
+      };
     },
   });
 }
@@ -134,10 +142,11 @@ export async function createTable(
   view: View,
   runtime: Runtime,
   backlog: Backlog,
+  health: HealthHistory,
 ): Promise<Table | null> {
   if (!view.table && !config.localRun) return null;
   const render = await createTableRenderer(config, view, runtime);
-  const print = () => runtime.stdout.write(render(backlog));
+  const print = () => runtime.stdout.write(render(backlog, health));
   let isStarted = false;
   return {
     print,
@@ -149,17 +158,29 @@ export async function createTable(
 }
 
 /**
- * Renders the backlog as a table. Loaded on demand: the widths of characters take longer to load
- * than the rest of the program.
+ * Renders the backlog as a table, under the states of the datasets where their health is given.
+ * Loaded on demand: the widths of characters take longer to load than the rest of the program.
  */
 export async function createTableRenderer(
   { datasetIds }: Config,
   { rows, utc }: View,
   { clock, terminal }: Runtime,
-): Promise<(backlog: Backlog) => string> {
+): Promise<(backlog: Backlog, health?: HealthHistory) => string> {
   const { tableOf } = await import("../terminal/table.ts");
-  return (backlog) =>
-    tableOf(backlog, { datasetIds, nowMs: clock.now(), rows }, { ...terminal(), utc });
+  const { renderDatasetLines } = await import("../terminal/dataset_lines.ts");
+  const { stateRowOf } = await import("../terminal/state_row.ts");
+  return (backlog, health) => {
+    const options = { ...terminal(), utc };
+    const nowMs = clock.now();
+    const datasets = (health?.byUrgency() ?? []).flatMap((id) => health?.of(id) ?? []);
+    const states = renderDatasetLines(datasets.map(stateRowOf), {
+      ...options,
+      nowMs,
+      maxLines: rows,
+      strips: false,
+    });
+    return tableOf(backlog, { datasetIds, nowMs, rows, states }, options);
+  };
 }
 
 /** The port as the readers find it, which takes new files. */

@@ -8,6 +8,7 @@ import {
   type Verdict,
   type VerdictOptions,
 } from "../core/verdict/dataset_verdict.ts";
+import { NewestOutcomes, OUTCOMES } from "../core/verdict/newest_outcomes.ts";
 import type { Incident } from "../core/verdict/rows.ts";
 import { DATASET_STATES, type DatasetState } from "../core/verdict/states.ts";
 import { BarRing } from "../history/bar_ring.ts";
@@ -39,6 +40,8 @@ export type DatasetHealth = Verdict & {
   last: SettledTask | null;
   lastFailure: FailedTask | null;
   lastSuccessMs: number | null;
+  /** A letter of `OUTCOMES` for each of the newest settled tasks, in the order of creation. */
+  outcomes: string;
   ratios: Ratio[];
   /** Null before the first success. */
   durations: Durations | null;
@@ -82,6 +85,7 @@ type Dataset = {
   /** What the last settlement changed. */
   news: News | null;
   durations: RecentDurations;
+  newest: NewestOutcomes;
 };
 
 export type HealthHistoryOptions = VerdictOptions & {
@@ -99,6 +103,7 @@ export class HealthHistory implements TaskObserver {
   readonly #datasets: Map<string, Dataset>;
   readonly #clock: Pick<Clock, "now" | "monotonic">;
   readonly #startedMs: number;
+  readonly #slowSeconds: number;
   readonly #skipped: Record<SkipCause, number> = { late: 0, in_flight: 0 };
   /** Of the last hour, on the monotonic clock. */
   readonly #lags = new BarRing(RANGES["1h"].bars, RANGES["1h"].barSeconds);
@@ -111,6 +116,7 @@ export class HealthHistory implements TaskObserver {
     this.memory = new TaskMemory({ ...options, datasetIds, clock });
     this.#clock = clock;
     this.#startedMs = clock.monotonic();
+    this.#slowSeconds = options.sloLatencySeconds;
   }
 
   created(task: PendingTask): void {
@@ -123,6 +129,9 @@ export class HealthHistory implements TaskObserver {
     dataset.news = dataset.verdict.settled(task, nowMs, this.#clock.now());
     dataset.last = task;
     this.memory.settled(task);
+    const isSlow = task.durationSeconds > this.#slowSeconds;
+    const good = isSlow ? OUTCOMES.slow : OUTCOMES.succeeded;
+    dataset.newest.add(task.seqno, task.state === "FAILED" ? OUTCOMES.failed : good);
     if (task.state === "FAILED") {
       dataset.lastFailure = task;
     } else {
@@ -146,6 +155,16 @@ export class HealthHistory implements TaskObserver {
     this.#slots++;
     this.#lastLagMs = lagMs;
     this.#lags.add(this.#clock.monotonic(), { failed: false, slow: false, seconds: lagMs / 1e3 });
+  }
+
+  /** The state of each dataset, and since when. */
+  *verdicts(
+    nowMs = this.#clock.monotonic(),
+  ): Generator<{ datasetId: string } & Pick<Verdict, "state" | "sinceMs">> {
+    for (const { datasetId, verdict } of this.#datasets.values()) {
+      const { state, sinceMs } = verdict.read(nowMs);
+      yield { datasetId, state, sinceMs };
+    }
   }
 
   /** How many datasets are in each state. */
@@ -181,10 +200,11 @@ export class HealthHistory implements TaskObserver {
   of(datasetId: string, nowMs = this.#clock.monotonic()): DatasetHealth | null {
     const dataset = this.#datasets.get(datasetId);
     if (!dataset) return null;
-    const { verdict, durations, news: _, ...known } = dataset;
+    const { verdict, durations, newest, news: _, ...known } = dataset;
     return {
       ...known,
       ...verdict.read(nowMs),
+      outcomes: String(newest),
       ratios: this.#ratiosOf(datasetId, nowMs),
       durations: durations.read(),
       incidents: verdict.incidents,
@@ -242,6 +262,7 @@ function newDataset(datasetId: string, verdict: DatasetVerdict): Dataset {
     lastSuccessMs: null,
     news: null,
     durations: new RecentDurations(),
+    newest: new NewestOutcomes(),
   };
 }
 

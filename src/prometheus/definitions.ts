@@ -1,6 +1,7 @@
 import { REASONS } from "../core/reasons.ts";
 import { PHASES, STATES } from "../core/task.ts";
 import { SKIP_CAUSES } from "../core/task_observer.ts";
+import { DATASET_STATES, STATE_DEFINITIONS, STATE_NUMBERS } from "../core/verdict/states.ts";
 
 /** How a request ended. */
 export const RESULTS = ["ok", "failed"] as const;
@@ -93,6 +94,18 @@ export const PER_DATASET = {
     type: "gauge",
     name: "probe_last_success_timestamp_seconds",
     help: "When the last succeeded task was settled, seconds since the epoch.",
+    labels: [],
+  },
+  state: {
+    type: "gauge",
+    name: "probe_dataset_state",
+    help: `The verdict on the dataset: ${listStates()}.`,
+    labels: [],
+  },
+  stateSince: {
+    type: "gauge",
+    name: "probe_dataset_state_since_timestamp_seconds",
+    help: "Since when the verdict holds, seconds since the epoch.",
     labels: [],
   },
 } as const satisfies Record<string, Definition<Label>>;
@@ -200,7 +213,10 @@ export const SHARED = {
   },
 } as const satisfies Record<string, Definition<Label>>;
 
-/** Every metric of the probe: the only place with their names. `app_id` and, where it is known, `environment` are added to all. */
+/**
+ * Every metric of the probe: the only place with their names. `app_id` and, where it is known,
+ * `environment` are added to all.
+ */
 export const METRICS: Readonly<
   Record<keyof typeof PER_DATASET | keyof typeof SHARED, Definition>
 > = { ...withDatasetId(PER_DATASET), ...SHARED };
@@ -211,4 +227,11 @@ function withDatasetId<D extends Definitions>(definitions: D): Record<keyof D, D
     { ...definition, labels: ["dataset_id", ...definition.labels] },
   ]);
   return Object.fromEntries(entries);
+}
+
+/** The number of each state and its word, the most urgent last. */
+function listStates(): string {
+  return DATASET_STATES.toReversed()
+    .map((state) => `${STATE_NUMBERS[state]} ${STATE_DEFINITIONS[state].word}`)
+    .join(", ");
 }

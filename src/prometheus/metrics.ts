@@ -2,6 +2,8 @@ import type { Clock } from "../core/clock.ts";
 import { REASONS } from "../core/reasons.ts";
 import { PHASES, settledMs, type SettledTask, type State, type Task } from "../core/task.ts";
 import { SKIP_CAUSES, type SkippedSlots, type TaskObserver } from "../core/task_observer.ts";
+import type { Verdict } from "../core/verdict/dataset_verdict.ts";
+import { STATE_NUMBERS } from "../core/verdict/states.ts";
 import { LABEL_VALUES, LOOPS, PER_DATASET, type Result, RESULTS, SHARED } from "./definitions.ts";
 import {
   CONTENT_TYPES,
@@ -22,6 +24,8 @@ export type Readings = {
   cpuSeconds: number;
   residentBytes: number;
   heapBytes: number;
+  /** On each dataset of the probe. */
+  verdicts: Iterable<{ datasetId: string } & Pick<Verdict, "state" | "sinceMs">>;
 };
 
 /** An exposition, ready to be sent. */
@@ -155,6 +159,12 @@ export class Metrics implements TaskObserver {
       memory.set(readings.residentBytes);
       heap.set(readings.heapBytes);
     });
+    for (const { datasetId, state, sinceMs } of readings.verdicts) {
+      this.#changeDataset(datasetId, (metrics) => {
+        metrics.state.set(STATE_NUMBERS[state]);
+        metrics.stateSince.set(sinceMs / 1e3);
+      });
+    }
   }
 }
 
@@ -188,6 +198,7 @@ function initializeDataset(metrics: Instruments<typeof PER_DATASET>): void {
   // A 0 would claim a success in 1970 that took no time.
   metrics.lastDuration.remove();
   metrics.lastSuccess.remove();
+  metrics.stateSince.remove();
 }
 
 function initializeShared(

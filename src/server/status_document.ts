@@ -53,6 +53,7 @@ function datasetDocument(
       message: lastFailure.message,
     },
     last_success: lastSuccessMs === null ? null : isoTime(lastSuccessMs),
+    outcomes: health.outcomes,
     recent: { window_seconds: health.recentSeconds, ...health.recent },
     ratios: health.ratios.map((ratio) => ({
       window_seconds: ratio.windowSeconds,

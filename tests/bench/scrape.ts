@@ -119,6 +119,7 @@ function serverWith(tracked: number): Server {
       cpuSeconds: 0,
       residentBytes: 0,
       heapBytes: 0,
+      verdicts: [],
     }),
   });
   for (const task of backlog.page({ limit: 1000 }).tasks) {

@@ -1,8 +1,10 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import type { HttpServer } from "../../local/http_server/http_server.ts";
 import type { taskToJson } from "../../src/core/task_json.ts";
+import { STATE_NUMBERS } from "../../src/core/verdict/states.ts";
 import { METRICS } from "../../src/prometheus/definitions.ts";
 import { fastSuccesses } from "../../src/prometheus/slo.ts";
+import type { StatusDocument } from "../../src/server/status_document.ts";
 import { startServer } from "./prometheus.ts";
 import { at } from "../support/at.ts";
 import { eventually, startLoop } from "../support/program.ts";
@@ -10,8 +12,9 @@ import { WITHOUT_PROMETHEUS } from "../support/prometheus_tools.ts";
 import { startEmulator } from "../support/targets.ts";
 import { type Grafana, OBJECTIVES, reader, type Row } from "../prometheus/dashboard/grafana.ts";
 
-/** The numbers of the dashboard's states. */
-const [WORKING, UNSTEADY, NO_NEWS, FAILING, NO_PROBE] = [0, 1, 2, 3, 4];
+/** The number of the dashboard for no state at all. */
+const NO_PROBE = 6;
+const { working: WORKING, unsteady: UNSTEADY, failing: FAILING } = STATE_NUMBERS;
 
 const SCRAPE_INTERVAL = "200ms";
 
@@ -19,7 +22,6 @@ const MAX_IN_FLIGHT = 6;
 
 /** Queries that must have no result at the end of the test. */
 const EMPTY_AT_THE_END = {
-  "No success since A": "no dataset fails at the end; the test looks at it during the outage",
   "Failed by reason, total A":
     "nothing has failed since the last start; the test looks at it before",
   "Certificates end in A": "the emulator speaks plain HTTP",
@@ -62,28 +64,38 @@ Deno.test({
 
     await stateIs(WORKING);
     await bothAre(WORKING);
-    assertEquals((await grafana.rows("Last")).map(({ metric }) => metric.dataset_id), [
-      "one",
-      "two",
-    ]);
-    assertEquals(await grafana.values("No success since"), []);
+    await eventually("durations of both", async () => {
+      const last = await grafana.rows("Last");
+      return String(last.map(({ metric }) => metric.dataset_id)) === "one,two";
+    });
+    const incidentsAre = (wanted: number) =>
+      eventually(
+        `${wanted} incidents`,
+        async () => String(await grafana.values("Incidents")) === String(wanted),
+      );
+    await incidentsAre(0);
     assertEquals(await grafana.values("Failed by reason, total"), []);
 
     await put(emulator, { status: 500 });
     await stateIs(FAILING);
     await bothAre(FAILING);
-    // The duration of the last success is outdated in an outage.
-    assertEquals(await grafana.values("Last"), []);
+    await eventually(
+      "the duration of the last success is outdated",
+      async () => (await grafana.values("Last")).length === 0,
+    );
     const successes = (await tasksOf(first)).filter((task) => task.state === "SUCCEEDED");
     const lastMs = ["one", "two"].map((id) =>
       Math.max(
         ...successes.map((task) => task.dataset_id === id ? Date.parse(task.settled ?? "") : 0),
       )
     );
-    // `/tasks` rounds to milliseconds.
-    const sinceMs = await grafana.value("No success since");
-    assertAlmostEquals(sinceMs, Math.min(...lastMs), 1);
-    assertAlmostEquals(await grafana.value("Last success"), (Date.now() - sinceMs) / 1e3, 2);
+    const lastSuccess = (Date.now() - Math.min(...lastMs)) / 1e3;
+    assertAlmostEquals(await grafana.value("Last success"), lastSuccess, 2);
+    const since = (await statusOf(first)).datasets.map(({ since }) => Date.parse(since));
+    assertEquals(await grafana.value("Since"), Math.min(...since));
+    const inTable = (await grafana.values("Datasets")).slice(2, 4);
+    assertEquals(inTable.toSorted(), since.toSorted());
+    await incidentsAre(2);
 
     await put(emulator, { body: "broken_json" });
     await eventually(
@@ -98,11 +110,14 @@ Deno.test({
     await put(emulator, { status: 500, status_percent: 60 });
     await stateIs(UNSTEADY);
     await put(emulator, { fixed_delay_seconds: OBJECTIVES.latencySeconds + 0.05 });
-    await stateIs(WORKING);
+    await eventually("slow successes", async () => await grafana.value("Fast successes") < 1);
 
     // No request gets a response: once MAX_IN_FLIGHT tasks wait, the counters stand still.
     await put(emulator, { hang_percent: 100 });
-    await stateIs(NO_NEWS);
+    await eventually(
+      "no task is settled any more",
+      async () => await grafana.raw(METRICS.inFlight.name) === MAX_IN_FLIGHT,
+    );
     await assertSameFigures(first, emulator, grafana);
 
     first.kill("SIGKILL");
@@ -248,6 +263,10 @@ async function tasksOf({ url }: { url: string }): Promise<ReturnType<typeof task
   const { tasks, next } = await (await fetch(`${url}/tasks?limit=1000`)).json();
   assertEquals(next, null);
   return tasks;
+}
+
+async function statusOf({ url }: { url: string }): Promise<StatusDocument> {
+  return await (await fetch(`${url}/status`)).json();
 }
 
 function byLabel(rows: Row[], label: string): Record<string, number> {

@@ -95,6 +95,7 @@ const STARTS_OTHERWISE: readonly string[] = [
   "probe_tls_certificate_expiry_timestamp_seconds",
   "probe_task_duration",
   "probe_last_success_timestamp_seconds",
+  "probe_dataset_state_since_timestamp_seconds",
 ];
 
 Deno.test("the known values of labels are exactly the promised ones", () => {

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DATASET_STATES } from "../../src/core/verdict/states.ts";
 import { Metrics, type Readings } from "../../src/prometheus/metrics.ts";
 import { FakeClock, settle } from "../support/clock.ts";
+import { parse } from "../support/exposition.ts";
 import { renderText } from "../support/render.ts";
 import { pending } from "../support/tasks.ts";
 
@@ -18,6 +20,16 @@ const NO_READINGS: Readings = {
   cpuSeconds: 0,
   residentBytes: 0,
   heapBytes: 0,
+  verdicts: [],
+};
+
+const OPTIONS = {
+  clock: new FakeClock(),
+  appId: "00000000",
+  environment: null,
+  latencyObjectiveSeconds: 1,
+  build: { version: "0", deno: "0", target: "test" },
+  startTimeSeconds: 0,
 };
 
 function metricsOf(
@@ -29,13 +41,10 @@ function metricsOf(
   } = {},
 ) {
   return new Metrics({
+    ...OPTIONS,
     clock,
-    appId: "00000000",
-    environment: null,
     datasetIds: Array.from({ length: datasets }, (_, i) => `dataset-${i}`),
     latencyObjectiveSeconds,
-    build: { version: "0", deno: "0", target: "test" },
-    startTimeSeconds: 0,
     read() {
       onRead();
       return NO_READINGS;
@@ -111,4 +120,31 @@ Deno.test("the buckets of durations include the latency objective", async () => 
     const expected = [...usual, objectiveSeconds].sort((a, b) => a - b);
     assertEquals(await bounds(objectiveSeconds), expected);
   }
+});
+
+Deno.test("an exposition has the number of each dataset's state, and since when", async () => {
+  const metrics = new Metrics({
+    ...OPTIONS,
+    datasetIds: [...DATASET_STATES],
+    read: () => ({
+      ...NO_READINGS,
+      verdicts: DATASET_STATES.map((state, i) => ({ datasetId: state, state, sinceMs: 1_500 + i })),
+    }),
+  });
+  const { samples } = parse(await renderText(metrics));
+  const valuesOf = (wanted: string) =>
+    samples.filter(({ name }) => name === wanted)
+      .map(({ labels, value }) => [labels.dataset_id, value]);
+  assertEquals(valuesOf("probe_dataset_state"), [
+    ["failing", 5],
+    ["no_news", 4],
+    ["unsteady", 3],
+    ["slow", 2],
+    ["working", 1],
+    ["starting", 0],
+  ]);
+  assertEquals(
+    valuesOf("probe_dataset_state_since_timestamp_seconds"),
+    DATASET_STATES.map((state, i) => [state, (1_500 + i) / 1e3]),
+  );
 });

@@ -26,6 +26,10 @@ export function newMetrics(): Metrics {
       cpuSeconds: 0.25,
       residentBytes: 64e6,
       heapBytes: 8e6,
+      verdicts: [
+        { datasetId: DATASETS[0], state: "starting", sinceMs: 1_795_000_000_000 },
+        { datasetId: DATASETS[1], state: "starting", sinceMs: 1_795_000_000_500 },
+      ],
     }),
   });
 }

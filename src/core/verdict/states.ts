@@ -54,5 +54,10 @@ export const STATE_DEFINITIONS: Readonly<Record<DatasetState, StateDefinition>> 
 /** All states, the most urgent first. */
 export const DATASET_STATES = Object.keys(DEFINITIONS) as readonly DatasetState[];
 
+/** Each state as a number, for metrics: the larger, the more urgent. */
+export const STATE_NUMBERS: Readonly<Record<DatasetState, number>> = Object.fromEntries(
+  DATASET_STATES.toReversed().map((state, number) => [state, number]),
+) as Record<DatasetState, number>;
+
 /** The version of the JSON document of `/status`; raised when a reader must change. */
 export const STATUS_VERSION = 1;

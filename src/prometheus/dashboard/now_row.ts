@@ -1,3 +1,4 @@
+import { DATASET_STATES, STATE_DEFINITIONS } from "../../core/verdict/states.ts";
 import { METRICS } from "../definitions.ts";
 import { type Objectives, percentOf } from "../slo.ts";
 import { line, type Row, row } from "./layout.ts";
@@ -5,18 +6,18 @@ import { override, stat, table, thresholdsOf, timeline } from "./panels.ts";
 import {
   BY_DATASET,
   BY_DATASET_AND_LOCATION,
-  failingSince,
+  failingSecondsBy,
   fastShare,
-  lastFailureBy,
+  incidentsBy,
   MAX_POINTS,
   maxInRange,
-  OF_SCRAPE,
   quantile,
-  queriesInWindow,
   query,
   series,
   shareOf,
   stateBy,
+  stateSinceBy,
+  targets,
   USUAL_SCRAPE_SECONDS,
 } from "./queries.ts";
 import { GREEN, NO_PROBE, ORANGE, RED, redBelow, STATE_MAPPINGS } from "./style.ts";
@@ -27,7 +28,6 @@ const { succeeded, failed, lastSuccess } = METRICS;
 export function nowRow(objectives: Objectives): Row {
   const { availability, latencySeconds, taskIntervalSeconds } = objectives;
   const percent = percentOf(availability);
-  const inWindow = queriesInWindow(objectives);
   const observedSeconds = Math.max(taskIntervalSeconds, USUAL_SCRAPE_SECONDS);
 
   return row("Now", [
@@ -35,25 +35,32 @@ export function nowRow(objectives: Objectives): Row {
       4,
       stat({
         title: "State",
-        description: "The worst state of the chosen datasets in the last minute or so. UNSTEADY: " +
-          "some tasks succeed and some fail. NO NEWS: no task was settled. FAILING: no task " +
-          "succeeds. NO PROBE: nothing was scraped; check the probe, not the platform. The table " +
-          "below names the dataset.",
-        queries: [inWindow(`max(${stateBy(BY_DATASET)}) or vector(${NO_PROBE})`)],
-        maxDataPoints: MAX_POINTS,
+        description: "The most urgent state of the chosen datasets, as the probes decide it: " +
+          `${listStates()}. no probe: nothing was scraped; check the probe, not the platform. ` +
+          "The table below names the dataset.",
+        queries: [query(`${stateBy("")} or vector(${NO_PROBE})`)],
         mappings: STATE_MAPPINGS,
         colorMode: "background",
       }),
       stat({
-        title: "No success since",
-        description: "The last success of a dataset that fails now or has no news: the outage " +
-          "began after it. Shows the start of the range when the last success is older; then " +
-          "widen the range. Empty while every dataset succeeds.",
-        queries: [inWindow(`1000 * min(${failingSince()})`)],
-        maxDataPoints: MAX_POINTS,
+        title: "Since",
+        description: "Since when a dataset is in that state. failing: since the first of the " +
+          "tasks that fail now. working, slow and unsteady: since the last outage, or the " +
+          "start of the probe.",
+        queries: [query(`1000 * ${stateSinceBy("")}`)],
         unit: "dateTimeFromNow",
         noValue: "–",
-        steps: [[null, RED]],
+      }),
+      stat({
+        title: "Incidents",
+        description: "The number of outages in the range, over the chosen datasets: times in " +
+          "which a dataset was failing. Those between two points of the range are not seen. " +
+          "The bars below show when they were.",
+        queries: [query(`sum(${incidentsBy(BY_DATASET)})`)],
+        maxDataPoints: MAX_POINTS,
+        decimals: 0,
+        noValue: "–",
+        steps: [[null, GREEN], [1, ORANGE]],
       }),
       stat({
         title: "Last success",
@@ -102,8 +109,8 @@ export function nowRow(objectives: Objectives): Row {
         description: "The number of probes that Prometheus reaches, and of those that it does " +
           "not. Repair a probe that is down first: it notices no outage.",
         queries: [
-          query(`sum(up{${OF_SCRAPE}})`, "up"),
-          query(`count(up{${OF_SCRAPE}} == 0) or vector(0)`, "down"),
+          query(`sum(${targets()})`, "up"),
+          query(`count(${targets()} == 0) or vector(0)`, "down"),
         ],
         noValue: "none",
         steps: [[null, GREEN]],
@@ -117,24 +124,27 @@ export function nowRow(objectives: Objectives): Row {
         description: "The state of each dataset over time. An outage begins or ends where a bar " +
           "changes its colour. A gap is a time without a probe.",
         queries: [
-          inWindow(stateBy(BY_DATASET_AND_LOCATION), "{{dataset_id}} {{environment}} {{location}}"),
+          query(stateBy(BY_DATASET_AND_LOCATION), "{{dataset_id}} {{environment}} {{location}}"),
         ],
       }),
       table({
         title: "Datasets",
-        description:
-          "The state now and the last success and failure, by dataset, environment and location. " +
-          "The last failure is exact to about a minute. If a dataset fails in one location only, " +
-          "suspect the network there. If it fails everywhere, suspect the platform, and look at " +
-          "the reasons below.",
+        description: "State, last success and outages of the range, by dataset, environment " +
+          "and location. If a dataset fails in one location only, suspect the network there. " +
+          "If it fails everywhere, suspect the platform, and look at the reasons below.",
         queries: [
-          inWindow(stateBy(BY_DATASET_AND_LOCATION)),
+          query(stateBy(BY_DATASET_AND_LOCATION)),
+          query(`1000 * ${stateSinceBy(BY_DATASET_AND_LOCATION)}`),
           query(`time() - max by (${BY_DATASET_AND_LOCATION}) (${maxInRange(lastSuccess)})`),
-          inWindow(`time() - ${lastFailureBy(BY_DATASET_AND_LOCATION)}`),
+          query(incidentsBy(BY_DATASET_AND_LOCATION)),
+          query(failingSecondsBy(BY_DATASET_AND_LOCATION)),
           query(shareOf(succeeded, "$__range", BY_DATASET_AND_LOCATION)),
           query(quantile(0.9, "$__range", BY_DATASET_AND_LOCATION)),
         ],
-        columns: ["State", "Last success", "Last failure", "Success ratio", "p90"],
+        columns: [
+          ...["State", "Since", "Last success", "Incidents", "Time failing"],
+          ...["Success ratio", "p90"],
+        ],
         maxDataPoints: MAX_POINTS,
         overrides: [
           override("State", {
@@ -142,11 +152,21 @@ export function nowRow(objectives: Objectives): Row {
             "custom.cellOptions": { type: "color-background" },
           }),
           override("Last success", { unit: "s", decimals: 0, noValue: "none" }),
-          override("Last failure", { unit: "s", decimals: 0, noValue: "none" }),
+          override("Since", { unit: "dateTimeFromNow" }),
+          override("Incidents", { decimals: 0 }),
+          override("Time failing", { unit: "s", decimals: 0, noValue: "none" }),
           override("Success ratio", { unit: "percentunit" }),
           override("p90", { unit: "s" }),
         ],
       }),
     ),
   ]);
+}
+
+/** Each state with its meaning, the most urgent first. */
+function listStates(): string {
+  return DATASET_STATES.map((state) => {
+    const { word, meaning } = STATE_DEFINITIONS[state];
+    return `${word}: ${meaning}`;
+  }).join(". ");
 }

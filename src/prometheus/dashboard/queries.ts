@@ -1,3 +1,4 @@
+import { STATE_NUMBERS } from "../../core/verdict/states.ts";
 import { type Definition, METRICS } from "../definitions.ts";
 import { fastSuccesses, type Objectives } from "../slo.ts";
 
@@ -19,7 +20,7 @@ export const MAX_POINTS = 10_000;
 const BAR = "1m";
 
 /** What the dashboard's variables select: targets, probes, datasets. */
-export const OF_SCRAPE = `job=~"$job", location=~"$location"`;
+const OF_SCRAPE = `job=~"$job", location=~"$location"`;
 export const OF_ENVIRONMENT = `${OF_SCRAPE}, environment=~"$environment"`;
 export const FILTERS = `${OF_ENVIRONMENT}, app_id=~"$app_id"`;
 const OF_DATASET = `dataset_id=~"$dataset_id"`;
@@ -29,11 +30,12 @@ const {
   failed,
   duration,
   lastDuration,
-  lastSuccess,
   phaseDuration,
   lag,
   buildInfo,
   startTime,
+  state,
+  stateSince,
 } = METRICS;
 
 /** What a dataset is told apart by: the one of dev must not hide that of prod. */
@@ -112,24 +114,28 @@ export function fastShare(objectives: Objectives, time: string): string {
   );
 }
 
-/** The state's index in `STATES`: 2 without a success, plus 1 with a failure. */
+/** The number of the state, the most urgent of each combination of these labels. */
 export function stateBy(labels: string): string {
-  const noneSucceeded = `(${over(succeeded, WINDOW, labels)} == bool 0)`;
-  const someFailed = `(${over(failed, WINDOW, labels)} > bool 0)`;
-  return `2 * ${noneSucceeded} + ${someFailed}`;
+  return labels ? `max by (${labels}) (${series(state)})` : `max(${series(state)})`;
 }
 
-/** The last success of each dataset that has none now; the range's start where it has none. */
-export function failingSince(): string {
-  const last = `max by (${BY_DATASET}) (${maxInRange(lastSuccess)})`;
-  const start = `0 * ${sum(series(failed), BY_DATASET)} + time() - $__range_s`;
-  return `(${last} or ${start}) and on (${BY_DATASET}) (${stateBy(BY_DATASET)} >= 2)`;
+/** Since when the most urgent state of each combination holds. */
+export function stateSinceBy(labels: string): string {
+  const inState = `${series(state)} == on (${labels}) group_left () ${stateBy(labels)}`;
+  const since = `${series(stateSince)} and (${inState})`;
+  return labels ? `min by (${labels}) (${since})` : `min(${since})`;
 }
 
-/** When the last window with a failure was. */
-export function lastFailureBy(labels: string): string {
-  const failing = `${over(failed, WINDOW, labels)} > 0`;
-  return `max_over_time(timestamp(${failing})[$__range:${WINDOW}])`;
+/** How many outages the range has, of which the last may go on. */
+export function incidentsBy(labels: string): string {
+  const failing = `(${stateBy(labels)} == bool ${STATE_NUMBERS.failing})[$__range:$__interval]`;
+  return `resets(${failing}) + last_over_time(${failing})`;
+}
+
+/** For how many seconds of the range the dataset was failing. */
+export function failingSecondsBy(labels: string): string {
+  const failing = `(${stateBy(labels)} == ${STATE_NUMBERS.failing})[$__range:$__interval]`;
+  return `count_over_time(${failing}) * $__interval_ms / 1000`;
 }
 
 /** The gauge's greatest value in the range. */
@@ -166,6 +172,12 @@ export function meanPhases(): string {
 export function lagQuantile(q: number): string {
   const buckets = series(lag, [`loop="probe"`], "_bucket");
   return `histogram_quantile(${q}, ${sum(`rate(${buckets}[${WINDOW}])`, "le")})`;
+}
+
+/** Whether each probe can be scraped; without those that are known to be of another environment. */
+export function targets(): string {
+  const others = `${buildInfo.name}{${OF_SCRAPE}, environment!~"$environment"}[$__range]`;
+  return `(up{${OF_SCRAPE}} unless on (job, location, instance) last_over_time(${others}))`;
 }
 
 /** When each probe started, with the labels of its build. */

@@ -3,49 +3,75 @@ import {
   increase,
   INSTANCE_LABELS,
   JOB,
+  LOCATION_LABELS,
   onlyFailures,
   SEVERAL,
   TARGET_LABELS,
-  TARGET_LOCATION_LABELS,
 } from "./promql.ts";
-import type { AlertingRule } from "./rule_file.ts";
-import { IN_LOCATION, steps } from "./runbook.ts";
+import type { AlertingRule, RecordingRule } from "./rule_file.ts";
+import { IN_ENVIRONMENT, IN_LOCATION, steps } from "./runbook.ts";
 import type { Times } from "./windows.ts";
 
-/** Alerts on the probe's process and schedule. */
-export function probeAlerts(times: Times): AlertingRule[] {
-  return [probeDown(times), probeStalled(times), probeSlotsSkipped(times)];
+/** The environment of each target, also of one that is down: `up` does not have it. */
+const ENVIRONMENT = "instance:probe_environment:known";
+
+/** Alerts on the probe's process and schedule, and the series that they need. */
+export function probeRules(times: Times): (RecordingRule | AlertingRule)[] {
+  return [targetEnvironment(), probeDown(times), probeStalled(times), probeSlotsSkipped(times)];
+}
+
+/** What the probe last said, for as long as Prometheus knows the target. */
+function targetEnvironment(): RecordingRule {
+  return {
+    record: ENVIRONMENT,
+    expr: `topk by (${TARGET_LABELS}) (1,
+  max by (${INSTANCE_LABELS}) (${METRICS.startTime.name}{job="${JOB}"})
+)
+or on (${TARGET_LABELS})
+(${ENVIRONMENT} and on (${TARGET_LABELS}) up{job="${JOB}"})`,
+  };
 }
 
 function probeDown(times: Times): AlertingRule {
   const [memory, wait] = [times.hours(24), times.minutes(2)];
   return {
     alert: "ProbeDown",
-    // A probe that is gone may leave no target behind that could be down: so each location that
-    // had one is remembered for a day.
-    expr: `up{job="${JOB}"} == 0
+    // A probe that is gone may leave no target behind that could be down: so each location of an
+    // environment that had one is remembered for a day.
+    expr: `(up{job="${JOB}"} == 0)
++ on (${TARGET_LABELS}) group_left (environment)
+0 * ${ENVIRONMENT}
+or on (${TARGET_LABELS})
+up{job="${JOB}"} == 0
+or
+group by (${LOCATION_LABELS}) (
+  last_over_time(${ENVIRONMENT}[${memory}])
+  unless on (${TARGET_LABELS})
+  up{job="${JOB}"}
+)
+unless on (${LOCATION_LABELS})
+${ENVIRONMENT}
 or
 absent(up{job="${JOB}"})
-or
-group by (${TARGET_LOCATION_LABELS}) (max_over_time(up{job="${JOB}"}[${memory}]))
-unless on (${TARGET_LOCATION_LABELS})
-group by (${TARGET_LOCATION_LABELS}) (up{job="${JOB}"})`,
+unless on (job)
+last_over_time(${ENVIRONMENT}[${memory}])`,
     for: wait,
     labels: { severity: "page" },
     annotations: {
-      summary: "{{ if $labels.instance }}The probe at {{ $labels.instance }} cannot be scraped" +
-        `{{ else }}Prometheus knows of no probe${IN_LOCATION}: nothing is scraped as ${JOB}{{ end }}`,
+      summary: "{{ if $labels.instance }}The probe at {{ $labels.instance }}{{ else }}No probe" +
+        `{{ end }}${IN_ENVIRONMENT}${IN_LOCATION} ` +
+        "{{ if $labels.instance }}cannot be{{ else }}is{{ end }} scraped",
       description:
-        `For ${wait} a probe could not be scraped, or there was none to scrape: none at ` +
-        `all, or none in a location that had one in the last ${memory}.`,
+        `For ${wait} a probe could not be scraped, or there was none to scrape: none at all, or ` +
+        `none in an environment and location that had one in the last ${memory}.`,
       runbook: steps(
         "First look at whether the probe runs: `systemctl status dataplatform-probe`, `kubectl get " +
           "pods` or `docker ps`.",
         "If it does not, the end of its log says why it stopped. Exit code 2: a wrong setting or a " +
           "port in use. 70: a fault of the probe.",
         "If it runs, request `/healthz` from Prometheus' machine: check address, port and firewall.",
-        `If Prometheus knows of no probe, look at its list of targets for the job ${JOB}; in a ` +
-          "cluster the pod may be pending. For a location that you gave up, wait: the alert ends " +
+        `If no probe is scraped, look at Prometheus' list of targets for the job ${JOB}; in a ` +
+          "cluster the pod may be pending. For an environment or location that you gave up, wait: the alert ends " +
           `within ${memory}.`,
         "Until the probe is back, nobody notices an outage from there.",
       ),
@@ -65,7 +91,8 @@ and on (${TARGET_LABELS}) up{job="${JOB}"} offset ${window} == 1
 and on (${INSTANCE_LABELS}) time() - ${startTime.name} > ${times.windowSeconds(1)}`,
     labels: { severity: "page" },
     annotations: {
-      summary: "The probe at {{ $labels.instance }} responds, but creates no tasks",
+      summary:
+        `The probe at {{ $labels.instance }}${IN_ENVIRONMENT} responds, but creates no tasks`,
       description: `A probe that is scraped has created no task for ${window}. ` +
         "It does not notice an outage.",
       runbook: steps(

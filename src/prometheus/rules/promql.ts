@@ -9,7 +9,6 @@ export const LOCATION_LABELS = "job, environment, location";
 export const INSTANCE_LABELS = "job, environment, location, instance";
 /** Those of `up`, which the probe does not make. */
 export const TARGET_LABELS = "job, location, instance";
-export const TARGET_LOCATION_LABELS = "job, location";
 
 /**
  * At least three: one lost task never alerts. Prometheus extrapolates an increase to the whole

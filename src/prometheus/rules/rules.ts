@@ -3,7 +3,7 @@ import type { Objectives } from "../slo.ts";
 import { credentialAlerts } from "./credential_alerts.ts";
 import { datasetAlerts } from "./dataset_alerts.ts";
 import { networkRules } from "./network_alerts.ts";
-import { heartbeatAlert, probeAlerts } from "./probe_alerts.ts";
+import { heartbeatAlert, probeRules } from "./probe_alerts.ts";
 import { JOB } from "./promql.ts";
 import { type RuleFile, type RuleGroup, withSeverityByEnvironment } from "./rule_file.ts";
 import { budgetAlerts } from "./slo_alerts.ts";
@@ -52,7 +52,7 @@ export function rules(objectives: Objectives, options: RuleOptions = {}): RuleFi
     { name: `${JOB}-network`, rules: networkRules(times) },
     {
       name: `${JOB}-probe`,
-      rules: [...probeAlerts(times), ...credentialAlerts(times), heartbeatAlert(times)],
+      rules: [...probeRules(times), ...credentialAlerts(times), heartbeatAlert(times)],
     },
   ];
   return {

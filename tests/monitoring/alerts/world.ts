@@ -82,14 +82,17 @@ export class World {
 
   /** Starts a probe before the next scrape; a restart is a stop and a start at one address. */
   start(
-    { labels = {}, instance = "probe:8000", datasets = ["a"] }: {
+    { labels = {}, environment = null, instance = "probe:8000", datasets = ["a"] }: {
       labels?: Labels;
+      /** What the probe says of itself; `up` does not have it. */
+      environment?: string | null;
       instance?: string;
       datasets?: string[];
     } = {},
   ): SimulatedProbe {
     const probe = new SimulatedProbe(
       { job: JOB, instance, ...labels },
+      environment,
       datasets,
       this.#scrapes * this.scrapeSeconds,
       `000000${this.#probes.length}`,
@@ -166,6 +169,7 @@ export class SimulatedProbe {
 
   constructor(
     labels: Labels,
+    environment: string | null,
     datasets: string[],
     startSeconds: number,
     appId: string,
@@ -178,7 +182,7 @@ export class SimulatedProbe {
     this.#metrics = new Metrics({
       clock: new FakeClock(),
       appId,
-      environment: null,
+      environment,
       datasetIds: datasets,
       latencyObjectiveSeconds: options.latencySeconds,
       build: { version: "0", deno: "0", target: "test" },
@@ -189,6 +193,7 @@ export class SimulatedProbe {
         cpuSeconds: 0,
         residentBytes: 0,
         heapBytes: 0,
+        verdicts: [],
       }),
     });
   }

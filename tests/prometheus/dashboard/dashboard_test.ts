@@ -45,7 +45,7 @@ Deno.test("panels fill the width, do not overlap, and have unique numbers and ti
   }
   for (const { title, description, targets } of panels) {
     assert(description.length > 20 && description.endsWith("."), title);
-    assertEquals(targets.map(({ refId }) => refId), [..."ABCDE"].slice(0, targets.length));
+    assertEquals(targets.map(({ refId }) => refId), [..."ABCDEFG"].slice(0, targets.length));
   }
 });
 
@@ -59,7 +59,7 @@ Deno.test("every variable that a query names exists, and every variable is used"
   const own = [...text.matchAll(/\$(__\w+)/g)].map(([, name]) => name).filter((name) =>
     name !== "__all"
   );
-  const known = ["__interval", "__range", "__range_s", "__rate_interval"];
+  const known = ["__interval", "__interval_ms", "__range", "__rate_interval"];
   assertEquals([...new Set(own)].sort(), known);
 });
 

@@ -12,7 +12,8 @@ export const targets = panels.flatMap(({ title, type, targets }) =>
 );
 
 /** Holds some scrapes and, with a task each tenth of a second, many tasks. */
-const WINDOW = "2s";
+const WINDOW_SECONDS = 2;
+const WINDOW = `${WINDOW_SECONDS}s`;
 
 /** A value of a query, with its labels. */
 export type Row = { metric: Record<string, string>; value: number };
@@ -126,8 +127,8 @@ export function filledIn(expr: string, rangeSeconds = 60, choice: Choice = {}): 
   };
   const filled = expr
     .replaceAll("$__rate_interval", WINDOW)
-    .replaceAll("$__range_s", String(rangeSeconds))
     .replaceAll("$__range", `${rangeSeconds}s`)
+    .replaceAll("$__interval_ms", String(WINDOW_SECONDS * 1e3))
     .replaceAll("$__interval", WINDOW);
   return Object.entries({ ...all, ...choice }).reduce(
     (text, [name, value]) => text.replaceAll(`$${name}`, value),

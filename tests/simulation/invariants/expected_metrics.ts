@@ -28,7 +28,7 @@ export class ExpectedMetrics {
   constructor(
     { datasetIds, sloLatencySeconds }: Config,
     private readonly time: SimulatedTime,
-    private readonly expected: Pick<Invariants, "ledger" | "tokens" | "heartbeats">,
+    private readonly expected: Pick<Invariants, "ledger" | "tokens" | "heartbeats" | "verdicts">,
   ) {
     this.#datasets = new Map(
       datasetIds.map((id) => [id, new DatasetMetrics(id, sloLatencySeconds)]),
@@ -59,8 +59,9 @@ export class ExpectedMetrics {
 
   /** The samples at this moment; NaN where a value cannot be known. */
   samples(): Samples {
-    const { ledger, tokens, heartbeats } = this.expected;
+    const { ledger, tokens, heartbeats, verdicts } = this.expected;
     const samples: Samples = new Map();
+    verdicts.write(samples);
     for (const dataset of this.#datasets.values()) dataset.write(samples);
     for (const phase of this.#phases.values()) phase.write(samples, this.#knowsPhases);
     for (const lag of Object.values(this.#lags)) lag.write(samples);

@@ -29,13 +29,13 @@ export class Invariants {
   readonly tokens: TokenInvariants;
   readonly heartbeats: HeartbeatInvariants;
   readonly port: PortInvariants;
+  readonly verdicts: VerdictInvariants;
   readonly metrics: ExpectedMetrics;
   /** When the probe got the signal to stop. */
   stoppedMs = Infinity;
   readonly #attempts: AttemptInvariants;
   readonly #outcomes: OutcomeInvariants;
   readonly #slots: SlotInvariants;
-  readonly #verdicts: VerdictInvariants;
   /** Skipped slots according to the log. */
   readonly #logged = { late: 0, in_flight: 0 };
   #internals: Internals | null = null;
@@ -55,7 +55,7 @@ export class Invariants {
     this.metrics = new ExpectedMetrics(config, time, this);
     this.#attempts = new AttemptInvariants(config, time, journal, this.tokens);
     this.#outcomes = new OutcomeInvariants(config, time, journal, this.tokens);
-    this.#verdicts = new VerdictInvariants(config, time, journal);
+    this.verdicts = new VerdictInvariants(config, time, journal);
     this.#slots = new SlotInvariants(config, time, journal, (loop, lagMs) => {
       this.metrics.slotRan(loop, lagMs);
     });
@@ -374,7 +374,7 @@ export class Invariants {
     }
     ledger.settle(task);
     this.metrics.settled(task);
-    if (this.#internals) this.#verdicts.settled(task, message, this.#internals.health);
+    if (this.#internals) this.verdicts.settled(task, message, this.#internals.health);
     ledger.makeRoom();
     this.#onSettled(task);
     this.heartbeats.settled();

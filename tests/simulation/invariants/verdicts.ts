@@ -2,12 +2,17 @@ import type { Internals } from "../../../src/commands/serve.ts";
 import type { Config } from "../../../src/config/config.ts";
 import type { SettledTask } from "../../../src/core/task.ts";
 import { recentSecondsOf, silenceSecondsOf } from "../../../src/core/verdict/dataset_verdict.ts";
+import { type DatasetState, STATE_NUMBERS } from "../../../src/core/verdict/states.ts";
 import { naiveRows, naiveState, type NaiveTask } from "../../support/naive_verdict.ts";
 import type { Journal } from "../journal.ts";
+import type { Samples } from "../readers/exposition.ts";
 import type { SimulatedTime } from "../world/time.ts";
 
 /** A plain reading costs much: of a dataset with more tasks only the newest ones are looked at. */
 const MAX_READ = 500;
+
+/** A verdict that a scrape reads in a slow step may be later by this. */
+const SLOW_MS = 50;
 
 type Seen = {
   /** In the order of creation. */
@@ -54,6 +59,21 @@ export class VerdictInvariants {
     if (seen.isWhole) this.#checkVerdict(seen, task, health);
   }
 
+  /** The samples of the verdicts at this moment; NaN where they cannot be known. */
+  write(samples: Samples): void {
+    const { time: { nowMs } } = this;
+    for (const id of this.config.datasetIds) {
+      const { tasks, isWhole } = this.#seenOf(id);
+      const state = this.#stateOf(tasks, nowMs);
+      const isKnown = isWhole && state === this.#stateOf(tasks, nowMs + SLOW_MS);
+      const isOfTask = isKnown && state !== "starting" && state !== "no_news";
+      const sinceMs = isOfTask ? naiveRows(tasks).sinceMs ?? NaN : NaN;
+      const labels = `{dataset_id="${id}"}`;
+      samples.set(`probe_dataset_state${labels}`, isKnown ? STATE_NUMBERS[state] : NaN);
+      samples.set(`probe_dataset_state_since_timestamp_seconds${labels}`, sinceMs / 1e3);
+    }
+  }
+
   /** An outage is reported once at its begin, and once at its end: by the newest of its tasks. */
   #checkLine(seen: Seen, { state }: SettledTask, isNewest: boolean, message: string): void {
     const isSuccess = state === "SUCCEEDED";
@@ -72,15 +92,10 @@ export class VerdictInvariants {
   }
 
   #checkVerdict({ tasks }: Seen, { datasetId }: SettledTask, health: Internals["health"]): void {
-    const { config, journal, time: { nowMs } } = this;
+    const { journal, time: { nowMs } } = this;
     const shown = health.of(datasetId, nowMs);
     const { sinceMs, incidents } = naiveRows(tasks);
-    const state = naiveState(tasks, nowMs, {
-      startedMs: this.#startedMs,
-      silenceMs: silenceSecondsOf(config) * 1e3,
-      windowMs: recentSecondsOf(config) * 1e3,
-      slowSeconds: config.sloLatencySeconds,
-    });
+    const state = this.#stateOf(tasks, nowMs);
     journal.check(
       shown?.state === state && shown.sinceMs === sinceMs,
       "the verdict follows the order of creation",
@@ -92,6 +107,15 @@ export class VerdictInvariants {
       "the last incident is right",
       () => `${last}, not ${JSON.stringify(incidents.at(-1))}`,
     );
+  }
+
+  #stateOf(tasks: readonly NaiveTask[], nowMs: number): DatasetState {
+    return naiveState(tasks, nowMs, {
+      startedMs: this.#startedMs,
+      silenceMs: silenceSecondsOf(this.config) * 1e3,
+      windowMs: recentSecondsOf(this.config) * 1e3,
+      slowSeconds: this.config.sloLatencySeconds,
+    });
   }
 
   /** By the newest three tasks, and without a success by fewer. */

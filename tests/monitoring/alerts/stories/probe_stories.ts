@@ -55,7 +55,7 @@ export const PROBE_STORIES: Story[] = [
     },
   },
   {
-    name: "ProbeDown fires while Prometheus knows of no probe",
+    name: "ProbeDown fires while no probe is scraped",
     nearMisses: ["ProbeDown"],
     async run(world) {
       const one = world.start();
@@ -64,7 +64,7 @@ export const PROBE_STORIES: Story[] = [
       await world.advance(2);
       world.expect();
       await world.advance(0.5);
-      const summary = "Prometheus knows of no probe: nothing is scraped as dataplatform-probe";
+      const summary = "No probe is scraped";
       world.expect({ alert: "ProbeDown", labels: { job: JOB }, summary });
       world.start();
       await world.advance(0.25);
@@ -83,12 +83,65 @@ export const PROBE_STORIES: Story[] = [
       await world.advance(2);
       world.expect();
       await world.advance(0.5);
-      const summary = "Prometheus knows of no probe in bergen: " +
-        "nothing is scraped as dataplatform-probe";
+      const summary = "No probe in bergen is scraped";
       world.expect({ alert: "ProbeDown", labels: { job: JOB, ...labels }, summary });
       world.start({ labels });
       await world.advance(0.25);
       world.expect();
+    },
+  },
+  {
+    name: "ProbeDown fires for an environment that loses its probe while another has one",
+    nearMisses: ["ProbeDown"],
+    async run(world) {
+      const lost = world.start({ environment: "prod" });
+      world.start({ environment: "dev", instance: "other:8000" });
+      await world.advance(5);
+      lost.vanish();
+      await world.advance(2);
+      world.expect();
+      await world.advance(0.5);
+      const summary = "No probe in prod is scraped";
+      world.expect({ alert: "ProbeDown", labels: { job: JOB, environment: "prod" }, summary });
+      world.start({ environment: "prod", instance: "new:8000" });
+      await world.advance(0.25);
+      world.expect();
+    },
+  },
+  {
+    name: "ProbeDown of dev wakes nobody, however long it lasts",
+    nearMisses: [],
+    options: { scrapeSeconds: 120 },
+    async run(world) {
+      const [dev, prod] = ["dev", "prod"].map((environment) =>
+        world.start({ environment, instance: `${environment}:8000` })
+      );
+      await world.advance(10);
+      dev?.stop();
+      await world.advance(4);
+      const down = (environment: string) => ({
+        alert: "ProbeDown",
+        labels: { job: JOB, instance: `${environment}:8000`, environment },
+      });
+      const summary = "The probe at dev:8000 in dev cannot be scraped";
+      world.expect({ ...down("dev"), summary, severity: "ticket" });
+      await world.advance(26 * 60);
+      world.expect({ ...down("dev"), summary, severity: "ticket" });
+      prod?.stop();
+      await world.advance(4);
+      world.expect({ ...down("dev"), severity: "ticket" }, down("prod"));
+    },
+  },
+  {
+    name: "ProbeDown stays silent for a probe that changes its environment",
+    nearMisses: [],
+    async run(world) {
+      const one = world.start({ environment: "dev" });
+      await world.advance(5);
+      one.stop();
+      await world.advance(0.5);
+      world.start({ environment: "prod" });
+      await world.expectFor(5);
     },
   },
   {
