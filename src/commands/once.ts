@@ -3,14 +3,17 @@ import { okdataOptions } from "../config/okdata_options.ts";
 import { untilAborted } from "../core/clock.ts";
 import { exitCodeOfSignal } from "../core/exit_code.ts";
 import { exitCodeOf, type Reason } from "../core/reasons.ts";
+import type { State } from "../core/task.ts";
 import { DOCUMENT_VERSION, taskToJson } from "../core/task_json.ts";
-import type { TaskObserver } from "../core/task_observer.ts";
+import { observeWithAll } from "../core/task_observer.ts";
 import { connectOkdata } from "../okdata/okdata.ts";
 import { Backlog } from "../probing/backlog.ts";
+import { HealthHistory } from "../probing/health.ts";
 import { every } from "../probing/schedule.ts";
 import { lineOf, logFailure } from "../probing/task_log.ts";
 import { createTaskRunner, type RunTask } from "../probing/task_runner.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { type DatasetRun, paintTaskState, renderRunSummary } from "../terminal/run_summary.ts";
 import { toSafeJson } from "../text/escape.ts";
 import type { View } from "./command_line.ts";
 import { attemptLog, createTableRenderer } from "./serve_parts.ts";
@@ -18,8 +21,8 @@ import { attemptLog, createTableRenderer } from "./serve_parts.ts";
 /**
  * The command `run`: `--once` (a count of 1) or `--count N`.
  *
- * Creates `count` tasks of each dataset, an interval apart, and returns the exit code. Opens no
- * port. When `signal` aborts, the tasks in flight are abandoned.
+ * Creates `count` tasks of each dataset, an interval apart, and returns the exit code. Prints a line
+ * for each task and the state of each dataset, or one JSON document. Opens no port. When `signal` aborts, the tasks in flight are abandoned.
  */
 export async function runOnce(
   config: Config,
@@ -28,9 +31,11 @@ export async function runOnce(
   runtime: Runtime,
   signal: AbortSignal,
 ): Promise<number> {
-  const { clock, trace, log, stdout, readFile } = runtime;
+  const { clock, trace, log, stdout, readFile, terminal } = runtime;
   const documents: ReturnType<typeof taskToJson>[] = [];
-  const failures = new Set<Reason>();
+  const { color } = terminal();
+  const health = new HealthHistory({ ...config, clock });
+  const runs = new Map(config.datasetIds.map((id) => [id, newRun()]));
   const lines = createLineWriter(runtime, count * config.datasetIds.length);
   const backlog = new Backlog(config.maxTrackedTasks, () => {});
   const done = new AbortController();
@@ -39,22 +44,30 @@ export async function runOnce(
     done.signal,
     { onAttempt: attemptLog(config, log) },
   );
-  const observer: TaskObserver = {
+  const observer = observeWithAll([health, {
+    created: ({ datasetId }) => void runs.get(datasetId)!.counts.PENDING++,
     settled(task, error) {
       if (json) documents.push(taskToJson(task, config.appId));
-      lines.write(json ? "" : lineOf(task, config.traceUrl) + "\n");
+      const line = lineOf(task, {
+        traceUrl: config.traceUrl,
+        paint: (state) => paintTaskState(state, color),
+      });
+      lines.write(json ? "" : line + "\n");
+      const { counts, reasons } = runs.get(task.datasetId)!;
+      counts.PENDING--;
+      counts[task.state]++;
       if (task.state !== "FAILED") return;
-      failures.add(task.reason);
+      reasons.set(task.reason, (reasons.get(task.reason) ?? 0) + 1);
       if (task.reason === "internal") logFailure(log, task, error);
     },
-  };
+  }]);
   const maxInFlight = config.maxInFlightTasks;
   const runTask = createTaskRunner({ getDataset, clock, trace, backlog, maxInFlight, observer });
 
-  const runs = config.datasetIds.map((datasetId, i) =>
+  const loops = config.datasetIds.map((datasetId, i) =>
     runTasks(datasetId, i / config.datasetIds.length, config, count, runTask, runtime, signal)
   );
-  await Promise.all(runs);
+  await Promise.all(loops);
   await lines.end();
   done.abort();
 
@@ -67,11 +80,30 @@ export async function runOnce(
       toSafeJson({ version: DOCUMENT_VERSION, environment: config.environmentName, tasks }, 2) +
         "\n",
     );
-  } else if (view.table) {
+    return exitCode();
+  }
+  const summaries = config.datasetIds.map((datasetId): DatasetRun => ({
+    datasetId,
+    url: `${config.apiUrl}/${datasetId}`,
+    state: health.of(datasetId)?.state ?? "starting",
+    ...runs.get(datasetId) ?? newRun(),
+  }));
+  stdout.write([...renderRunSummary(summaries, color), ""].join("\n"));
+  if (view.table) {
     const render = await createTableRenderer(config, view, runtime);
     stdout.write(render(backlog));
   }
-  return signal.aborted ? exitCodeOfSignal(signal) : exitCodeOf(failures);
+  return exitCode();
+
+  function exitCode(): number {
+    const failures = new Set([...runs.values()].flatMap(({ reasons }) => [...reasons.keys()]));
+    return signal.aborted ? exitCodeOfSignal(signal) : exitCodeOf(failures);
+  }
+}
+
+/** Counts of tasks by their state, and of failures by their reason. */
+function newRun(): { counts: Record<State, number>; reasons: Map<Reason, number> } {
+  return { counts: { PENDING: 0, SUCCEEDED: 0, FAILED: 0 }, reasons: new Map() };
 }
 
 /** Runs `count` tasks of a dataset, an interval apart; `phase` counts in intervals. */

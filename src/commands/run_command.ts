@@ -115,7 +115,10 @@ async function dispatch(
     case "tasks": {
       const { showTasks } = await import("./tasks.ts");
       const { Screen } = await import("../terminal/screen.ts");
-      const screen = process.screen && new Screen(process.screen);
+      const { isPlain } = await import("../terminal/ascii.ts");
+      const terminal = process.screen;
+      const screen = terminal &&
+        new Screen({ ...terminal, ascii: isPlain(terminal.terminalType) });
       return await showTasks(command, view, config, runtime, screen, signal);
     }
     case "run": {

@@ -2,12 +2,12 @@ import type { Config } from "../config/config.ts";
 import { readEndpointCredentials } from "../config/credentials.ts";
 import { EXIT } from "../core/exit_code.ts";
 import { STATES } from "../core/task.ts";
-import { type DatasetStateRow, readDatasetStates } from "../probe_client/dataset_states.ts";
 import {
   createLocalProbeClient,
   createProbeClient,
   type ProbeClient,
 } from "../probe_client/probe_client.ts";
+import { type ProbeStatus, readProbeStatus } from "../probe_client/probe_status.ts";
 import {
   PAGE_SIZE,
   readNewestTasks,
@@ -72,7 +72,7 @@ export async function showTasks(
     filter: describeFilter(command),
     poll: pollForScreen(
       read,
-      () => readDatasetStates(client, command.datasetId, runtime, signal),
+      () => readProbeStatus(client, command.datasetId, runtime, signal),
       command,
     ),
     maxTasks: command.rows,
@@ -98,23 +98,26 @@ async function createClient(
  */
 function pollForScreen(
   read: Read,
-  readStates: () => Promise<DatasetStateRow[] | null>,
+  readStatus: () => Promise<ProbeStatus | null>,
   { state, datasetId }: TaskListQuery,
 ): ScreenWatch["poll"] {
   // Pending tasks have no duration. As many as the last poll found are read in addition.
   let pending = MAX_TASKS_READ;
   return async ({ rows, durations }) => {
+    const status = await readStatus();
     const recentQuery = { datasetId };
-    const recentLimit = Math.min(durations + pending, MAX_TASKS_READ);
+    // Only one dataset has a line of durations.
+    const bars = status && status.datasets.length > 1 ? 0 : durations + pending;
+    const recentLimit = Math.min(bars, MAX_TASKS_READ);
     const recent = toTaskList(
-      await read(recentQuery, state ? recentLimit : Math.max(rows, recentLimit)),
+      await read(recentQuery, Math.max(state ? 1 : rows, recentLimit)),
       recentQuery,
     );
     pending = recent.rows.filter((row) => row.state === "PENDING").length;
     // The durations are those of all states, so that a state needs a list of its own.
     const query = { state, datasetId };
     const taskList = state ? toTaskList(await read(query, rows), query) : recent;
-    return { taskList, recent: recent.rows, datasets: await readStates() };
+    return { taskList, recent: recent.rows, status };
   };
 }
 

@@ -286,6 +286,6 @@ export const VARIABLES: readonly string[] = [
   ...Object.values(SETTINGS).flatMap(({ env, ...setting }) =>
     "alias" in setting ? [env, setting.alias] : [env]
   ),
-  // Deno's own switch for OpenTelemetry.
-  "OTEL_DENO",
+  // Deno's own switch for OpenTelemetry, and what the terminal can draw.
+  ...["OTEL_DENO", "TERM"],
 ];

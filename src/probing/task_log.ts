@@ -45,13 +45,19 @@ export class TaskLog implements TaskObserver {
 }
 
 /**
- * A settled task in one line, for the output of a one-off run. That of a failure ends with the link to
- * its trace, where a template of links is given.
+ * A settled task in one line, for the output of a one-off run; `paint` colours its state. The line of
+ * a failure ends with the link to its trace, where a template of links is given.
  */
-export function lineOf(task: SettledTask, traceUrl?: string): string {
+export function lineOf(
+  task: SettledTask,
+  { traceUrl, paint = (state) => state }: {
+    traceUrl?: string;
+    paint?: (state: SettledTask["state"]) => string;
+  } = {},
+): string {
   const { seqno, datasetId, state } = task;
-  const line = `#${seqno} ${datasetId} ${state} in ${formatSeconds(task.durationSeconds)}` +
-    afterAttempts(task);
+  const duration = formatSeconds(task.durationSeconds);
+  const line = `#${seqno} ${datasetId} ${paint(state)} in ${duration}${afterAttempts(task)}`;
   if (task.state === "SUCCEEDED") return line;
   const trace = traceUrl === undefined ? "" : `; trace: ${formatTraceUrl(traceUrl, task.traceId)}`;
   return `${line}: ${task.reason}: ${task.message}${trace}`;

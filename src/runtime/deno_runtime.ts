@@ -137,6 +137,7 @@ export class DenoProcess {
       stdout: this.#stdout,
       size: terminalSize,
       color: this.#hasColor,
+      terminalType: this.env("TERM"),
       onResize: (callback: () => void) => Deno.addSignalListener("SIGWINCH", callback),
     };
   }

@@ -10,6 +10,8 @@ export type Column = {
 
 /** What gives way, step by step, when a table is too wide for its terminal. */
 export type LayoutRules = {
+  /** Columns left out, in this order, before anything is cut. */
+  expendable?: readonly string[];
   /** Columns whose cells are cut, in this order, each down to `minWidth`. */
   shrunk: readonly { title: string; minWidth: number }[];
   /** Columns left out, in this order, when cutting is not enough. */
@@ -40,13 +42,17 @@ export function layOut(
 
 function fit(
   columns: readonly Column[],
-  { shrunk, dropped }: LayoutRules,
+  { expendable = [], shrunk, dropped }: LayoutRules,
   maxColumns: number,
 ): Layout {
   let remaining = columns.map((column) => ({
     ...column,
     width: maxWidth([column.title, ...column.cells]),
   }));
+  for (const title of expendable) {
+    if (totalWidth({ columns: remaining, gap: 1 }) <= maxColumns) break;
+    remaining = remaining.filter((column) => column.title !== title);
+  }
   for (const title of [null, ...dropped]) {
     remaining = remaining.filter((column) => column.title !== title);
     const layout = shrink(remaining, shrunk, maxColumns);

@@ -1,11 +1,13 @@
 import stringWidth from "string-width";
 import type { TaskRow } from "../core/task_row.ts";
-import type { DatasetStateRow } from "../probe_client/dataset_states.ts";
+import type { ProbeStatus } from "../probe_client/probe_status.ts";
 import type { TaskList } from "../probe_client/task_list.ts";
 import { formatDuration } from "../text/format.ts";
 import { ALARM, BOLD, RED, styled } from "./ansi.ts";
 import { renderDatasetLines } from "./dataset_lines.ts";
 import { footerFor, formatMoment, NO_MATCH, renderTable, timeFormatter } from "./table.ts";
+import { describeRatios, shareOf } from "./ratios.ts";
+import { toAscii } from "./ascii.ts";
 import { shorten } from "./text_width.ts";
 
 /** Since when a probe does not respond, and why. */
@@ -19,8 +21,8 @@ export type FrameContent = {
   taskList: TaskList;
   /** The newest tasks of every state, newest last, whatever the filter. */
   recent: TaskRow[];
-  /** The states of the datasets, the most urgent first; null when the probe does not tell them. */
-  datasets: readonly DatasetStateRow[] | null;
+  /** Null when the probe is too old to tell the states of its datasets. */
+  status: ProbeStatus | null;
   /** When the probe last responded, milliseconds since the epoch. */
   respondedMs: number;
   /** Null while the probe responds. */
@@ -34,10 +36,16 @@ export type FrameOptions = {
   maxTasks: number | null;
   utc: boolean;
   color: boolean;
+  /** Whether the terminal draws plain characters alone. */
+  ascii: boolean;
 };
 
 /** Datasets have at most this share of the lines; the tasks have the rest. */
 const MAX_DATASETS_SHARE = 1 / 3;
+
+const NOTHING_SETTLED = "no task has settled yet";
+
+const TOO_OLD = "no states: this probe is older than /status";
 
 const BARS = "▁▂▃▄▅▆▇█";
 const FAILURE = "×";
@@ -65,10 +73,14 @@ export function renderFrame(content: FrameContent, options: FrameOptions): strin
     ...options.rows >= MIN_ROWS_FOR_SPACING ? [""] : [],
   ];
   const table = tableLines(content, options, options.rows - head.length);
-  return [...head, ...table].slice(0, options.rows);
+  const lines = [...head, ...table].slice(0, options.rows);
+  return options.ascii ? lines.map(toAscii) : lines;
 }
 
-/** The table of the newest tasks that fit into `height` lines, its titles included. */
+/**
+ * The table of the newest tasks that fit into `height` lines. The newest is the last line of them,
+ * however few there are, so that the eye finds it.
+ */
 function tableLines(
   { taskList: { rows, older, severalDatasets }, filter, respondedMs }: FrameContent,
   { columns, maxTasks, utc, color }: FrameOptions,
@@ -77,21 +89,22 @@ function tableLines(
   const space = Math.max(0, height - 1);
   const limit = maxTasks ?? Infinity;
   const fitsWhole = older === 0 && rows.length <= Math.min(space, limit);
-  // Otherwise the footer takes one task's place.
+  // Otherwise the line that counts the others takes one task's place.
   const shown = fitsWhole ? rows.length : Math.max(0, Math.min(rows.length, space - 1, limit));
   const hidden = rows.length - shown;
   const isEmpty = rows.length === 0 && older === 0;
-  const context = {
-    severalDatasets,
-    nowMs: respondedMs,
-    footer: isEmpty && filter ? NO_MATCH : footerFor(older === null ? null : older + hidden),
-  };
-  return renderTable(rows.slice(hidden), context, { width: columns, utc, color });
+  const others = isEmpty && filter ? NO_MATCH : footerFor(older === null ? null : older + hidden);
+  const context = { severalDatasets, nowMs: respondedMs, footer: "" };
+  const options = { width: columns, utc, color, keepIds: true };
+  const [titles = "", ...tasks] = renderTable(rows.slice(hidden), context, options);
+  const table = [titles, ...others ? [shorten(others, columns)] : [], ...tasks];
+  const used = Math.min(height, limit + 2);
+  return [...Array(Math.max(0, used - table.length)).fill(""), ...table];
 }
 
-/** The probe's address and when it last responded. */
+/** The environment, the probe's address, and when it last responded. */
 function addressLine(
-  { url, taskList, respondedMs }: FrameContent,
+  { url, taskList, status, respondedMs }: FrameContent,
   { columns, utc, color }: FrameOptions,
 ): string {
   const moment = formatMoment(respondedMs, utc);
@@ -100,7 +113,8 @@ function addressLine(
     : moment.slice("2026-11-23 ".length, "2026-11-23 22:01:30".length);
   const space = columns - time.length - 2;
   if (space < MIN_ADDRESS_COLUMNS) return shorten(time, columns);
-  const address = shorten([url, taskList.appId].filter(Boolean).join("  "), space);
+  const parts = [status?.environment, url, taskList.appId].filter(Boolean);
+  const address = shorten(parts.join("  "), space);
   const gap = " ".repeat(Math.max(0, columns - stringWidth(address) - time.length));
   return (color ? styled(BOLD, address) : address) + gap + time;
 }
@@ -115,27 +129,24 @@ function lossLine(
   return [color ? styled(ALARM, line) : line];
 }
 
-/** The states of the datasets; where there are several, each with its newest tasks. */
 function datasetLines(
-  { datasets, recent, respondedMs }: FrameContent,
+  { status, respondedMs }: FrameContent,
   { columns: width, rows, utc, color }: FrameOptions,
 ): string[] {
-  if (!datasets) return [];
-  const stripOf = (datasetId: string, columns: number) =>
-    barsOf(recent.filter((row) => row.datasetId === datasetId), columns, color).bars;
-  return renderDatasetLines(datasets, {
+  if (!status) return [shorten(TOO_OLD, width)];
+  return renderDatasetLines(status.datasets, {
     nowMs: respondedMs,
     width,
     maxLines: Math.max(1, Math.floor(rows * MAX_DATASETS_SHARE)),
     utc,
     color,
-    ...datasets.length > 1 ? { stripOf } : {},
+    strips: true,
   });
 }
 
-/** The success ratio and the counts behind it, as many of them as fit. */
+/** The shares of successes and the counts of tracked tasks, as many of them as fit. */
 function countsLine(
-  { taskList: { tracked }, recent, filter }: FrameContent,
+  { taskList: { tracked }, status, recent, filter }: FrameContent,
   { columns, color }: FrameOptions,
 ): string {
   const countRecent = (state: TaskRow["state"]) =>
@@ -146,31 +157,40 @@ function countsLine(
     FAILED: countRecent("FAILED"),
   };
   const failures = `${FAILED} failed`;
+  const ratios = status
+    ? describeRatios(status.datasets)
+    : ratioOfTracked(SUCCEEDED, SUCCEEDED + FAILED);
+  const [first = NOTHING_SETTLED, ...others] = ratios;
   const parts = [
-    successRatio(SUCCEEDED, FAILED),
-    failures,
-    `${PENDING} pending`,
-    `${PENDING + SUCCEEDED + FAILED} ${tracked ? "tracked" : "fetched"}${filter}`,
+    first.replace(" in ", " succeeded in "),
+    ...others.map((ratio) => `, ${ratio}`),
+    `   ${failures}`,
+    `   ${PENDING} pending`,
+    `   ${PENDING + SUCCEEDED + FAILED} ${tracked ? "tracked" : "fetched"}${filter}`,
   ];
-  const line = parts.reduce((fitting, part) => {
-    const longer = `${fitting}   ${part}`;
-    return stringWidth(longer) <= columns ? longer : fitting;
-  });
+  const line = parts.reduce((fitting, part) =>
+    stringWidth(fitting + part) <= columns ? fitting + part : fitting
+  );
   const fitted = shorten(line, columns);
   return color && FAILED > 0 ? fitted.replace(failures, styled(RED, failures)) : fitted;
 }
 
-/** Rounded down, so that a single failure never reads as 100 %. */
-function successRatio(succeeded: number, failed: number): string {
-  const settled = succeeded + failed;
-  if (settled === 0) return "no task has settled yet";
-  return `${(Math.floor(succeeded / settled * 1e3) / 10).toFixed(1)} % succeeded`;
+/** The ratio of a probe that tells none: it is about the tasks that it tracks. */
+function ratioOfTracked(succeeded: number, settled: number): string[] {
+  return settled === 0 ? [] : [`${shareOf(succeeded, settled)} in ${settled} tasks`];
 }
 
 const MAX_LABEL_WIDTH = "  up to 999 ms".length;
 
-/** A bar for the duration of each of the newest settled tasks, and a cross for each failure. */
-function durationsLine({ recent }: FrameContent, { columns, color }: FrameOptions): string[] {
+/**
+ * A bar for the duration of each of the newest settled tasks, and a cross for each failure; none for
+ * several datasets, whose durations have nothing in common.
+ */
+function durationsLine(
+  { recent, status, taskList }: FrameContent,
+  { columns, color }: FrameOptions,
+): string[] {
+  if (taskList.severalDatasets || (status && status.datasets.length > 1)) return [];
   const hasLabel = columns >= MAX_LABEL_WIDTH + MIN_BARS_WITH_LABEL;
   const room = hasLabel ? columns - MAX_LABEL_WIDTH : columns;
   const { bars, count, longest } = barsOf(recent, room, color);

@@ -20,6 +20,8 @@ export type ScreenOptions = {
   stdout: Output;
   size: () => { columns: number; rows: number };
   color: boolean;
+  /** Whether the terminal draws plain characters alone. */
+  ascii: boolean;
   /** Registers a callback for every change of the size. */
   onResize: (callback: () => void) => void;
 };
@@ -36,6 +38,10 @@ export class Screen {
 
   get color(): boolean {
     return this.options.color;
+  }
+
+  get ascii(): boolean {
+    return this.options.ascii;
   }
 
   onResize(callback: () => void): void {

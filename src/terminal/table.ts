@@ -11,6 +11,8 @@ export type TableOptions = {
   width: number;
   utc: boolean;
   color: boolean;
+  /** Leaves out columns before it cuts the ID of a dataset. */
+  keepIds?: boolean;
 };
 
 /** What a table shows besides its rows. */
@@ -34,6 +36,9 @@ const LAYOUT_RULES: LayoutRules = {
   dropped: ["Attempts", "Succeeded", "Failed", "Created", "#", "Duration", "Dataset", "Reason"],
 };
 
+/** What the other columns tell as well. */
+const EXPENDABLE = ["Attempts", "Succeeded", "Failed"];
+
 /** Less of a message would tell nothing. */
 const MIN_MESSAGE_WIDTH = 16;
 
@@ -42,10 +47,19 @@ const STATE_COLORS: Record<State, string> = { PENDING: YELLOW, SUCCEEDED: GREEN,
 /** The last line of a table without rows, when only some of the tasks were asked for. */
 export const NO_MATCH = "no tracked task matches";
 
-/** The newest `rows` tasks of the backlog, newest last, under a heading; ends with an empty line. */
+/**
+ * The newest `rows` tasks of the backlog, newest last, under a heading with these lines in it; ends
+ * with an empty line.
+ */
 export function tableOf(
   backlog: Backlog,
-  { datasetIds, nowMs, rows }: { datasetIds: readonly string[]; nowMs: number; rows: number },
+  { datasetIds, nowMs, rows, states = [] }: {
+    datasetIds: readonly string[];
+    nowMs: number;
+    rows: number;
+    /** Lines with the states of the datasets. */
+    states?: readonly string[];
+  },
   options: TableOptions,
 ): string {
   const { PENDING, SUCCEEDED, FAILED } = backlog.counts;
@@ -57,7 +71,7 @@ export function tableOf(
   };
   const heading = renderHeading(nowMs, describeCounts(backlog.counts), options);
   const table = renderTable(tasks.reverse().map(taskToRow), context, options);
-  return ["", ...heading, ...table, "", ""].join("\n");
+  return ["", ...heading, ...states, ...table, "", ""].join("\n");
 }
 
 /** The lines over a table: the time and a summary, on two lines when one is too narrow. */
@@ -106,13 +120,15 @@ export function timeFormatter(nowMs: number, utc: boolean): (ms: number) => stri
 export function renderTable(
   rows: readonly TaskRow[],
   context: TableContext,
-  { width, utc, color }: TableOptions,
+  { width, utc, color, keepIds = false }: TableOptions,
 ): string[] {
   // What goes into a pipe keeps the columns that programs know.
   const spare = Number.isFinite(width) && rows.some(({ message }) => message !== null)
     ? { column: messageColumn(rows), minWidth: MIN_MESSAGE_WIDTH }
     : undefined;
-  const layout = layOut(columnsOf(rows, context, utc), { ...LAYOUT_RULES, spare }, width);
+  const expendable = keepIds && context.severalDatasets ? EXPENDABLE : [];
+  const rules = { ...LAYOUT_RULES, expendable, spare };
+  const layout = layOut(columnsOf(rows, context, utc), rules, width);
   const titles = drawLine(layout, ({ title }) => title);
   const lines = rows.map(({ state }, i) =>
     drawLine(

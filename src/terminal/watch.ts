@@ -9,7 +9,7 @@ import type { Screen } from "./screen.ts";
 const POLL_INTERVAL_MS = 1_000;
 
 /** What a poll reads from the probe for a frame. */
-export type FrameTasks = Pick<FrameContent, "taskList" | "recent" | "datasets">;
+export type FrameTasks = Pick<FrameContent, "taskList" | "recent" | "status">;
 
 /** How many tasks the table has room for, and the line of durations. */
 export type FrameCapacity = { rows: number; durations: number };
@@ -37,7 +37,8 @@ export async function watchOnScreen(
 
   const draw = () => {
     if (!content) return;
-    screen.draw(renderFrame(content, { ...screen.size, maxTasks, utc, color: screen.color }));
+    const { size, color, ascii } = screen;
+    screen.draw(renderFrame(content, { ...size, maxTasks, utc, color, ascii }));
   };
   const pollForScreen = () => {
     const { columns, rows } = screen.size;

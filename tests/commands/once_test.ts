@@ -3,17 +3,24 @@ import { runOnce } from "../../src/commands/once.ts";
 import { configOf, createFakeRuntime, Kept } from "../support/fake_runtime.ts";
 import { settle } from "../support/clock.ts";
 
-type Options = { count?: number; json?: boolean; table?: boolean; progress?: Kept };
+type Options = {
+  count?: number;
+  json?: boolean;
+  table?: boolean;
+  color?: boolean;
+  progress?: Kept;
+};
 
 /** Starts a one-off run on fakes. */
 async function start(env: Record<string, string> = {}, options: Options = {}) {
-  const { count = 1, json = false, table = false, progress = null } = options;
+  const { count = 1, json = false, table = false, color = false, progress = null } = options;
   const fakes = createFakeRuntime();
   const stop = new AbortController();
   const listen = () => {
     throw new Error("a one-off run opened a port");
   };
-  const runtime = { ...fakes.runtime, listen, progress };
+  const terminal = () => ({ width: 80, color });
+  const runtime = { ...fakes.runtime, listen, progress, terminal };
   const view = { table, rows: 20, utc: true };
   const config = configOf({ RETRIES: "0", ...env });
   const exitCode = runOnce(config, view, { count, json }, runtime, stop.signal);
@@ -26,7 +33,14 @@ Deno.test("a one-off run prints a line a task and exits with 0 when all succeed"
   assertEquals(transport.open.map(({ request }) => request.url.pathname), ["/a", "/b"]);
   for (const call of [...transport.open]) call.succeed();
   assertEquals(await exitCode, 0);
-  assertEquals(stdout.text, "#1 a SUCCEEDED in 0.000 s\n#2 b SUCCEEDED in 0.000 s\n");
+  assertEquals(stdout.text.split("\n"), [
+    "#1 a SUCCEEDED in 0.000 s",
+    "#2 b SUCCEEDED in 0.000 s",
+    "a is working: 1 of 1 task succeeded; http://api/a",
+    "b is working: 1 of 1 task succeeded; http://api/b",
+    "2 datasets: 2 of 2 tasks succeeded",
+    "",
+  ]);
 });
 
 Deno.test("a one-off run prints lines in the order in which tasks end", async () => {
@@ -35,7 +49,7 @@ Deno.test("a one-off run prints lines in the order in which tasks end", async ()
   await settle();
   transport.oldest.succeed();
   await exitCode;
-  assertEquals(stdout.text.split("\n").map((line) => line.slice(0, 4)), ["#2 b", "#1 a", ""]);
+  assertEquals(stdout.text.match(/^#../gm), ["#2 ", "#1 "]);
 });
 
 Deno.test("a one-off run with a failure among successes exits with its code", async () => {
@@ -43,11 +57,14 @@ Deno.test("a one-off run with a failure among successes exits with its code", as
   transport.oldest.succeed();
   transport.oldest.respond(200, "not a dataset");
   assertEquals(await exitCode, 6);
-  assertEquals(
-    stdout.text,
-    "#1 a SUCCEEDED in 0.000 s\n" +
-      "#2 b FAILED in 0.000 s: invalid_response: the body is not JSON: not a dataset\n",
-  );
+  assertEquals(stdout.text.split("\n"), [
+    "#1 a SUCCEEDED in 0.000 s",
+    "#2 b FAILED in 0.000 s: invalid_response: the body is not JSON: not a dataset",
+    "a is working: 1 of 1 task succeeded; http://api/a",
+    "b is failing: 0 of 1 task succeeded, 1 failed (1 invalid_response); http://api/b",
+    "2 datasets: 1 of 2 tasks succeeded, 1 failed (1 invalid_response)",
+    "",
+  ]);
 });
 
 Deno.test("a one-off run exits with the code that all failures share, and 1 for different ones", async () => {
@@ -90,6 +107,41 @@ Deno.test("a run waits for a slot while too many tasks are in flight, and loses 
   transport.oldest.succeed();
   await exitCode;
   assertEquals(stdout.text.match(/SUCCEEDED/g)?.length, 2);
+});
+
+Deno.test("the summary of a run has the verdict that the main loop would have", async () => {
+  const env = { TASK_INTERVAL_SECONDS: "1" };
+  const { clock, transport, stdout, exitCode } = await start(env, { count: 4 });
+  for (const isGood of [true, false, true, false]) {
+    if (isGood) transport.oldest.succeed();
+    else transport.oldest.breakOff("ENOTFOUND");
+    await clock.run(1_000);
+  }
+  assertEquals(await exitCode, 5);
+  assertStringIncludes(
+    stdout.text,
+    "\nabc123 is unsteady: 2 of 4 tasks succeeded, 2 failed (2 dns); http://api/abc123\n",
+  );
+});
+
+Deno.test("a run colours states on a terminal alone", async () => {
+  const { transport, stdout, exitCode } = await start({ DATASET_ID: "a,FAILED" }, { color: true });
+  transport.oldest.succeed();
+  transport.oldest.breakOff("ENOTFOUND");
+  await exitCode;
+  assertStringIncludes(stdout.text, "#1 a \x1b[32mSUCCEEDED\x1b[0m in ");
+  assertStringIncludes(stdout.text, "#2 FAILED \x1b[31mFAILED\x1b[0m in ");
+  assertStringIncludes(stdout.text, "a is \x1b[32mworking\x1b[0m: ");
+  assertStringIncludes(stdout.text, "FAILED is \x1b[31mfailing\x1b[0m: ");
+});
+
+Deno.test("an interrupted run says which tasks were abandoned", async () => {
+  const { transport, stdout, stop, exitCode } = await start({ DATASET_ID: "a,b" });
+  transport.oldest.succeed();
+  await settle();
+  stop.abort("SIGINT");
+  assertEquals(await exitCode, 130);
+  assertStringIncludes(stdout.text, "\nb is starting: 0 of 0 tasks succeeded, 1 abandoned; ");
 });
 
 Deno.test("--json is one document with the tasks in the order of their numbers", async () => {
@@ -145,7 +197,7 @@ Deno.test("a run shows on a terminal how many tasks have ended, and removes that
   const clear = "\r\x1b[K";
   const shown = ["", "1 of 2 tasks", "2 of 2 tasks", ""];
   assertEquals(progress.text, shown.join(clear));
-  assert(!stdout.text.includes("of 2 tasks"));
+  assert(!stdout.text.includes("1 of 2 tasks"));
 });
 
 Deno.test("a run prints the message of a failure in its line and in the JSON document", async () => {
@@ -155,7 +207,7 @@ Deno.test("a run prints the message of a failure in its line and in the JSON doc
     assertEquals(await exitCode, 1);
     const message = "status 404: no such dataset";
     if (json) assertEquals(JSON.parse(stdout.text).tasks[0].message, message);
-    else assertEquals(stdout.text.endsWith(`: not_found: ${message}\n`), true, stdout.text);
+    else assertStringIncludes(stdout.text, ` s: not_found: ${message}\n`);
   }
 });
 

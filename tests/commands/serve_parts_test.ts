@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { attemptLog, createTable, startLine } from "../../src/commands/serve_parts.ts";
 import { VERSION } from "../../src/core/version.ts";
 import { Backlog } from "../../src/probing/backlog.ts";
+import { HealthHistory } from "../../src/probing/health.ts";
 import { configOf, createFakeRuntime } from "../support/fake_runtime.ts";
 import { attempt } from "../support/tasks.ts";
 
@@ -49,12 +50,16 @@ Deno.test("attemptLog logs at level debug, and is nothing at other levels", () =
 Deno.test("createTable makes a table when it was asked for, or in a local run", async () => {
   const { runtime, stdout } = createFakeRuntime();
   const backlog = new Backlog(10, () => {});
+  const health = new HealthHistory({ ...configOf({}), clock: runtime.clock });
   const create = (env: Record<string, string>, table: boolean) =>
-    createTable(configOf(env), { ...VIEW, table }, runtime, backlog);
+    createTable(configOf(env), { ...VIEW, table }, runtime, backlog, health);
   assertEquals(await create({}, false), null);
   for (const table of [await create({}, true), await create({ LOCAL_RUN: "1" }, false)]) {
     stdout.text = "";
     table?.print();
-    assertEquals(stdout.text.includes("0 tracked"), true, stdout.text);
+    assertStringIncludes(
+      stdout.text,
+      "  0 tracked: 0 pending, 0 succeeded, 0 failed\nstarting  abc123\n",
+    );
   }
 });

@@ -101,7 +101,13 @@ async function watchDurations(backlog: Backlog, command: Partial<TasksCommand> =
   const requests: string[] = [];
   const { runtime, stdout, clock } = runtimeOf(backlog, (path) => void requests.push(path));
   const size = { columns: 80, rows: 24 };
-  const screen = new Screen({ stdout, size: () => size, color: false, onResize() {} });
+  const screen = new Screen({
+    stdout,
+    size: () => size,
+    color: false,
+    ascii: false,
+    onResize() {},
+  });
   const stop = new AbortController();
   const full = { ...COMMAND, ...command, watch: true };
   const ended = showTasks(full, { utc: true }, CONFIG, runtime, screen, stop.signal);
@@ -109,7 +115,7 @@ async function watchDurations(backlog: Backlog, command: Partial<TasksCommand> =
   for (const waitMs of [0, 1_000, 1_000]) {
     await clock.run(waitMs);
     const polled = requests.splice(0);
-    assertEquals(polled.pop(), "/status", "each poll ends with the states of the datasets");
+    assertEquals(polled.shift(), "/status", "each poll begins with the states of the datasets");
     requestsByPoll.push(polled);
   }
   stop.abort("SIGINT");

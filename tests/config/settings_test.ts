@@ -34,9 +34,9 @@ Deno.test("SETTINGS describes a default either by its value or by a note", () =>
   assertEquals(both, []);
 });
 
-Deno.test("VARIABLES lists the variables, their other names and Deno's own switch", () => {
+Deno.test("VARIABLES lists the variables, their other names, Deno's own switch and TERM", () => {
   const names = ALL.flatMap(([, { env, alias }]) => alias ? [env, alias] : [env]);
-  assertEquals([...VARIABLES].sort(), [...names, "OTEL_DENO"].sort());
+  assertEquals([...VARIABLES].sort(), [...names, "OTEL_DENO", "TERM"].sort());
   assert(VARIABLES.includes("HTTPS_PROXY") && VARIABLES.includes("no_proxy"));
   assert(VARIABLES.includes("BETTERUPTIME_HEARTBEAT_URL"));
 });

@@ -125,9 +125,9 @@ Deno.test("lineOf is one line of a one-off run, with the reason and the attempts
 Deno.test("lineOf ends with the link to the trace of a failure, where there is one", () => {
   const traceUrl = "https://traces.example/{trace_id}";
   assertEquals(
-    lineOf(failed(pending({ seqno: 8 }), "dns"), traceUrl),
+    lineOf(failed(pending({ seqno: 8 }), "dns"), { traceUrl }),
     "#8 abc123 FAILED in 0.125 s: dns: status 500: it broke; " +
       `trace: https://traces.example/${pending().traceId}`,
   );
-  assertEquals(lineOf(succeeded(pending()), traceUrl), "#1 abc123 SUCCEEDED in 0.125 s");
+  assertEquals(lineOf(succeeded(pending()), { traceUrl }), "#1 abc123 SUCCEEDED in 0.125 s");
 });

@@ -31,6 +31,7 @@ function startWatch(read: () => Promise<TaskList>) {
     stdout,
     size: () => size,
     color: false,
+    ascii: false,
     onResize: (callback) => void (resized = callback),
   });
   const ended = watchOnScreen(
@@ -42,7 +43,7 @@ function startWatch(read: () => Promise<TaskList>) {
       async poll(capacity) {
         capacities.push(capacity);
         const taskList = await read();
-        return { taskList, recent: taskList.rows, datasets: null };
+        return { taskList, recent: taskList.rows, status: null };
       },
     },
     runtime,

@@ -4,6 +4,15 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { escapeControls } from "../text/escape.ts";
 import { type ProbeClient, readDocument } from "./probe_client.ts";
 
+/** How many of the tasks that were settled in a window succeeded. */
+export type RatioRow = {
+  windowSeconds: number;
+  /** How much of the window the probe has run for. */
+  coveredSeconds: number;
+  settled: number;
+  succeeded: number;
+};
+
 /** The verdict of a probe on one dataset, without characters that act on a terminal. */
 export type DatasetStateRow = {
   datasetId: string;
@@ -16,50 +25,74 @@ export type DatasetStateRow = {
   recent: { windowSeconds: number; settled: number; failed: number; slow: number };
   /** Why a task failed last; null when none has. */
   reason: string | null;
+  /** A letter of `OUTCOMES` for each of the newest settled tasks, the newest last. */
+  outcomes: string;
+  /** The shortest window first. */
+  ratios: readonly RatioRow[];
+};
+
+/** What a probe says of its datasets, the most urgent first. */
+export type ProbeStatus = {
+  /** Null when the probe does not know it. */
+  environment: string | null;
+  datasets: readonly DatasetStateRow[];
 };
 
 const count = z.int().check(z.gte(0));
 
+const seconds = z.number().check(z.gte(0), z.lte(1e9));
+
 const statusDocument = z.looseObject({
   version: z.literal(STATUS_VERSION),
+  environment: z.nullable(z.string().check(z.maxLength(40))),
   datasets: z.array(z.looseObject({
     dataset_id: z.string(),
     state: z.string().check(z.maxLength(40)),
     since: z.iso.datetime({ offset: true }),
     last_failure: z.nullable(z.looseObject({ reason: z.string() })),
     recent: z.looseObject({
-      window_seconds: z.number().check(z.gte(0), z.lte(1e9)),
+      window_seconds: seconds,
       settled: count,
       failed: count,
       slow: count,
     }),
+    outcomes: z.string().check(z.maxLength(1_000)),
+    ratios: z.array(z.looseObject({
+      window_seconds: seconds,
+      covered_seconds: seconds,
+      settled: count,
+      succeeded: count,
+    })),
   })),
 });
 /** Older versions of the probe have no `/status`. */
 const notFound = z.looseObject({ error: z.string() });
 
 /**
- * Reads the states of a probe's datasets, or of one, the most urgent first; null when the probe is
+ * Reads what a probe says of its datasets, or of one; null when the probe is
  * too old to tell them. Throws a `ProbeClientError` as `readDocument` does.
  */
-export async function readDatasetStates(
+export async function readProbeStatus(
   client: ProbeClient,
   datasetId: string | undefined,
   runtime: Pick<Runtime, "exchange" | "clock">,
   signal: AbortSignal,
-): Promise<DatasetStateRow[] | null> {
+): Promise<ProbeStatus | null> {
   const url = new URL(client.url);
   url.pathname = `${url.pathname.replace(/\/*$/, "")}/status`;
   if (datasetId !== undefined) url.searchParams.set("dataset_id", datasetId);
   const expected = { schema: z.union([statusDocument, notFound]), statuses: [200, 404] };
   const document = await readDocument(client, url, expected, runtime, signal);
-  return "datasets" in document && Array.isArray(document.datasets)
-    ? statusDocument.parse(document).datasets.map(toRow)
-    : null;
+  if (!("datasets" in document)) return null;
+  const { environment, datasets } = statusDocument.parse(document);
+  return {
+    environment: environment && escapeControls(environment),
+    datasets: datasets.map(toRow),
+  };
 }
 
 function toRow(
-  { dataset_id, state, since, last_failure, recent }: z.infer<
+  { dataset_id, state, since, last_failure, recent, outcomes, ratios }: z.infer<
     typeof statusDocument
   >["datasets"][number],
 ): DatasetStateRow {
@@ -75,6 +108,13 @@ function toRow(
       slow: recent.slow,
     },
     reason: last_failure && escapeControls(last_failure.reason),
+    outcomes,
+    ratios: ratios.map((ratio) => ({
+      windowSeconds: ratio.window_seconds,
+      coveredSeconds: ratio.covered_seconds,
+      settled: ratio.settled,
+      succeeded: ratio.succeeded,
+    })),
   };
 }
 

@@ -1,0 +1,71 @@
+import type { Reason } from "../core/reasons.ts";
+import type { State } from "../core/task.ts";
+import { type DatasetState, STATE_DEFINITIONS } from "../core/verdict/states.ts";
+import { GREEN, RED, styled, YELLOW } from "./ansi.ts";
+
+/** What became of the tasks of one dataset in a one-off run. */
+export type DatasetRun = {
+  datasetId: string;
+  url: string;
+  state: DatasetState;
+  counts: Readonly<Record<State, number>>;
+  reasons: ReadonlyMap<Reason, number>;
+};
+
+const TASK_COLORS: Readonly<Record<State, string>> = {
+  PENDING: YELLOW,
+  SUCCEEDED: GREEN,
+  FAILED: RED,
+};
+
+const COLORS: Readonly<Record<DatasetState, string>> = {
+  failing: RED,
+  no_news: YELLOW,
+  unsteady: YELLOW,
+  slow: YELLOW,
+  working: GREEN,
+  starting: YELLOW,
+};
+
+/** The state of a task in its colour, where there is colour. */
+export function paintTaskState(state: State, color: boolean): string {
+  return color ? styled(TASK_COLORS[state], state) : state;
+}
+
+/**
+ * The lines under those of the tasks: the state of each dataset with the URL that was asked, and
+ * the sum of them when there are several.
+ */
+export function renderRunSummary(runs: readonly DatasetRun[], color: boolean): string[] {
+  const lines = runs.map(({ datasetId, url, state, counts, reasons }) => {
+    const { word } = STATE_DEFINITIONS[state];
+    const shown = color ? styled(COLORS[state], word) : word;
+    return `${datasetId} is ${shown}: ${describeCounts(counts, reasons)}; ${url}`;
+  });
+  if (runs.length < 2) return lines;
+  const counts = { PENDING: 0, SUCCEEDED: 0, FAILED: 0 };
+  const reasons = new Map<Reason, number>();
+  for (const run of runs) {
+    for (const state of ["PENDING", "SUCCEEDED", "FAILED"] as const) {
+      counts[state] += run.counts[state];
+    }
+    for (const [reason, count] of run.reasons) {
+      reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+    }
+  }
+  return [...lines, `${runs.length} datasets: ${describeCounts(counts, reasons)}`];
+}
+
+function describeCounts(
+  { PENDING, SUCCEEDED, FAILED }: Readonly<Record<State, number>>,
+  reasons: ReadonlyMap<Reason, number>,
+): string {
+  const settled = SUCCEEDED + FAILED;
+  const sorted = [...reasons].sort(([, a], [, b]) => b - a);
+  const causes = sorted.map(([reason, count]) => `${count} ${reason}`).join(", ");
+  return [
+    `${SUCCEEDED} of ${settled} ${settled === 1 ? "task" : "tasks"} succeeded`,
+    ...FAILED > 0 ? [`${FAILED} failed (${causes})`] : [],
+    ...PENDING > 0 ? [`${PENDING} abandoned`] : [],
+  ].join(", ");
+}
