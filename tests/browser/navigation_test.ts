@@ -86,7 +86,11 @@ browserTest(
     assertEquals(await page.evaluate("document.activeElement.id"), "detail-heading");
     const json = await (await fetch(`${probe.url}/tasks?before=${seqno + 1}&limit=1`)).json();
     const text = await detail.innerText();
-    for (const shown of [json.tasks[0].trace_id, "server_error, status 503", "processing", "UTC"]) {
+    const { trace_id, attempts: [attempt] } = json.tasks[0];
+    const connect = `connect ${(attempt.phases.connect * 1e3).toFixed(1)}\u00a0ms`;
+    for (
+      const shown of [trace_id, "server_error", "attempt 1: status 503 after", connect, "UTC"]
+    ) {
       assert(text.includes(shown === "UTC" ? "+0" : shown), `${shown} in ${text}`);
     }
     assertEquals(await detail.locator("pre").textContent(), body);

@@ -60,12 +60,12 @@ Deno.test("the details say of each span what it is, how long it took and when it
         "failed reset in 3.60 s after 3 attempts",
         "0 1 s 2 s 3.60 s",
         "token : 20 ms began at 0 ms",
-        "attempt 1 : server_error, status 503 after 600 ms began at 20 ms",
+        "attempt 1 : status 503 after 600 ms began at 20 ms",
         "resolve 10 ms, connect 40 ms, processing 550 ms",
         "wait \\(back-off\\) : 200 ms began at 620 ms",
-        "attempt 2 : server_error, status 503 after 200 ms began at 820 ms",
+        "attempt 2 : status 503 after 200 ms began at 820 ms",
         "wait \\(Retry-After\\) : 2.00 s began at 1.02 s",
-        "attempt 3 : reset, no status after 580 ms began at 3.02 s",
+        "attempt 3 : reset after 580 ms began at 3.02 s",
       ].join(".*"),
     ),
   );
@@ -91,6 +91,17 @@ Deno.test("the bars of a task lie one after the other, from 0 to its duration", 
     at = Number(x) + Number(width);
   }
   assert(Math.abs(at - 100) <= 0.11, `the last bar ends at ${at} %`);
+});
+
+Deno.test("a token that was cached, and a phase that took no time, have no figure", () => {
+  const phases = { token: 0.0002, connect: 0.1, processing: 0.15, transfer: 0 };
+  const task = succeed(TASK, 60_250.2, {
+    attempts: [attempt({ startSeconds: 0.0002, phases })],
+    phases,
+  });
+  const text = textOf(detailOf(task));
+  assertMatch(text, /250 ms attempt 1 : ok, status 200 after 250 ms began at 0\.2 ms connect/);
+  assertMatch(text, /connect 100 ms, processing 150 ms connect processing Dataset/);
 });
 
 Deno.test("the details name the last error, its meaning, and what to do", () => {
@@ -146,7 +157,7 @@ for (
     const text = textOf(detail);
     assert(text.includes(`Now: ${shown} `), text);
     assertMatch(text, /pending for 5\.00 s/);
-    assertMatch(text, /attempt 1 : server_error, status 503 after 600 ms/);
+    assertMatch(text, /attempt 1 : status 503 after 600 ms/);
     assertMatch(text, /: 4\.\d0 s so far began at/);
   });
 }
@@ -166,4 +177,32 @@ Deno.test("the trace id is a link where TRACE_URL is given, and text otherwise",
     linked,
   );
   assertEquals(detailOf(RETRIED).match(/<a [^>]*>/g)?.length, 1, "only Close is a link");
+});
+
+Deno.test("the details of the most attempts that a task can make take at most 13 kB", () => {
+  const phases: Phases = {
+    token: 0.5,
+    resolve: 0.123,
+    connect: 0.123,
+    tls: 0.123,
+    processing: 0.123,
+    transfer: 0.123,
+  };
+  // Eleven tries, and one more with a new token.
+  const attempts = Array.from({ length: 12 }, (_, i) =>
+    attempt({
+      ...UNAVAILABLE,
+      startSeconds: i * 2 + 1,
+      durationSeconds: 0.615,
+      wait: i === 0 ? null : "retry_after",
+      phases,
+    }));
+  const task = fail(TASK, 60_000 + 23_615, { attempts, phases }, {
+    reason: "server_error",
+    message: "status 503",
+    body: null,
+  });
+  const detail = detailOf(task);
+  assertEquals(detail.match(/<li/g)?.length, 36, "each attempt has a token and a wait");
+  assert(detail.length < 13_000, `${detail.length} bytes`);
 });

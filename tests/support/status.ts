@@ -20,6 +20,8 @@ export type Scene = {
   intervalSeconds?: number;
   /** The reason for which the dataset's task of a round fails; null when it succeeds. */
   reasonOf?: (datasetId: string, round: number) => Reason | null;
+  /** How many attempts a failed task makes; 3 unless given. */
+  attempts?: number;
   /** How long a round's tasks take; null for as long as usual. */
   secondsOf?: (round: number) => number | null;
   body?: string;
@@ -140,9 +142,10 @@ function settled(
   task: PendingTask,
   reason: Reason | null,
   fraction: () => number,
-  { body = null, message, seconds }: {
+  { body = null, message, attempts: failedAttempts = 3, seconds }: {
     body?: string | null;
     message?: string;
+    attempts?: number;
     seconds: number | null;
   },
 ): SettledTask {
@@ -162,10 +165,9 @@ function settled(
     status: reason ? STATUSES[reason] : 200,
     phases,
   };
-  const waits = reason ? [0, 0.11, 0.4] : [0];
   let atSeconds = 0;
-  const attempts = waits.map((waitSeconds, i) => {
-    atSeconds += waitSeconds + phases.token;
+  const attempts = Array.from({ length: reason ? failedAttempts : 1 }, (_, i) => {
+    atSeconds += Math.min(i * 0.11, 0.5) + phases.token;
     const startSeconds = atSeconds;
     atSeconds += attempt.durationSeconds;
     return { ...attempt, startSeconds, wait: i === 0 ? null : "backoff" as const };

@@ -1,12 +1,19 @@
-import { type Attempt, PHASES, type Wait } from "../../../core/task.ts";
+import { type Attempt, PHASES, type Phases, type Wait } from "../../../core/task.ts";
 import { phaseSpansOf, type Span, type Timeline } from "../../../core/timeline.ts";
 import { durationText } from "../../words.ts";
 import { percent } from "../parts.tsx";
 import { Key } from "../phases.tsx";
 import { ticksOf } from "./scale.ts";
 
-/** Less is shown as 0 ms. */
-const MIN_SHOWN_SECONDS = 0.000_05;
+/** What is shorter than both would be no more than a line without a width. */
+const MIN_SHARE = 0.005;
+const MIN_SECONDS = 0.005;
+
+/** What is shorter is written as 0 ms. */
+const ZERO_SECONDS = 0.000_05;
+
+/** A bar of less than this share of the scale could not be seen. */
+const MIN_WIDTH_PERCENT = 0.3;
 
 const WAIT_WORDS: Record<Wait, string> = { backoff: "back-off", retry_after: "Retry-After" };
 
@@ -18,28 +25,33 @@ export function Waterfall({ timeline }: { timeline: Timeline }) {
   const { durationSeconds, spans, isOpen } = timeline;
   if (spans.length === 0) return <p>No attempt was made.</p>;
   const ticks = ticksOf(durationSeconds);
-  const position = (seconds: number) => percent(100 * seconds / (durationSeconds || 1));
+  const shown = spans.filter((span) => isShown(span, durationSeconds));
+  const phases = PHASES.filter((phase) =>
+    shown.some(({ what, attempt }) =>
+      phase === "token" ? what === phase : (attempt?.phases[phase] ?? 0) >= ZERO_SECONDS
+    )
+  );
+  const position: Position = (seconds, minPercent = 0) =>
+    percent(Math.max(minPercent, 100 * seconds / (durationSeconds || 1)));
   return (
     <div class="waterfall">
       <svg class="scale" aria-hidden="true">
-        <g id="ticks">
-          {ticks.map((tick) => <rect x={position(tick)} width="1" height="100%" />)}
-        </g>
+        <defs>
+          <g id="ticks">
+            {ticks.map((tick) => <rect x={position(tick)} width="1" height="100%" />)}
+          </g>
+        </defs>
         <text y="1em">0</text>
         {ticks.map((tick) => <text class="tick" x={position(tick)} y="1em">{tickText(tick)}</text>)}
         <text class="end" x="100%" y="1em">{durationText(durationSeconds)}</text>
       </svg>
       <ol>
-        {spans.map((span, i) =>
-          isShown(span) && (
-            <Row span={span} position={position} isOpen={isOpen && i === spans.length - 1} />
-          )
-        )}
+        {shown.map((span) => (
+          <Row span={span} position={position} isOpen={isOpen && span === spans.at(-1)} />
+        ))}
       </ol>
       <p class="keys" aria-hidden="true">
-        {PHASES.filter((phase) => spans.some(({ attempt }) => attempt?.phases[phase])).map((
-          phase,
-        ) => (
+        {phases.map((phase) => (
           <span>
             <Key phase={phase} />
           </span>
@@ -49,50 +61,55 @@ export function Waterfall({ timeline }: { timeline: Timeline }) {
   );
 }
 
-/** A token that is cached takes some microseconds, which are less than any figure shows. */
-function isShown({ what, startSeconds, endSeconds }: Span): boolean {
-  return what === "attempt" || endSeconds - startSeconds >= MIN_SHOWN_SECONDS;
+/** A token that is cached has no row: it takes a fraction of a millisecond. */
+function isShown({ what, startSeconds, endSeconds }: Span, durationSeconds: number): boolean {
+  const seconds = endSeconds - startSeconds;
+  const isLong = seconds >= MIN_SECONDS || seconds >= MIN_SHARE * durationSeconds;
+  return isLong || what === "attempt" || what === "wait";
 }
 
-type Position = (seconds: number) => string;
+/** A length on the scale, at least of `minPercent`. */
+type Position = (seconds: number, minPercent?: number) => string;
 
 function Row({ span, position, isOpen }: { span: Span; position: Position; isOpen: boolean }) {
   const { what, attempt, startSeconds, endSeconds } = span;
-  const phases = phaseSpansOf(attempt?.phases ?? {});
+  const seconds = endSeconds - startSeconds;
   return (
     <li class={attempt?.reason ? "failed" : undefined}>
       <p>
         <span>
           <b>{nameOf(span)}</b>: {attempt && `${resultOf(attempt)} after `}
-          {durationText(endSeconds - startSeconds)}
+          {durationText(seconds)}
           {isOpen && " so far"}
         </span>{" "}
         <small>began at {durationText(startSeconds)}</small>
       </p>
-      <svg class="bar" aria-hidden="true">
+      <svg class="bar">
         <use href="#ticks" />
         <rect
           class={what}
           x={position(startSeconds)}
-          width={position(endSeconds - startSeconds)}
+          width={position(seconds, MIN_WIDTH_PERCENT)}
         />
-        {phases.map(({ phase, ...at }) => (
-          <rect
-            class={phase}
-            x={position(startSeconds + at.startSeconds)}
-            width={position(at.endSeconds - at.startSeconds)}
-          />
-        ))}
+        {phaseSpansOf(attempt?.phases ?? {}).map(({ phase, ...at }) => {
+          const width = position(at.endSeconds - at.startSeconds);
+          // Too narrow to be seen: the attempt's own bar is below it.
+          if (parseFloat(width) < MIN_WIDTH_PERCENT) return null;
+          return <rect class={phase} x={position(startSeconds + at.startSeconds)} width={width} />;
+        })}
       </svg>
-      {phases.length > 0 && (
-        <p class="phases">
-          {phases.map(({ phase, ...at }) =>
-            `${phase} ${durationText(at.endSeconds - at.startSeconds)}`
-          ).join(", ")}
-        </p>
-      )}
+      {attempt && <PhaseTexts phases={attempt.phases} />}
     </li>
   );
+}
+
+/** The phases that took long enough for a figure. */
+function PhaseTexts({ phases }: { phases: Phases }) {
+  const texts = phaseSpansOf(phases).flatMap(({ phase, startSeconds, endSeconds }) => {
+    const seconds = endSeconds - startSeconds;
+    return seconds < ZERO_SECONDS ? [] : [`${phase} ${durationText(seconds)}`];
+  });
+  return texts.length === 0 ? null : <small>{texts.join(", ")}</small>;
 }
 
 /** What a span is called. */
@@ -109,9 +126,11 @@ export function nameOf({ what, wait, number }: Pick<Span, "what" | "wait" | "num
   }
 }
 
+/** The status says more than the reason, but for one of a response that was no success. */
 function resultOf({ status, reason }: Attempt): string {
   if (reason === null) return `ok, status ${status}`;
-  return status === null ? `${reason}, no status` : `${reason}, status ${status}`;
+  if (status === null) return reason;
+  return status === 200 ? `${reason}, status 200` : `status ${status}`;
 }
 
 /** A round number in the unit that suits it, without zeros at its end. */
