@@ -14,9 +14,12 @@ const TASK_KEYS = [
   ...["seqno", "app_id", "dataset_id", "state", "created", "settled", "duration_seconds"],
   ...["reason", "message", "attempts", "phases", "trace_id", "body"],
 ];
+const ATTEMPT_KEYS = [
+  ...["status", "reason", "duration_seconds", "start_seconds", "wait", "phases"],
+];
 const COLUMNS = ["State", "Created", "Succeeded", "Failed", "Duration", "Attempts", "Reason"];
 
-test("--once probes each dataset once and says so in one line each", async () => {
+test("--once probes each dataset once and says so in one line each, with a summary", async () => {
   await using emulator = startEmulator();
   const { code, stdout, stderr } = await run({
     args: ["--once"],
@@ -24,7 +27,14 @@ test("--once probes each dataset once and says so in one line each", async () =>
   });
 
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
-  assertMatch(stdout, /^#1 abc SUCCEEDED in \d+\.\d{3} s\n#2 def SUCCEEDED in \d+\.\d{3} s\n$/);
+  const [first = "", second = "", ...summary] = linesOf(stdout);
+  assertMatch(first, /^#1 abc SUCCEEDED in \d+\.\d{3} s$/);
+  assertMatch(second, /^#2 def SUCCEEDED in \d+\.\d{3} s$/);
+  assertEquals(summary, [
+    `abc is working: 1 of 1 task succeeded; ${emulator.apiUrl}/abc`,
+    `def is working: 1 of 1 task succeeded; ${emulator.apiUrl}/def`,
+    "2 datasets: 2 of 2 tasks succeeded",
+  ]);
   assertEquals(emulator.counts().by_status, { "200": 2 });
 });
 
@@ -75,7 +85,7 @@ test("--json is one document, with exactly the promised keys", async () => {
 
   assertEquals({ code, stderr }, { code: 1, stderr: "" });
   const document = JSON.parse(stdout);
-  assertEquals(Object.keys(document), ["version", "tasks"]);
+  assertEquals(Object.keys(document), ["version", "environment", "tasks"]);
   assertEquals(document.version, 1);
   const [succeeded, failed] = document.tasks;
   for (const task of [succeeded, failed]) {
@@ -85,7 +95,7 @@ test("--json is one document, with exactly the promised keys", async () => {
     assertEquals(new Date(task.settled).toISOString(), task.settled);
     assert(task.duration_seconds > 0);
     assertEquals(task.attempts.length, 1);
-    assertEquals(Object.keys(task.attempts[0]), ["status", "reason", "duration_seconds"]);
+    assertEquals(Object.keys(task.attempts[0]), ATTEMPT_KEYS);
     assertEquals(Object.keys(task.phases), ["connect", "processing", "transfer"]);
   }
   const { seqno, state, reason, body, attempts } = failed;
@@ -177,7 +187,7 @@ test("a failure that passes is retried, and the line says so", async () => {
   });
 
   assertEquals(code, 0);
-  assertMatch(stdout, /^#1 abc123 SUCCEEDED in \d+\.\d{3} s after 3 attempts\n$/);
+  assertMatch(stdout, /^#1 abc123 SUCCEEDED in \d+\.\d{3} s after 3 attempts\nabc123 is working: /);
 });
 
 test("RETRIES is how often it tries again", async () => {

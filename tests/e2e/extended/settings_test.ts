@@ -121,7 +121,7 @@ function lineOf({ env, secret }: Setting, value: string, source: string): string
 }
 
 function shellQuoted(value: string): string {
-  return value.includes("'") ? `'${value.replaceAll("'", "'\\''")}'` : value;
+  return /['{]/.test(value) ? `'${value.replaceAll("'", "'\\''")}'` : value;
 }
 
 test("every setting is taken from its variable", async () => {
@@ -229,7 +229,7 @@ test("200 datasets and IDs of 128 characters are taken, blanks around them are n
     args: ["--once"],
     env: { DATASET_ID: " abc , def ", OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.01" },
   });
-  assertMatch(stdout, /^#1 abc SUCCEEDED .*\n#2 def SUCCEEDED .*\n$/);
+  assertMatch(stdout, /^#1 abc SUCCEEDED .*\n#2 def SUCCEEDED .*\nabc is working: /);
 });
 
 test("LOCAL_SERVICES_ONLY probes the emulator's address", async () => {
