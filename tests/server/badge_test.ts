@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { NO_CREDENTIALS } from "../../src/config/credentials.ts";
 import { DATASET_STATES } from "../../src/core/verdict/states.ts";
 import { badgeOf } from "../../src/server/badge.ts";
 import { statusDocument } from "../../src/server/status_document.ts";
@@ -6,7 +7,7 @@ import { assertHasSecurityHeaders, serverWith } from "../support/server.ts";
 import { playHealth, SCENES } from "../support/status.ts";
 
 /** The endpoints of a probe that has seen this scene. */
-function serverOf(scene: keyof typeof SCENES) {
+function serverOf(scene: keyof typeof SCENES, credentials = NO_CREDENTIALS) {
   const { health } = playHealth(SCENES[scene]);
   const sources = {
     appId: "0a1b2c3d",
@@ -15,7 +16,7 @@ function serverOf(scene: keyof typeof SCENES) {
     isDraining: () => false,
     stalledLoops: () => [],
   };
-  return serverWith({ readStatus: (datasetId) => statusDocument(sources, datasetId) });
+  return serverWith({ credentials, readStatus: (datasetId) => statusDocument(sources, datasetId) });
 }
 
 Deno.test("a badge has the ID and the word of the state, each state with a title", () => {
@@ -55,4 +56,33 @@ Deno.test("GET /badge of anything else is 404 in JSON, and another method 405", 
     assertHasSecurityHeaders(response, file);
     assertMatch((await response.json()).error, /^no badge /);
   }
+});
+
+Deno.test("GET /badge decodes the name, and HEAD sends the headers alone", async () => {
+  const server = serverOf("mixed");
+  const encoded = await server.request("/badge/%74rafikk-102%2Esvg");
+  assertEquals([encoded.status, await encoded.text()], [200, badgeOf("trafikk-102", "failing")]);
+  for (
+    const name of ["%zz.svg", "%2e%2e%2fstatus.svg", "trafikk-102.svg%00", "a/trafikk-102.svg"]
+  ) {
+    assertEquals((await server.request(`/badge/${name}`)).status, 404, name);
+  }
+  const head = await server.request("/badge/trafikk-102.svg", { method: "HEAD" });
+  assertEquals([head.status, head.headers.get("content-type"), await head.text()], [
+    200,
+    "image/svg+xml",
+    "",
+  ]);
+});
+
+Deno.test("a badge is behind the credentials of the endpoints, and then tells nothing", async () => {
+  const server = serverOf("mixed", { bearer: "s3cret", basic: null });
+  for (const name of ["trafikk-102", "nosuch"]) {
+    const response = await server.request(`/badge/${name}.svg`);
+    assertEquals([response.status, await response.json()], [401, {
+      error: "expected credentials",
+    }]);
+  }
+  const headers = { authorization: "Bearer s3cret" };
+  assertEquals((await server.request("/badge/trafikk-102.svg", { headers })).status, 200);
 });
