@@ -2,6 +2,7 @@ import { stringify } from "@std/yaml/stringify";
 import type { Objectives } from "../slo.ts";
 import { credentialAlerts } from "./credential_alerts.ts";
 import { datasetAlerts } from "./dataset_alerts.ts";
+import { historyRules, incidentRules } from "./history_rules.ts";
 import { networkRules } from "./network_alerts.ts";
 import { heartbeatAlert, probeRules } from "./probe_alerts.ts";
 import { JOB } from "./promql.ts";
@@ -44,6 +45,12 @@ export function rules(objectives: Objectives, options: RuleOptions = {}): RuleFi
       name: `${JOB}-long-ratios`,
       interval: times.minutes(LONG_GROUP_INTERVAL_MINUTES),
       rules: ratios(WINDOWS.filter((window) => window >= FIRST_LONG_WINDOW)),
+    },
+    { name: `${JOB}-incidents`, rules: incidentRules(times) },
+    {
+      name: `${JOB}-history`,
+      interval: times.minutes(LONG_GROUP_INTERVAL_MINUTES),
+      rules: historyRules(objectives, times),
     },
     {
       name: `${JOB}-datasets`,

@@ -162,16 +162,16 @@ Deno.test("windows and waits follow the shortest window and the task interval", 
   };
 
   assertEquals(windows(OBJECTIVES), {
-    windows: "5m 30m 1h 2h 6h 1d 3d 2m",
+    windows: "5m 30m 1h 2h 6h 1d 3d 15m 2m",
     waits: "2m 2m 30s",
   });
   assertEquals(windows({ ...OBJECTIVES, taskIntervalSeconds: 61 }).windows.split(" ")[0], "7m");
   assertEquals(windows({ ...OBJECTIVES, taskIntervalSeconds: 3600 }), {
-    windows: "6h 1d12h 3d 6d 18d 72d 216d 1d 5m 2m",
+    windows: "6h 1d12h 3d 6d 18d 72d 216d 5m 15m 1d 2m",
     waits: "2m 2m 30s",
   });
   assertEquals(windows({ ...OBJECTIVES, taskIntervalSeconds: 0.2 }, 5), {
-    windows: "5s 30s 1m 2m 6m 24m 1h12m 2s",
+    windows: "5s 30s 1m 2m 6m 24m 1h12m 15s 2s",
     waits: "2s 2s 500ms",
   });
 });
