@@ -26,6 +26,8 @@ export type Config = Readonly<
     basicAuth: Secret | null;
     /** The proxy for a URL, as the proxy settings say. */
     proxyFor: ProxyFor;
+    /** What Prometheus requires; null for nothing. */
+    prometheusAuth: Secret | null;
     /** The files for HTTPS; null for plain HTTP. */
     tls: { certPath: string; keyPath: string } | null;
     appId: string;
@@ -82,6 +84,7 @@ export function parseConfig(
     datasetIds,
     bearerAuth: secretOf(values.bearerToken, values.bearerTokenFile),
     basicAuth: secretOf(values.basicAuth, values.basicAuthFile),
+    prometheusAuth: secretOf(values.prometheusToken, values.prometheusTokenFile),
     proxyFor: createProxyFor(values),
     tls: certPath && keyPath ? { certPath, keyPath } : null,
     appId,
@@ -156,6 +159,7 @@ function incomplete(isGiven: (key: Key) => boolean): string[] {
   return [
     ...givenTwice("bearerToken", "bearerTokenFile", isGiven),
     ...givenTwice("basicAuth", "basicAuthFile", isGiven),
+    ...givenTwice("prometheusToken", "prometheusTokenFile", isGiven),
     ...givenAlone("tlsKeyFile", "tlsCertFile", isGiven),
     ...givenAlone("tlsCertFile", "tlsKeyFile", isGiven),
   ];

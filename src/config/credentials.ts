@@ -68,23 +68,31 @@ export async function readCertificate(
 }
 
 /**
- * Checks the file of the client secret, so that a wrong path is known before the first task. Throws
- * a `FileError`.
+ * Checks the files of the secrets that are read again later, so that a wrong path is known before
+ * the first task. Throws a `FileError`.
  */
-export async function checkSecretFile(
-  { credentials }: Pick<Config, "credentials">,
+export async function checkSecretFiles(
+  { credentials, prometheusAuth }: Pick<Config, "credentials" | "prometheusAuth">,
   readFile: ReadFile,
 ): Promise<void> {
-  if (!credentials || !("path" in credentials.secret)) return;
-  const { path } = credentials.secret;
-  const name = SETTINGS.clientSecretFile.env;
-  let secret: string;
+  await checkSecretFile(credentials?.secret ?? null, SETTINGS.clientSecretFile.env, readFile);
+  await checkSecretFile(prometheusAuth, SETTINGS.prometheusTokenFile.env, readFile);
+}
+
+async function checkSecretFile(
+  secret: Secret | null,
+  name: string,
+  readFile: ReadFile,
+): Promise<void> {
+  if (!secret || !("path" in secret)) return;
+  const { path } = secret;
+  let text: string;
   try {
-    secret = await readSecretFile(path, readFile);
+    text = await readSecretFile(path, readFile);
   } catch (error) {
     throw new FileError(`${name}: expected a file with the secret: ${messageOf(error)}`);
   }
-  const accident = secretProblem(secret);
+  const accident = secretProblem(text);
   if (accident !== null) throw new FileError(`${name}: ${accident} in ${path}`);
 }
 
@@ -104,6 +112,15 @@ export async function checkAuthorityFile(
   if (parsePem(text).length === 0) {
     throw new FileError(`${name}: expected a certificate in PEM, got ${path} without one`);
   }
+}
+
+/** The secret as it is now: its file may be replaced at any time. Throws when there is none. */
+export async function readCurrentSecret(secret: Secret, readFile: ReadFile): Promise<string> {
+  if ("text" in secret) return secret.text;
+  const text = await readSecretFile(secret.path, readFile);
+  const accident = secretProblem(text);
+  if (accident !== null) throw new Error(`${accident} in ${secret.path}`);
+  return text;
 }
 
 /** The secret in a file, without the line end that editors add. Throws when there is none. */

@@ -1,7 +1,6 @@
 import type { OkdataOptions } from "../okdata/okdata.ts";
 import type { Config } from "./config.ts";
-import { readSecretFile } from "./credentials.ts";
-import { secretProblem } from "./secret_text.ts";
+import { readCurrentSecret } from "./credentials.ts";
 
 /** What the configuration says about the platform. The secret's file is read for every token. */
 export function okdataOptions(
@@ -9,17 +8,15 @@ export function okdataOptions(
   readFile: (path: string) => Promise<string>,
 ): Omit<OkdataOptions, "exchange" | "clock" | "random"> {
   const { apiUrl, taskTimeoutSeconds, requestTimeoutSeconds, retries, credentials } = config;
-  const secrets = [config.httpsProxy, config.httpProxy].flatMap((proxy) => proxy?.secrets ?? []);
+  const secrets = proxySecrets(config);
   const common = { apiUrl, taskTimeoutSeconds, requestTimeoutSeconds, retries, secrets };
   if (!credentials) return { ...common, credentials };
   const { secret, ...client } = credentials;
-  const readSecret = async () => {
-    if ("text" in secret) return secret.text;
-    const text = await readSecretFile(secret.path, readFile);
-    // It may have been replaced since the start.
-    const accident = secretProblem(text);
-    if (accident !== null) throw new Error(`${accident} in ${secret.path}`);
-    return text;
-  };
+  const readSecret = () => readCurrentSecret(secret, readFile);
   return { ...common, credentials: { ...client, readSecret } };
+}
+
+/** What no message may show of the proxies. */
+export function proxySecrets({ httpsProxy, httpProxy }: Config): string[] {
+  return [httpsProxy, httpProxy].flatMap((proxy) => proxy?.secrets ?? []);
 }

@@ -1,9 +1,12 @@
 import * as z from "zod/mini";
 import { TOKEN_AUTH_METHODS } from "../okdata/environments.ts";
+import { HISTORY_SETTINGS } from "./history_settings.ts";
 import { OUTPUT_SETTINGS } from "./output_settings.ts";
 import { secretProblem } from "./secret_text.ts";
 import type { Setting } from "./setting.ts";
 import {
+  baseUrl,
+  bearerToken,
   count,
   datasetIds,
   flag,
@@ -33,7 +36,7 @@ export const SETTINGS = {
     group: "What is probed",
     help: "metadata API, what stands before /{id}",
     defaultNote: "by environment or emulator",
-    schema: z.pipe(url, z.transform((value) => value.replace(/\/+$/, ""))),
+    schema: baseUrl,
   },
   tokenUrl: {
     env: "OKDATA_TOKEN_URL",
@@ -243,7 +246,7 @@ export const SETTINGS = {
     group: "Access",
     help: "bearer token that the endpoints require",
     defaultNote: "none: open to everyone",
-    schema: z.string().check(z.regex(/^[\w.~+/-]+=*$/, "a token of letters, digits and -._~+/")),
+    schema: bearerToken,
   },
   bearerTokenFile: {
     env: "HTTP_BEARER_TOKEN_FILE",
@@ -278,6 +281,7 @@ export const SETTINGS = {
     help: "the certificate's private key, PEM",
     schema: z.string(),
   },
+  ...HISTORY_SETTINGS,
   ...OUTPUT_SETTINGS,
 } as const satisfies Record<string, Setting>;
 

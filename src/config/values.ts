@@ -42,6 +42,14 @@ export function linkTemplate(name: string) {
   );
 }
 
+/** A token as a bearer header holds it. RFC 6750, section 2.1. */
+export const bearerToken = z.string().check(
+  z.regex(/^[\w.~+/-]+=*$/, "a token of letters, digits and -._~+/"),
+);
+
+/** A URL to which paths are added. */
+export const baseUrl = z.pipe(url, z.transform((value) => value.replace(/\/+$/, "")));
+
 /** An HTTP proxy. */
 export const proxy = parsed("an http:// URL of a proxy", parseProxy);
 

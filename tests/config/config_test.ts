@@ -58,6 +58,7 @@ Deno.test("parseConfig fills in the documented defaults", () => {
     port: 8_000,
     bearerAuth: null,
     basicAuth: null,
+    prometheusAuth: null,
     tls: null,
     sloAvailability: 0.999,
     sloLatencySeconds: 1,
@@ -196,6 +197,43 @@ Deno.test("parseConfig has the credentials of the endpoints as text or file, not
   ]);
 });
 
+Deno.test("parseConfig takes the address of Prometheus, its token as text or file, a location", () => {
+  const none = configFrom(EMULATOR);
+  assertEquals(
+    [none.prometheusUrl, none.prometheusAuth, none.prometheusLocation],
+    [undefined, null, undefined],
+  );
+  const given = {
+    PROMETHEUS_URL: "https://prometheus.example/prefix/",
+    PROMETHEUS_BEARER_TOKEN: "t0ken",
+    PROMETHEUS_LOCATION: "eu-west-1a",
+  };
+  const config = configFrom({ ...EMULATOR, ...given });
+  assertEquals(
+    [config.prometheusUrl, config.prometheusAuth, config.prometheusLocation],
+    ["https://prometheus.example/prefix", { text: "t0ken" }, "eu-west-1a"],
+  );
+  assertEquals(
+    configFrom({ ...EMULATOR, PROMETHEUS_BEARER_TOKEN_FILE: "/run/token" }).prometheusAuth,
+    { path: "/run/token" },
+  );
+  assertEquals(problemsOf({ ...EMULATOR, ...given, PROMETHEUS_BEARER_TOKEN_FILE: "/run/token" }), [
+    "PROMETHEUS_BEARER_TOKEN: expected it or PROMETHEUS_BEARER_TOKEN_FILE, got both",
+  ]);
+  const wrong = {
+    PROMETHEUS_URL: "https://me:s3cret@prometheus.example",
+    PROMETHEUS_BEARER_TOKEN: "s3cret with words",
+    PROMETHEUS_LOCATION: "a\nb",
+  };
+  assertEquals(problemsOf({ ...EMULATOR, ...wrong }), [
+    "PROMETHEUS_URL: expected an http:// or https:// URL without user, query or #, got a value " +
+    "that is not shown",
+    'PROMETHEUS_LOCATION: expected 1 to 128 printable ASCII characters, got "a\\nb"',
+    "PROMETHEUS_BEARER_TOKEN: expected a token of letters, digits and -._~+/, got a value that is " +
+    "not shown",
+  ]);
+});
+
 Deno.test("parseConfig wants certificate and key together", () => {
   const tls = { TLS_CERT_FILE: "/cert.pem", TLS_KEY_FILE: "/key.pem" };
   assertEquals(configFrom({ ...EMULATOR, ...tls }).tls, {
@@ -288,7 +326,14 @@ Deno.test("parseConfig drops the line end of a secret, as that of its file", () 
   }
 });
 
-for (const name of ["OKDATA_CLIENT_SECRET", "HTTP_BEARER_TOKEN", "HTTP_BASIC_AUTH"]) {
+for (
+  const name of [
+    "OKDATA_CLIENT_SECRET",
+    "HTTP_BEARER_TOKEN",
+    "HTTP_BASIC_AUTH",
+    "PROMETHEUS_BEARER_TOKEN",
+  ]
+) {
   Deno.test(`parseConfig says which accident happened to ${name}, without showing it`, () => {
     for (
       const [secret, problem] of [

@@ -2,10 +2,11 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { createAuthority } from "../support/certificates.ts";
 import {
   checkAuthorityFile,
-  checkSecretFile,
+  checkSecretFiles,
   FileError,
   NO_CREDENTIALS,
   readCertificate,
+  readCurrentSecret,
   readEndpointCredentials,
   readSecretFile,
   readTls,
@@ -149,16 +150,17 @@ Deno.test("readCertificate needs no key", async () => {
 });
 
 function withSecret(secret: { text: string } | { path: string }) {
-  return { credentials: { tokenUrl: "http://login", clientId: "client", secret } };
+  const credentials = { tokenUrl: "http://login", clientId: "client", secret };
+  return { credentials, prometheusAuth: null };
 }
 
-Deno.test("checkSecretFile passes when there is no file to check, or it holds a secret", async () => {
-  await checkSecretFile({ credentials: null }, NO_FILES);
-  await checkSecretFile(withSecret({ text: "s3cret" }), NO_FILES);
-  await checkSecretFile(withSecret({ path: "/secret" }), filesOf({ "/secret": "s3cret\n" }));
+Deno.test("checkSecretFiles passes when there is no file to check, or it holds a secret", async () => {
+  await checkSecretFiles({ credentials: null, prometheusAuth: null }, NO_FILES);
+  await checkSecretFiles(withSecret({ text: "s3cret" }), NO_FILES);
+  await checkSecretFiles(withSecret({ path: "/secret" }), filesOf({ "/secret": "s3cret\n" }));
 });
 
-Deno.test("checkSecretFile names the variable whose file is missing or empty", async () => {
+Deno.test("checkSecretFiles names the variable whose file is missing or empty", async () => {
   for (
     const [files, why] of [[{}, "no such file: /secret"], [
       { "/secret": "" },
@@ -166,22 +168,47 @@ Deno.test("checkSecretFile names the variable whose file is missing or empty", a
     ]] as const
   ) {
     await assertRejects(
-      () => checkSecretFile(withSecret({ path: "/secret" }), filesOf(files)),
+      () => checkSecretFiles(withSecret({ path: "/secret" }), filesOf(files)),
       FileError,
       `OKDATA_CLIENT_SECRET_FILE: expected a file with the secret: ${why}`,
     );
   }
 });
 
-Deno.test("checkSecretFile says which accident happened to the secret, without showing it", async () => {
+Deno.test("checkSecretFiles says which accident happened to the secret, without showing it", async () => {
   const error = await assertRejects(
-    () => checkSecretFile(withSecret({ path: "/secret" }), filesOf({ "/secret": "'s3cret'\n" })),
+    () => checkSecretFiles(withSecret({ path: "/secret" }), filesOf({ "/secret": "'s3cret'\n" })),
     FileError,
   );
   assertEquals(
     error.message,
     "OKDATA_CLIENT_SECRET_FILE: expected a secret without quotes around it, got one in quotes " +
       "in /secret",
+  );
+});
+
+Deno.test("checkSecretFiles names the file of the token for Prometheus", async () => {
+  const config = { credentials: null, prometheusAuth: { path: "/token" } };
+  await checkSecretFiles(config, filesOf({ "/token": "t0ken\n" }));
+  await assertRejects(
+    () => checkSecretFiles(config, NO_FILES),
+    FileError,
+    "PROMETHEUS_BEARER_TOKEN_FILE: expected a file with the secret:",
+  );
+});
+
+Deno.test("readCurrentSecret reads the file each time, and refuses what is no secret", async () => {
+  const files = { "/secret": "one" };
+  const readFile = (path: string) => filesOf(files)(path);
+  assertEquals(await readCurrentSecret({ text: "s3cret" }, NO_FILES), "s3cret");
+  assertEquals(await readCurrentSecret({ path: "/secret" }, readFile), "one");
+  files["/secret"] = "two\n";
+  assertEquals(await readCurrentSecret({ path: "/secret" }, readFile), "two");
+  files["/secret"] = "'three'";
+  await assertRejects(
+    () => readCurrentSecret({ path: "/secret" }, readFile),
+    Error,
+    "expected a secret without quotes around it, got one in quotes in /secret",
   );
 });
 

@@ -51,6 +51,7 @@ Deno.test("describeConfig shows no secret, but that there is one", () => {
     HTTP_BEARER_TOKEN: "s3cret-2",
     HTTP_BASIC_AUTH: "user:s3cret-3",
     HEARTBEAT_URL: "https://heartbeat.example/s3cret-4",
+    PROMETHEUS_BEARER_TOKEN: "s3cret-7",
     HTTPS_PROXY: "http://s3cret-5:s3cret-6@proxy.test",
   };
   const text = describe({ ...EMULATOR, ...secrets });

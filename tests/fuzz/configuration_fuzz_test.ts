@@ -93,6 +93,7 @@ function valueOf(name: string): fc.Arbitrary<string> {
 const pair = fc.constantFrom(
   [["HTTP_BEARER_TOKEN", "s3cret~value"], ["HTTP_BEARER_TOKEN_FILE", "/run/secret"]],
   [["HTTP_BASIC_AUTH", "user:s3cret-value"], ["HTTP_BASIC_AUTH_FILE", "/run/secret"]],
+  [["PROMETHEUS_BEARER_TOKEN", "s3cret~value"], ["PROMETHEUS_BEARER_TOKEN_FILE", "/run/secret"]],
   [["TLS_CERT_FILE", "/run/cert"], ["TLS_KEY_FILE", "/run/key"]],
 );
 const variable = fc.constantFrom(
@@ -229,7 +230,7 @@ function checkFlags(args: string[]): void {
 /** Exclusive settings are not both given, and dependent ones are. */
 function checkPairs(env: Record<string, string>): void {
   const isGiven = (name: string) => (env[name] ?? "").trim() !== "";
-  for (const name of ["HTTP_BEARER_TOKEN", "HTTP_BASIC_AUTH"]) {
+  for (const name of ["HTTP_BEARER_TOKEN", "HTTP_BASIC_AUTH", "PROMETHEUS_BEARER_TOKEN"]) {
     assert(!(isGiven(name) && isGiven(`${name}_FILE`)), `${name} is given twice`);
   }
   assertEquals(isGiven("TLS_CERT_FILE"), isGiven("TLS_KEY_FILE"), "half of what HTTPS needs");
