@@ -118,10 +118,14 @@ async function runWithServices(
   if (port !== "8000" || flags.some((flag) => /^--(port|host)\b/.test(flag))) {
     console.error("Prometheus scrapes the probe only at port 8000 of this machine.");
   }
+  const settings = {
+    PROMETHEUS_URL: Deno.env.get("PROMETHEUS_URL") || "http://localhost:9090",
+    ...env,
+  };
   const sequence = new Sequence();
   // Wrong settings are reported before the services are downloaded.
   const checked = await sequence.run(() =>
-    startProbe(["--print-config", ...flags], { env, stdout: "null" })
+    startProbe(["--print-config", ...flags], { env: settings, stdout: "null" })
   );
   if (checked !== 0) return checked;
   const up = await sequence.run(() =>
@@ -140,7 +144,7 @@ ${services.map((service) => SERVICES[service]).join("\n")}
 Probe               http://localhost:${port}
 Ctrl-C stops the probe, \`deno task stop\` the services; \`deno task down\` removes them.
 `);
-  return await sequence.run(() => startProbe(flags, { env }));
+  return await sequence.run(() => startProbe(flags, { env: settings }));
 }
 
 async function main([command, ...args]: string[]): Promise<number> {

@@ -1,5 +1,5 @@
 import { type Config, parseConfig } from "../config/config.ts";
-import { checkAuthorityFile, checkSecretFile, FileError } from "../config/credentials.ts";
+import { checkAuthorityFile, checkSecretFiles, FileError } from "../config/credentials.ts";
 import { describeConfig } from "../config/describe.ts";
 import type { Input } from "../config/given.ts";
 import { SETTINGS } from "../config/settings.ts";
@@ -83,7 +83,7 @@ async function runWithRuntime(
   const signal = process.abortOnSignals();
   try {
     await checkAuthorityFile(config, runtime.readFile);
-    if (isProbing) await checkSecretFile(config, runtime.readFile);
+    if (isProbing) await checkSecretFiles(config, runtime.readFile);
     return await dispatch(command, view, config, runtime, signal, process);
   } catch (error) {
     if (error instanceof PortError || error instanceof FileError) {

@@ -21,6 +21,7 @@ import {
   createCertificateWatch,
   createHeartbeat,
   createMetrics,
+  createPast,
   createTable,
   listenForReaders,
   reloadOnRequest,
@@ -61,7 +62,8 @@ export async function serve(
   const backlog = new Backlog(config.maxTrackedTasks, (count) => observer.dismissed(count));
   const ledger = new Ledger(() => backlog.counts);
   const health = new HealthHistory({ ...config, clock });
-  const history = new History(health);
+  const past = await createPast(config, runtime, startedMs, noNewSlots.signal);
+  const history = new History(health, past);
   const metrics = createMetrics(config, runtime, { backlog, health, startedMs });
   const events = new Events(clock, {
     app_id: config.appId,
@@ -121,6 +123,7 @@ export async function serve(
   reloadOnRequest(config, runtime, metrics, listener, files);
   loops.start();
   certificates.start();
+  past.start();
 
   await Promise.race([untilAborted(signal), untilAborted(broken.signal)]);
   noNewSlots.abort();

@@ -6,11 +6,14 @@ import {
   readEndpointFiles,
   servedUntilMs,
 } from "../config/endpoint_files.ts";
-import { okdataOptions } from "../config/okdata_options.ts";
+import { readCurrentSecret } from "../config/credentials.ts";
+import { okdataOptions, proxySecrets } from "../config/okdata_options.ts";
 import type { TaskObserver } from "../core/task_observer.ts";
 import { VERSION } from "../core/version.ts";
 import type { History } from "../history/history.ts";
+import { NO_PAST, type Past } from "../history/past.ts";
 import { explain } from "../http_client/errors.ts";
+import { createRedactor } from "../http_client/redact.ts";
 import { connectOkdata, type Okdata, type OkdataListeners } from "../okdata/okdata.ts";
 import type { Backlog } from "../probing/backlog.ts";
 import { CertificateWatch } from "../probing/certificate_watch.ts";
@@ -28,6 +31,10 @@ import { statusDocument } from "../server/status_document.ts";
 import { viewOf } from "../status_page/view.ts";
 import { stackOf } from "../text/error_text.ts";
 import type { View } from "./command_line.ts";
+import { objectivesOf } from "./objectives.ts";
+
+/** After so long a query is given up: longer ones would be of no use to a page. */
+const QUERY_TIMEOUT_MS = 30_000;
 
 /** The label `host` of the certificate that the probe itself serves. */
 const OWN_HOST = "self";
@@ -129,6 +136,54 @@ export function createHeartbeat(
   });
 }
 
+/**
+ * What was before this process, when the configuration says whom to ask. Loaded on demand: few
+ * probes have a Prometheus to ask.
+ */
+export async function createPast(
+  config: Config,
+  runtime: Runtime,
+  startedMs: number,
+  signal: AbortSignal,
+): Promise<Past & { start: () => void }> {
+  const { prometheusUrl: url, prometheusAuth: auth, prometheusLocation: location = null } = config;
+  if (url === undefined) return { ...NO_PAST, start() {} };
+  const { createQueryRange } = await import("../prometheus/past/query_range.ts");
+  const { PrometheusPast } = await import("../prometheus/past/prometheus_past.ts");
+  const { clock, random, exchange, log, readFile } = runtime;
+  const { redact, hide } = createRedactor();
+  proxySecrets(config).forEach(hide);
+
+  async function readToken(): Promise<string | null> {
+    if (!auth) return null;
+    const token = await readCurrentSecret(auth, readFile);
+    hide(token);
+    return token;
+  }
+
+  return new PrometheusPast({
+    clock,
+    random,
+    queryRange: createQueryRange({
+      exchange,
+      clock,
+      url,
+      timeoutMs: QUERY_TIMEOUT_MS,
+      readToken,
+      redact,
+    }),
+    datasetIds: config.datasetIds,
+    scope: { environment: config.environmentName, location },
+    objectives: objectivesOf(config),
+    startedMs,
+    signal,
+    onChange(error) {
+      if (error === null) log.info("the history is read from Prometheus again");
+      else log.warn(`the history could not be read from Prometheus: ${redact(explain(error))}`);
+    },
+  });
+}
+
 /** The table of tracked tasks on standard output. */
 export type Table = {
   print: () => void;
@@ -208,7 +263,7 @@ export function listenForReaders(
   const stalledLoops = () => loops.stalled();
   const sources = { config, clock, backlog, health, history, startedMs, isDraining, stalledLoops };
   const { appId, environmentName: environment } = config;
-  const statusSources = { appId, environment, health, isDraining, stalledLoops };
+  const statusSources = { appId, environment, health, history, isDraining, stalledLoops };
   const serverFor = ({ credentials }: EndpointFiles) =>
     createServer({
       appId,
@@ -303,9 +358,9 @@ export function startLine(config: Config, url: string): string {
 
 /** The proxies in use, by host and port alone; null when there are none. */
 export function proxiesOf(
-  { apiUrl, credentials, heartbeatUrl, proxyFor }: Config,
+  { apiUrl, credentials, heartbeatUrl, prometheusUrl, proxyFor }: Config,
 ): string | null {
-  const urls = [apiUrl, credentials?.tokenUrl, heartbeatUrl]
+  const urls = [apiUrl, credentials?.tokenUrl, heartbeatUrl, prometheusUrl]
     .flatMap((url) => url === undefined ? [] : [new URL(url)]);
   return describeProxies(urls, proxyFor);
 }

@@ -23,7 +23,7 @@ export type DatasetHistory = {
 
 /** What this process has seen. */
 export type Recorded = {
-  readonly memory: Pick<TaskMemory, "read">;
+  readonly memory: Pick<TaskMemory, "knownSinceMs" | "read">;
   /** The outages of a dataset, oldest first. */
   incidentsOf(datasetId: string): readonly Incident[];
 };
@@ -54,13 +54,18 @@ export class History {
     if (!own) return null;
     const before = this.#past.of(datasetId);
     const day = withPast(own, before);
-    const incidents = this.#recorded.incidentsOf(datasetId);
     return {
       day,
       quarter: before && before.quarter.length > 0 ? quarterOf(before.quarter, day) : null,
-      incidents: allIncidents(incidents, before?.incidents ?? [], own.knownSinceMs),
+      incidents: this.#incidents(datasetId, before, own.knownSinceMs),
       knownSinceMs: day.knownSinceMs,
     };
+  }
+
+  /** The newest outage of a dataset that is known; null when none is. */
+  lastIncident(datasetId: string): KnownIncident | null {
+    const { knownSinceMs } = this.#recorded.memory;
+    return this.#incidents(datasetId, this.#past.of(datasetId), knownSinceMs)[0] ?? null;
   }
 
   /** A window of a dataset, the day with its past; null for a dataset that is not probed. */
@@ -72,6 +77,10 @@ export class History {
   /** Where the past comes from, and how that went. */
   past(): PastSource {
     return this.#past.source();
+  }
+
+  #incidents(datasetId: string, past: DatasetPast | null, sinceMs: number): KnownIncident[] {
+    return allIncidents(this.#recorded.incidentsOf(datasetId), past?.incidents ?? [], sinceMs);
   }
 }
 
@@ -94,10 +103,10 @@ function quarterOf(recorded: readonly Bar[], day: Strip): Strip {
   const { barSeconds, bars: count } = QUARTER;
   const today = startOfBar(day.bars.at(-1)?.startMs ?? day.knownSinceMs, barSeconds);
   const known = new Map(recorded.map((bar) => [bar.startMs, bar]));
+  const parts = Map.groupBy(day.bars, ({ startMs }) => startOfBar(startMs, barSeconds));
   const bars = Array.from({ length: count }, (_, i): Bar => {
     const startMs = today - (count - 1 - i) * barSeconds * 1e3;
-    const parts = day.bars.filter((bar) => startOfBar(bar.startMs, barSeconds) === startMs);
-    return known.get(startMs) ?? sumOf(startMs, parts);
+    return known.get(startMs) ?? sumOf(startMs, parts.get(startMs) ?? []);
   });
   const earliest = bars.find(({ startMs }) => known.has(startMs));
   return { barSeconds, knownSinceMs: earliest?.startMs ?? day.knownSinceMs, bars };

@@ -33,6 +33,11 @@ export class TaskMemory {
     this.#startedMs = this.#now();
   }
 
+  /** When the process began to remember, by the present wall clock. */
+  get knownSinceMs(): number {
+    return this.#startedMs - Math.max(0, this.#now() - this.#clock.now());
+  }
+
   /** Counts a task that is settled now. */
   settled({ datasetId, state, durationSeconds: seconds }: SettledTask): void {
     const failed = state === "FAILED";
@@ -51,7 +56,7 @@ export class TaskMemory {
     const nowMs = this.#now();
     const shiftMs = startOfBar(nowMs - this.#clock.now(), barSeconds);
     const bars = rings[range].read(nowMs).map((bar) => earlier(bar, shiftMs));
-    return { barSeconds, knownSinceMs: this.#startedMs - shiftMs, bars };
+    return { barSeconds, knownSinceMs: this.knownSinceMs, bars };
   }
 
   /** What was settled in a range; nothing of a dataset that is not probed. */

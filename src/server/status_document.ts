@@ -1,6 +1,7 @@
 import { settledMs, type SettledTask } from "../core/task.ts";
-import type { Incident } from "../core/verdict/rows.ts";
 import { DATASET_STATES, STATUS_VERSION } from "../core/verdict/states.ts";
+import type { History } from "../history/history.ts";
+import type { KnownIncident } from "../history/past.ts";
 import type { DatasetHealth, HealthHistory } from "../probing/health.ts";
 
 export type StatusSources = {
@@ -8,6 +9,7 @@ export type StatusSources = {
   /** Null when it is not known. */
   environment: string | null;
   health: Pick<HealthHistory, "byUrgency" | "of" | "tally">;
+  history: Pick<History, "lastIncident">;
   isDraining: () => boolean;
   stalledLoops: () => string[];
 };
@@ -19,7 +21,7 @@ export type StatusDocument = ReturnType<typeof statusDocument>;
  * list is empty when that one is not probed. Times are ISO 8601 in UTC.
  */
 export function statusDocument(
-  { appId, environment, health, isDraining, stalledLoops }: StatusSources,
+  { appId, environment, health, history, isDraining, stalledLoops }: StatusSources,
   datasetId?: string,
 ) {
   const counts = health.tally();
@@ -33,15 +35,17 @@ export function statusDocument(
     counts,
     draining: isDraining(),
     stalled_loops: stalledLoops(),
-    datasets: datasets.map(datasetDocument),
+    datasets: datasets.map((dataset) =>
+      datasetDocument(dataset, history.lastIncident(dataset.datasetId))
+    ),
   };
 }
 
 function datasetDocument(
   { datasetId, state, sinceMs, last, lastFailure, lastSuccessMs, durations, ...health }:
     DatasetHealth,
+  incident: KnownIncident | null,
 ) {
-  const incident = health.incidents.at(-1);
   return {
     dataset_id: datasetId,
     state,
@@ -68,7 +72,7 @@ function datasetDocument(
       p50_seconds: durations.p50Seconds,
       p95_seconds: durations.p95Seconds,
     },
-    last_incident: incident ? incidentOf(incident) : null,
+    last_incident: incident && incidentOf(incident),
   };
 }
 
@@ -80,8 +84,14 @@ function taskOf(task: SettledTask) {
   };
 }
 
-function incidentOf({ startMs, endMs, lost, reasons }: Incident) {
-  return { start: isoTime(startMs), end: endMs === null ? null : isoTime(endMs), lost, reasons };
+function incidentOf({ startMs, endMs, lost, reasons, resolutionSeconds }: KnownIncident) {
+  return {
+    start: isoTime(startMs),
+    end: endMs === null ? null : isoTime(endMs),
+    resolution_seconds: resolutionSeconds,
+    lost,
+    reasons,
+  };
 }
 
 function isoTime(ms: number): string {

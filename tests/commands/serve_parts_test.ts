@@ -25,13 +25,14 @@ Deno.test("startLine names the proxies by host and port, and shows no secret", (
   const config = configOf({
     OKDATA_API_URL: "https://api.test/datasets",
     HEARTBEAT_URL: "https://beat.test/s3cret",
+    PROMETHEUS_URL: "https://prometheus.test/",
     HTTPS_PROXY: "http://me:s3cret@proxy.test:3128",
     NO_PROXY: "10.0.0.0/8",
   });
   assertEquals(
     startLine(config, "http://localhost:8000"),
     `dataplatform-probe ${VERSION} probes https://api.test/datasets/abc123 (local) every 10 s ` +
-      "by proxy proxy.test:3128 for api.test, beat.test; see http://localhost:8000",
+      "by proxy proxy.test:3128 for api.test, beat.test, prometheus.test; see http://localhost:8000",
   );
 });
 

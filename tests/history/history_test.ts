@@ -46,7 +46,10 @@ function historyOf(
 ) {
   const day = ownDay(since);
   const recorded = {
-    memory: { read: (id: string) => id === "a" ? day : null },
+    memory: {
+      knownSinceMs: day.knownSinceMs,
+      read: (id: string) => id === "a" ? day : null,
+    },
     incidentsOf: () => incidents,
   };
   const found = past && { day: [], quarter: [], incidents: [], ...past };
@@ -136,6 +139,9 @@ Deno.test("an outage that a restart has interrupted is one incident", () => {
   const own = incident(at(50) + 5_000, at(52), 13);
   const of = (incidents: Incident[], past: KnownIncident[]) =>
     historyOf({ incidents, past: { incidents: past } }).of("a")!.incidents;
+  assertEquals(historyOf({}).lastIncident("a"), null);
+  const history = historyOf({ incidents: [own], past: { incidents: [before] } });
+  assertEquals(history.lastIncident("a"), of([own], [before])[0]);
   const one = { ...own, startMs: at(45), lost: 213, resolutionSeconds: 300 };
   const older = pastIncident(at(20), at(21), 2);
   assertEquals(of([own], [before, older]), [one, older]);

@@ -47,7 +47,59 @@ async function startIn(folder: string, jobs: readonly Job[], options: Prometheus
     `--storage.tsdb.path=${folder}/data`,
     "--enable-feature=exemplar-storage",
   ]);
-  return { ...client(url), stop };
+  return { ...client(url), url, stop };
+}
+
+/**
+ * Starts a Prometheus that scrapes nothing and holds these samples, in OpenMetrics, and what these
+ * files of recording rules, in YAML, would have made of them, each also of what those before it have
+ * recorded. It is stopped and its data removed in the end.
+ */
+export async function startWithPast(
+  samples: string,
+  ruleFiles: readonly string[],
+  { startSeconds, endSeconds }: { startSeconds: number; endSeconds: number },
+) {
+  const folder = await Deno.makeTempDir({ prefix: "prometheus-" });
+  const data = `${folder}/data`;
+  let server: { url: string; stop: () => Promise<void> } | undefined;
+  const start = async () => {
+    await server?.stop();
+    const args = [`--config.file=${folder}/prometheus.json`, `--storage.tsdb.path=${data}`];
+    server = await startServer("prometheus", [...args, "--storage.tsdb.retention.time=10y"]);
+    return server;
+  };
+  const remove = async () => {
+    await server?.stop();
+    await Deno.remove(folder, { recursive: true });
+  };
+  try {
+    await Deno.writeTextFile(`${folder}/prometheus.json`, configuration([], {}));
+    await Deno.writeTextFile(`${folder}/samples`, samples);
+    await promtool("create-blocks-from", "openmetrics", `${folder}/samples`, data);
+    for (const rules of ruleFiles) {
+      await Deno.writeTextFile(`${folder}/rules.yaml`, rules);
+      const { url } = await start();
+      await promtool(
+        ...["create-blocks-from", "rules", `--url=${url}`, `--output-dir=${data}`],
+        ...[`--start=${startSeconds}`, `--end=${endSeconds}`, `${folder}/rules.yaml`],
+      );
+    }
+    const { url } = await start();
+    return { ...client(url), url, [Symbol.asyncDispose]: remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function promtool(...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("promtool", {
+    args: ["tsdb", ...args],
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (!success) throw new Error(`promtool: ${new TextDecoder().decode(stderr)}`);
 }
 
 /** Starts Prometheus or Alertmanager on a free port, and waits until it is ready. */

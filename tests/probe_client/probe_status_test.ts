@@ -20,11 +20,12 @@ async function read(respond: () => Response | Promise<Response>, datasetId?: str
 }
 
 Deno.test("readProbeStatus reads what the server sends, the most urgent dataset first", async () => {
-  const { health } = playHealth(SCENES.mixed);
+  const { health, history } = playHealth(SCENES.mixed);
   const sources = {
     appId: "0a1b2c3d",
     environment: "dev",
     health,
+    history,
     isDraining: () => false,
     stalledLoops: () => [],
   };

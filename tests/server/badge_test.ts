@@ -8,11 +8,12 @@ import { playHealth, SCENES } from "../support/status.ts";
 
 /** The endpoints of a probe that has seen this scene. */
 function serverOf(scene: keyof typeof SCENES, credentials = NO_CREDENTIALS) {
-  const { health } = playHealth(SCENES[scene]);
+  const { health, history } = playHealth(SCENES[scene]);
   const sources = {
     appId: "0a1b2c3d",
     environment: null,
     health,
+    history,
     isDraining: () => false,
     stalledLoops: () => [],
   };

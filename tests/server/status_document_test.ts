@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { History } from "../../src/history/history.ts";
 import { HealthHistory } from "../../src/probing/health.ts";
 import { statusDocument } from "../../src/server/status_document.ts";
 import { FakeClock } from "../support/clock.ts";
@@ -20,6 +21,7 @@ function start(datasetIds: readonly string[]) {
     appId: "0a1b2c3d",
     environment: null,
     health,
+    history: new History(health),
     isDraining: () => false,
     stalledLoops: () => [],
   };
@@ -94,6 +96,7 @@ Deno.test("the status document has the verdict on each dataset, the most urgent 
     last_incident: {
       start: "2026-11-23T22:00:20.000Z",
       end: null,
+      resolution_seconds: 0,
       lost: 3,
       reasons: { server_error: 3 },
     },
