@@ -120,7 +120,7 @@ function drawLine(
   { width, color }: DatasetLinesOptions,
 ): string {
   const marks = Array.from(
-    outcomes.slice(outcomes.length - widths.strip),
+    outcomes.slice(Math.max(0, outcomes.length - widths.strip)),
     (outcome) => MARKS[outcome] ?? UNKNOWN_OUTCOME,
   );
   const lineWith = (paint: (text: string, color?: string) => string) =>
@@ -129,8 +129,9 @@ function drawLine(
       padded(shorten(datasetId, widths.id), widths.id),
       ...widths.strip > 0
         ? [
-          marks.map((each) => paint(each.mark, each.color)).join("") +
-          " ".repeat(widths.strip - marks.length),
+          // The newest tasks of all datasets stand under each other.
+          " ".repeat(widths.strip - marks.length) +
+          marks.map((each) => paint(each.mark, each.color)).join(""),
         ]
         : [],
       ...widths.ratios > 0 ? [padded(ratios, widths.ratios)] : [],
@@ -158,7 +159,9 @@ function detailOf(
   if (state === "unsteady") return withReason(share(failed, "failed"));
   if (state === "slow") return share(slow, "slow");
   const span = formatSpan((nowMs - sinceMs) / 1e3);
-  const since = detail === "whole" ? `since ${timeFormatter(nowMs, utc)(sinceMs)} (${span})` : span;
+  const since = detail === "whole"
+    ? `since ${timeFormatter(nowMs, utc)(sinceMs)} (${span})`
+    : `for ${span}`;
   return state === "failing" ? withReason(since) : since;
 }
 

@@ -36,8 +36,18 @@ const LAYOUT_RULES: LayoutRules = {
   dropped: ["Attempts", "Succeeded", "Failed", "Created", "#", "Duration", "Dataset", "Reason"],
 };
 
-/** What the other columns tell as well. */
-const EXPENDABLE = ["Attempts", "Succeeded", "Failed"];
+/** The same for a screen, on which the IDs of datasets are whole as long as they can be. */
+function layoutKeepingIds(width: number): LayoutRules {
+  return {
+    // What other columns tell as well.
+    expendable: ["Attempts", "Succeeded", "Failed"],
+    shrunk: [
+      { title: "Dataset", minWidth: Math.max(4, Math.floor(width / 2)) },
+      { title: "Reason", minWidth: 12 },
+    ],
+    dropped: ["Created", "#", "Reason", "Duration", "Dataset"],
+  };
+}
 
 /** Less of a message would tell nothing. */
 const MIN_MESSAGE_WIDTH = 16;
@@ -126,9 +136,8 @@ export function renderTable(
   const spare = Number.isFinite(width) && rows.some(({ message }) => message !== null)
     ? { column: messageColumn(rows), minWidth: MIN_MESSAGE_WIDTH }
     : undefined;
-  const expendable = keepIds && context.severalDatasets ? EXPENDABLE : [];
-  const rules = { ...LAYOUT_RULES, expendable, spare };
-  const layout = layOut(columnsOf(rows, context, utc), rules, width);
+  const rules = keepIds && context.severalDatasets ? layoutKeepingIds(width) : LAYOUT_RULES;
+  const layout = layOut(columnsOf(rows, context, utc), { ...rules, spare }, width);
   const titles = drawLine(layout, ({ title }) => title);
   const lines = rows.map(({ state }, i) =>
     drawLine(

@@ -152,7 +152,7 @@ Deno.test("a frame of a lost probe says so in its second line and keeps the task
 Deno.test("a frame has a line with the state of each dataset, and its newest outcomes", () => {
   const datasets = [
     { ...stateOf("a", "failing", "dns"), outcomes: "..sFFF" },
-    { ...stateOf("bc", "no_news"), outcomes: "." },
+    { ...stateOf("bc", "no_news"), outcomes: "...s" },
     stateOf("d", "unsteady", "reset"),
     stateOf("e", "slow"),
     stateOf("f"),
@@ -161,7 +161,7 @@ Deno.test("a frame has a line with the state of each dataset, and its newest out
   const content = contentWith(rowsOf([1]), { status: statusOf(datasets) });
   assertEquals(frame(content).slice(1, 7), [
     "failing   a   ▁▁▅×××  since 22:00:30 (1 min), dns",
-    "no news   bc  ▁       since 22:00:30 (1 min)",
+    "no news   bc    ▁▁▁▅  since 22:00:30 (1 min)",
     "unsteady  d           2 failed of 6 tasks in 60 s, reset",
     "slow      e           4 slow of 6 tasks in 60 s",
     "working   f           since 22:00:30 (1 min)",
@@ -191,12 +191,24 @@ Deno.test("IDs are cut last: strip, ratios and times give way before", () => {
   );
   assertEquals(
     lineAt(80),
-    `failing   ${id}  ${"▁".repeat(16)}${"×".repeat(10)}  1 min, server_error`,
+    `failing   ${id}  ${"▁".repeat(12)}${"×".repeat(10)}  for 1 min, server_error`,
   );
-  assertEquals(lineAt(50), `failing   ${id}  ${"×".repeat(10)}  1 min`);
+  assertEquals(lineAt(52), `failing   ${id}  ${"×".repeat(8)}  for 1 min`);
+  assertEquals(lineAt(50), `failing   ${id}  ${"▁".repeat(7)}${"×".repeat(10)}`);
   assertEquals(lineAt(40), `failing   ${id}`.padEnd(40).trimEnd());
   assertEquals(lineAt(31), `failing   ${id}`);
   assertEquals(lineAt(30).length, 30);
+});
+
+Deno.test("the tasks of several datasets lose columns before their IDs are cut", () => {
+  const id = "befolkning-oslo-2";
+  const rows = rowsOf([1, null]).map((row) => ({ ...row, datasetId: id }));
+  const content = contentWith(rows);
+  content.taskList.severalDatasets = true;
+  const lastAt = (columns: number) => frame(content, { columns }).at(-1);
+  assertMatch(lastAt(80) ?? "", /^2 befolkning-oslo-2 FAILED {4}22:01:05 .* 125 ms server_error$/);
+  assertEquals(lastAt(40), `${id}  FAILED       125 ms`);
+  assertEquals(lastAt(26), "befolkni…-oslo-2 FAILED");
 });
 
 Deno.test("a frame counts the datasets for which it has no line", () => {
