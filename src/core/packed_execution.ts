@@ -14,7 +14,7 @@ const ATTEMPT_LENGTH = PHASE + PHASES.length;
 
 /**
  * An execution in one array of numbers, which takes 8 bytes for each: as objects, attempts with their
- * phases would take four times as much memory. First the phases of the task, then each attempt; NaN
+ * phases would take three times as much memory. First the phases of the task, then each attempt; NaN
  * stands for a phase that was not reached, and for no status.
  */
 export function packExecution({ attempts, phases }: Execution): readonly number[] {
