@@ -156,7 +156,12 @@ class Simulation {
     // Some runs are stopped early, even before the start.
     const stopMs = this.#chance.chance(0.1) ? this.#chance.between(this.#startMs, endMs) : endMs;
     // Reading files takes real time, which does not pass in a simulation.
-    await Promise.all([loadPage(systemClock), import("../../src/terminal/table.ts")]);
+    await Promise.all([
+      loadPage(systemClock),
+      import("../../src/terminal/table.ts"),
+      import("../../src/prometheus/past/query_range.ts"),
+      import("../../src/prometheus/past/prometheus_past.ts"),
+    ]);
     const runtime = this.#runtime();
     const view = { table: this.#settings.table, rows: 20, utc: true };
     if (this.#chance.chance(0.01)) this.#signal("SIGTERM");

@@ -7,9 +7,9 @@ import { newAttempt, type SeenAttempt } from "../invariants/attempts.ts";
 import type { Invariants } from "../invariants/invariants.ts";
 import type { Journal } from "../journal.ts";
 import type { Draw } from "./draw.ts";
-import { type ExchangePlan, replyOf, setTimings } from "./exchange_plan.ts";
+import { type ExchangePlan, replyOf, respond, setTimings } from "./exchange_plan.ts";
 import { type Behaviour, CALM, CALM_LIFETIME_SECONDS, unauthorized } from "./faults.ts";
-import { HOSTS, SECRET_MARK, type Settings } from "./settings.ts";
+import { HOSTS, PROMETHEUS_TOKEN, SECRET_MARK, type Settings } from "./settings.ts";
 import type { SimulatedTime } from "./time.ts";
 
 const MAX_TOKENS = 1_000;
@@ -17,7 +17,10 @@ const MAX_TOKENS = 1_000;
 /** An exchange that has not ended. */
 type OpenExchange = { breakOff: () => void };
 
-/** The platform, the identity provider and the heartbeat's receiver, which report what they see. */
+/**
+ * The platform, the identity provider, the heartbeat's receiver and Prometheus, which report what they
+ * see.
+ */
 export class SimulatedPlatform {
   api: Behaviour = CALM.api;
   provider: Behaviour = CALM.provider;
@@ -28,6 +31,8 @@ export class SimulatedPlatform {
   #tokens = new Map<string, number>();
   #issued = 0;
   #open = new Set<OpenExchange>();
+  /** Whether a query of Prometheus is under way. */
+  #isAsked = false;
 
   constructor(
     private readonly time: SimulatedTime,
@@ -64,6 +69,8 @@ export class SimulatedPlatform {
         return this.#api(request, signal, timings);
       case HOSTS.provider:
         return this.#provider(request, signal, timings);
+      case HOSTS.prometheus:
+        return this.#prometheus(request, signal, timings);
       default:
         return this.#heartbeat(request, signal, timings);
     }
@@ -135,6 +142,24 @@ export class SimulatedPlatform {
     });
   }
 
+  #prometheus(request: HttpRequest, signal: AbortSignal, timings: Timings): Promise<HttpResponse> {
+    const { journal, draw } = this;
+    journal.check(
+      request.headers.authorization === `Bearer ${PROMETHEUS_TOKEN}` && !this.#isAsked,
+      "Prometheus is asked one query at a time",
+      () => String(request.url),
+    );
+    this.#isAsked = true;
+    const attempt = newAttempt(this.time.nowMs, null);
+    // Half of the time it fails as the heartbeat's receiver does.
+    const plan = draw.chance(0.5)
+      ? respond(draw, 200, null, matrixOf(draw, request.body ?? ""))
+      : this.heartbeat(draw, { datasetId: "", token: PROMETHEUS_TOKEN });
+    return this.#run("prometheus", plan, request, signal, timings, attempt, () => {
+      this.#isAsked = false;
+    });
+  }
+
   #isKnown(token: string): boolean {
     const endsMs = this.#tokens.get(token);
     if (endsMs === undefined) return false;
@@ -198,4 +223,18 @@ export class SimulatedPlatform {
       this.#open.add(open);
     });
   }
+}
+
+/** A response of Prometheus with what it might have of one dataset. */
+function matrixOf(draw: Draw, body: string): string {
+  const parameters = new URLSearchParams(body);
+  const [start = 0, end = 0, step = 1] = ["start", "end", "step"]
+    .map((name) => Number(parameters.get(name)));
+  const values: [number, string][] = [];
+  for (let seconds = start; seconds <= end && values.length < 50; seconds += step) {
+    values.push([seconds, draw.pick(["NaN", "0", "7", String(seconds - step)])]);
+  }
+  const metric = { dataset_id: "dataset-1", reason: draw.pick(["dns", "nosuch"]) };
+  const data = { resultType: "matrix", result: draw.chance(0.3) ? [] : [{ metric, values }] };
+  return JSON.stringify({ status: "success", data });
 }

@@ -3,7 +3,15 @@ import type { Draw } from "./draw.ts";
 /** Every secret contains this, in every encoding, and no output of the probe may. */
 export const SECRET_MARK = "s3cr3t";
 
-export const HOSTS = { api: "api.test", provider: "login.test", heartbeat: "heartbeat.test" };
+export const HOSTS = {
+  api: "api.test",
+  provider: "login.test",
+  heartbeat: "heartbeat.test",
+  prometheus: "prometheus.test",
+};
+
+/** What Prometheus requires. */
+export const PROMETHEUS_TOKEN = `${SECRET_MARK}-prometheus`;
 
 /** The configuration of a run. */
 export type Settings = {
@@ -56,6 +64,10 @@ export function drawSettings(draw: Draw, fixed: Record<string, string> = {}): Se
         OKDATA_API_URL: `${draw.pick(["http", "https"])}://${HOSTS.api}/metadata`,
       }),
     ...(bearerToken ? { HTTP_BEARER_TOKEN_FILE: "/run/reader" } : {}),
+    ...sometimes(0.5, () => ({
+      PROMETHEUS_URL: `https://${HOSTS.prometheus}`,
+      PROMETHEUS_BEARER_TOKEN: PROMETHEUS_TOKEN,
+    })),
     ...fixed,
   };
   const files = { "/run/secret": `${clientSecret}\n`, "/run/reader": `${bearerToken}\n` };
