@@ -90,6 +90,10 @@ const VALUES: Record<Key, [variable: string, flag: string]> = {
   logFormat: ["Text", "json"],
   tableIntervalSeconds: ["15", "16"],
   localRun: ["1", "True"],
+  prometheusUrl: ["https://variable.example/prometheus", "https://flag.example"],
+  prometheusLocation: ["oslo", "bergen"],
+  prometheusToken: ["s3cret", ""],
+  prometheusTokenFile: ["", ""],
   traceUrl: ["https://traces.example/trace/{trace_id}", ""],
 };
 
