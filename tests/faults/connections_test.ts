@@ -1,3 +1,3 @@
-/** The main loop while connections are slow, or the system refuses them. */
-import "./kinds/slow_connections.ts";
+/** The main loop while addresses are far away, or the system refuses connections. */
+import "./kinds/far_addresses.ts";
 import "./kinds/system_errors.ts";

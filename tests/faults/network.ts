@@ -2,8 +2,8 @@ import { output } from "../container/buildah.ts";
 
 const RESOLVER = "timeout:1 attempts:1";
 
-/** Names that are tried for a namespace. */
-const MAX_TRIES = 20;
+/** Networks that a machine has room for, whichever process makes them. */
+const NETWORKS = 250;
 
 /** A rule of iptables for packets of the program inside. */
 export type Rule = readonly string[];
@@ -22,29 +22,26 @@ export class Network implements AsyncDisposable {
   /** Its name for `ip netns`. */
   readonly name: string;
 
-  /** How many this process has made. */
-  static #count = 0;
-
-  private constructor(count: number) {
+  private constructor(number: number) {
     // The name of a device has at most 15 characters.
-    this.name = `probe${Deno.pid}${(count % 1296).toString(36)}`;
-    const number = Deno.pid + 83 * count;
+    this.name = `probe${number}`;
     // Addresses reserved for benchmarks (RFC 2544) and examples (RFC 3849).
-    const net = `198.18.${number % 250}`;
+    const net = `198.18.${number}`;
     this.first = `${net}.1`;
     this.second = `${net}.2`;
     this.inside = `${net}.9`;
-    this.sixth = `2001:db8:${(number % 65_536).toString(16)}::1`;
+    this.sixth = `2001:db8:${number.toString(16)}::1`;
   }
 
+  /** Whoever makes the namespace has the addresses that belong to its name, until it is deleted. */
   static async create(): Promise<Network> {
-    for (let tries = 1;; tries++) {
-      const network = new Network(Network.#count++);
+    const start = Math.floor(Math.random() * NETWORKS);
+    for (let tries = 0;; tries++) {
+      const network = new Network((start + tries) % NETWORKS);
       try {
         await output("ip", ["netns", "add", network.name]);
       } catch (error) {
-        // Another test file of this process has it, which counts for itself.
-        if (tries < MAX_TRIES) continue;
+        if (tries < NETWORKS) continue;
         throw error;
       }
       await network.#connect();
@@ -85,8 +82,9 @@ export class Network implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // A connection that the system still ends would keep the link for a while.
     await output("ip", ["link", "delete", this.name]);
-    await output("ip", ["netns", "delete", this.name]);
     await Deno.remove(`/etc/netns/${this.name}`, { recursive: true });
+    // At the end, since another process may take name and addresses from here on.
+    await output("ip", ["netns", "delete", this.name]);
   }
 
   async #connect(): Promise<void> {

@@ -3,7 +3,14 @@ import { EXCEPTIONS } from "../support/exceptions.ts";
 
 Deno.test("every exception names one test, which is there, and gives a reason", async () => {
   const sources = await Promise.all(
-    ["../e2e/", "../e2e/extended/", "../attack/", "../faults/", "../faults/kinds/"].map(sourcesIn),
+    [
+      "../e2e/",
+      "../e2e/extended/",
+      "../e2e/from_source/",
+      "../attack/",
+      "../faults/",
+      "../faults/kinds/",
+    ].map(sourcesIn),
   );
   const tests = sources.flat().join("\n");
 

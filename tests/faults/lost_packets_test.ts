@@ -1,0 +1,2 @@
+/** The main loop while a network loses packets. */
+import "./kinds/lost_packets.ts";
