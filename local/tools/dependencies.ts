@@ -103,9 +103,9 @@ function namedByGenerating(): string[] {
 
 function filesAt(path: string): string[] {
   if (!path.endsWith("/")) return [path];
-  return [...Deno.readDirSync(new URL(path, root))]
-    .filter(({ name }) => name.endsWith(".ts"))
-    .map(({ name }) => path + name);
+  return [...Deno.readDirSync(new URL(path, root))].flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesAt(`${path}${name}/`) : name.endsWith(".ts") ? [path + name] : []
+  );
 }
 
 /** The key of the package that `npm:name@version/path` is locked to. */

@@ -64,8 +64,13 @@ export class History {
 
   /** The newest outage of a dataset that is known; null when none is. */
   lastIncident(datasetId: string): KnownIncident | null {
+    return this.incidents(datasetId)[0] ?? null;
+  }
+
+  /** The outages of a dataset, newest first; costs less than all that is known of it. */
+  incidents(datasetId: string): KnownIncident[] {
     const { knownSinceMs } = this.#recorded.memory;
-    return this.#incidents(datasetId, this.#past.of(datasetId), knownSinceMs)[0] ?? null;
+    return this.#incidents(datasetId, this.#past.of(datasetId), knownSinceMs);
   }
 
   /** A window of a dataset, the day with its past; null for a dataset that is not probed. */

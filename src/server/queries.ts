@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { REASONS } from "../core/reasons.ts";
 import { STATES } from "../core/task.ts";
+import { RANGE_NAMES } from "../history/bars.ts";
 import type { Query as TaskQuery } from "../probing/backlog.ts";
 import type { StatusQuery } from "../status_page/view.ts";
 
@@ -28,6 +29,8 @@ const verdictQuery = z.strictObject({ dataset_id: filters.dataset_id });
 const statusQuery = z.strictObject({
   ...filters,
   task: z.optional(seqno),
+  q: z.optional(z.string().check(z.trim())),
+  range: z.optional(z.enum(RANGE_NAMES, `one of ${RANGE_NAMES.join(", ")}`)),
   page: z.prefault(wholeNumber("a whole number, at least 1", 1, 1e6), "1"),
 });
 

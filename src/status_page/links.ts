@@ -5,13 +5,15 @@ import type { StatusQuery } from "./view.ts";
  * page under another one.
  */
 export function href(query: StatusQuery, changes: Partial<StatusQuery> = {}): string {
-  const { state, datasetId, reason, before, task, page } = { ...query, ...changes };
+  const { state, datasetId, reason, before, task, q, range, page } = { ...query, ...changes };
   const fields: [string, string | number | undefined][] = [
     ["state", state?.toLowerCase()],
     ["dataset_id", datasetId],
     ["reason", reason],
     ["before", before],
     ["task", task],
+    ["q", q],
+    ["range", range],
     ["page", page > 1 ? page : undefined],
   ];
   const given = fields.flatMap(([name, value]) => value === undefined ? [] : [[name, `${value}`]]);

@@ -1,13 +1,13 @@
-import { raw } from "hono/html";
 import { createHash } from "node:crypto";
-import { Datasets } from "./components/datasets.tsx";
-import { Durations } from "./components/durations.tsx";
-import { Failures } from "./components/failures.tsx";
+import { Chart } from "./components/chart.tsx";
+import { Datasets } from "./components/datasets/datasets.tsx";
+import { Incidents } from "./components/incidents.tsx";
 import { Time, Zone } from "./components/parts.tsx";
 import { Schedule } from "./components/schedule.tsx";
 import { Tasks } from "./components/tasks.tsx";
 import { iconOf } from "./components/tone.ts";
 import { Verdict, verdictOf } from "./components/verdict.tsx";
+import { compactHtml } from "./compact.ts";
 import script from "./generated/client.js" with { type: "text" };
 import style from "./generated/page.min.css" with { type: "text" };
 import type { StatusView } from "./view.ts";
@@ -28,8 +28,8 @@ export function statusPage(view: StatusView, { minimal = false } = {}): string {
         <title>
           {[verdict.short, view.environment, "dataplatform-probe"].filter(Boolean).join(" · ")}
         </title>
-        <link rel="icon" href={`data:image/svg+xml,${encodeURIComponent(icon)}`} />
-        {minimal || <style>{raw(style)}</style>}
+        <link rel="icon" href={icon} />
+        {minimal || <style></style>}
       </head>
       <body data-version={view.version}>
         <a class="skip" href="#tasks">Skip to the tasks</a>
@@ -49,23 +49,26 @@ export function statusPage(view: StatusView, { minimal = false } = {}): string {
         <main data-now={view.nowMs}>
           <Verdict view={view} />
           <Datasets view={view} />
-          <div class="columns">
-            <Durations view={view} />
-            <Failures view={view} />
-            <Schedule view={view} />
+          <div class={view.incidents.length > 0 ? "columns" : "columns calm"}>
+            <Incidents view={view} />
+            <Chart view={view} />
           </div>
           <Tasks view={view} />
+          <Schedule view={view} />
         </main>
         <footer>
           dataplatform-probe {view.version} · app_id {view.appId} · <a href="metrics">metrics</a> ·
           {" "}
           <a href="tasks">tasks as JSON</a>
         </footer>
-        {minimal || <script>{raw(script)}</script>}
+        {minimal || <script></script>}
       </body>
     </html>
   );
-  return `<!DOCTYPE html>${page}`;
+  // Neither is HTML that could be made shorter.
+  return `<!DOCTYPE html>${compactHtml(`${page}`)}`
+    .replace("<style></style>", () => `<style>${style}</style>`)
+    .replace(/<script><\/script>(?=<\/body>)/, () => `<script>${script}</script>`);
 }
 
 let policy: string | undefined;

@@ -1,16 +1,24 @@
-import type { Backlog } from "../probing/backlog.ts";
 import type { Clock } from "../core/clock.ts";
-import type { History } from "../history/history.ts";
-import type { DatasetHealth, HealthHistory, Outage, ScheduleHealth } from "../probing/health.ts";
-import { settledMs, type State, type Task } from "../core/task.ts";
 import type { Reason } from "../core/reasons.ts";
+import type { State, Task } from "../core/task.ts";
 import type { DatasetState } from "../core/verdict/states.ts";
 import { VERSION } from "../core/version.ts";
+import type { Range, Strip } from "../history/bars.ts";
+import type { History } from "../history/history.ts";
+import type { PastSource } from "../history/past.ts";
+import type { Backlog } from "../probing/backlog.ts";
+import type { DatasetHealth, HealthHistory, Outage, ScheduleHealth } from "../probing/health.ts";
+import { type ChartView, chartView } from "./chart/chart_view.ts";
+import { groupIncidents, type IncidentGroup } from "./incidents.ts";
 
 /** Limits that keep the page small, whatever the probe tracks. */
 const MAX_DATASETS = 20;
+/** Of IDs that are longer than people choose, in characters on average, half as many are listed. */
+const LONG_ID = 48;
 const MAX_TASKS = 20;
-const MAX_DURATIONS = 240;
+const MAX_INCIDENTS = 5;
+/** The incidents of a single dataset, which are all that are kept. */
+const MAX_INCIDENTS_OF_ONE = 20;
 
 /** The query of the status page: what to show. */
 export type StatusQuery = {
@@ -21,9 +29,16 @@ export type StatusQuery = {
   before?: number;
   /** The `seqno` of the task whose details are shown. */
   task?: number;
+  /** A part of the IDs of the datasets that are listed, in any case. */
+  q?: string;
+  /** What the chart of durations covers. */
+  range?: Range;
   /** The result page of datasets, from 1. */
   page: number;
 };
+
+/** A dataset with its last 24 hours. */
+export type DatasetView = DatasetHealth & { day: Strip };
 
 /** The data of the status page at one moment. */
 export type StatusView = {
@@ -50,16 +65,25 @@ export type StatusView = {
   /** Number of tracked tasks in each state. */
   tracked: Record<State, number>;
   /** One result page of datasets, the most urgent first; or the dataset of the query. */
-  datasets: DatasetHealth[];
-  /** Number of result pages of datasets. */
+  datasets: DatasetView[];
+  /** The last 90 days of the dataset of the query or of the only one, where they are known. */
+  quarter: Strip | null;
+  /** How many datasets match the query, and their result pages. */
+  matches: number;
   pages: number;
   /** Every dataset that is probed. */
   datasetIds: readonly string[];
+  /** The newest incidents of the dataset of the query or of all, newest first. */
+  incidents: IncidentGroup[];
+  /** Where what was before this process comes from. */
+  past: PastSource;
+  /** Since when incidents and strips of all that are shown are known. */
+  knownSinceMs: number;
   /** Tracked failures by reason, most frequent first, of the dataset of the query or of all. */
   failures: [Reason, number][];
   schedule: ScheduleHealth;
-  /** The newest settled tasks of the dataset of the query or of all, oldest first: the chart. */
-  durations: { seqno: number; settledMs: number; seconds: number; reason: Reason | null }[];
+  /** The durations of the dataset of the query, or of the most urgent ones that are shown. */
+  chart: ChartView;
   /** One result page of the tracked tasks that match the query, newest first. */
   tasks: Task[];
   /** `before` for the next result page of tasks; null when there is none. */
@@ -90,26 +114,29 @@ export type StatusSources = {
 
 /** The data of the page at this moment; a `page` after the last one gives the last one. */
 export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
-  const { config, clock, backlog, health } = sources;
+  const { config, clock, backlog, health, history } = sources;
+  const { datasetIds, taskIntervalSeconds } = config;
+  const nowMs = clock.now();
   const nowMonotonicMs = clock.monotonic();
-  const pages = Math.ceil(config.datasetIds.length / MAX_DATASETS);
-  const page = Math.min(query.page, pages);
-  const shown = health.byUrgency(nowMonotonicMs).slice(
-    (page - 1) * MAX_DATASETS,
-    page * MAX_DATASETS,
-  );
   const { state, datasetId, reason, before } = query;
-  // The dataset of the query may be on another result page.
-  const chosen = datasetId === undefined ? null : health.of(datasetId, nowMonotonicMs);
-  const failures = [...backlog.failures(datasetId)].sort(([, a], [, b]) => b - a);
+
+  const matching = idsOf(query, health, nowMonotonicMs);
+  const isLong = datasetIds.join("").length > LONG_ID * datasetIds.length;
+  const limit = isLong ? MAX_DATASETS / 2 : MAX_DATASETS;
+  const pages = Math.max(1, Math.ceil(matching.length / limit));
+  const page = Math.min(query.page, pages);
+  const datasets = matching
+    .slice((page - 1) * limit, page * limit)
+    .flatMap((id) => datasetOf(id, sources, nowMonotonicMs));
+  const only = datasetIds.length === 1 ? datasetIds[0] : datasetId;
   return {
     appId: config.appId,
     environment: config.environmentName,
     version: VERSION,
-    nowMs: clock.now(),
+    nowMs,
     nowMonotonicMs,
     startedMs: sources.startedMs,
-    taskIntervalSeconds: config.taskIntervalSeconds,
+    taskIntervalSeconds,
     traceUrl: config.traceUrl ?? null,
     apiUrl: config.apiUrl,
     draining: sources.isDraining(),
@@ -117,27 +144,45 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
     tally: health.tally(nowMonotonicMs),
     outage: health.outage(nowMonotonicMs),
     tracked: backlog.counts,
-    datasets: chosen ? [chosen] : shown.flatMap((id) => health.of(id, nowMonotonicMs) ?? []),
-    pages: chosen ? 1 : pages,
-    datasetIds: config.datasetIds,
-    failures,
+    datasets,
+    quarter: only === undefined ? null : history.of(only)?.quarter ?? null,
+    matches: matching.length,
+    pages,
+    datasetIds,
+    incidents: groupIncidents(
+      (only === undefined ? datasetIds : [only]).map((id) => ({
+        datasetId: id,
+        incidents: history.incidents(id),
+      })),
+      taskIntervalSeconds * 1e3,
+      only === undefined ? MAX_INCIDENTS : MAX_INCIDENTS_OF_ONE,
+    ),
+    past: history.past(),
+    knownSinceMs: Math.round(
+      Math.max(...datasets.map(({ day }) => day.knownSinceMs), -Infinity),
+    ),
+    failures: [...backlog.failures(datasetId)].sort(([, a], [, b]) => b - a),
     schedule: health.schedule(nowMonotonicMs),
-    durations: durationsOf(backlog, datasetId),
+    chart: chartView(query, datasets, sources),
     ...backlog.page({ state, datasetId, reason, before, limit: MAX_TASKS }),
     query: { ...query, page },
     task: query.task === undefined ? undefined : backlog.find(query.task),
   };
 }
 
-function durationsOf(backlog: Backlog, datasetId: string | undefined): StatusView["durations"] {
-  // Only settled tasks count, so that pending ones do not push them out.
-  const { tasks } = backlog.page({ datasetId, settled: true, limit: MAX_DURATIONS });
-  return tasks.reverse().flatMap((task) =>
-    task.state === "PENDING" ? [] : [{
-      seqno: task.seqno,
-      settledMs: settledMs(task) ?? 0,
-      seconds: task.durationSeconds,
-      reason: task.state === "FAILED" ? task.reason : null,
-    }]
-  );
+/** The IDs that the query names, those that need attention first. */
+function idsOf({ datasetId, q }: StatusQuery, health: HealthHistory, nowMs: number): string[] {
+  if (datasetId !== undefined) return [datasetId];
+  const wanted = q?.toLowerCase() ?? "";
+  return health.byUrgency(nowMs).filter((id) => id.toLowerCase().includes(wanted));
+}
+
+function datasetOf(
+  datasetId: string,
+  { health, history }: StatusSources,
+  nowMonotonicMs: number,
+): DatasetView[] {
+  const dataset = health.of(datasetId, nowMonotonicMs);
+  const day = history.range(datasetId, "24h");
+  return dataset && day ? [{ ...dataset, day }] : [];
 }

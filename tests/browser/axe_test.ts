@@ -4,7 +4,10 @@ import axe from "npm:axe-core@4.14.1";
 import type { Page } from "npm:playwright-core@1.65.1";
 import { startLoop } from "../support/program.ts";
 import { startEmulator } from "../support/targets.ts";
-import { browserTest, open, untilLive } from "./browser.ts";
+import { statusPage } from "../../src/status_page/page.tsx";
+import { pastBefore, pastIncident } from "../support/past.ts";
+import { play, SCENE_START_MS, SCENES } from "../support/status.ts";
+import { browserTest, open, startPageServer, untilLive } from "./browser.ts";
 
 type Found = { id: string; impact: string; nodes: { html: string; failureSummary: string }[] };
 
@@ -56,7 +59,7 @@ for (const status of [null, 500]) {
       await using opened = await open(probe.url);
       const { page } = opened;
       await untilLive(page);
-      const headline = status === null ? "All 2 ok" : "All 2 failing";
+      const headline = status === null ? "All 2 working" : "All 2 failing";
       await page.locator("h1", { hasText: headline }).waitFor();
       assertEquals(await seriousFlaws(page), []);
 
@@ -71,4 +74,17 @@ for (const status of [null, 500]) {
       assertEquals(await seriousFlaws(page), []);
     },
   );
+}
+
+for (const scene of Object.keys(SCENES) as (keyof typeof SCENES)[]) {
+  browserTest(`the page has no serious accessibility flaw in the state ${scene}`, async () => {
+    const dayOf = (nth: number) => nth < 9 ? null : { failed: nth % 7, slow: nth % 5 * 20 };
+    const incidents = [pastIncident(SCENE_START_MS - 7_200_000, 40, { timeout: 90 })];
+    const past = pastBefore(SCENE_START_MS, { dayOf, incidents });
+    const html = statusPage(play({ ...SCENES[scene], past })());
+    await using server = startPageServer(() => html);
+    await using opened = await open(server.url);
+    assertEquals(await seriousFlaws(opened.page), []);
+    assertEquals(opened.problems, []);
+  });
 }

@@ -5,6 +5,8 @@ import {
   chromium,
   type Page,
 } from "npm:playwright-core@1.65.1";
+import { pagePolicy } from "../../src/status_page/page.tsx";
+import { startServer } from "../support/targets.ts";
 import { type Program, sharingTest, startLoop } from "../support/program.ts";
 
 /** Debian's two builds of it; that without windows takes half of the time. */
@@ -89,11 +91,29 @@ export function connectionText(page: Page): Promise<string> {
 }
 
 export async function newestSeqno(page: Page): Promise<number> {
-  return Number(await page.locator("tbody tr").first().locator("a").textContent());
+  return Number(await page.locator("#tasks tbody tr").first().locator("a").textContent());
 }
 
 export function focusedText(page: Page): Promise<string> {
   return page.evaluate("document.activeElement.textContent");
+}
+
+/** Where the first element that matches is on the screen. */
+export async function boxOf(page: Page, selector: string) {
+  const box = await page.locator(selector).first().boundingBox();
+  if (!box) throw new Error(`${selector} has no box`);
+  return box;
+}
+
+/** Serves pages that no probe has made, with their policy and without events. */
+export function startPageServer(pageOf: (query: URLSearchParams) => string) {
+  return startServer(({ path, query }) =>
+    path === "/"
+      ? new Response(pageOf(query), {
+        headers: { "content-type": "text/html", "content-security-policy": pagePolicy() },
+      })
+      : new Response("event: none\n\n", { headers: { "content-type": "text/event-stream" } })
+  );
 }
 
 /** Makes the page believe that its tab is hidden, or shown again. */

@@ -2,9 +2,18 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { statusPage } from "../../src/status_page/page.tsx";
 import { eventually } from "../support/program.ts";
-import { startEmulator, startServer, startWaitingServer } from "../support/targets.ts";
+import type { Range } from "../../src/history/bars.ts";
+import { startEmulator, startWaitingServer } from "../support/targets.ts";
 import { play, SCENES } from "../support/status.ts";
-import { browserTest, newestSeqno, open, startFastProbe, untilLive } from "./browser.ts";
+import {
+  boxOf,
+  browserTest,
+  newestSeqno,
+  open,
+  startFastProbe,
+  startPageServer,
+  untilLive,
+} from "./browser.ts";
 
 /** Shortest durations with many first digits, in several units: no real platform gives them. */
 const SHORTEST = [1e-4, 1e-2, 1].flatMap((unit) => [
@@ -13,23 +22,19 @@ const SHORTEST = [1e-4, 1e-2, 1].flatMap((unit) => [
 ]);
 
 browserTest("the chart shows all durations, however far apart", async () => {
-  const status = play(SCENES.healthy)();
-  const pageOf = (shortest: number) =>
-    statusPage({
-      ...status,
-      durations: [1, 3, 45, 700].map((factor, i) => ({
-        seqno: i + 1,
-        settledMs: status.nowMs + i * 10_000,
-        seconds: shortest * factor,
-        reason: i === 3 ? "timeout" : null,
-      })),
-    });
+  const status = play(SCENES.healthy)({ range: "5m" });
+  const pageOf = (shortest: number) => {
+    const points = [1, 3, 45, 700].map((factor, i) => ({
+      line: 0,
+      seqno: i + 1,
+      settledMs: status.nowMs - 60_000 + i * 10_000,
+      seconds: shortest * factor,
+      reason: i === 3 ? "timeout" : null,
+    }));
+    return statusPage({ ...status, chart: { ...status.chart, points } });
+  };
   let html = pageOf(1);
-  await using server = startServer(({ path }) =>
-    path === "/"
-      ? new Response(html, { headers: { "content-type": "text/html" } })
-      : new Response("event: none\n\n", { headers: { "content-type": "text/event-stream" } })
-  );
+  await using server = startPageServer(() => html);
   await using opened = await open(server.url);
   const { page, problems } = opened;
   for (const shortest of SHORTEST) {
@@ -37,8 +42,8 @@ browserTest("the chart shows all durations, however far apart", async () => {
     const wanted = Number((shortest * 1e3).toPrecision(3));
     await page.evaluate("dispatchEvent(new PopStateEvent('popstate'))");
     await eventually(`${wanted} ms is shown`, async () => {
-      const points = await page.locator("#points").textContent() ?? "{}";
-      return JSON.parse(points).ms[0] === wanted;
+      const data = await page.locator("#points").textContent() ?? "{}";
+      return JSON.parse(data).points.ms[0] === wanted;
     });
     assertEquals(await page.locator("#chart .u-over").count(), 1, `${shortest}`);
   }
@@ -63,6 +68,55 @@ browserTest("the chart describes the task under the pointer, and a click opens i
   await page.waitForURL(/task=\d+#detail$/);
   await page.locator("#detail").waitFor();
   assertEquals(problems, []);
+});
+
+browserTest("the tip stands beside its point, within the plot, in every range", async () => {
+  const ask = play({ ...SCENES.few, rounds: 400 });
+  await using server = startPageServer((query) =>
+    statusPage(ask({ range: query.get("range") as Range, datasetId: "befolkning-101" }))
+  );
+  await using opened = await open(`${server.url}/?range=5m`);
+  const { page, problems } = opened;
+  for (const range of ["5m", "1h", "6h", "24h"]) {
+    await page.goto(`${server.url}/?range=${range}`);
+    const plot = await boxOf(page, "#chart .u-over");
+    const settled = plot.width - (range === "24h" ? 10 : 40);
+    for (const x of range === "5m" ? [2, plot.width / 2, plot.width - 2] : [settled]) {
+      await page.mouse.move(plot.x + x, plot.y + plot.height / 2);
+      await page.locator(".tip").waitFor();
+      const tip = await boxOf(page, ".tip");
+      const what = `${range} at ${x}: ${JSON.stringify({ tip, plot })}`;
+      assert(tip.x >= plot.x - 1 && tip.x + tip.width <= plot.x + plot.width + 1, what);
+      assert(tip.y >= plot.y - 1 && tip.y + tip.height <= plot.y + plot.height + 1, what);
+      const line = await boxOf(page, "#chart .u-cursor-x");
+      const point = line.x + line.width;
+      assert(point <= tip.x || point >= tip.x + tip.width, `${what} covers ${point}`);
+      assertMatch(
+        await page.locator(".tip").innerText(),
+        range === "5m" ? /^#\d+ · / : / to .*\s+.*(mean|failed)/,
+      );
+    }
+  }
+  assertEquals(problems, []);
+});
+
+browserTest("the ranges are links that keep the rest of the view", async () => {
+  await using emulator = startEmulator();
+  await using probe = await startFastProbe(emulator.apiUrl);
+  for (const javaScriptEnabled of [true, false]) {
+    await using opened = await open(`${probe.url}/?state=failed`, { javaScriptEnabled });
+    const { page } = opened;
+    for (const [name, range] of [["6 h", "6h"], ["24 h", "24h"], ["5 min", "5m"]] as const) {
+      await page.getByRole("link", { name, exact: true }).click();
+      await page.waitForURL(`${probe.url}/?state=failed&range=${range}#durations`);
+      await page.locator(".ranges [aria-current]", { hasText: name }).waitFor();
+      if (javaScriptEnabled) assert(await page.locator("#chart .u-over").isVisible(), name);
+      assertMatch(
+        await page.locator(".legend").innerText(),
+        /in \d+\s(s|min): mean .* 0 failed of/,
+      );
+    }
+  }
 });
 
 browserTest("the chart is hidden until a task is settled", async () => {

@@ -117,7 +117,7 @@ for (const kind of ["an error", "no network", "no response"]) {
       isBroken = true;
       await page.locator("html.lost:not(.live)").waitFor();
       assertMatch(await connectionText(page), /^Connection lost at /);
-      assertMatch(await page.title(), /^\? LOST · OK/);
+      assertMatch(await page.title(), /^\? LOST · Working/);
       isBroken = false;
       await untilLive(page);
       assertEquals(await connectionText(page), "Live");

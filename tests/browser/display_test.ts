@@ -9,7 +9,7 @@ browserTest("times are in the reader's zone, with the offset", async () => {
   await using opened = await open(probe.url, { timezoneId: "Asia/Kolkata" });
   const { page } = opened;
   await untilLive(page);
-  const time = page.locator("tbody time").first();
+  const time = page.locator("#tasks tbody time").first();
   await time.waitFor();
   const [utc, text, title] = await time.evaluate((element) => [
     element.getAttribute("datetime") ?? "",
@@ -19,7 +19,7 @@ browserTest("times are in the reader's zone, with the offset", async () => {
   const local = new Date(Date.parse(utc) + 5.5 * 3600_000).toISOString();
   assertEquals(title, `${local.slice(0, 10)} ${local.slice(11, 19)} +05:30`);
   assert(title.includes(text), `${text} in ${title}`);
-  assertEquals(await page.locator("th .zone").innerText(), "+05:30");
+  assertEquals(await page.locator("#tasks th .zone").innerText(), "+05:30");
 });
 
 browserTest("the page fits the width of a phone, whatever it shows", async () => {

@@ -28,7 +28,8 @@ browserTest(
     const { page, problems } = opened;
     await untilLive(page);
     await untilHeadline(page, "1 of 2 failing");
-    const words = (column: number) => page.locator(`tbody td:nth-child(${column})`).allInnerTexts();
+    const words = (column: number) =>
+      page.locator(`#tasks tbody td:nth-child(${column})`).allInnerTexts();
 
     await page.getByLabel("State", { exact: true }).selectOption("failed");
     await page.waitForURL(/state=failed/);
@@ -168,10 +169,10 @@ browserTest("a link that is not a page of the probe is left to the browser", asy
   await using opened = await open(probe.url);
   const { page } = opened;
   await untilLive(page);
-  await page.locator("tbody a").first().waitFor();
+  await page.locator("#tasks tbody a").first().waitFor();
   // In one step, since a refresh restores the link.
   await page.evaluate(
-    "const link = document.querySelector('tbody a'); link.href = '?task=none'; link.click();",
+    "const link = document.querySelector('#tasks tbody a'); link.href = '?task=none'; link.click();",
   );
   await page.getByText("task: expected a seqno").waitFor();
 });
@@ -190,14 +191,17 @@ browserTest(
     await untilHeadline(page, "Failing");
     assertMatch(await connectionText(page), /^As of [\d:]+ UTC; reload/);
     assertEquals(await page.locator("#chart").isVisible(), false);
-    assertMatch(await page.locator(".durations").innerText(), /Of the newest \d+ tasks/);
+    assertMatch(
+      await page.locator(".durations").innerText(),
+      /mean .*, \d+ failed of \d+|\d+ failed of \d+/,
+    );
 
     await page.getByLabel("State", { exact: true }).selectOption("succeeded");
     await page.getByRole("button", { name: "Show" }).click();
     await page.getByText("No tracked task matches.").waitFor();
     await page.getByRole("link", { name: "Show all", exact: true }).click();
     const newest = await newestSeqno(page);
-    const rows = await page.locator("tbody tr").count();
+    const rows = await page.locator("#tasks tbody tr").count();
     await page.getByRole("link", { name: "Older" }).click();
     await page.waitForURL(/before=\d+/);
     const older = await newestSeqno(page);

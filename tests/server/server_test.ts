@@ -52,9 +52,10 @@ Deno.test("GET / passes its query on, without the fields that a form left empty"
       return { ...NOTHING_YET, query };
     },
   });
-  const path = "/?state=failed&dataset_id=abc123&reason=dns&before=7&task=3&page=2";
+  const path =
+    "/?state=failed&dataset_id=abc123&reason=dns&before=7&task=3&q=+Skol+&range=6h&page=2";
   assertEquals((await requestPage(server, path)).status, 200);
-  assertEquals((await requestPage(server, "/?state=&dataset_id=&reason=&before=")).status, 200);
+  assertEquals((await requestPage(server, "/?state=&dataset_id=&reason=&before=&q=")).status, 200);
   const [full, empty] = queries.map((query) => JSON.parse(JSON.stringify(query)));
   assertEquals(full, {
     state: "FAILED",
@@ -62,6 +63,8 @@ Deno.test("GET / passes its query on, without the fields that a form left empty"
     reason: "dns",
     before: 7,
     task: 3,
+    q: "Skol",
+    range: "6h",
     page: 2,
   });
   assertEquals(empty, { page: 1 });
@@ -74,7 +77,11 @@ const BAD_QUERIES: [path: string, problem: string][] = [
   ["/?state=failed&state=pending", "state: expected a single value"],
   ["/tasks?limit=5&limit=6", "limit: expected a single value"],
   ["/?page=0", "page: expected a whole number, at least 1"],
-  ["/?colour=red", "colour: unknown; expected state, dataset_id, reason, before, task, page"],
+  [
+    "/?colour=red",
+    "colour: unknown; expected state, dataset_id, reason, before, task, q, range, page",
+  ],
+  ["/?range=7h", "range: expected one of 5m, 1h, 6h, 24h"],
   ["/tasks?limit=1001", "limit: expected a whole number from 1 to 1000"],
   ["/tasks?reason=bad", "reason: expected one of timeout, dns"],
   ["/tasks?page=1", "page: unknown; expected state, dataset_id, reason, before, limit"],

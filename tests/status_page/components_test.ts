@@ -1,7 +1,21 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { PHASES } from "../../src/core/task.ts";
+import type { PastSource } from "../../src/history/past.ts";
 import { statusPage } from "../../src/status_page/page.tsx";
-import { play, SCENES, textOf, withDetails } from "../support/status.ts";
+import { KNOWN, pastBefore, pastIncident } from "../support/past.ts";
+import { play, SCENE_START_MS, SCENES, textOf, withDetails } from "../support/status.ts";
+
+/** The tones of the rows of datasets. */
+function rowsOf(html: string): string[] {
+  return [...html.matchAll(/<tr class=(failing|ok|warning|starting)>/g)].map(([, tone = ""]) =>
+    tone
+  );
+}
+
+/** The tasks of a dataset fail in these rounds. */
+function outageOf(dataset: number, from: number, to: number) {
+  return (id: string, round: number) =>
+    id.endsWith(`${dataset}`) && round >= from && round < to ? "dns" as const : null;
+}
 
 Deno.test("a response body cannot move or hide the text beside it", () => {
   const body = "a\tb\r\nc\nd \u202egnp.exe\u2066 \x1b[2J \x00 \x85 \u200b \u{e0041} \rx å 😀";
@@ -15,17 +29,14 @@ Deno.test("a response body cannot move or hide the text beside it", () => {
 
 Deno.test("the page shows the message of a failure where it shows the failure", () => {
   const message = `status 500: <b>broke</b> & ${"x".repeat(100)}`;
-  const messagesOf = (html: string) =>
-    [...html.matchAll(/<p class="message">(.*?)<\/p>/gs)].map(([, shown]) => shown);
   const escaped = message.replace("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const one = statusPage(withDetails(play({ ...SCENES.outage, message })));
-  // In the verdict and with the last task.
-  assertEquals(messagesOf(one), [escaped, escaped]);
+  assertEquals(one.match(/<p class=message>(.*?)<\/p>/s)?.[1], escaped);
   assert(one.includes(`<dt>Message</dt><dd>${escaped}</dd>`), "no message in the details");
-  const several = messagesOf(statusPage(play({ ...SCENES.few, message })()));
-  assert(several.length > 0, "no message in the list of datasets");
-  for (const shown of several) assertMatch(shown ?? "", /^status 500: &lt;b&gt;.*x…$/);
-  assertEquals(messagesOf(statusPage(play({ ...SCENES.many, message })())), []);
+  const several = statusPage(play({ ...SCENES.few, message })());
+  const shown = [...several.matchAll(/<span class=message>(.*?)<\/span>/gs)];
+  assertEquals(shown.length, 1);
+  assertMatch(shown[0]?.[1] ?? "", /^status 500: &lt;b&gt;broke&lt;\/b&gt; …$/);
 });
 
 Deno.test("the list says that a dataset is not probed", () => {
@@ -35,39 +46,182 @@ Deno.test("the list says that a dataset is not probed", () => {
       textOf(html),
       /Datasets nosuch\\u202e is not a dataset of this probe\. Show all datasets/,
     );
-    assert(!html.includes("<li class="), "no other dataset");
-    assertEquals(textOf(html).includes("Last task"), false);
+    assertEquals(rowsOf(html), []);
+    assert(!html.includes("class=strip"), "a strip of another dataset");
   }
 });
 
-Deno.test("the bars of several datasets share one key, which is absent without bars", () => {
-  const keys = (html: string) => html.match(/<p class="keys">.*?<\/p>/gs) ?? [];
-  const [key = "", ...others] = keys(statusPage(play(SCENES.few)()));
-  assertEquals(others, []);
-  assertEquals(textOf(key).trim(), PHASES.join(" "));
-  assertEquals(keys(statusPage(play(SCENES.many)())), []);
-  assertEquals(keys(statusPage(play(SCENES.few)({ datasetId: "befolkning-101" }))), []);
-});
-
-Deno.test("the list shows failing datasets first, and links its result pages", () => {
+Deno.test("the list has a row for each dataset, failing ones first, and links its result pages", () => {
   const ask = play(SCENES.many);
   const first = statusPage(ask());
-  const cards = [...first.matchAll(/<li class="(failing|ok|warning|starting)">/g)].map(([, tone]) =>
-    tone
-  );
-  assertEquals(cards.slice(0, 4), ["failing", "failing", "failing", "ok"]);
-  assert(first.includes('<a href="?page=2" rel="next">'), "next");
+  assertEquals(rowsOf(first).slice(0, 4), ["failing", "failing", "failing", "ok"]);
+  assertEquals(rowsOf(first).length, 20);
+  assert(first.includes('<a href="?page=2#datasets" rel="next">'), "next");
   const last = statusPage(ask({ page: ask().pages }));
   assert(!last.includes('rel="next">Next'), "no next");
   assert(last.includes('rel="prev">'), "previous");
 });
 
-Deno.test("the query for a dataset shows that one and the phases of its last task", () => {
+Deno.test("a row says state, figures with the time that they cover, and the last error", () => {
+  const text = textOf(statusPage(play(SCENES.few)()));
+  assertMatch(text, /24 h ago now ok in 33 min p50 in 33 min p95 Last error/);
+  assertMatch(
+    text,
+    /failing since 20:32:58 \(1 min\) befolkning-101 33 min: 9 of 200 tasks failed, worst 15 minutes from 20:30 UTC 95\.5 % [\d.]+ ms [\d.]+ m?s not_found 11 s ago status 404/,
+  );
+  assertMatch(text, /working boligpriser-100 33 min: none of 200 tasks failed, 2 slow 100 %/);
+});
+
+Deno.test("a part of an ID finds datasets in any case, and the pager keeps it", () => {
+  const ask = play(SCENES.many);
+  const html = statusPage(ask({ q: "SKOLER" }));
+  assertMatch(textOf(html), /Datasets 33 of 200 match/);
+  const names = [...html.matchAll(/<th scope=row><a [^>]*>(.*?)<\/a>/gs)].map(([, name]) => name);
+  assertEquals(names.length, 20);
+  for (const name of names) assertMatch(name ?? "", /^skoler-/);
+  assert(html.includes('href="?q=SKOLER&page=2#datasets"'), "the pager");
+  assert(html.includes('value="SKOLER"'), "the form");
+  assertMatch(
+    textOf(statusPage(ask({ q: "<nothing>" }))),
+    /No dataset has “&lt;nothing&gt;” in its ID/,
+  );
+  assert(!statusPage(play(SCENES.few)()).includes('id="search"'), "a search of three datasets");
+});
+
+Deno.test("the query for a dataset shows that one with its strip and figures", () => {
   const html = statusPage(play(SCENES.few)({ datasetId: "befolkning-101" }));
-  assertEquals(html.match(/<li class="(failing|ok|warning|starting)">/g)?.length, 1);
+  assertEquals(rowsOf(html), []);
   assertMatch(
     textOf(html),
-    /Datasets of befolkning-101 show all datasets .* Last task .* processing/,
+    /befolkning-101 failing since 20:32:58 UTC \(1 min\) show all datasets ok in 5 min .* p50 in 33 min .* last error not_found/,
+  );
+});
+
+Deno.test("a strip has one line for each run of bars that look alike, and none where nothing is known", () => {
+  const dayOf = (nth: number) =>
+    nth < 10 ? null : { failed: nth === 50 ? 9 : nth === 51 ? 90 : 0, slow: nth > 90 ? 60 : 0 };
+  const past = pastBefore(SCENE_START_MS, { dayOf });
+  const html = statusPage(play({ ...SCENES.one, past })());
+  const [strip = ""] = html.match(/<svg class=strip .*?<\/svg>/s) ?? [];
+  const paths = [...strip.matchAll(/<path class=(\w+) d="(.*?)"/g)].map(([, name, d]) =>
+    `${name} ${d}`
+  );
+  assertEquals(paths, [
+    "ok M10 16h40M52 16h44",
+    "some M50 15h1",
+    "most M51 12h1",
+    "slow M91 2.5h5",
+  ]);
+});
+
+Deno.test("a quarter is shown of a single dataset where it is known", () => {
+  const past = pastBefore(SCENE_START_MS, {
+    dayOf: () => ({}),
+    quarterOf: (nth) => ({ failed: nth === 80 ? 45 : 0 }),
+  });
+  const one = textOf(statusPage(play({ ...SCENES.one, past })()));
+  assertMatch(one, /90 days: 45 of 8,100 tasks failed, worst day 2026-11-14/);
+  const few = play({ ...SCENES.few, past });
+  assert(!textOf(statusPage(few())).includes("90 days"), "a quarter in a list");
+  assertMatch(textOf(statusPage(few({ datasetId: "befolkning-101" }))), /90 days: 45 of/);
+  assert(!textOf(statusPage(play(SCENES.one)())).includes("90 days"), "an unknown quarter");
+});
+
+Deno.test("the page says from when on it knows, and who told", () => {
+  const sourceOf = (source: Partial<PastSource>) => {
+    const past = pastBefore(SCENE_START_MS, {
+      dayOf: () => null,
+      source: { ...KNOWN, ...source },
+    });
+    return textOf(statusPage(play({ ...SCENES.few, past })())).match(/knows since .*?(?= Incid)/)
+      ?.[0];
+  };
+  const since = "knows since 20:01:05 UTC ; ";
+  assertEquals(
+    textOf(statusPage(play(SCENES.few)())).match(/knows since .*?(?= Incid)/)?.[0],
+    `${since}PROMETHEUS_URL is not set`,
+  );
+  assertEquals(
+    sourceOf({ state: "loading", asOfMs: null }),
+    `${since}asks Prometheus what was before`,
+  );
+  assertEquals(
+    sourceOf({}),
+    `${since}with all probes of dev, from Prometheus as of 20:01:00`,
+  );
+  assertEquals(
+    sourceOf({ location: "oslo" }),
+    `${since}with the probes in oslo, from Prometheus as of 20:01:00`,
+  );
+  assertEquals(
+    sourceOf({ state: "failed", failedSinceMs: SCENE_START_MS, problem: "status 503" }),
+    `${since}Prometheus does not answer since 20:01:05 : status 503`,
+  );
+});
+
+Deno.test("incidents name start, duration, reasons and lost tasks, with a link to those tasks", () => {
+  const scene = { ...SCENES.few, reasonOf: outageOf(101, 50, 60) };
+  const view = play(scene)();
+  const html = statusPage(view);
+  assertMatch(
+    textOf(html),
+    /Incidents of all datasets 20:09:28 1 min befolkning-101 dns 10 10 tasks lost/,
+  );
+  const { endSeqno } = view.incidents[0] ?? {};
+  assertEquals(endSeqno, 60 * 3 + 2);
+  const address = `?state=failed&dataset_id=befolkning-101&before=${endSeqno}#tasks`;
+  assert(html.includes(`href="${address}"`), address);
+  const asked = play(scene)({
+    state: "FAILED",
+    datasetId: "befolkning-101",
+    before: endSeqno ?? undefined,
+  });
+  assertEquals(asked.tasks.length, 10);
+});
+
+Deno.test("an incident that lasts, and one of all datasets, are said to be so", () => {
+  assertMatch(
+    textOf(statusPage(play(SCENES.all)())),
+    /Incidents of all datasets 20:07:15 35 s so far all 200 datasets server_error 600 600 tasks lost/,
+  );
+});
+
+Deno.test("incidents that only Prometheus knows are approximate and have no link", () => {
+  const incidents = [pastIncident(SCENE_START_MS - 3_600_000, 12, { timeout: 70, dns: 2 })];
+  const past = pastBefore(SCENE_START_MS, { dayOf: () => ({}), incidents });
+  const html = statusPage(play({ ...SCENES.one, past })());
+  assertMatch(
+    textOf(html),
+    /Incidents 19:01:05 about 12 min timeout 70, dns 2 about 72 tasks lost/,
+  );
+  assert(!html.includes("tasks lost</a>"), "a link");
+});
+
+Deno.test("without incidents the page says since when there was none", () => {
+  assertMatch(textOf(statusPage(play(SCENES.one)())), /Incidents No incident since 20:01:05 UTC/);
+});
+
+Deno.test("the durations are in words too, and link their ranges", () => {
+  const html = statusPage(play(SCENES.few)({ range: "1h", state: "FAILED" }));
+  assertMatch(
+    textOf(html),
+    /Durations of all datasets 5 min 1 h 6 h 24 h befolkning-101 in 33 min: mean [\d.]+ ms, longest [\d.]+ m?s, 9 failed of 200/,
+  );
+  assert(html.includes('<a href="?state=failed&range=6h#durations">6 h</a>'), "a link");
+  assertMatch(html, /range=1h#durations" aria-current="true">/);
+  assertMatch(textOf(statusPage(play(SCENES.many)())), /Durations of 3 of 200 datasets/);
+});
+
+Deno.test("the schedule is folded away unless something is wrong there", () => {
+  assert(statusPage(play(SCENES.one)()).includes('<details id="schedule">'));
+  assert(
+    statusPage(play(SCENES.stalled)()).includes('<details id="schedule" class=bad open="">'),
+  );
+  const view = play(SCENES.one)();
+  const skipped = { ...view.schedule, skipped: { late: 1, in_flight: 0 } };
+  assertMatch(
+    textOf(statusPage({ ...view, schedule: skipped })),
+    /slots were skipped .* Skipped since the start, probe late 1/,
   );
 });
 

@@ -74,7 +74,7 @@ Deno.test("the details say of each span what it is, how long it took and when it
 Deno.test("the bars of a task lie one after the other, from 0 to its duration", () => {
   const bars = [
     ...detailOf(RETRIED).matchAll(
-      /<rect class="(token|wait|attempt|probe)" x="([\d.]+)%" width="([\d.]+)%"/g,
+      /<rect class=(token|wait|attempt|probe) x="([\d.]+)%" width="([\d.]+)%"/g,
     ),
   ];
   assertEquals(bars.map(([, what]) => what), [

@@ -56,10 +56,22 @@ Deno.test("the view shows the dataset of the query, whichever result page it is 
   assertEquals([datasets.map(({ datasetId }) => datasetId), pages], [["dataset-52"], 1]);
 });
 
-Deno.test("the view has the durations of the newest settled tasks, however many are pending", () => {
+Deno.test("the view has the tasks of the newest five minutes, however many are pending", () => {
   const { backlog, open, status } = start();
   for (let i = 0; i < 300; i++) backlog.settle(succeeded(open("dataset-0")));
   for (let i = 0; i < 300; i++) open("dataset-0");
-  const seqnos = status().durations.map(({ seqno }) => seqno);
-  assertEquals(seqnos, Array.from({ length: 240 }, (_, i) => 61 + i));
+  const { points } = status({ datasetId: "dataset-0", range: "5m" }).chart;
+  assertEquals(points?.map(({ seqno }) => seqno), Array.from({ length: 240 }, (_, i) => 61 + i));
+});
+
+Deno.test("the view finds datasets by a part of their IDs, the most urgent first", () => {
+  const { status } = start();
+  const { datasets, matches, pages } = status({ q: "SET-5" });
+  assertEquals(
+    datasets.map(({ datasetId }) => datasetId),
+    ["dataset-5", "dataset-50", "dataset-51", "dataset-52"],
+  );
+  assertEquals([matches, pages], [4, 1]);
+  const none = status({ q: "nosuch" });
+  assertEquals([none.datasets.length, none.matches, none.pages], [0, 0, 1]);
 });

@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import type { Hono } from "hono";
 import { NO_CREDENTIALS } from "../../src/config/credentials.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import { NO_PAST } from "../../src/history/past.ts";
 import { createServer, type ServerOptions } from "../../src/server/server.ts";
 import type { StatusDocument } from "../../src/server/status_document.ts";
 import type { StatusView } from "../../src/status_page/view.ts";
@@ -23,8 +24,13 @@ export const NOTHING_YET: StatusView = {
   outage: null,
   tracked: { PENDING: 0, SUCCEEDED: 0, FAILED: 0 },
   datasets: [],
+  quarter: null,
+  matches: 1,
   pages: 1,
   datasetIds: ["abc123"],
+  incidents: [],
+  past: NO_PAST.source(),
+  knownSinceMs: Date.UTC(2026, 10, 23, 22),
   failures: [],
   schedule: {
     slots: 0,
@@ -32,7 +38,7 @@ export const NOTHING_YET: StatusView = {
     lastLagMs: null,
     worstLagMs: null,
   },
-  durations: [],
+  chart: { range: "5m", lines: [], points: [], outages: [] },
   tasks: [],
   next: null,
   query: { page: 1 },

@@ -2,6 +2,7 @@
 import { Backlog } from "../../src/probing/backlog.ts";
 import { History } from "../../src/history/history.ts";
 import { HealthHistory } from "../../src/probing/health.ts";
+import type { Past } from "../../src/history/past.ts";
 import {
   type StatusQuery,
   type StatusSources,
@@ -31,7 +32,12 @@ export type Scene = {
   silentSeconds?: number;
   draining?: boolean;
   stalledLoops?: string[];
+  /** What was before the probe started. */
+  past?: Past;
 };
+
+/** When the probe of a scene starts. */
+export const SCENE_START_MS = Date.UTC(2026, 10, 23, 20, 1, 5);
 
 /** The status of a response that fails for a reason; null where none comes. */
 const STATUSES: Readonly<Record<Reason, number | null>> = {
@@ -67,7 +73,7 @@ export function play(scene: Scene): (query?: Partial<StatusQuery>) => StatusView
 /** Plays the scene and returns what a probe would have of it. */
 export function playHealth(scene: Scene): StatusSources {
   const { datasetIds = ["abc123"], rounds, intervalSeconds = 10, reasonOf = () => null } = scene;
-  const clock = new FakeClock({ wallMs: Date.UTC(2026, 10, 23, 20, 1, 5) });
+  const clock = new FakeClock({ wallMs: SCENE_START_MS });
   const random = seededRandom(7);
   const backlog = new Backlog(100_000, () => {});
   const startedMs = clock.now();
@@ -102,7 +108,7 @@ export function playHealth(scene: Scene): StatusSources {
     clock,
     backlog,
     health,
-    history: new History(health),
+    history: new History(health, scene.past),
     startedMs,
     isDraining: () => scene.draining ?? false,
     stalledLoops: () => scene.stalledLoops ?? [],

@@ -16,7 +16,7 @@ export function startEmulator({ faults, ...options }: HttpServerOptions = {}) {
 }
 
 /** What a request asked for, kept when it is over. */
-export type Seen = { method: string; path: string; headers: Headers };
+export type Seen = { method: string; path: string; query: URLSearchParams; headers: Headers };
 
 /** Responds to a request with the dataset that it asks for, as small as one may be. */
 export function respondWithDataset({ path }: Seen): Response {
@@ -32,7 +32,8 @@ export function startServer(
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen() {} },
     ({ method, url, headers }) => {
-      const seen = { method, path: new URL(url).pathname, headers: new Headers(headers) };
+      const { pathname: path, searchParams: query } = new URL(url);
+      const seen = { method, path, query, headers: new Headers(headers) };
       return respond(seen, requests.push(seen));
     },
   );

@@ -5,7 +5,7 @@
  * Only the server makes the page: after a change the script requests it again and changes the
  * document into the response.
  */
-import { drawChart } from "./chart.ts";
+import { drawChart } from "./chart/chart.ts";
 import { root } from "./dom.ts";
 import { followEvents } from "./events.ts";
 import { handleNavigation } from "./navigation.ts";

@@ -5,8 +5,11 @@
  */
 export function morph(old: Element, wanted: Element, isKept: (element: Element) => boolean): void {
   if (isKept(old)) return;
+  // A reader opens and closes details; the page does so only when they become another kind.
+  const isReaders = old instanceof HTMLDetailsElement && old.className === wanted.className;
   for (const name of new Set([...old.getAttributeNames(), ...wanted.getAttributeNames()])) {
     const value = wanted.getAttribute(name);
+    if (name === "open" && isReaders) continue;
     if (old.getAttribute(name) === value) continue;
     if (value === null) old.removeAttribute(name);
     else old.setAttribute(name, value);

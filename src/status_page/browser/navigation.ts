@@ -1,4 +1,4 @@
-import { taskAtCursor } from "./chart.ts";
+import { taskAtCursor } from "./chart/chart.ts";
 import { NAVIGATION_TIMEOUT_MS } from "./delays.ts";
 import { find } from "./dom.ts";
 import { showPage } from "./refresh.ts";
@@ -19,7 +19,7 @@ export function handleNavigation(): void {
     event.preventDefault();
     const given = [...new FormData(event.target)].filter(([, value]) => value !== "");
     const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-    void navigate(`?${query}#tasks`);
+    void navigate(`?${query}${new URL(event.target.action).hash}`);
   });
 
   document.addEventListener("change", (event) => {

@@ -1,5 +1,5 @@
 /** Requests the page again and changes the document into it. */
-import { drawChart } from "./chart.ts";
+import { drawChart } from "./chart/chart.ts";
 import {
   isConnected,
   isStale,

@@ -11,6 +11,10 @@ export function localizeTimes(page: ParentNode): void {
     time.title = `${dateAndTime} ${formatOffset(date)}`;
     time.textContent = formatDate(date) === today ? text : dateAndTime;
   }
+  // The sentence of a strip is an attribute to a reader, and has no element for the time in it.
+  for (const title of page.querySelectorAll(".strip title")) {
+    title.textContent = title.textContent?.replace(/(\d\d):(\d\d) UTC/, localTime) ?? "";
+  }
   for (const zone of page.querySelectorAll(".zone")) zone.textContent = formatOffset(new Date());
 }
 
@@ -19,6 +23,13 @@ export function formatTime(date: Date, withSeconds = true): string {
   const parts = [date.getHours(), date.getMinutes()];
   if (withSeconds) parts.push(date.getSeconds());
   return parts.map(twoDigits).join(":");
+}
+
+/** A time of today in UTC, as `22:01`, in the reader's zone. */
+function localTime(_text: string, hours: string, minutes: string): string {
+  const date = new Date();
+  date.setUTCHours(Number(hours), Number(minutes));
+  return `${formatTime(date, false)} ${formatOffset(date)}`;
 }
 
 function formatDate(date: Date): string {

@@ -2,6 +2,7 @@ import { REASONS } from "../../core/reasons.ts";
 import { STATES } from "../../core/task.ts";
 import { href } from "../links.ts";
 import type { StatusView } from "../view.ts";
+import { Kept } from "./datasets/search.tsx";
 
 /** Longer lists of dataset IDs, in characters, would make the page too large: the ID is typed. */
 const MAX_LIST_LENGTH = 1_000;
@@ -14,6 +15,7 @@ export function Filters({ view }: { view: StatusView }) {
   return (
     <form
       method="get"
+      action="#tasks"
       id="filters"
       role="search"
       aria-label="Filter the tasks"
@@ -29,9 +31,13 @@ export function Filters({ view }: { view: StatusView }) {
         />
       )}
       <Choice label="Reason" name="reason" chosen={reason} values={REASONS} />
-      {query.page > 1 && <input type="hidden" name="page" value={String(query.page)} />}
+      <Kept name="q" value={query.q} />
+      <Kept name="range" value={query.range} />
+      <Kept name="page" value={query.page > 1 ? String(query.page) : undefined} />
       <button type="submit">Show</button>
-      {isFiltered && <a href={`${href({ page: query.page })}#tasks`}>Show all</a>}
+      {isFiltered && (
+        <a href={`${href({ page: query.page, q: query.q, range: query.range })}#tasks`}>Show all</a>
+      )}
     </form>
   );
 }

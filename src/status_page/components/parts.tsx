@@ -1,15 +1,13 @@
 /** The parts that several components share. */
 import type { Child } from "hono/jsx";
 import type { FailedTask, State, Task } from "../../core/task.ts";
-import type { Ratio } from "../../probing/health.ts";
 import { escapeControls } from "../../text/escape.ts";
 import { href } from "../links.ts";
 import type { StatusView } from "../view.ts";
-import { countText, ratioText } from "../words.ts";
 import type { Tone } from "./tone.ts";
 
-/** Characters of a message in a list, which keeps the page small. */
-const MAX_CUT_MESSAGE = 80;
+/** Bytes of a message in a list, as HTML, which keeps the page small. */
+const MAX_CUT_BYTES = 48;
 
 /** The icon of a state, which the style sheet draws. */
 export function Icon({ tone }: { tone: Tone }) {
@@ -42,12 +40,20 @@ export function shortId(id: string): string {
   return text.length > 40 ? `${text.slice(0, 24)}…${text.slice(-12)}` : text;
 }
 
-/** The cause of a failure, cut in a list; the details of the task have the whole of it. */
-export function Message({ of: { message }, isCut = false }: { of: FailedTask; isCut?: boolean }) {
-  const shown = isCut && message.length > MAX_CUT_MESSAGE
-    ? `${message.slice(0, MAX_CUT_MESSAGE)}…`.replace(/[\ud800-\udbff]…$/, "…")
-    : message;
-  return <p class="message">{shown}</p>;
+/** The cause of a failure. */
+export function Message({ of: { message } }: { of: FailedTask }) {
+  return <p class="message">{message}</p>;
+}
+
+/** A message as a list has room for it; the details of the task have the whole of it. */
+export function cutMessage(message: string): string {
+  let [bytes, cut] = [0, ""];
+  for (const character of message) {
+    bytes += /[<>&"']/.test(character) ? 6 : new TextEncoder().encode(character).length;
+    if (bytes > MAX_CUT_BYTES) return `${cut}…`;
+    cut += character;
+  }
+  return cut;
 }
 
 /** One line of a list of facts; `bad` highlights it. */
@@ -59,22 +65,6 @@ export function Fact(
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
-  );
-}
-
-/** The shares of tasks that succeeded, for each window. */
-export function Ratios({ ratios }: { ratios: Ratio[] }) {
-  return (
-    <dl class="ratios" aria-label="Tasks that succeeded">
-      {ratios.map((ratio) => (
-        <div>
-          <dt>ok in {ratio.window}</dt>
-          <dd title={`${countText(ratio.succeeded)} of ${countText(ratio.settled)} tasks`}>
-            {ratioText(ratio)}
-          </dd>
-        </div>
-      ))}
-    </dl>
   );
 }
 

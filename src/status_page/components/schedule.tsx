@@ -2,30 +2,43 @@ import type { StatusView } from "../view.ts";
 import { countText, durationText, spanText } from "../words.ts";
 import { Fact } from "./parts.tsx";
 
-/** How well the probe keeps its own schedule: a gap may be its own fault. */
+const HOUR_MS = 3_600_000;
+
+/**
+ * How well the probe keeps its own schedule: a gap may be its own fault. Folded away unless something
+ * is wrong there.
+ */
 export function Schedule({ view }: { view: StatusView }) {
   const { schedule, stalledLoops, nowMs, startedMs } = view;
   const { slots, skipped, lastLagMs, worstLagMs } = schedule;
+  const isStalled = stalledLoops.length > 0;
+  const isBad = isStalled || skipped.late > 0 || skipped.in_flight > 0;
   const lag = (ms: number | null) => ms === null ? "–" : durationText(ms / 1e3);
+  const loops = isStalled ? `stalled: ${stalledLoops.join(", ")}` : "all on time";
   return (
-    <section aria-labelledby="schedule">
-      <h2 id="schedule">Schedule</h2>
+    <details id="schedule" class={isBad ? "bad" : undefined} open={isBad}>
+      <summary>
+        <h2>Schedule</h2>{" "}
+        <small>
+          a task per dataset every {view.taskIntervalSeconds} s for {spanText(nowMs - startedMs)},
+          {" "}
+          {isStalled ? loops : isBad ? "slots were skipped" : "no slot skipped"}
+        </small>
+      </summary>
       <dl class="facts">
-        <Fact name="One task per dataset">every {view.taskIntervalSeconds} s</Fact>
-        <Fact name="Running for">{spanText(nowMs - startedMs)}</Fact>
-        <Fact name="Loops" bad={stalledLoops.length > 0}>
-          {stalledLoops.length > 0 ? `stalled: ${stalledLoops.join(", ")}` : "all on time"}
-        </Fact>
-        <Fact name="Slots run">{countText(slots)}</Fact>
-        <Fact name="Skipped, probe late" bad={skipped.late > 0}>
+        <Fact name="Loops" bad={isStalled}>{loops}</Fact>
+        <Fact name="Slots run since the start">{countText(slots)}</Fact>
+        <Fact name="Skipped since the start, probe late" bad={skipped.late > 0}>
           {countText(skipped.late)}
         </Fact>
-        <Fact name="Skipped, too many in flight" bad={skipped.in_flight > 0}>
+        <Fact name="Skipped since the start, too many in flight" bad={skipped.in_flight > 0}>
           {countText(skipped.in_flight)}
         </Fact>
         <Fact name="Lag of the last slot">{lag(lastLagMs)}</Fact>
-        <Fact name="Largest lag in 1 h">{lag(worstLagMs)}</Fact>
+        <Fact name={`Largest lag in ${spanText(Math.min(nowMs - startedMs, HOUR_MS))}`}>
+          {lag(worstLagMs)}
+        </Fact>
       </dl>
-    </section>
+    </details>
   );
 }

@@ -2,6 +2,7 @@ import type { Task } from "../../core/task.ts";
 import { href } from "../links.ts";
 import type { StatusQuery, StatusView } from "../view.ts";
 import { countText, durationText, spanText } from "../words.ts";
+import { Failures } from "./failures.tsx";
 import { Filters } from "./filters.tsx";
 import { shortId, StateOf, Time, Zone } from "./parts.tsx";
 import { Detail } from "./task/detail.tsx";
@@ -20,7 +21,10 @@ export function Tasks({ view }: { view: StatusView }) {
           {countText(tracked.FAILED)} failed
         </small>
       </h2>
-      <Filters view={view} />
+      <div class="under">
+        <Filters view={view} />
+        <Failures view={view} />
+      </div>
       <div class={query.task === undefined ? undefined : "beside"}>
         {query.task !== undefined && <Detail view={view} seqno={query.task} />}
         <div>
@@ -33,7 +37,7 @@ export function Tasks({ view }: { view: StatusView }) {
               </p>
             )
             : (
-              <table class={several ? "several" : undefined}>
+              <table class={several ? "tasks several" : "tasks"}>
                 <caption class="unseen">
                   Tracked tasks, newest first; each number links to the task's details
                 </caption>

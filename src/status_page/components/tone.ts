@@ -30,9 +30,11 @@ export const SHAPES: Record<Tone, string> = {
 
 const STROKE = 'stroke="#fff" stroke-width="2.6" stroke-linecap="round"';
 
-/** The tone's shape in its colour, for the icon of the browser's tab. */
+/** The address of the tone's shape in its colour, for the icon of the browser's tab. */
 export function iconOf(tone: Tone): string {
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><g fill="${
+  const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><g fill="${
     COLORS[tone]
   }" ${STROKE}>${SHAPES[tone]}</g></svg>`;
+  // Nothing else in it must be escaped in an address.
+  return `data:image/svg+xml,${icon.replaceAll('"', "'").replaceAll("#", "%23")}`;
 }

@@ -4,7 +4,8 @@ import { DATASET_STATES, type DatasetState, STATE_DEFINITIONS } from "../../core
 import type { DatasetHealth } from "../../probing/health.ts";
 import type { StatusView } from "../view.ts";
 import { countText } from "../words.ts";
-import { Message, Ratios } from "./parts.tsx";
+import { Shares } from "./datasets/figures.tsx";
+import { Message } from "./parts.tsx";
 import { Since, StateDetail } from "./state_detail.tsx";
 import { SHAPES, type Tone, TONES } from "./tone.ts";
 
@@ -69,7 +70,7 @@ export function Verdict({ view }: { view: StatusView }) {
           : <Several view={view} />}
         {only && state !== "working" && tone !== "starting" && <Why dataset={only} />}
       </div>
-      {only && <Ratios ratios={only.ratios} />}
+      {only && <Shares dataset={only} nowMs={view.nowMs} />}
     </section>
   );
 }

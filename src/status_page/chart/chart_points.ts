@@ -1,7 +1,8 @@
 /** The points of the chart of durations, as the page carries them from the server to its script. */
 
-/** A settled task in the chart; `reason` is null for a success. */
+/** A settled task in the chart; `reason` is null for a success, `line` counts from 0. */
 export type ChartPoint = {
+  line: number;
   seqno: number;
   settledMs: number;
   seconds: number;
@@ -12,7 +13,8 @@ export type ChartPoint = {
  * Columns are shorter than rows, and differences to the value before are shorter than values: all
  * but `ms` are differences.
  */
-type Columns = {
+export type Columns = {
+  line: number[];
   seqno: number[];
   settledMs: number[];
   ms: number[];
@@ -20,13 +22,14 @@ type Columns = {
   failures: Record<string, number[]>;
 };
 
-/** The points as JSON, in the order of their times, with durations to three digits. */
-export function encodePoints(points: readonly ChartPoint[]): string {
+/** The points as columns, in the order of their times, with durations to three digits. */
+export function columnsOf(points: readonly ChartPoint[]): Columns {
   const sorted = points.toSorted((a, b) => a.settledMs - b.settledMs);
   const reasons = new Set(sorted.flatMap(({ reason }) => reason ?? []));
   const positions = (wanted: string) =>
     sorted.flatMap(({ reason }, i) => reason === wanted ? [i] : []);
-  const columns: Columns = {
+  return {
+    line: differences(sorted.map(({ line }) => line)),
     seqno: differences(sorted.map(({ seqno }) => seqno)),
     settledMs: differences(sorted.map(({ settledMs }) => Math.round(settledMs))),
     ms: sorted.map(({ seconds }) => Number((seconds * 1e3).toPrecision(3))),
@@ -34,12 +37,11 @@ export function encodePoints(points: readonly ChartPoint[]): string {
       Array.from(reasons, (reason) => [reason, differences(positions(reason))]),
     ),
   };
-  return JSON.stringify(columns);
 }
 
-/** The points that `encodePoints` wrote. */
-export function decodePoints(json: string): ChartPoint[] {
-  const { seqno, settledMs, ms, failures }: Columns = JSON.parse(json);
+/** The points that `columnsOf` wrote. */
+export function pointsOf({ line, seqno, settledMs, ms, failures }: Columns): ChartPoint[] {
+  const lines = sums(line);
   const seqnos = sums(seqno);
   const times = sums(settledMs);
   const reasons = new Map<number, string>();
@@ -47,6 +49,7 @@ export function decodePoints(json: string): ChartPoint[] {
     for (const position of sums(positions)) reasons.set(position, reason);
   }
   return ms.map((ms, i) => ({
+    line: lines[i] ?? 0,
     seqno: seqnos[i] ?? 0,
     settledMs: times[i] ?? 0,
     seconds: ms / 1e3,
@@ -54,11 +57,13 @@ export function decodePoints(json: string): ChartPoint[] {
   }));
 }
 
-function differences(values: number[]): number[] {
+/** Each value less the one before it, which is shorter. */
+export function differences(values: number[]): number[] {
   return values.map((value, i) => value - (values[i - 1] ?? 0));
 }
 
-function sums(differences: number[]): number[] {
+/** The values that `differences` was given. */
+export function sums(differences: number[]): number[] {
   let sum = 0;
   return differences.map((difference) => sum += difference);
 }

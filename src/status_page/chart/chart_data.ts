@@ -1,0 +1,118 @@
+/** What the chart of durations shows, as the page carries it from the server to its script. */
+import type { Strip } from "../../history/bars.ts";
+import { halved } from "../strips.ts";
+import {
+  type ChartPoint,
+  type Columns,
+  columnsOf,
+  differences,
+  pointsOf,
+  sums,
+} from "./chart_points.ts";
+
+/** Times are milliseconds since the epoch. */
+export type ChartData = {
+  fromMs: number;
+  toMs: number;
+  /** The names of the lines, in the order of their colours. */
+  names: string[];
+  /** When at least one of the lines was failing. */
+  outages: { startMs: number; endMs: number }[];
+  /** Settled tasks, oldest first; null where the chart shows bars. */
+  points: ChartPoint[] | null;
+  bars: ChartBars | null;
+};
+
+/** The bars of each line, all of the same times. */
+export type ChartBars = { startMs: number; barSeconds: number; lines: ChartBar[][] };
+
+/** Durations are those of the successes, and null without one. */
+export type ChartBar = {
+  settled: number;
+  failed: number;
+  meanSeconds: number | null;
+  longestSeconds: number | null;
+};
+
+type Encoded = {
+  from: number;
+  to: number;
+  names: string[];
+  outages: [startMs: number, endMs: number][];
+  points: Columns | null;
+  bars: { start: number; seconds: number; lines: EncodedLine[] } | null;
+};
+
+/** Durations in milliseconds, 0 in a bar without success; `settled` as differences. */
+type EncodedLine = { settled: number[]; failed: number[]; mean: number[]; longest: number[] };
+
+/** The data as JSON, with durations to three digits. */
+export function encodeChart({ fromMs, toMs, names, outages, points, bars }: ChartData): string {
+  const encoded: Encoded = {
+    from: Math.round(fromMs),
+    to: Math.round(toMs),
+    names,
+    outages: outages.map(({ startMs, endMs }) => [Math.round(startMs), Math.round(endMs)]),
+    points: points && columnsOf(points),
+    bars: bars && {
+      start: bars.startMs,
+      seconds: bars.barSeconds,
+      lines: bars.lines.map((line) => ({
+        settled: differences(line.map(({ settled }) => settled)),
+        failed: line.map(({ failed }) => failed),
+        mean: line.map(({ meanSeconds }) => toMilliseconds(meanSeconds)),
+        longest: line.map(({ longestSeconds }) => toMilliseconds(longestSeconds)),
+      })),
+    },
+  };
+  return JSON.stringify(encoded);
+}
+
+/** The data that `encodeChart` wrote. */
+export function decodeChart(json: string): ChartData {
+  const { from, to, names, outages, points, bars }: Encoded = JSON.parse(json);
+  return {
+    fromMs: from,
+    toMs: to,
+    names,
+    outages: outages.map(([startMs, endMs]) => ({ startMs, endMs })),
+    points: points && pointsOf(points),
+    bars: bars && {
+      startMs: bars.start,
+      barSeconds: bars.seconds,
+      lines: bars.lines.map(({ settled, failed, mean, longest }) =>
+        sums(settled).map((count, i) => ({
+          settled: count,
+          failed: failed[i] ?? 0,
+          meanSeconds: toSeconds(mean[i]),
+          longestSeconds: toSeconds(longest[i]),
+        }))
+      ),
+    },
+  };
+}
+
+/** More bars of several lines become half as many: they would be too close, and the page too large. */
+const MAX_BARS_OF_SEVERAL = 60;
+
+/** The bars of several strips of the same range; null without any. */
+export function chartBars(strips: readonly Strip[]): ChartBars | null {
+  const [first] = strips;
+  const startMs = first?.bars[0]?.startMs;
+  if (!first || startMs === undefined) return null;
+  const isHalved = strips.length > 1 && first.bars.length > MAX_BARS_OF_SEVERAL;
+  const lines = strips.map(({ bars }) =>
+    (isHalved ? halved(bars) : bars).map(({ settled, failed, meanSeconds, longestSeconds }) => (
+      { settled, failed, meanSeconds, longestSeconds }
+    ))
+  );
+  return { startMs, barSeconds: first.barSeconds * (isHalved ? 2 : 1), lines };
+}
+
+function toMilliseconds(seconds: number | null): number {
+  return seconds === null ? 0 : Number((seconds * 1e3).toPrecision(3));
+}
+
+function toSeconds(ms = 0): number | null {
+  return ms === 0 ? null : ms / 1e3;
+}

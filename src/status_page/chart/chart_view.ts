@@ -1,0 +1,114 @@
+import type { Clock } from "../../core/clock.ts";
+import { settledMs } from "../../core/task.ts";
+import { type Range, RANGE_NAMES, RANGES, type Strip } from "../../history/bars.ts";
+import type { History } from "../../history/history.ts";
+import type { Backlog } from "../../probing/backlog.ts";
+import type { ChartPoint } from "./chart_points.ts";
+
+/** More lines could not be told apart. */
+const MAX_LINES = 3;
+const MAX_POINTS = 240;
+/** How long a probe must run before the chart shows more than the shortest range by itself. */
+const YOUNG_MS = 10 * 60_000;
+/** How many intervals a range must hold to be shown by itself. */
+const MIN_INTERVALS = 30;
+
+/** The durations of a few datasets in a range. */
+export type ChartView = {
+  range: Range;
+  lines: ChartLine[];
+  /** The newest settled tasks, oldest first, in a range so short that each is a point. */
+  points: ChartPoint[] | null;
+  /** When at least one of the datasets was failing; `endMs` is null while it lasts. */
+  outages: { startMs: number; endMs: number | null }[];
+};
+
+export type ChartLine = { datasetId: string; strip: Strip };
+
+type Shown = { datasetId: string; day: Strip };
+type ChartQuery = { datasetId?: string; range?: Range };
+type ChartSources = {
+  config: { taskIntervalSeconds: number; datasetIds: readonly string[] };
+  clock: Pick<Clock, "now">;
+  backlog: Backlog;
+  history: History;
+};
+
+/** The chart of the datasets that are shown, of the first ones when they are many. */
+export function chartView(
+  query: ChartQuery,
+  shown: readonly Shown[],
+  sources: ChartSources,
+): ChartView {
+  const { history, config } = sources;
+  const range = query.range ?? rangeFor(shown, sources);
+  const lines = shown.slice(0, MAX_LINES).flatMap(({ datasetId }) => {
+    const strip = history.range(datasetId, range);
+    return strip ? [{ datasetId, strip }] : [];
+  });
+  const fromMs = lines[0]?.strip.bars[0]?.startMs ?? 0;
+  // Among those of many datasets, the newest tasks would cover no more than a moment.
+  const hasPoints = range === "5m" &&
+    (query.datasetId !== undefined || config.datasetIds.length <= MAX_LINES);
+  return {
+    range,
+    lines,
+    points: hasPoints ? pointsOf(lines, fromMs, query.datasetId, sources) : null,
+    outages: unionOf(
+      lines
+        .flatMap(({ datasetId }) => history.incidents(datasetId))
+        .filter(({ endMs }) => endMs === null || endMs > fromMs)
+        .map(({ startMs, endMs }) => ({ startMs: Math.max(startMs, fromMs), endMs })),
+    ),
+  };
+}
+
+/** The times in which at least one of the outages was; `endMs` is null while it lasts. */
+function unionOf(outages: ChartView["outages"]): ChartView["outages"] {
+  const union: ChartView["outages"] = [];
+  for (const outage of outages.toSorted((a, b) => a.startMs - b.startMs)) {
+    const last = union.at(-1);
+    if (!last || last.endMs !== null && last.endMs < outage.startMs) union.push({ ...outage });
+    else if (last.endMs !== null) {
+      last.endMs = outage.endMs === null ? null : Math.max(last.endMs, outage.endMs);
+    }
+  }
+  return union;
+}
+
+/** The range that suits what is known and how often tasks are created. */
+function rangeFor(
+  shown: readonly Shown[],
+  { clock, config: { taskIntervalSeconds } }: ChartSources,
+): Range {
+  const sinceMs = Math.min(...shown.map(({ day }) => day.knownSinceMs));
+  const isYoung = clock.now() - sinceMs < YOUNG_MS;
+  const long = RANGE_NAMES.find((name) => {
+    const { barSeconds, bars } = RANGES[name];
+    return barSeconds * bars >= MIN_INTERVALS * taskIntervalSeconds && (name !== "5m" || isYoung);
+  });
+  return long ?? "24h";
+}
+
+function pointsOf(
+  lines: readonly ChartLine[],
+  fromMs: number,
+  datasetId: string | undefined,
+  { backlog }: ChartSources,
+): ChartPoint[] {
+  const lineOf = new Map(lines.map((line, i) => [line.datasetId, i]));
+  // Only settled tasks count, so that pending ones do not push them out.
+  const { tasks } = backlog.page({ datasetId, settled: true, limit: MAX_POINTS });
+  return tasks.reverse().flatMap((task) => {
+    const line = lineOf.get(task.datasetId);
+    const atMs = settledMs(task) ?? 0;
+    if (task.state === "PENDING" || line === undefined || atMs < fromMs) return [];
+    return [{
+      line,
+      seqno: task.seqno,
+      settledMs: atMs,
+      seconds: task.durationSeconds,
+      reason: task.state === "FAILED" ? task.reason : null,
+    }];
+  });
+}

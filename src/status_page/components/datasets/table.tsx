@@ -1,0 +1,134 @@
+import { STATE_DEFINITIONS } from "../../../core/verdict/states.ts";
+import { href } from "../../links.ts";
+import type { DatasetView, StatusView } from "../../view.ts";
+import { durationText, ratioText, spanText } from "../../words.ts";
+import { Icon, shortId } from "../parts.tsx";
+import { StateDetail } from "../state_detail.tsx";
+import { TONES } from "../tone.ts";
+import { LastError, lookBackMs, okInDay } from "./figures.tsx";
+import { DAY, StripBars } from "./strip.tsx";
+
+/** What the headings say that figures cover; a row says where it differs. */
+type Headings = { ok: string; lookBackMs: number | null };
+
+/** Rows differ by an interval at least: only a larger ratio is worth saying. */
+const MAX_RATIO = 1.25;
+
+/** One dense row a dataset. */
+export function DatasetTable({ view }: { view: StatusView }) {
+  const { datasets, nowMs } = view;
+  const durations = datasets.flatMap((dataset) => dataset.durations ?? []);
+  const headings: Headings = {
+    ok: mostFrequent(datasets.map((dataset) => okInDay(dataset, nowMs).over)),
+    lookBackMs: medianOf(durations.map((each) => lookBackMs(each, nowMs))),
+  };
+  return (
+    <table class="datasets">
+      <caption class="unseen">
+        Datasets, the most urgent first; each name links to the dataset
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">State</th>
+          <th scope="col">Dataset</th>
+          <th scope="col">
+            <span class="axis">
+              <span>24 h ago</span>
+              <span>now</span>
+            </span>
+          </th>
+          <th scope="col">ok in {headings.ok}</th>
+          <th scope="col">
+            p50{headings.lookBackMs !== null && ` in ${spanText(headings.lookBackMs)}`}
+          </th>
+          <th scope="col">p95</th>
+          <th scope="col">Last error</th>
+        </tr>
+      </thead>
+      <tbody>
+        {datasets.map((dataset) => <Row dataset={dataset} view={view} headings={headings} />)}
+      </tbody>
+    </table>
+  );
+}
+
+function Row({ dataset, view, headings }: {
+  dataset: DatasetView;
+  view: StatusView;
+  headings: Headings;
+}) {
+  const { datasetId, state, durations, day } = dataset;
+  const { query, nowMs } = view;
+  const ok = okInDay(dataset, nowMs);
+  return (
+    <tr class={TONES[state]}>
+      <td>
+        <Icon tone={TONES[state]} /> <b>{STATE_DEFINITIONS[state].word}</b>
+        {state !== "working" && (
+          <small>
+            {" "}
+            <StateDetail dataset={dataset} nowMs={nowMs} />
+          </small>
+        )}
+      </td>
+      <th scope="row">
+        <a href={href({ page: 1, range: query.range }, { datasetId })}>{shortId(datasetId)}</a>
+      </th>
+      <td>
+        <StripBars strip={day} words={DAY} nowMs={nowMs} />
+      </td>
+      <td>
+        {ratioText(ok)} {ok.over !== headings.ok && <small>in {ok.over}</small>}
+      </td>
+      <td>{durations ? durationText(durations.p50Seconds) : "–"}</td>
+      <td>
+        {durations ? durationText(durations.p95Seconds) : "–"}{" "}
+        {durations && <LookBack ms={lookBackMs(durations, nowMs)} usualMs={headings.lookBackMs} />}
+      </td>
+      <td>
+        <LastError dataset={dataset} view={view} />
+      </td>
+    </tr>
+  );
+}
+
+/** For how long the quantiles of a row look back, where that is not what the heading says. */
+function LookBack({ ms, usualMs }: { ms: number; usualMs: number | null }) {
+  const usual = usualMs ?? ms;
+  const isUsual = Math.max(ms, usual) <= MAX_RATIO * Math.min(ms, usual);
+  return isUsual ? null : <small>in {spanText(ms)}</small>;
+}
+
+function medianOf(values: readonly number[]): number | null {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? null;
+}
+
+function mostFrequent(texts: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  const [most] = [...counts].sort(([, a], [, b]) => b - a);
+  return most?.[0] ?? "";
+}
+
+/** What the bars of a strip mean. */
+export function StripKeys() {
+  return (
+    <p class="keys">
+      <StripKey name="ok" y={16}>all succeeded</StripKey>
+      <StripKey name="some" y={15}>some failed</StripKey>
+      <StripKey name="most" y={12}>half or more failed</StripKey>
+      <StripKey name="slow" y={2.5}>most were slow</StripKey>
+    </p>
+  );
+}
+
+function StripKey({ name, y, children }: { name: string; y: number; children: string }) {
+  return (
+    <span>
+      <svg class="strip key" viewBox="0 0 2 24" preserveAspectRatio="none" aria-hidden="true">
+        <path class={name} d={`M0 ${y}h2`} />
+      </svg>{" "}
+      {children}
+    </span>
+  );
+}

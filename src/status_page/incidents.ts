@@ -1,0 +1,75 @@
+/** The incidents of several datasets as a reader counts them: what begins and ends together is one. */
+import type { Reason } from "../core/reasons.ts";
+import type { KnownIncident } from "../history/past.ts";
+
+/** An incident of one dataset or of several. Times are milliseconds since the epoch. */
+export type IncidentGroup = {
+  /** Those with the most lost tasks first. */
+  datasetIds: readonly string[];
+  startMs: number;
+  /** Null while it lasts. */
+  endMs: number | null;
+  lost: number;
+  /** The most frequent first. */
+  reasons: readonly (readonly [Reason, number])[];
+  /** The tasks of the incident have smaller numbers; null while it lasts. */
+  endSeqno: number | null;
+  /** Whether this process has seen the incident, so that it may still have the tasks. */
+  isOwn: boolean;
+  /** The length of the steps in which its times were found; 0 when they are exact. */
+  resolutionSeconds: number;
+};
+
+/** The incidents of a dataset, in any order. */
+export type DatasetIncidents = { datasetId: string; incidents: readonly KnownIncident[] };
+
+type Member = KnownIncident & { datasetId: string };
+
+/**
+ * The newest `limit` incidents, newest first. Incidents of several datasets are one when they begin
+ * and end within `toleranceMs` of each other: a platform that is down fails all of them.
+ */
+export function groupIncidents(
+  datasets: readonly DatasetIncidents[],
+  toleranceMs: number,
+  limit: number,
+): IncidentGroup[] {
+  const newest = datasets
+    .flatMap(({ datasetId, incidents }) => incidents.map((one): Member => ({ ...one, datasetId })))
+    .sort((a, b) => b.startMs - a.startMs);
+  const groups: Member[][] = [];
+  for (const incident of newest) {
+    const group = groups.findLast((group) => belongs(incident, group, toleranceMs));
+    if (group) group.push(incident);
+    else if (groups.length < limit) groups.push([incident]);
+  }
+  return groups.map(groupOf);
+}
+
+function belongs(incident: Member, [newest]: Member[], toleranceMs: number): boolean {
+  if (!newest || newest.startMs - incident.startMs > toleranceMs) return false;
+  if (newest.endMs === null || incident.endMs === null) return newest.endMs === incident.endMs;
+  return Math.abs(newest.endMs - incident.endMs) <= toleranceMs;
+}
+
+function groupOf(members: Member[]): IncidentGroup {
+  const byLost = members.toSorted((a, b) => b.lost - a.lost);
+  const counts = new Map<Reason, number>();
+  for (const { reasons } of members) {
+    for (const [reason, count] of Object.entries(reasons) as [Reason, number][]) {
+      counts.set(reason, (counts.get(reason) ?? 0) + count);
+    }
+  }
+  const ends = members.map(({ endMs }) => endMs);
+  const endSeqnos = members.flatMap(({ endSeqno }) => endSeqno ?? []);
+  return {
+    datasetIds: byLost.map(({ datasetId }) => datasetId),
+    startMs: Math.min(...members.map(({ startMs }) => startMs)),
+    endMs: ends.some((ms) => ms === null) ? null : Math.max(...ends.map((ms) => ms ?? 0)),
+    lost: members.reduce((sum, { lost }) => sum + lost, 0),
+    reasons: [...counts].sort(([, a], [, b]) => b - a),
+    endSeqno: endSeqnos.length > 0 ? Math.max(...endSeqnos) : null,
+    isOwn: members.every(({ firstSeqno }) => firstSeqno !== null),
+    resolutionSeconds: Math.max(...members.map(({ resolutionSeconds }) => resolutionSeconds)),
+  };
+}

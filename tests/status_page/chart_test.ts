@@ -1,0 +1,116 @@
+import { assert, assertEquals } from "@std/assert";
+import { placeTip } from "../../src/status_page/browser/chart/place.ts";
+import {
+  type ChartData,
+  decodeChart,
+  encodeChart,
+} from "../../src/status_page/chart/chart_data.ts";
+import type { ChartPoint } from "../../src/status_page/chart/chart_points.ts";
+import { play, SCENES } from "../support/status.ts";
+
+const NOTHING: ChartData = {
+  fromMs: 0,
+  toMs: 300_000,
+  names: ["abc123"],
+  outages: [],
+  points: [],
+  bars: null,
+};
+
+const pointsOf = (points: ChartPoint[]) =>
+  decodeChart(encodeChart({ ...NOTHING, points })).points ?? [];
+
+Deno.test("chart points are decoded as they were encoded, with durations to three digits", () => {
+  const { chart } = play(SCENES.outage)({ range: "5m" });
+  const given = chart.points ?? [];
+  assert(given.length > 20, `${given.length} points`);
+  const points = pointsOf(given);
+  const whole = ({ line, seqno, settledMs, reason }: ChartPoint) => ({
+    line,
+    seqno,
+    settledMs: Math.round(settledMs),
+    reason,
+  });
+  assertEquals(points.map(whole), given.map(whole));
+  points.forEach(({ seconds }, i) => {
+    const wanted = given[i]?.seconds ?? NaN;
+    assert(Math.abs(seconds - wanted) <= wanted / 100, `${seconds} is not ${wanted}`);
+  });
+});
+
+Deno.test("chart points are encoded in the order of their times, and may be none", () => {
+  const early = { line: 1, seqno: 2, settledMs: 1_000, seconds: 0.1, reason: "timeout" };
+  const late = { line: 0, seqno: 1, settledMs: 2_000, seconds: 0.2, reason: null };
+  assertEquals(pointsOf([late, early]), [early, late]);
+  assertEquals(pointsOf([]), []);
+});
+
+Deno.test("chart bars are decoded as they were encoded; one without success has no duration", () => {
+  const data: ChartData = {
+    ...NOTHING,
+    names: ["a", "b"],
+    outages: [{ startMs: 60_000, endMs: 120_000 }],
+    points: null,
+    bars: {
+      startMs: 0,
+      barSeconds: 60,
+      lines: [
+        [{ settled: 6, failed: 0, meanSeconds: 0.0842, longestSeconds: 1.5 }],
+        [{ settled: 6, failed: 6, meanSeconds: null, longestSeconds: null }],
+      ],
+    },
+  };
+  assertEquals(decodeChart(encodeChart(data)), data);
+});
+
+Deno.test("a chart of 5 minutes has the newest settled tasks, a longer one has bars", () => {
+  const ask = play(SCENES.outage);
+  const short = ask({ range: "5m" }).chart;
+  assert(short.points?.every(({ settledMs }) => settledMs >= ask().nowMs - 305_000));
+  assertEquals(ask({ range: "1h" }).chart.points, null);
+  assertEquals(ask({ range: "6h" }).chart.lines[0]?.strip.barSeconds, 300);
+});
+
+Deno.test("a chart shows what suits the time that is known, unless a range is asked for", () => {
+  assertEquals(play(SCENES.one)().chart.range, "5m");
+  assertEquals(play(SCENES.outage)().chart.range, "1h");
+  assertEquals(play({ rounds: 3, intervalSeconds: 600 })().chart.range, "6h");
+  assertEquals(play(SCENES.one)({ range: "24h" }).chart.range, "24h");
+});
+
+Deno.test("a chart of many datasets has lines of the three most urgent that are shown", () => {
+  const ask = play(SCENES.many);
+  const { datasets, chart } = ask({ range: "5m" });
+  assertEquals(
+    chart.lines.map(({ datasetId }) => datasetId),
+    datasets.slice(0, 3).map(({ datasetId }) => datasetId),
+  );
+  assertEquals(chart.points, null);
+  const [, second = ""] = ask().datasetIds;
+  const one = ask({ range: "5m", datasetId: second }).chart;
+  assertEquals([one.lines.length, one.points === null], [1, false]);
+});
+
+Deno.test("a chart shades the outages of its datasets that reach into its range", () => {
+  const { chart, outage, nowMs } = play(SCENES.outage)({ range: "1h" });
+  assertEquals(chart.outages, [{ startMs: outage?.sinceMs ?? 0, endMs: null }]);
+  const long = play({ ...SCENES.outage, silentSeconds: 7_200 })({ range: "5m" });
+  assertEquals(long.chart.outages[0]?.startMs, long.chart.lines[0]?.strip.bars[0]?.startMs);
+  assert(nowMs > 0);
+});
+
+Deno.test("a tip stands beside its point within the plot, wherever the point is", () => {
+  const tip = { width: 120, height: 40 };
+  for (const plot of [{ width: 800, height: 200 }, { width: 200, height: 200 }]) {
+    for (let x = 0; x <= plot.width; x += 10) {
+      for (let y = 0; y <= plot.height; y += 10) {
+        const { left, top } = placeTip({ x, y }, tip, plot);
+        const what = `point ${x},${y} and tip ${left},${top} in ${plot.width}`;
+        assert(left >= 0 && left + tip.width <= plot.width, what);
+        assert(top >= 0 && top + tip.height <= plot.height, what);
+        const covers = x > left && x < left + tip.width && y > top && y < top + tip.height;
+        assert(!covers, what);
+      }
+    }
+  }
+});
