@@ -3,7 +3,13 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { taskToJson } from "../../../src/core/task_json.ts";
 
 import { eventually, run, startLoop, test } from "../../support/program.ts";
-import { respondWithDataset, startServer } from "../../support/targets.ts";
+import {
+  readHead,
+  respondWithDataset,
+  startRawServer,
+  startServer,
+  write,
+} from "../../support/targets.ts";
 
 type TaskJson = ReturnType<typeof taskToJson>;
 
@@ -122,6 +128,90 @@ test("the line of a failed task ends with the link to its trace", async () => {
   const { stdout } = await run({ args: ["--once"], env: environmentOf(platform) });
   assertMatch(stdout, /; trace: https:\/\/traces\.example\/trace\/[0-9a-f]{32}\n/);
 });
+
+const HEAD = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n";
+
+/** Waits for a request and writes the parts of a response, each after so many milliseconds. */
+function writeLater(parts: readonly (readonly [afterMs: number, text: string])[]) {
+  return async (connection: Deno.Conn) => {
+    await readHead(connection);
+    for (const [afterMs, text] of parts) {
+      await delay(afterMs);
+      await write(connection, text);
+    }
+  };
+}
+
+type Phase = keyof TaskJson["phases"];
+
+// In each of these the phases of another program were wrong. The shortest time of each is given; a
+// timer of the target may be a millisecond early.
+for (
+  const [what, serve, reason, phases] of [
+    // grafana/k6 issues 588 and 1872: negative times.
+    [
+      "a response before the request",
+      (connection) => write(connection, HEAD.replace("100", "2") + "{}"),
+      "invalid_response",
+      { connect: 0, processing: 0, transfer: 0 },
+    ],
+    // grafana/k6 issue 236: a time of minus 292 years.
+    [
+      "a connection that ends without a response",
+      async (connection) => {
+        await readHead(connection);
+        await delay(200);
+        connection.close();
+      },
+      "reset",
+      { connect: 0, processing: 0.19 },
+    ],
+    // prometheus/blackbox_exporter issue 579: phases that were not reached took 0 seconds.
+    ["headers that never come", writeLater([]), "timeout", { connect: 0, processing: 0.4 }],
+    // koala73/worldmonitor pull request 8337: a body and headers that are late look the same.
+    [
+      "headers that are late and a body that stalls",
+      writeLater([[300, HEAD], [0, "{"]]),
+      "timeout",
+      { connect: 0, processing: 0.29, transfer: 0.1 },
+    ],
+    [
+      "a body that stalls",
+      writeLater([[0, HEAD], [100, "{"]]),
+      "timeout",
+      { connect: 0, processing: 0, transfer: 0.3 },
+    ],
+  ] as [
+    what: string,
+    serve: (connection: Deno.Conn) => Promise<void>,
+    reason: string,
+    phases: Partial<Record<Phase, number>>,
+  ][]
+) {
+  test(`each attempt has the phases that it reached, after ${what}`, async () => {
+    await using target = startRawServer(serve);
+    const { stdout } = await run({
+      args: ["--once", "--json"],
+      env: {
+        DATASET_ID: "abc123",
+        OKDATA_API_URL: target.url,
+        REQUEST_TIMEOUT_SECONDS: "0.6",
+        RETRIES: "1",
+      },
+    });
+    const [task]: TaskJson[] = JSON.parse(stdout).tasks;
+    assert(task, stdout);
+    assertAddsUp(task);
+    assertEquals(task.reason, reason, stdout);
+    assertEquals(task.attempts.length, reason === "invalid_response" ? 1 : 2);
+    for (const attempt of task.attempts) {
+      assertEquals(Object.keys(attempt.phases), Object.keys(phases), stdout);
+      for (const [phase, seconds] of Object.entries(attempt.phases)) {
+        assert(seconds >= (phases[phase as Phase] ?? 0), `${phase} took ${seconds} s`);
+      }
+    }
+  });
+}
 
 for (const given of ["https://traces.example/", "traces.example/{trace_id}"]) {
   test(`TRACE_URL=${given} is refused by name, with what is expected`, async () => {
