@@ -11,7 +11,7 @@ export const INSTANCE_LABELS = "job, environment, location, instance";
 export const TARGET_LABELS = "job, location, instance";
 
 /**
- * At least three: one lost task never alerts. Prometheus extrapolates an increase to the whole
+ * At least three: one failed task never alerts. Prometheus extrapolates an increase to the whole
  * window, but even with two samples in the window it does not turn one event into three.
  */
 export const SEVERAL = "> 2.5";
