@@ -10,7 +10,7 @@ const MAX_COUNT = 1e9;
  * of its time, and its end. A point without settled tasks makes no bar.
  */
 export function barsOf(
-  counts: Readonly<Record<HistoryCount, readonly Series[]>>,
+  counts: Readonly<Partial<Record<HistoryCount, readonly Series[]>>>,
   toStartMs: (atMs: number) => number,
 ): Map<string, Bar[]> {
   const [failed, slow] = [valuesOf(counts.failed), valuesOf(counts.slow)];
@@ -34,7 +34,7 @@ export function barsOf(
 }
 
 /** Whole numbers by dataset and time. */
-function valuesOf(series: readonly Series[]): Map<string, Map<number, number>> {
+function valuesOf(series: readonly Series[] = []): Map<string, Map<number, number>> {
   const values = new Map<string, Map<number, number>>();
   for (const { labels, points } of series) {
     const counts = points.map(({ atMs, value }) =>

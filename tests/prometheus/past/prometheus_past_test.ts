@@ -225,7 +225,7 @@ Deno.test("of 200 datasets a bounded number is asked for at once", async () => {
     const points = 1 + (query.endMs - query.startMs) / (query.stepSeconds * 1e3);
     // Most of those that look for incidents have no points.
     if (query.stepSeconds === 300) assertEquals(points, 30 * 288 + 1);
-    else assert(new Set(idsIn(query)).size * points <= 10_000, kindOf(query));
+    else assert(new Set(idsIn(query)).size * points <= 2_500, kindOf(query));
   }
   const asked = queries.filter((query) => kindOf(query) === "slow" && query.stepSeconds === 900)
     .flatMap(idsIn);
