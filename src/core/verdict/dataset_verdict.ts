@@ -70,6 +70,8 @@ export class DatasetVerdict {
   #last: { monotonicMs: number; wallMs: number } | null = null;
   /** The outage whose begin was reported, until its end is. */
   #reported: { sinceMs: number; lost: number } | null = null;
+  /** Since when the dataset is not failing though the end of its outage was not reported. */
+  #calmSinceMs: number | null = null;
 
   /** Both times are those of the probe's start. */
   constructor(options: VerdictOptions, startedMs: number, startedMonotonicMs: number) {
@@ -99,7 +101,7 @@ export class DatasetVerdict {
     const slow = reason === null && task.durationSeconds > this.#slowSeconds;
     this.#recent.add(nowMs, { failed: reason !== null, slow });
     this.#last = { monotonicMs: nowMs, wallMs };
-    return this.#newsOf(task.seqno, reason);
+    return this.#newsOf(task.seqno, reason, nowMs);
   }
 
   read(nowMs: number): Verdict {
@@ -124,19 +126,25 @@ export class DatasetVerdict {
   }
 
   /**
-   * An outage is over for good only with a success that was created after all of its failures that
-   * are known: a straggler among them says nothing about the present.
+   * An outage is over for good with a success that was created after all of its failures that are
+   * known: a straggler among them says nothing about the present. Where successes are slower than
+   * failures that never comes; then with a success when the dataset was not failing for a window.
    */
-  #newsOf(seqno: number, reason: Reason | null): News | null {
-    const reported = this.#reported;
-    if (reported && reason !== null) reported.lost++;
-    if (reported && reason === null && this.#order.isNewest(seqno)) {
-      this.#reported = null;
-      return { change: "recovered", ...reported };
-    }
+  #newsOf(seqno: number, reason: Reason | null, nowMs: number): News | null {
     const { row, isFailing } = this.#order.rows;
-    if (reported || !row || !isFailing) return null;
-    this.#reported = { sinceMs: row.startMs, lost: row.lost };
-    return { change: "failing", ...this.#reported };
+    const reported = this.#reported;
+    if (!reported) {
+      if (!row || !isFailing) return null;
+      this.#reported = { sinceMs: row.startMs, lost: row.lost };
+      this.#calmSinceMs = null;
+      return { change: "failing", ...this.#reported };
+    }
+    if (reason !== null) reported.lost++;
+    this.#calmSinceMs = isFailing ? null : this.#calmSinceMs ?? nowMs;
+    const isCalm = this.#calmSinceMs !== null &&
+      nowMs - this.#calmSinceMs >= this.#recentSeconds * 1e3;
+    if (reason !== null || !(isCalm || this.#order.isNewest(seqno))) return null;
+    this.#reported = null;
+    return { change: "recovered", ...reported };
   }
 }

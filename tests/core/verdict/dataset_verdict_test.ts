@@ -333,6 +333,25 @@ Deno.test("an outage is reported once at its begin and once at its end, whatever
   }));
 });
 
+Deno.test("the end of an outage is reported though each success is slower than a failure", () => {
+  const dataset = new Dataset();
+  dataset.create(200);
+  for (const seqno of [1, 2, 3]) dataset.settle(seqno, "F");
+  const settledAt: number[] = [];
+  // Each success is overtaken by the failure that was created after it.
+  for (let seqno = 4; seqno < 24; seqno += 2) {
+    dataset.nowMs += INTERVAL_MS;
+    dataset.settle(seqno + 1, "F");
+    dataset.settle(seqno, "L");
+    if (dataset.news.length === 2) settledAt.push(dataset.nowMs);
+  }
+  assertEquals(dataset.news, [
+    { change: "failing", sinceMs: STARTED_MS, lost: 1 },
+    { change: "recovered", sinceMs: STARTED_MS, lost: 10 },
+  ]);
+  assertEquals(settledAt[0], INTERVAL_MS + recentSecondsOf(OPTIONS) * 1e3);
+});
+
 Deno.test("reports of outages alternate, and only the newest task ends one", () => {
   fc.assert(fc.property(shuffled, ({ all, order }) => {
     const dataset = new Dataset();

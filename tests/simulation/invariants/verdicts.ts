@@ -21,6 +21,8 @@ type Seen = {
   isWhole: boolean;
   /** Whether the log has reported an outage, and not yet its end. */
   isReported: boolean;
+  /** Since when it is not failing any more, while that is so. */
+  calmSinceMs: number | null;
 };
 
 /**
@@ -74,12 +76,19 @@ export class VerdictInvariants {
     }
   }
 
-  /** An outage is reported once at its begin, and once at its end: by the newest of its tasks. */
+  /**
+   * An outage is reported once at its begin, and once at its end: by the newest of its tasks, or by a
+   * success when it was not failing for a window.
+   */
   #checkLine(seen: Seen, { state }: SettledTask, isNewest: boolean, message: string): void {
-    const isSuccess = state === "SUCCEEDED";
+    const { nowMs } = this.time;
+    const isFailing = this.#isFailing(seen);
+    seen.calmSinceMs = !seen.isReported || isFailing ? null : seen.calmSinceMs ?? nowMs;
+    const calmMs = seen.calmSinceMs === null ? -1 : nowMs - seen.calmSinceMs;
+    const isOver = isNewest || calmMs >= recentSecondsOf(this.config) * 1e3;
     const start = seen.isReported
-      ? isSuccess && isNewest ? "RECOVERED: " : "task "
-      : this.#isFailing(seen)
+      ? state === "SUCCEEDED" && isOver ? "RECOVERED: " : "task "
+      : isFailing
       ? "FAILING: "
       : "task ";
     if (start === "FAILING: ") seen.isReported = true;
@@ -124,7 +133,8 @@ export class VerdictInvariants {
   }
 
   #seenOf(datasetId: string): Seen {
-    const seen = this.#datasets.get(datasetId) ?? { tasks: [], isWhole: true, isReported: false };
+    const seen = this.#datasets.get(datasetId) ??
+      { tasks: [], isWhole: true, isReported: false, calmSinceMs: null };
     this.#datasets.set(datasetId, seen);
     return seen;
   }
