@@ -1,6 +1,6 @@
 /**
  * Makes the README's picture of the status page: runs emulator and probe, makes the emulator fail
- * for some tasks, and takes a screenshot. Needs Debian's chromium.
+ * for some minutes, and takes a screenshot after more than an hour. Needs Debian's chromium.
  */
 import { chromium } from "npm:playwright-core@1.65.1";
 import { startHttpServer } from "../http_server/http_server.ts";
@@ -10,14 +10,14 @@ const HEIGHT = 1080;
 
 const HEALTHY = { fixed_delay_seconds: 0.08, delay_percent: 40, delay_max_seconds: 0.08 };
 
-/** The faults of the platform, each for a number of tasks. */
+/** The faults of the platform, for so many minutes each: an outage that is an hour old at the end. */
 const STORY = [
-  { tasks: 50, faults: HEALTHY },
-  { tasks: 1, faults: { ...HEALTHY, status: 404 } },
-  { tasks: 40, faults: HEALTHY },
-  { tasks: 14, faults: { ...HEALTHY, status: 503, status_percent: 80 } },
-  { tasks: 50, faults: HEALTHY },
-  { tasks: 8, faults: { ...HEALTHY, body: "broken_json" } },
+  { minutes: 5, faults: HEALTHY },
+  { minutes: 4, faults: { ...HEALTHY, status: 503 } },
+  { minutes: 30, faults: HEALTHY },
+  { minutes: 1, faults: { ...HEALTHY, fixed_delay_seconds: 1.4 } },
+  { minutes: 28, faults: HEALTHY },
+  { minutes: 1.5, faults: { ...HEALTHY, body: "broken_json" } },
 ] as const;
 
 const out = new URL("../../docs/images/page.png", import.meta.url);
@@ -28,10 +28,10 @@ const probe = new Deno.Command(Deno.execPath(), {
   args: ["run", "--quiet", "-A", "main.ts"],
   cwd: root,
   env: {
-    DATASET_ID: "abc123",
+    DATASET_ID: "air-quality,city-bikes,parking,traffic-counts",
     LOCAL_SERVICES_ONLY: "true",
     OKDATA_API_URL: `${emulator.url}/metadata`,
-    TASK_INTERVAL_SECONDS: "0.5",
+    TASK_INTERVAL_SECONDS: "5",
     RETRIES: "1",
     PORT: "0",
     APP_ID: "0a1b2c3d",
@@ -59,26 +59,15 @@ async function startedUrl(log: ReadableStream<Uint8Array>): Promise<string> {
   return await found.promise;
 }
 
-/** Waits until the probe has settled that many tasks. */
-async function untilSettled(url: string, count: number): Promise<void> {
-  for (;;) {
-    const { tracked } = await (await fetch(`${url}/tasks?limit=1`)).json();
-    if (tracked.SUCCEEDED + tracked.FAILED >= count) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"],
 });
 try {
   const url = (await startedUrl(probe.stderr)).replace("0.0.0.0", "localhost");
-  let settled = 0;
-  for (const { tasks, faults } of STORY) {
+  for (const { minutes, faults } of STORY) {
     emulator.setFaults(faults);
-    settled += tasks;
-    await untilSettled(url, settled);
+    await new Promise((resolve) => setTimeout(resolve, minutes * 60_000));
   }
   const page = await browser.newPage({
     viewport: { width: WIDTH, height: HEIGHT },
