@@ -1,4 +1,5 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
 import { createRedactor } from "../../../src/http_client/redact.ts";
 import type { HttpRequest } from "../../../src/http_client/exchange.ts";
 import { createQueryRange } from "../../../src/prometheus/past/query_range.ts";
@@ -122,7 +123,7 @@ const FAILURES: [body: string | object, status: number, reason: string, message:
 ];
 
 for (const [body, status, reason, message] of FAILURES) {
-  Deno.test(`a query fails: ${message}`, async () => {
+  Deno.test(`a query fails on status ${status} with ${JSON.stringify(body)}`, async () => {
     const { series } = ask(body, { status, token: TOKEN });
     const error = await assertRejects(() => series, RequestError);
     assertEquals([error.reason, error.message], [reason, message]);
@@ -146,4 +147,44 @@ Deno.test("a query ends at its deadline, and with the signal", async () => {
   const ended = assertRejects(() => query(QUERY, stop.signal), Error, "stopped");
   stop.abort(new Error("stopped"));
   await ended;
+});
+
+/** JSON that is nearly what Prometheus sends. */
+const nearly = fc.record({
+  status: fc.constantFrom("success", "error"),
+  data: fc.record({
+    resultType: fc.constantFrom("matrix", "vector"),
+    result: fc.array(
+      fc.record({
+        metric: fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.nat())),
+        values: fc.array(fc.oneof(
+          fc.tuple(fc.double(), fc.oneof(fc.double().map(String), fc.string())),
+          fc.tuple(fc.integer({ min: 999, max: 1_602 }), fc.nat().map(String)),
+          fc.jsonValue(),
+        )),
+      }, { requiredKeys: ["metric"] }),
+      { maxLength: 5 },
+    ),
+  }),
+});
+
+Deno.test("whatever the body is, a query gives bounded numbers or fails with a reason", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(nearly.map((each) => JSON.stringify(each)), fc.json(), fc.string()),
+      async (body) => {
+        try {
+          for (const { labels, points } of await ask(body).series) {
+            assert(Object.values(labels).every((label) => typeof label === "string"));
+            for (const { atMs, value } of points) {
+              assert(atMs >= QUERY.startMs && atMs <= QUERY.endMs && value >= 0 && value <= 1e15);
+            }
+          }
+        } catch (error) {
+          assertEquals(error instanceof RequestError && error.reason, "invalid_response");
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
 });
