@@ -5,8 +5,9 @@ import measured from "../../tests/bench/figures.json" with { type: "json" };
 import type { machine as machineOf } from "../../tests/bench/machine.ts";
 import { SETTINGS } from "../../src/config/settings.ts";
 import { EXIT, EXIT_MEANINGS } from "../../src/core/exit_code.ts";
-import { REASON_DEFINITIONS, REASONS } from "../../src/core/reasons.ts";
+import { isRetried, REASON_DEFINITIONS, REASONS } from "../../src/core/reasons.ts";
 import { DATASET_STATES, STATE_DEFINITIONS } from "../../src/core/verdict/states.ts";
+import { reasonOfStatus } from "../../src/http_client/errors.ts";
 import type { Objectives } from "../../src/prometheus/slo.ts";
 import { PAGE_IN_PRODUCTION } from "../../src/prometheus/rules/rule_file.ts";
 import { rules } from "../../src/prometheus/rules/rules.ts";
@@ -17,7 +18,7 @@ import { dependencies } from "./dependencies.ts";
 export const DOCUMENTS: Readonly<Record<string, Record<string, () => string>>> = {
   "README.md": { advice },
   "docs/configuration.md": { settings, commands, exitCodes },
-  "docs/metrics.md": { metrics, labels, reasons },
+  "docs/metrics.md": { metrics, labels, retriedStatuses, reasons },
   "docs/alerts.md": { alerts },
   "docs/verdict.md": { states },
   "docs/security.md": { packages },
@@ -98,6 +99,15 @@ function reasons(): string {
     return [code(reason), meaning, origin, isRetried, String(exitCode)];
   });
   return table(["Reason", "Means", "Origin", "Retried", "Exit code"], rows);
+}
+
+/** The statuses after which an attempt is tried again, in one line. */
+function retriedStatuses(): string {
+  const statuses = Array.from({ length: 500 }, (_, i) => 100 + i).filter((status) => {
+    const reason = reasonOfStatus(status);
+    return reason !== null && isRetried(reason, status);
+  });
+  return `${statuses.join(", ")}.`;
 }
 
 function states(): string {

@@ -60,6 +60,44 @@ for (const format of FORMATS) {
   });
 }
 
+/** The promised names, repeated here so that the loss of one fails a test. */
+const PROMISED_METRICS: readonly string[] = [
+  "probe_tasks_created_total",
+  "probe_tasks_succeeded_total",
+  "probe_tasks_failed_total",
+  "probe_task_duration",
+  "probe_task_duration_seconds",
+  "probe_task_failures_total",
+  "probe_task_attempts_total",
+  "probe_last_success_timestamp_seconds",
+  "probe_dataset_state",
+  "probe_dataset_state_since_timestamp_seconds",
+  "probe_task_phase_duration_seconds",
+  "probe_tasks_tracked",
+  "probe_tasks_in_flight",
+  "probe_oldest_pending_task_age_seconds",
+  "probe_tasks_dismissed_total",
+  "probe_slots_skipped_total",
+  "probe_schedule_lag_seconds",
+  "probe_token_requests_total",
+  "probe_token_expiry_timestamp_seconds",
+  "probe_tls_certificate_expiry_timestamp_seconds",
+  "probe_heartbeats_total",
+  "probe_build_info",
+  "process_cpu_seconds_total",
+  "process_resident_memory_bytes",
+  "process_heap_bytes",
+  "process_start_time_seconds",
+];
+
+Deno.test("the names of the metrics are exactly the promised ones", () => {
+  assertEquals(
+    Object.values(METRICS).map(({ name }) => name),
+    PROMISED_METRICS,
+    "a new metric goes into PROMISED_METRICS of tests/prometheus/definitions_test.ts too",
+  );
+});
+
 /** The promised label values, repeated here so that the loss of one fails a test. */
 const KNOWN_VALUES = {
   dataset_id: DATASETS,
