@@ -2,7 +2,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { filesBelow, importsOf, PROGRAM, read } from "./source_files.ts";
 
-/** A file imports from its own folder and from higher rows; folders of a row do not know each other. */
+/**
+ * The rows of the layout in docs/development.md, and `main.ts` under them. A file imports from its
+ * own folder and from rows above its own; folders of a row do not import each other.
+ */
 const ROWS = [
   ["core", "std"],
   ["text"],
@@ -26,7 +29,17 @@ Deno.test("every folder of src/ has its row, and every row its folder", () => {
   assertEquals([...folders].sort(), ROWS.flat().sort());
 });
 
-Deno.test("imports point to a higher row", () => {
+Deno.test("the layout in the documentation has the same rows", () => {
+  const documented = read("docs/development.md")
+    .matchAll(/^\| (\d+|–) +\| `src\/(\w+)\/`/gm);
+  // `std` has no number: every folder may import it.
+  const rows = [...documented].map(([, row, folder]) => `${row === "–" ? 1 : row} ${folder}`);
+  const checked = ROWS.slice(0, -1)
+    .flatMap((folders, i) => folders.map((folder) => `${i + 1} ${folder}`));
+  assertEquals(rows.sort(), checked.sort());
+});
+
+Deno.test("imports point to rows above", () => {
   const wrong = PROGRAM.flatMap((path) => {
     const { folder, row } = layerOf(path);
     return importsOf(path).filter((imported) => {
