@@ -34,7 +34,8 @@ const MAX_CAUSES = 20;
  */
 export class Heartbeat implements TaskObserver {
   readonly #options: HeartbeatOptions;
-  readonly #failingDatasets = new Set<string>();
+  /** The datasets whose last settled task failed. They need not be failing: one failure is enough. */
+  readonly #lastTaskFailed = new Set<string>();
   #lastInterval = -Infinity;
   /** When each cause of the present outage was last reported, the oldest report first. */
   readonly #reported = new Map<string, number>();
@@ -47,11 +48,11 @@ export class Heartbeat implements TaskObserver {
   }
 
   settled({ state, datasetId }: SettledTask): void {
-    if (state === "FAILED") this.#failingDatasets.add(datasetId);
-    else this.#failingDatasets.delete(datasetId);
+    if (state === "FAILED") this.#lastTaskFailed.add(datasetId);
+    else this.#lastTaskFailed.delete(datasetId);
     // Intervals of a fixed grid: the time between two settlements may be slightly shorter.
     const interval = Math.floor(this.#options.monotonic() / this.#options.intervalMs);
-    if (this.#failingDatasets.size > 0 || interval === this.#lastInterval) return;
+    if (this.#lastTaskFailed.size > 0 || interval === this.#lastInterval) return;
     if (this.#isUnderWay) return;
     this.#lastInterval = interval;
     void this.#send();

@@ -195,7 +195,7 @@ function initializeDataset(metrics: Instruments<typeof PER_DATASET>): void {
   for (const reason of REASONS) metrics.failures.inc({ reason }, 0);
   for (const result of RESULTS) metrics.attempts.inc({ result }, 0);
   for (const outcome of LABEL_VALUES.outcome) metrics.duration.zero({ outcome });
-  // A 0 would claim a success in 1970 that took no time.
+  // A 0 would claim a success in 1970 that took no time, and a state that has held since then.
   metrics.lastDuration.remove();
   metrics.lastSuccess.remove();
   metrics.stateSince.remove();
