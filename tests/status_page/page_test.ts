@@ -29,9 +29,17 @@ Deno.test("the page is smaller than 100 kB, whatever it shows", () => {
       datasetIds: longIds,
       body: '"'.repeat(512),
       message: '"'.repeat(400),
+      attempts: 12,
     },
     chaos: { ...SCENES.all, past: chaos },
-    longestChaos: { ...SCENES.all, datasetIds: longIds, past: chaos },
+    longestChaos: {
+      ...SCENES.all,
+      datasetIds: longIds,
+      past: chaos,
+      body: '"'.repeat(512),
+      message: '"'.repeat(400),
+      attempts: 12,
+    },
   };
   for (const [name, scene] of Object.entries(scenes)) {
     const ask = play(scene);
