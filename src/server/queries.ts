@@ -3,7 +3,7 @@ import { REASONS } from "../core/reasons.ts";
 import { STATES } from "../core/task.ts";
 import { RANGE_NAMES } from "../history/bars.ts";
 import type { Query as TaskQuery } from "../probing/backlog.ts";
-import type { StatusQuery } from "../status_page/view.ts";
+import type { StatusQuery as PageQuery } from "../status_page/view.ts";
 
 /** Query parameters as Hono reads them: each with all its values. */
 export type Parameters = Record<string, string[]>;
@@ -25,8 +25,8 @@ const taskQuery = z.strictObject({
   ...filters,
   limit: z.prefault(wholeNumber("a whole number from 1 to 1000", 1, 1000), "100"),
 });
-const verdictQuery = z.strictObject({ dataset_id: filters.dataset_id });
-const statusQuery = z.strictObject({
+const statusQuery = z.strictObject({ dataset_id: filters.dataset_id });
+const pageQuery = z.strictObject({
   ...filters,
   task: z.optional(seqno),
   q: z.optional(z.string().check(z.trim())),
@@ -40,16 +40,16 @@ export function parseTaskQuery(parameters: Parameters): ParsedQuery<TaskQuery> {
 }
 
 /** Parses the query of `/status`. */
-export function parseVerdictQuery(parameters: Parameters): ParsedQuery<{ datasetId?: string }> {
-  return withDatasetId(parse(verdictQuery, parameters));
+export function parseStatusQuery(parameters: Parameters): ParsedQuery<{ datasetId?: string }> {
+  return withDatasetId(parse(statusQuery, parameters));
 }
 
 /** Parses the query of the status page; its form also sends the fields that were left empty. */
-export function parseStatusQuery(parameters: Parameters): ParsedQuery<StatusQuery> {
+export function parsePageQuery(parameters: Parameters): ParsedQuery<PageQuery> {
   const filled = Object.entries(parameters).map(([name, values]) =>
     [name, values.filter((value) => value !== "")] as const
   );
-  return withDatasetId(parse(statusQuery, Object.fromEntries(filled)));
+  return withDatasetId(parse(pageQuery, Object.fromEntries(filled)));
 }
 
 function parse<Schema extends z.ZodMiniObject>(

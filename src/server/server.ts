@@ -10,7 +10,7 @@ import { toSafeJson } from "../text/escape.ts";
 import { challengeFor, createGuard } from "./auth.ts";
 import { badgeOf, datasetOfBadge } from "./badge.ts";
 import { createPageRenderer, type PageOptions } from "./pages.ts";
-import { parseStatusQuery, parseTaskQuery, parseVerdictQuery } from "./queries.ts";
+import { parsePageQuery, parseStatusQuery, parseTaskQuery } from "./queries.ts";
 import { addSecurityHeaders } from "./security_headers.ts";
 import type { StatusDocument } from "./status_document.ts";
 
@@ -56,7 +56,7 @@ export function createServer(options: ServerOptions): Hono {
   server.get("/", async (c) => {
     const type = preferredType(c, [TEXT, OPENMETRICS, HTML]);
     if (type !== HTML) return await sendMetrics(c, type);
-    const parsed = parseStatusQuery(c.req.queries());
+    const parsed = parsePageQuery(c.req.queries());
     if (!parsed.ok) return c.text(`${parsed.problem}\n`, 400);
     // An open page updates itself this way: it has script and style already. RFC 7240, section 4.2.
     const minimal = c.req.header("prefer") === "return=minimal";
@@ -82,7 +82,7 @@ export function createServer(options: ServerOptions): Hono {
   });
 
   server.get("/status", (c) => {
-    const parsed = parseVerdictQuery(c.req.queries());
+    const parsed = parseStatusQuery(c.req.queries());
     if (!parsed.ok) return c.json({ error: parsed.problem }, 400);
     const bytes = new TextEncoder().encode(toSafeJson(options.readStatus(parsed.query.datasetId)));
     return c.body(streamOf(bytes), 200, { "content-type": "application/json" });

@@ -4,7 +4,7 @@ import type { History } from "../history/history.ts";
 import type { KnownIncident } from "../history/past.ts";
 import type { DatasetHealth, HealthHistory } from "../probing/health.ts";
 
-export type StatusSources = {
+export type StatusDocumentSources = {
   appId: string;
   /** Null when it is not known. */
   environment: string | null;
@@ -21,7 +21,7 @@ export type StatusDocument = ReturnType<typeof statusDocument>;
  * list is empty when that one is not probed. Times are ISO 8601 in UTC.
  */
 export function statusDocument(
-  { appId, environment, health, history, isDraining, stalledLoops }: StatusSources,
+  { appId, environment, health, history, isDraining, stalledLoops }: StatusDocumentSources,
   datasetId?: string,
 ) {
   const counts = health.tally();
