@@ -82,7 +82,7 @@ async function recordWatch(env: Record<string, string>): Promise<string[]> {
     return [];
   });
   try {
-    const isFull = (screen: string) => / (6[2-9]|7\d) tracked/.test(screen);
+    const isFull = (screen: string) => / [6-9]\d tracked/.test(screen);
     return await Promise.race([record("tasks --watch", env, isFull), ended]);
   } finally {
     probe.kill("SIGTERM");
