@@ -40,7 +40,7 @@ export function renderRunSummary(runs: readonly DatasetRun[], color: boolean): s
   const lines = runs.map(({ datasetId, url, state, counts, reasons }) => {
     const { word } = STATE_DEFINITIONS[state];
     const shown = color ? styled(COLORS[state], word) : word;
-    return `${datasetId} is ${shown}: ${describeCounts(counts, reasons)}; ${url}`;
+    return `${datasetId}: ${shown}, ${describeCounts(counts, reasons)}; ${url}`;
   });
   if (runs.length < 2) return lines;
   const counts = { PENDING: 0, SUCCEEDED: 0, FAILED: 0 };
@@ -62,7 +62,9 @@ function describeCounts(
 ): string {
   const settled = SUCCEEDED + FAILED;
   const sorted = [...reasons].sort(([, a], [, b]) => b - a);
-  const causes = sorted.map(([reason, count]) => `${count} ${reason}`).join(", ");
+  const causes = sorted.length === 1
+    ? sorted[0]?.[0]
+    : sorted.map(([reason, count]) => `${count} ${reason}`).join(", ");
   return [
     `${SUCCEEDED} of ${settled} ${settled === 1 ? "task" : "tasks"} succeeded`,
     ...FAILED > 0 ? [`${FAILED} failed (${causes})`] : [],

@@ -36,8 +36,8 @@ Deno.test("a one-off run prints a line a task and exits with 0 when all succeed"
   assertEquals(stdout.text.split("\n"), [
     "#1 a SUCCEEDED in 0.000 s",
     "#2 b SUCCEEDED in 0.000 s",
-    "a is working: 1 of 1 task succeeded; http://api/a",
-    "b is working: 1 of 1 task succeeded; http://api/b",
+    "a: working, 1 of 1 task succeeded; http://api/a",
+    "b: working, 1 of 1 task succeeded; http://api/b",
     "2 datasets: 2 of 2 tasks succeeded",
     "",
   ]);
@@ -60,9 +60,9 @@ Deno.test("a one-off run with a failure among successes exits with its code", as
   assertEquals(stdout.text.split("\n"), [
     "#1 a SUCCEEDED in 0.000 s",
     "#2 b FAILED in 0.000 s: invalid_response: the body is not JSON: not a dataset",
-    "a is working: 1 of 1 task succeeded; http://api/a",
-    "b is failing: 0 of 1 task succeeded, 1 failed (1 invalid_response); http://api/b",
-    "2 datasets: 1 of 2 tasks succeeded, 1 failed (1 invalid_response)",
+    "a: working, 1 of 1 task succeeded; http://api/a",
+    "b: failing, 0 of 1 task succeeded, 1 failed (invalid_response); http://api/b",
+    "2 datasets: 1 of 2 tasks succeeded, 1 failed (invalid_response)",
     "",
   ]);
 });
@@ -120,7 +120,7 @@ Deno.test("the summary of a run has the verdict that the main loop would have", 
   assertEquals(await exitCode, 5);
   assertStringIncludes(
     stdout.text,
-    "\nabc123 is unsteady: 2 of 4 tasks succeeded, 2 failed (2 dns); http://api/abc123\n",
+    "\nabc123: unsteady, 2 of 4 tasks succeeded, 2 failed (dns); http://api/abc123\n",
   );
 });
 
@@ -131,8 +131,8 @@ Deno.test("a run colours states on a terminal alone", async () => {
   await exitCode;
   assertStringIncludes(stdout.text, "#1 a \x1b[32mSUCCEEDED\x1b[0m in ");
   assertStringIncludes(stdout.text, "#2 FAILED \x1b[31mFAILED\x1b[0m in ");
-  assertStringIncludes(stdout.text, "a is \x1b[32mworking\x1b[0m: ");
-  assertStringIncludes(stdout.text, "FAILED is \x1b[31mfailing\x1b[0m: ");
+  assertStringIncludes(stdout.text, "a: \x1b[32mworking\x1b[0m, ");
+  assertStringIncludes(stdout.text, "FAILED: \x1b[31mfailing\x1b[0m, ");
 });
 
 Deno.test("an interrupted run says which tasks were abandoned", async () => {
@@ -141,7 +141,7 @@ Deno.test("an interrupted run says which tasks were abandoned", async () => {
   await settle();
   stop.abort("SIGINT");
   assertEquals(await exitCode, 130);
-  assertStringIncludes(stdout.text, "\nb is starting: 0 of 0 tasks succeeded, 1 abandoned; ");
+  assertStringIncludes(stdout.text, "\nb: starting, 0 of 0 tasks succeeded, 1 abandoned; ");
 });
 
 Deno.test("--json is one document with the tasks in the order of their numbers", async () => {

@@ -31,8 +31,8 @@ test("--once probes each dataset once and says so in one line each, with a summa
   assertMatch(first, /^#1 abc SUCCEEDED in \d+\.\d{3} s$/);
   assertMatch(second, /^#2 def SUCCEEDED in \d+\.\d{3} s$/);
   assertEquals(summary, [
-    `abc is working: 1 of 1 task succeeded; ${emulator.apiUrl}/abc`,
-    `def is working: 1 of 1 task succeeded; ${emulator.apiUrl}/def`,
+    `abc: working, 1 of 1 task succeeded; ${emulator.apiUrl}/abc`,
+    `def: working, 1 of 1 task succeeded; ${emulator.apiUrl}/def`,
     "2 datasets: 2 of 2 tasks succeeded",
   ]);
   assertEquals(emulator.counts().by_status, { "200": 2 });
@@ -187,7 +187,7 @@ test("a failure that passes is retried, and the line says so", async () => {
   });
 
   assertEquals(code, 0);
-  assertMatch(stdout, /^#1 abc123 SUCCEEDED in \d+\.\d{3} s after 3 attempts\nabc123 is working: /);
+  assertMatch(stdout, /^#1 abc123 SUCCEEDED in \d+\.\d{3} s after 3 attempts\nabc123: working, /);
 });
 
 test("RETRIES is how often it tries again", async () => {

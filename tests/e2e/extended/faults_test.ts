@@ -313,7 +313,7 @@ test("the line of a failure names its reason, its attempts and the status", asyn
 
   assertMatch(
     stdout,
-    /^#1 abc123 FAILED in \d+\.\d{3} s after 2 attempts: server_error: status 502: .*\n$/,
+    /^#1 abc123 FAILED in \d+\.\d{3} s after 2 attempts: server_error: status 502: .*\nabc123: failing, 0 of 1 task succeeded, 1 failed \(server_error\); http:.*\n$/,
   );
 });
 

@@ -233,7 +233,7 @@ test("200 datasets and IDs of 128 characters are taken, blanks around them are n
     args: ["--once"],
     env: { DATASET_ID: " abc , def ", OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "0.01" },
   });
-  assertMatch(stdout, /^#1 abc SUCCEEDED .*\n#2 def SUCCEEDED .*\nabc is working: /);
+  assertMatch(stdout, /^#1 abc SUCCEEDED .*\n#2 def SUCCEEDED .*\nabc: working, /);
 });
 
 test("LOCAL_SERVICES_ONLY probes the emulator's address", async () => {

@@ -53,7 +53,7 @@ test("--count shows its progress on a terminal and leaves only the results", asy
   const lines = (await screenAtExit(terminal, "screen")).split("\n");
   const result = (seqno: number) => new RegExp(`^#${seqno} ${DATASET_ID} SUCCEEDED in [\\d.]+ s$`);
   for (let i = 0; i < 3; i++) assertMatch(at(lines, i), result(i + 1));
-  const summary = `${DATASET_ID} is working: 3 of 3 tasks succeeded; ${platform.url}/${DATASET_ID}`;
+  const summary = `${DATASET_ID}: working, 3 of 3 tasks succeeded; ${platform.url}/${DATASET_ID}`;
   assertEquals(lines.slice(3), [summary, "exit 0"]);
 }, { ignore });
 
@@ -82,7 +82,7 @@ test("--count writes results to a file and its progress to the terminal", async 
     platform.release();
 
     assertEquals(await screenAtExit(terminal, "screen"), "exit 0");
-    assertMatch(await Deno.readTextFile(file), /^#1 [\w .]+\n#2 [\w .]+\nabc123 is working: .*\n$/);
+    assertMatch(await Deno.readTextFile(file), /^#1 [\w .]+\n#2 [\w .]+\nabc123: working, .*\n$/);
   } finally {
     await Deno.remove(file);
   }
