@@ -58,15 +58,16 @@ export const SWITCHES = {
   version: "print the version, then exit",
 };
 
+/** How many tasks a table has when `--rows` is not given. */
+export const DEFAULT_ROWS = 20;
+
 /** Flags with a value that are not settings. */
 export const VALUES = {
   count: { value: "N", help: "N tasks of each dataset, an interval apart" },
-  rows: { value: "N", help: "rows of a table (20)" },
+  rows: { value: "N", help: `rows of a table (${DEFAULT_ROWS})` },
   url: { value: "URL", help: "with tasks: the probe's (http://localhost:PORT)" },
   state: { value: "STATE", help: "with tasks: only pending, succeeded or failed" },
 };
-
-const DEFAULT_ROWS = 20;
 
 /** `LOCAL_RUN` and its like need no value as flags. */
 const BOOLEAN_SETTINGS = new Set<string>([SETTINGS.localRun.flag, SETTINGS.localServicesOnly.flag]);

@@ -27,9 +27,7 @@ import {
 } from "../terminal/table.ts";
 import { type ScreenWatch, watchAsText, watchOnScreen } from "../terminal/watch.ts";
 import { toSafeJson } from "../text/escape.ts";
-import type { TasksCommand } from "./command_line.ts";
-
-const DEFAULT_ROWS = 20;
+import { DEFAULT_ROWS, type TasksCommand } from "./command_line.ts";
 
 /** The most tasks that one poll of a watch reads to fill the line of durations. */
 const MAX_TASKS_READ = 3 * PAGE_SIZE;

@@ -136,6 +136,33 @@ export function secondsBetween(fromMs: number, toMs: number): number {
   return Math.round((toMs - fromMs) * 1e3) / 1e6;
 }
 
+/** Whether a task succeeded, but took longer than this. A task that failed is never slow. */
+export function isSlow(
+  { state, durationSeconds }: Pick<SettledTask, "state" | "durationSeconds">,
+  sloLatencySeconds: number,
+): boolean {
+  return state === "SUCCEEDED" && durationSeconds > sloLatencySeconds;
+}
+
+/**
+ * The index of the first of `length` tasks with at least this `seqno`, and `length` without one.
+ * `seqnoAt` gives the `seqno` at an index; they ascend.
+ */
+export function firstFrom(
+  seqno: number,
+  length: number,
+  seqnoAt: (index: number) => number,
+): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (seqnoAt(middle) < seqno) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /**
  * Wall-clock time at which a task's last response or attempt ended, milliseconds since the epoch,
  * exact to about a millisecond.

@@ -1,6 +1,13 @@
 import { FailedTasks } from "./failed_tasks.ts";
 import { PackedSuccesses } from "./packed_successes.ts";
-import { type PendingTask, type SettledTask, type State, STATES, type Task } from "../core/task.ts";
+import {
+  firstFrom,
+  type PendingTask,
+  type SettledTask,
+  type State,
+  STATES,
+  type Task,
+} from "../core/task.ts";
 import type { Reason } from "../core/reasons.ts";
 
 /** Which tasks a reader asks for. */
@@ -118,7 +125,7 @@ export class Backlog {
       (reason === undefined || sequence.reasonAt?.(index) === reason);
     const cursors = this.#sequences({ reason, ...query }).map((sequence) => ({
       sequence,
-      index: firstNotBelow(sequence, before) - 1,
+      index: firstFrom(before, sequence.length, (at) => sequence.seqnoAt(at)) - 1,
     }));
     const tasks: Task[] = [];
     let seqno = before;
@@ -175,18 +182,6 @@ function pendingSequence(tasks: PendingTask[]): TaskSequence {
     datasetIdAt: (index) => at(index).datasetId,
     at,
   };
-}
-
-/** The index of the first task with at least this `seqno`. */
-function firstNotBelow(sequence: TaskSequence, seqno: number): number {
-  let low = 0;
-  let high = sequence.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sequence.seqnoAt(middle) < seqno) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** A position in a sequence, moving to older tasks; below 0 it is exhausted. */

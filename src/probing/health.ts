@@ -1,6 +1,12 @@
 import type { Clock } from "../core/clock.ts";
 import type { Reason } from "../core/reasons.ts";
-import { type FailedTask, type PendingTask, settledMs, type SettledTask } from "../core/task.ts";
+import {
+  type FailedTask,
+  isSlow,
+  type PendingTask,
+  settledMs,
+  type SettledTask,
+} from "../core/task.ts";
 import type { SkipCause, SkippedSlots, TaskObserver } from "../core/task_observer.ts";
 import {
   DatasetVerdict,
@@ -129,8 +135,7 @@ export class HealthHistory implements TaskObserver {
     dataset.news = dataset.verdict.settled(task, nowMs, this.#clock.now());
     dataset.last = task;
     this.memory.settled(task);
-    const isSlow = task.durationSeconds > this.#slowSeconds;
-    const good = isSlow ? OUTCOMES.slow : OUTCOMES.succeeded;
+    const good = isSlow(task, this.#slowSeconds) ? OUTCOMES.slow : OUTCOMES.succeeded;
     dataset.newest.add(task.seqno, task.state === "FAILED" ? OUTCOMES.failed : good);
     if (task.state === "FAILED") {
       dataset.lastFailure = task;

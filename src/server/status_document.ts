@@ -1,5 +1,5 @@
 import { settledMs, type SettledTask } from "../core/task.ts";
-import { DATASET_STATES, STATUS_VERSION } from "../core/verdict/states.ts";
+import { mostUrgent, STATUS_VERSION } from "../core/verdict/states.ts";
 import type { History } from "../history/history.ts";
 import type { KnownIncident } from "../history/past.ts";
 import type { DatasetHealth, HealthHistory } from "../probing/health.ts";
@@ -31,7 +31,7 @@ export function statusDocument(
     version: STATUS_VERSION,
     app_id: appId,
     environment,
-    state: DATASET_STATES.find((state) => counts[state] > 0) ?? "starting",
+    state: mostUrgent(counts),
     counts,
     draining: isDraining(),
     stalled_loops: stalledLoops(),

@@ -1,6 +1,6 @@
 /** Figures and times as the page shows them. */
 import type { Ratio } from "../probing/health.ts";
-import { formatDuration, formatSpan } from "../text/format.ts";
+import { formatDuration, formatShare, formatSpan } from "../text/format.ts";
 
 /** A no-break space, which keeps a number and its unit on one line. */
 const GAP = "\u00a0";
@@ -20,13 +20,9 @@ export function windowText(seconds: number): string {
   return seconds < 120 ? `${seconds}${GAP}s` : spanText(seconds * 1e3);
 }
 
-/** A share in percent, rounded down: 100 % means that not one task failed. */
+/** A share in percent; a dash when no task was settled. */
 export function ratioText({ succeeded, settled }: Pick<Ratio, "succeeded" | "settled">): string {
-  if (settled === 0) return "–";
-  if (succeeded === settled) return `100${GAP}%`;
-  const percent = succeeded / settled * 100;
-  const factor = percent >= 99.9 ? 100 : percent >= 90 ? 10 : 1;
-  return `${Math.floor(percent * factor) / factor}${GAP}%`;
+  return settled === 0 ? "–" : formatShare(succeeded, settled).replace(" ", GAP);
 }
 
 /** A count with a comma between thousands. */

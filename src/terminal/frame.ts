@@ -2,11 +2,11 @@ import stringWidth from "string-width";
 import type { TaskRow } from "../core/task_row.ts";
 import type { ProbeStatus } from "../probe_client/probe_status.ts";
 import type { TaskList } from "../probe_client/task_list.ts";
-import { formatDuration } from "../text/format.ts";
+import { formatDuration, formatShare } from "../text/format.ts";
 import { ALARM, BOLD, RED, styled } from "./ansi.ts";
 import { renderDatasetLines } from "./dataset_lines.ts";
 import { footerFor, formatMoment, NO_MATCH, renderTable, timeFormatter } from "./table.ts";
-import { describeRatios, shareOf } from "./ratios.ts";
+import { describeRatios } from "./ratios.ts";
 import { toAscii } from "./ascii.ts";
 import { shorten } from "./text_width.ts";
 
@@ -157,10 +157,8 @@ function countsLine(
     FAILED: countRecent("FAILED"),
   };
   const failures = `${FAILED} failed`;
-  const ratios = status
-    ? describeRatios(status.datasets)
-    : ratioOfTracked(SUCCEEDED, SUCCEEDED + FAILED);
-  const [first = NOTHING_SETTLED, ...others] = ratios;
+  const ratios = status ? describeRatios(status.datasets) : [];
+  const [first = ratioOfTracked(SUCCEEDED, SUCCEEDED + FAILED), ...others] = ratios;
   const parts = [
     first.replace(" in ", " succeeded in "),
     ...others.map((ratio) => `, ${ratio}`),
@@ -175,9 +173,9 @@ function countsLine(
   return color && FAILED > 0 ? fitted.replace(failures, styled(RED, failures)) : fitted;
 }
 
-/** The ratio of a probe that tells none: it is about the tasks that it tracks. */
-function ratioOfTracked(succeeded: number, settled: number): string[] {
-  return settled === 0 ? [] : [`${shareOf(succeeded, settled)} in ${settled} tasks`];
+/** The ratio of a probe that tells none yet, or never: it is about the tasks that it tracks. */
+function ratioOfTracked(succeeded: number, settled: number): string {
+  return settled === 0 ? NOTHING_SETTLED : `${formatShare(succeeded, settled)} in ${settled} tasks`;
 }
 
 const MAX_LABEL_WIDTH = "  up to 999 ms".length;

@@ -1,24 +1,21 @@
 import type { DatasetStateRow, RatioRow } from "../probe_client/probe_status.ts";
-import { formatSpan } from "../text/format.ts";
+import { formatShare, formatSpan } from "../text/format.ts";
 
 /**
  * The shares of successes with the time that each covers, as `98.2 % in 5 min`, the shortest first.
  * A window that is longer than what the probe has seen has the time that it has seen, and ends the
- * list; one without a settled task is left out.
+ * list. One without a settled task is left out, and so is a probe's first second.
  */
 export function describeRatios(datasets: readonly Pick<DatasetStateRow, "ratios">[]): string[] {
   const described: string[] = [];
   for (const { windowSeconds, coveredSeconds, settled, succeeded } of sumsOf(datasets)) {
     const seconds = Math.min(windowSeconds, coveredSeconds);
-    if (settled > 0) described.push(`${shareOf(succeeded, settled)} in ${formatSpan(seconds)}`);
+    if (settled > 0 && seconds >= 1) {
+      described.push(`${formatShare(succeeded, settled)} in ${formatSpan(seconds)}`);
+    }
     if (coveredSeconds < windowSeconds) break;
   }
   return described;
-}
-
-/** A share in percent, rounded down: 100 % means that not one task failed. */
-export function shareOf(succeeded: number, settled: number): string {
-  return `${(Math.floor(succeeded / settled * 1e3) / 10).toFixed(1)} %`;
 }
 
 /** The counts of all datasets in each window. */

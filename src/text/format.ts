@@ -23,6 +23,17 @@ function joinUnits(large: string, small: number, unit: string): string {
   return small > 0 ? `${large} ${small} ${unit}` : large;
 }
 
+/**
+ * A share in percent, rounded down, with more digits near 100 %: `100 %` means that not one was
+ * different. `whole` is larger than 0.
+ */
+export function formatShare(part: number, whole: number): string {
+  const percent = part / whole * 100;
+  const factor = percent >= 99.9 ? 100 : percent >= 90 ? 10 : 1;
+  const rounded = part < whole ? Math.floor(part * 100 * factor / whole) / factor : 100;
+  return `${rounded} %`;
+}
+
 /** A duration in seconds, for lines that are compared with each other: a log, a check. */
 export function formatSeconds(seconds: number): string {
   return `${seconds.toFixed(seconds < 100 ? 3 : 1)} s`;

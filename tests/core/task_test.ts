@@ -1,6 +1,14 @@
 import { assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { fail, type Failure, secondsBetween, settledMs, succeed } from "../../src/core/task.ts";
+import {
+  fail,
+  type Failure,
+  firstFrom,
+  isSlow,
+  secondsBetween,
+  settledMs,
+  succeed,
+} from "../../src/core/task.ts";
 import { attempt, pending } from "../support/tasks.ts";
 
 const CREATED_MS = Date.UTC(2026, 10, 23, 22);
@@ -67,4 +75,19 @@ Deno.test("settledMs is the creation plus the duration, and null for a pending t
   const execution = { attempts: [], phases: {}, begunMs: 1_000, endedMs: 3_500 };
   assertEquals(settledMs(succeed(TASK, 9_999, execution)), CREATED_MS + 2_500);
   assertEquals(settledMs(TASK), null);
+});
+
+Deno.test("a task is slow when it succeeded and took longer than the objective", () => {
+  assertEquals(isSlow({ state: "SUCCEEDED", durationSeconds: 1 }, 1), false);
+  assertEquals(isSlow({ state: "SUCCEEDED", durationSeconds: 1.001 }, 1), true);
+  assertEquals(isSlow({ state: "FAILED", durationSeconds: 60 }, 1), false);
+});
+
+Deno.test("firstFrom finds the first task that is not older", () => {
+  const sorted = fc.uniqueArray(fc.nat(100)).map((all) => all.sort((a, b) => a - b));
+  fc.assert(fc.property(sorted, fc.nat(101), (seqnos, seqno) => {
+    const found = seqnos.findIndex((each) => each >= seqno);
+    const index = firstFrom(seqno, seqnos.length, (at) => seqnos[at] ?? NaN);
+    assertEquals(index, found === -1 ? seqnos.length : found);
+  }));
 });

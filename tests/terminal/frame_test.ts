@@ -94,7 +94,7 @@ Deno.test("a frame of a probe without states says so, and counts the tasks that 
   const lines = frame(contentWith(rowsOf([1, null, 1]), { older: null }));
   assertEquals(lines.slice(1, 3), [
     "no states: this probe is older than /status",
-    "66.6 % succeeded in 3 tasks   1 failed   0 pending   3 fetched",
+    "66 % succeeded in 3 tasks   1 failed   0 pending   3 fetched",
   ]);
   assertEquals(lines.at(-4), "… and older ones");
   assertEquals(at(frame(contentWith([])), 2).split("   ")[0], "no task has settled yet");

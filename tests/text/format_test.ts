@@ -5,6 +5,7 @@ import {
   formatDuration,
   formatOffset,
   formatSeconds,
+  formatShare,
   formatTraceUrl,
 } from "../../src/text/format.ts";
 
@@ -26,6 +27,29 @@ Deno.test("formatDuration changes its unit and digits with the length", () => {
     [86_400, "86400 s"],
   ];
   for (const [seconds, text] of durations) assertEquals(formatDuration(seconds), text);
+});
+
+Deno.test("formatShare never rounds up, and has more digits near 100 %", () => {
+  const shares: [part: number, whole: number, text: string][] = [
+    [0, 3, "0 %"],
+    [2, 3, "66 %"],
+    [89_999, 100_000, "89 %"],
+    [9, 10, "90 %"],
+    [59, 60, "98.3 %"],
+    [999, 1_000, "99.9 %"],
+    [1_999, 2_000, "99.95 %"],
+    [999_999, 1_000_000, "99.99 %"],
+    [7, 7, "100 %"],
+  ];
+  for (const [part, whole, text] of shares) assertEquals(formatShare(part, whole), text);
+});
+
+Deno.test("formatShare is 100 % for all alone", () => {
+  fc.assert(fc.property(fc.nat(1e9), fc.integer({ min: 1, max: 1e9 }), (part, others) => {
+    const whole = part + others;
+    const percent = parseFloat(formatShare(part, whole));
+    assert(percent < 100 && percent * whole <= part * 100 * (1 + Number.EPSILON * 4));
+  }));
 });
 
 Deno.test("formatDuration is off by 5 % at most, and never looks shorter for a longer time", () => {

@@ -1,4 +1,5 @@
 import type { Reason } from "../reasons.ts";
+import { firstFrom } from "../task.ts";
 import { NO_ROWS, type Rows, withTask } from "./rows.ts";
 
 /**
@@ -38,7 +39,8 @@ export class CreationOrder {
   /** Fills the place of a task; `reason` is why it failed, null after a success. */
   settled(seqno: number, reason: Reason | null): void {
     this.#newestSeqno = Math.max(this.#newestSeqno, seqno);
-    const entry = this.#open[placeOf(this.#open, seqno)];
+    const open = this.#open;
+    const entry = open[firstFrom(seqno, open.length, (index) => open[index]?.seqno ?? Infinity)];
     // Not found: so many newer ones waited for it that it lost its place.
     if (entry?.seqno !== seqno) return;
     entry.reason = reason;
@@ -65,16 +67,4 @@ export class CreationOrder {
 
 function withEntry(rows: Rows, { reason, ...task }: Entry): Rows {
   return reason === undefined ? rows : withTask(rows, { ...task, reason });
-}
-
-/** The index of the first entry with at least this `seqno`. */
-function placeOf(entries: readonly Entry[], seqno: number): number {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((entries[middle]?.seqno ?? Infinity) < seqno) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,5 +1,5 @@
 import type { Reason } from "../reasons.ts";
-import type { PendingTask, SettledTask } from "../task.ts";
+import { isSlow, type PendingTask, type SettledTask } from "../task.ts";
 import { CreationOrder } from "./creation_order.ts";
 import { type Counts, RecentCounts } from "./recent_counts.ts";
 import type { Incident } from "./rows.ts";
@@ -98,7 +98,7 @@ export class DatasetVerdict {
   settled(task: SettledTask, nowMs: number, wallMs: number): News | null {
     const reason = task.state === "FAILED" ? task.reason : null;
     this.#order.settled(task.seqno, reason);
-    const slow = reason === null && task.durationSeconds > this.#slowSeconds;
+    const slow = isSlow(task, this.#slowSeconds);
     this.#recent.add(nowMs, { failed: reason !== null, slow });
     this.#last = { monotonicMs: nowMs, wallMs };
     return this.#newsOf(task.seqno, reason, nowMs);

@@ -31,7 +31,8 @@ const DEFINITIONS = {
   },
   slow: {
     word: "slow",
-    meaning: "none failed there, and more than half of them took longer than `SLO_LATENCY_SECONDS`",
+    meaning: "no task failed in that window, and more than half of them took longer than " +
+      "`SLO_LATENCY_SECONDS`",
     advice: "Compare the phases of a slow task with those of a fast one.",
   },
   working: {
@@ -53,6 +54,11 @@ export const STATE_DEFINITIONS: Readonly<Record<DatasetState, StateDefinition>> 
 
 /** All states, the most urgent first. */
 export const DATASET_STATES = Object.keys(DEFINITIONS) as readonly DatasetState[];
+
+/** The most urgent state that a dataset has; `starting` when there is none. */
+export function mostUrgent(tally: Readonly<Record<DatasetState, number>>): DatasetState {
+  return DATASET_STATES.find((state) => tally[state] > 0) ?? "starting";
+}
 
 /** Each state as a number, for metrics: the larger, the more urgent. */
 export const STATE_NUMBERS: Readonly<Record<DatasetState, number>> = Object.fromEntries(
