@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { seriesOf } from "../../src/status_page/browser/chart/heights.ts";
+import { timeSplits } from "../../src/status_page/browser/chart/time_axis.ts";
 import { placeTip } from "../../src/status_page/browser/chart/place.ts";
 import {
   type ChartData,
@@ -54,6 +56,7 @@ Deno.test("chart bars are decoded as they were encoded; one without success has 
     bars: {
       startMs: 0,
       barSeconds: 60,
+      bridged: 1,
       lines: [
         [{ settled: 6, failed: 0, meanSeconds: 0.0842, longestSeconds: 1.5 }],
         [{ settled: 6, failed: 6, meanSeconds: null, longestSeconds: null }],
@@ -61,6 +64,34 @@ Deno.test("chart bars are decoded as they were encoded; one without success has 
     },
   };
   assertEquals(decodeChart(encodeChart(data)), data);
+});
+
+Deno.test("a line bridges bars without tasks where those are rarer than bars, and no longer gap", () => {
+  const bar = (settled: number, failed = 0) => ({
+    settled,
+    failed,
+    meanSeconds: settled > failed ? 0.1 : null,
+    longestSeconds: settled > failed ? 0.2 : null,
+  });
+  const line = [bar(1), bar(0), bar(1), bar(0), bar(0), bar(1, 1), bar(1)];
+  const bars = { startMs: 0, barSeconds: 5, bridged: 1, lines: [line] };
+  const [times, means, longest] = seriesOf({ ...NOTHING, points: null, bars });
+  assertEquals(times, [2.5, 7.5, 12.5, 17.5, 22.5, 27.5, 32.5]);
+  assertEquals(means, [0.1, undefined, 0.1, null, null, null, 0.1]);
+  assertEquals(longest, [0.2, undefined, 0.2, null, null, null, 0.2]);
+});
+
+Deno.test("the marks of an axis of times are round, and at most as many as fit", () => {
+  const zone = new Date(0).getTimezoneOffset() * 60;
+  const from = Date.UTC(2026, 10, 23, 20, 1, 5) / 1e3;
+  for (const [seconds, count, step] of [[300, 10, 30], [3_600, 8, 600], [86_400, 12, 7_200]]) {
+    const marks = timeSplits(from, from + (seconds ?? 0), count ?? 0);
+    assert(marks.length <= (count ?? 0) + 1, `${marks}`);
+    for (const mark of marks) {
+      assertEquals((mark - zone) % (step ?? 1), 0);
+      assert(mark >= from && mark <= from + (seconds ?? 0));
+    }
+  }
 });
 
 Deno.test("a chart of 5 minutes has the newest settled tasks, a longer one has bars", () => {

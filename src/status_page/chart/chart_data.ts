@@ -24,7 +24,13 @@ export type ChartData = {
 };
 
 /** The bars of each line, all of the same times. */
-export type ChartBars = { startMs: number; barSeconds: number; lines: ChartBar[][] };
+export type ChartBars = {
+  startMs: number;
+  barSeconds: number;
+  /** So many empty bars in a row are no gap: tasks are further apart than bars. */
+  bridged: number;
+  lines: ChartBar[][];
+};
 
 /** Durations are those of the successes, and null without one. */
 export type ChartBar = {
@@ -40,7 +46,7 @@ type Encoded = {
   names: string[];
   outages: [startMs: number, endMs: number][];
   points: Columns | null;
-  bars: { start: number; seconds: number; lines: EncodedLine[] } | null;
+  bars: { start: number; seconds: number; bridged: number; lines: EncodedLine[] } | null;
 };
 
 /** Durations in milliseconds, 0 in a bar without success; `settled` as differences. */
@@ -57,6 +63,7 @@ export function encodeChart({ fromMs, toMs, names, outages, points, bars }: Char
     bars: bars && {
       start: bars.startMs,
       seconds: bars.barSeconds,
+      bridged: bars.bridged,
       lines: bars.lines.map((line) => ({
         settled: differences(line.map(({ settled }) => settled)),
         failed: line.map(({ failed }) => failed),
@@ -80,6 +87,7 @@ export function decodeChart(json: string): ChartData {
     bars: bars && {
       startMs: bars.start,
       barSeconds: bars.seconds,
+      bridged: bars.bridged,
       lines: bars.lines.map(({ settled, failed, mean, longest }) =>
         sums(settled).map((count, i) => ({
           settled: count,
@@ -96,7 +104,10 @@ export function decodeChart(json: string): ChartData {
 const MAX_BARS_OF_SEVERAL = 60;
 
 /** The bars of several strips of the same range; null without any. */
-export function chartBars(strips: readonly Strip[]): ChartBars | null {
+export function chartBars(
+  strips: readonly Strip[],
+  taskIntervalSeconds: number,
+): ChartBars | null {
   const [first] = strips;
   const startMs = first?.bars[0]?.startMs;
   if (!first || startMs === undefined) return null;
@@ -106,7 +117,8 @@ export function chartBars(strips: readonly Strip[]): ChartBars | null {
       { settled, failed, meanSeconds, longestSeconds }
     ))
   );
-  return { startMs, barSeconds: first.barSeconds * (isHalved ? 2 : 1), lines };
+  const barSeconds = first.barSeconds * (isHalved ? 2 : 1);
+  return { startMs, barSeconds, bridged: Math.ceil(taskIntervalSeconds / barSeconds), lines };
 }
 
 function toMilliseconds(seconds: number | null): number {

@@ -19,7 +19,7 @@ export function Chart({ view }: { view: StatusView }) {
     names: lines.map(({ datasetId }) => shortId(datasetId)),
     outages: outages.map(({ startMs, endMs }) => ({ startMs, endMs: endMs ?? nowMs })),
     points,
-    bars: points ? null : chartBars(strips),
+    bars: points ? null : chartBars(strips, view.taskIntervalSeconds),
   });
   return (
     <section class="durations" aria-labelledby="durations">
@@ -44,7 +44,7 @@ export function Chart({ view }: { view: StatusView }) {
       <ul class="legend">
         {lines.map((line, i) => <LegendLine line={line} nth={i} view={view} />)}
         {outages.length > 0 && (
-          <li>
+          <li class="drawn">
             <svg class="key" aria-hidden="true">
               <rect class="outage" />
             </svg>{" "}

@@ -61,7 +61,8 @@ function optionsFor(place: HTMLElement, shown: ChartData, isLogarithmic: boolean
     width: place.clientWidth,
     height: place.clientHeight,
     legend: { show: false },
-    padding: [em, em, 0, 0],
+    // Half of a time stands to the right of the last mark.
+    padding: [em, em * 2, 0, 0],
     cursor: {
       y: false,
       // No click is the end of a drag, which uPlot would keep to itself.

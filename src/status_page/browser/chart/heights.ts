@@ -1,8 +1,11 @@
 /** The chart's data in the form that uPlot draws. */
-import type { ChartData } from "../../chart/chart_data.ts";
+import type { ChartBar, ChartData } from "../../chart/chart_data.ts";
 
 /** The shortest duration on a logarithmic scale, which has no zero. */
 const MIN_SECONDS = 1e-4;
+
+/** Null is a gap in a line; a line goes on over what is undefined. */
+type Series = (number | null | undefined)[];
 
 /** Where a duration stands on the scale, seconds. */
 export function heightOf(seconds: number): number {
@@ -13,7 +16,7 @@ export function heightOf(seconds: number): number {
  * The times, and then for each line its successes, and last all failures; or for each line the mean
  * and the longest of its bars.
  */
-export function seriesOf({ points, bars, names }: ChartData): [number[], ...(number | null)[][]] {
+export function seriesOf({ points, bars, names }: ChartData): [number[], ...Series[]] {
   if (points) {
     return [
       points.map(({ settledMs }) => settledMs / 1e3),
@@ -30,17 +33,35 @@ export function seriesOf({ points, bars, names }: ChartData): [number[], ...(num
   return [
     (lines[0] ?? []).map((_bar, i) => middleOf(bars?.startMs ?? 0, bars?.barSeconds ?? 0, i)),
     ...lines.flatMap((line) => [
-      line.map(({ meanSeconds }) => meanSeconds === null ? null : heightOf(meanSeconds)),
-      line.map(({ longestSeconds }) => longestSeconds === null ? null : heightOf(longestSeconds)),
+      heightsIn(line, ({ meanSeconds }) => meanSeconds, bars?.bridged ?? 0),
+      heightsIn(line, ({ longestSeconds }) => longestSeconds, bars?.bridged ?? 0),
     ]),
   ];
+}
+
+function heightsIn(
+  line: readonly ChartBar[],
+  secondsOf: (bar: ChartBar) => number | null,
+  bridged: number,
+): Series {
+  const heights: Series = line.map((bar) => {
+    const seconds = secondsOf(bar);
+    return bar.settled === 0 ? undefined : seconds === null ? null : heightOf(seconds);
+  });
+  // A longer row of empty bars is a gap after all.
+  let empty = 0;
+  for (let i = line.length - 1; i >= 0; i--) {
+    empty = line[i]?.settled === 0 ? empty + 1 : 0;
+    if (empty > bridged) heights.fill(null, i, i + empty);
+  }
+  return heights;
 }
 
 /** All durations that the chart shows. */
 export function heightsOf(data: ChartData): number[] {
   if (data.points) return data.points.map(({ seconds }) => heightOf(seconds));
   const [, ...series] = seriesOf(data);
-  return series.flat().filter((height) => height !== null);
+  return series.flat().filter((height) => typeof height === "number");
 }
 
 /** The middle of a bar, seconds since the epoch. */
