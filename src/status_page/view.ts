@@ -71,6 +71,8 @@ export type StatusView = {
   /** How many datasets match the query, and their result pages. */
   matches: number;
   pages: number;
+  /** How many datasets of the result page have to make room for the details of a task. */
+  hidden: number;
   /** Every dataset that is probed. */
   datasetIds: readonly string[];
   /** The newest incidents of the dataset of the query or of all, newest first. */
@@ -125,9 +127,10 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
   const limit = isLong ? MAX_DATASETS / 2 : MAX_DATASETS;
   const pages = Math.max(1, Math.ceil(matching.length / limit));
   const page = Math.min(query.page, pages);
-  const datasets = matching
-    .slice((page - 1) * limit, page * limit)
-    .flatMap((id) => datasetOf(id, sources, nowMonotonicMs));
+  const onPage = matching.slice((page - 1) * limit, page * limit);
+  // The details of a task need the room of half of them.
+  const shown = query.task === undefined ? onPage : onPage.slice(0, limit / 2);
+  const datasets = shown.flatMap((id) => datasetOf(id, sources, nowMonotonicMs));
   const only = datasetIds.length === 1 ? datasetIds[0] : datasetId;
   return {
     appId: config.appId,
@@ -148,6 +151,7 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
     quarter: only === undefined ? null : history.of(only)?.quarter ?? null,
     matches: matching.length,
     pages,
+    hidden: onPage.length - shown.length,
     datasetIds,
     incidents: groupIncidents(
       (only === undefined ? datasetIds : [only]).map((id) => ({

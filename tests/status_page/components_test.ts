@@ -36,7 +36,7 @@ Deno.test("the page shows the message of a failure where it shows the failure", 
   const several = statusPage(play({ ...SCENES.few, message })());
   const shown = [...several.matchAll(/<span class=message>(.*?)<\/span>/gs)];
   assertEquals(shown.length, 1);
-  assertMatch(shown[0]?.[1] ?? "", /^status 500: &lt;b&gt;broke&lt;\/b&gt; …$/);
+  assertMatch(shown[0]?.[1] ?? "", /^status 500: &lt;b&gt;broke&lt;\/b&gt; .*…$/);
 });
 
 Deno.test("the list says that a dataset is not probed", () => {
@@ -60,6 +60,13 @@ Deno.test("the list has a row for each dataset, failing ones first, and links it
   const last = statusPage(ask({ page: ask().pages }));
   assert(!last.includes('rel="next">Next'), "no next");
   assert(last.includes('rel="prev">'), "previous");
+});
+
+Deno.test("the list says how many datasets make room for the details of a task", () => {
+  const html = statusPage(play(SCENES.many)({ task: 1, page: 2 }));
+  assertEquals(rowsOf(html).length, 10);
+  assertMatch(textOf(html), /Page 2 of 10, .*; 10 more without the task's details/);
+  assert(html.includes('href="?page=2#datasets"'), "a link");
 });
 
 Deno.test("a row says state, figures with the time that they cover, and the last error", () => {

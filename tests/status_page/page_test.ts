@@ -31,7 +31,13 @@ Deno.test("the page is smaller than 100 kB, whatever it shows", () => {
       message: '"'.repeat(400),
       attempts: 12,
     },
-    chaos: { ...SCENES.all, past: chaos },
+    chaos: {
+      ...SCENES.all,
+      past: chaos,
+      body: '"'.repeat(512),
+      message: '"'.repeat(400),
+      attempts: 12,
+    },
     longestChaos: {
       ...SCENES.all,
       datasetIds: longIds,

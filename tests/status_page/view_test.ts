@@ -64,6 +64,15 @@ Deno.test("the view has the tasks of the newest five minutes, however many are p
   assertEquals(points?.map(({ seqno }) => seqno), Array.from({ length: 240 }, (_, i) => 61 + i));
 });
 
+Deno.test("the view lists half of the datasets of a result page beside the details of a task", () => {
+  const { status } = start();
+  const { datasets, hidden, pages } = status({ page: 2, task: 1 });
+  assertEquals(datasets[0]?.datasetId, "dataset-20");
+  assertEquals([datasets.length, hidden, pages], [10, 10, 3]);
+  assertEquals(status({ page: 3, task: 1 }).hidden, 3);
+  assertEquals(status({ page: 2 }).hidden, 0);
+});
+
 Deno.test("the view finds datasets by a part of their IDs, the most urgent first", () => {
   const { status } = start();
   const { datasets, matches, pages } = status({ q: "SET-5" });

@@ -27,6 +27,7 @@ export const NOTHING_YET: StatusView = {
   quarter: null,
   matches: 1,
   pages: 1,
+  hidden: 0,
   datasetIds: ["abc123"],
   incidents: [],
   past: NO_PAST.source(),

@@ -7,7 +7,7 @@ import type { StatusView } from "../view.ts";
 import type { Tone } from "./tone.ts";
 
 /** Bytes of a message in a list, as HTML, which keeps the page small. */
-const MAX_CUT_BYTES = 48;
+const MAX_CUT_BYTES = 64;
 
 /** The icon of a state, which the style sheet draws. */
 export function Icon({ tone }: { tone: Tone }) {

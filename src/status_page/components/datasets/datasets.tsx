@@ -59,14 +59,22 @@ function DatasetList({ view }: { view: StatusView }) {
   );
 }
 
-function Pager({ view: { pages, query } }: { view: StatusView }) {
-  if (pages <= 1) return null;
+function Pager({ view: { pages, query, hidden } }: { view: StatusView }) {
+  if (pages <= 1 && hidden === 0) return null;
   const { page } = query;
   const to = (page: number) => `${href(query, { page })}#datasets`;
   return (
     <nav class="pager" aria-label="Result pages of datasets">
       {page > 1 && <a href={to(page - 1)} rel="prev">← Previous</a>}
-      <span>Page {page} of {pages}, the most urgent datasets first</span>
+      <span>
+        Page {page} of {pages}, the most urgent datasets first
+        {hidden > 0 && (
+          <>
+            {`; ${hidden} more `}
+            <a href={`${href(query, { task: undefined })}#datasets`}>without the task's details</a>
+          </>
+        )}
+      </span>
       {page < pages && <a href={to(page + 1)} rel="next">Next →</a>}
     </nav>
   );

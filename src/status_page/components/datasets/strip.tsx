@@ -21,7 +21,7 @@ const LAYERS = [
 ] as const;
 
 /** The bars of a longer strip, in characters of its lines, become half as many: the page is small. */
-const MAX_LENGTH = 96;
+const MAX_LENGTH = 120;
 
 /**
  * A strip of bars: colour and height by the share of failures, a mark above where tasks were slow,
