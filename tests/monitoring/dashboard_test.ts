@@ -74,6 +74,8 @@ Deno.test({
         async () => String(await grafana.values("Incidents")) === String(wanted),
       );
     await incidentsAre(0);
+    assertEquals(await grafana.values("Probes"), [1, 0]);
+    assertEquals(await grafana.values("Probes", { environment: "dev" }), [0], "it is in prod");
     assertEquals(await grafana.values("Failed by reason, total"), []);
 
     await put(emulator, { status: 500 });

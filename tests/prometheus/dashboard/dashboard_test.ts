@@ -1,5 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { REASONS } from "../../../src/core/reasons.ts";
+import {
+  DATASET_STATES,
+  STATE_DEFINITIONS,
+  STATE_NUMBERS,
+} from "../../../src/core/verdict/states.ts";
 import { dashboard } from "../../../src/prometheus/dashboard/dashboard.ts";
 import { METRICS } from "../../../src/prometheus/definitions.ts";
 import { check, read } from "../../support/promql.ts";
@@ -95,4 +100,29 @@ Deno.test("the description of the failures names every reason", () => {
   const panel = panels.find(({ title }) => title === "Failures by reason");
 
   for (const reason of REASONS) assert(panel?.description.match(RegExp(`\\b${reason}\\b`)), reason);
+});
+
+Deno.test("the dashboard shows the number of each state as the word that the probe has for it", () => {
+  const mappings = panels.flatMap((panel) => {
+    const { defaults, overrides } = panel.fieldConfig;
+    const all = [defaults, ...overrides.flatMap(({ properties }) => properties)];
+    return all.flatMap((each) =>
+      "mappings" in each ? each.mappings : "id" in each && each.id === "mappings" ? each.value : []
+    );
+  }) as { options: Record<string, { text: string }> }[];
+  assertEquals(mappings.length, 3, "state, states over time, table");
+  for (const { options } of mappings) {
+    assertEquals(
+      Object.fromEntries(Object.entries(options).map(([number, { text }]) => [text, number])),
+      {
+        ...Object.fromEntries(
+          DATASET_STATES.map((state) => [
+            STATE_DEFINITIONS[state].word,
+            String(STATE_NUMBERS[state]),
+          ]),
+        ),
+        "no probe": String(DATASET_STATES.length),
+      },
+    );
+  }
 });
