@@ -4,8 +4,7 @@ import { type Measured, rowsOf, TITLES } from "../../tests/bench/figure.ts";
 import measured from "../../tests/bench/figures.json" with { type: "json" };
 import type { machine as machineOf } from "../../tests/bench/machine.ts";
 import { SETTINGS } from "../../src/config/settings.ts";
-import { EXIT, EXIT_MEANINGS } from "../../src/core/exit_code.ts";
-import { isRetried, REASON_DEFINITIONS, REASONS } from "../../src/core/reasons.ts";
+import { describeExitCodes, isRetried, REASON_DEFINITIONS, REASONS } from "../../src/core/reasons.ts";
 import { DATASET_STATES, STATE_DEFINITIONS } from "../../src/core/verdict/states.ts";
 import { reasonOfStatus } from "../../src/http_client/errors.ts";
 import type { Objectives } from "../../src/prometheus/slo.ts";
@@ -84,11 +83,10 @@ function alerts(): string {
 }
 
 function exitCodes(): string {
-  const rows = Object.entries(EXIT).map(([name, exitCode]) => {
-    const reasons = REASONS.filter((reason) => REASON_DEFINITIONS[reason].exitCode === exitCode);
-    const meaning = EXIT_MEANINGS[name as keyof typeof EXIT];
-    return [String(exitCode), [reasons.map(code).join(", "), meaning].filter(Boolean).join("; ")];
-  });
+  const rows = describeExitCodes().map((exit) => [
+    String(exit.code),
+    [exit.reasons.map(code).join(", "), exit.meaning].filter(Boolean).join("; "),
+  ]);
   return table(["Code", "Means"], rows);
 }
 

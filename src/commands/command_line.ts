@@ -65,7 +65,7 @@ export const DEFAULT_ROWS = 20;
 export const VALUES = {
   count: { value: "N", help: "N tasks of each dataset, an interval apart" },
   rows: { value: "N", help: `rows of a table (${DEFAULT_ROWS})` },
-  url: { value: "URL", help: "with tasks: the probe's (http://localhost:PORT)" },
+  url: { value: "URL", help: "with tasks: URL of the probe (default this machine)" },
   state: { value: "STATE", help: "with tasks: only pending, succeeded or failed" },
 };
 

@@ -7,6 +7,7 @@ export const HISTORY_SETTINGS = {
   prometheusUrl: {
     env: "PROMETHEUS_URL",
     flag: "prometheus-url",
+    placeholder: "URL",
     group: "History",
     help: "Prometheus, for what was before this process",
     defaultNote: "none: own memory alone",
@@ -15,6 +16,7 @@ export const HISTORY_SETTINGS = {
   prometheusLocation: {
     env: "PROMETHEUS_LOCATION",
     flag: "prometheus-location",
+    placeholder: "NAME",
     group: "History",
     help: "location whose probes are shown, by label",
     defaultNote: "all locations",

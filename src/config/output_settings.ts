@@ -8,9 +8,10 @@ export const OUTPUT_SETTINGS = {
     env: "HEARTBEAT_URL",
     alias: "BETTERUPTIME_HEARTBEAT_URL",
     flag: "heartbeat-url",
+    placeholder: "URL",
     secret: true,
-    group: "Output",
-    help: "gets a request each interval while none fails",
+    group: "Heartbeat",
+    help: "URL to request once an interval while all succeed",
     schema: z.string().check(
       z.refine(
         (value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ""),
@@ -21,7 +22,8 @@ export const OUTPUT_SETTINGS = {
   heartbeatMethod: {
     env: "HEARTBEAT_METHOD",
     flag: "heartbeat-method",
-    group: "Output",
+    placeholder: "METHOD",
+    group: "Heartbeat",
     help: "method of heartbeats: HEAD, GET or POST",
     default: "HEAD",
     schema: z.pipe(
@@ -32,22 +34,25 @@ export const OUTPUT_SETTINGS = {
   sloAvailability: {
     env: "SLO_AVAILABILITY",
     flag: "slo-availability",
+    placeholder: "SHARE",
     group: "Objectives",
-    help: "share of tasks that must succeed, and fast",
+    help: "objective: share of tasks that succeed, and fast",
     default: "0.999",
     schema: number("a share between 0 and 1, such as 0.999", Number.MIN_VALUE, 1 - Number.EPSILON),
   },
   sloLatencySeconds: {
     env: "SLO_LATENCY_SECONDS",
     flag: "slo-latency",
+    placeholder: "SEC",
     group: "Objectives",
-    help: "seconds within which a success is fast",
+    help: "objective: seconds within which a task is fast",
     default: "1",
     schema: seconds,
   },
   appId: {
     env: "APP_ID",
     flag: "app-id",
+    placeholder: "ID",
     group: "Output",
     help: "name of this probe in metrics and logs",
     defaultNote: "8 random hex digits",
@@ -58,6 +63,7 @@ export const OUTPUT_SETTINGS = {
   logLevel: {
     env: "LOG_LEVEL",
     flag: "log-level",
+    placeholder: "LEVEL",
     group: "Output",
     help: "debug, info, warning or error",
     defaultNote: "info, debug in a local run",
@@ -69,6 +75,7 @@ export const OUTPUT_SETTINGS = {
   logFormat: {
     env: "LOG_FORMAT",
     flag: "log-format",
+    placeholder: "FORMAT",
     group: "Output",
     help: "text or json",
     defaultNote: "text on a terminal, else json",
@@ -77,6 +84,7 @@ export const OUTPUT_SETTINGS = {
   tableIntervalSeconds: {
     env: "TABLE_INTERVAL_SECONDS",
     flag: "table-interval",
+    placeholder: "SEC",
     group: "Output",
     help: "seconds between tables",
     default: "30",

@@ -15,6 +15,8 @@ export type Setting = {
   secretKind?: SecretKind;
   /** Name of the flag without dashes; absent for secrets and paths, which belong in the environment. */
   flag?: string;
+  /** What stands for the flag's value in `--help`; absent for a flag that needs none. */
+  placeholder?: string;
   group: string;
   /** What it means, with its unit. */
   help: string;

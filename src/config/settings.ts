@@ -25,6 +25,7 @@ export const SETTINGS = {
   datasetIds: {
     env: "DATASET_ID",
     flag: "dataset-id",
+    placeholder: "IDS",
     group: "What is probed",
     help: `up to ${MAX_DATASETS} dataset IDs, separated by commas`,
     defaultNote: "none: required",
@@ -33,6 +34,7 @@ export const SETTINGS = {
   apiUrl: {
     env: "OKDATA_API_URL",
     flag: "api-url",
+    placeholder: "URL",
     group: "What is probed",
     help: "metadata API, what stands before /{id}",
     defaultNote: "by environment or emulator",
@@ -41,6 +43,7 @@ export const SETTINGS = {
   tokenUrl: {
     env: "OKDATA_TOKEN_URL",
     flag: "token-url",
+    placeholder: "URL",
     group: "What is probed",
     help: "token endpoint of the identity provider",
     defaultNote: "that of the environment",
@@ -49,6 +52,7 @@ export const SETTINGS = {
   environment: {
     env: "OKDATA_ENVIRONMENT",
     flag: "environment",
+    placeholder: "NAME",
     group: "What is probed",
     help: "dev or prod; required unless both URLs are given",
     schema: z.pipe(lowerCase, z.enum(["dev", "prod"], "dev or prod")),
@@ -56,6 +60,7 @@ export const SETTINGS = {
   clientId: {
     env: "OKDATA_CLIENT_ID",
     flag: "client-id",
+    placeholder: "ID",
     group: "What is probed",
     help: "client ID; with local services not needed",
     schema: z.string().check(
@@ -82,6 +87,7 @@ export const SETTINGS = {
   scope: {
     env: "OKDATA_SCOPE",
     flag: "scope",
+    placeholder: "SCOPES",
     group: "What is probed",
     help: "scopes that a token is requested for",
     defaultNote: "none is sent",
@@ -96,6 +102,7 @@ export const SETTINGS = {
   audience: {
     env: "OKDATA_AUDIENCE",
     flag: "audience",
+    placeholder: "NAME",
     group: "What is probed",
     help: "audience that a token is requested for",
     defaultNote: "none is sent",
@@ -106,6 +113,7 @@ export const SETTINGS = {
   tokenAuth: {
     env: "OKDATA_TOKEN_AUTH",
     flag: "token-auth",
+    placeholder: "HOW",
     group: "What is probed",
     help: "how the client secret is sent: post or basic",
     default: "post",
@@ -155,13 +163,14 @@ export const SETTINGS = {
   trustStores: {
     env: "DENO_TLS_CA_STORE",
     group: "Trust",
-    help: "authorities of Mozilla, this system, or both",
+    help: "authorities: mozilla, system or mozilla,system",
     defaultNote: "mozilla",
     schema: trustStores,
   },
   taskIntervalSeconds: {
     env: "TASK_INTERVAL_SECONDS",
     flag: "task-interval",
+    placeholder: "SEC",
     group: "Schedule",
     help: "seconds between tasks of a dataset",
     default: "10",
@@ -170,6 +179,7 @@ export const SETTINGS = {
   taskTimeoutSeconds: {
     env: "TASK_TIMEOUT_SECONDS",
     flag: "task-timeout",
+    placeholder: "SEC",
     group: "Schedule",
     help: "deadline of a task with all its attempts, seconds",
     default: "60",
@@ -178,6 +188,7 @@ export const SETTINGS = {
   requestTimeoutSeconds: {
     env: "REQUEST_TIMEOUT_SECONDS",
     flag: "request-timeout",
+    placeholder: "SEC",
     group: "Schedule",
     help: "deadline of one attempt, seconds",
     default: "10",
@@ -186,6 +197,7 @@ export const SETTINGS = {
   retries: {
     env: "RETRIES",
     flag: "retries",
+    placeholder: "N",
     group: "Schedule",
     help: "retries within a task, 0 to 10",
     default: "3",
@@ -194,6 +206,7 @@ export const SETTINGS = {
   maxInFlightTasks: {
     env: "MAX_IN_FLIGHT_TASKS",
     flag: "max-in-flight-tasks",
+    placeholder: "N",
     group: "Schedule",
     help: "tasks that may be in flight at once",
     default: "1000",
@@ -202,6 +215,7 @@ export const SETTINGS = {
   dismissTaskSeconds: {
     env: "DISMISS_TASK_SECONDS",
     flag: "dismiss-task",
+    placeholder: "SEC",
     group: "Backlog",
     help: "seconds after which a task is removed",
     default: "86400",
@@ -210,14 +224,16 @@ export const SETTINGS = {
   cleanTasksIntervalSeconds: {
     env: "CLEAN_TASKS_INTERVAL_SECONDS",
     flag: "clean-tasks-interval",
+    placeholder: "SEC",
     group: "Backlog",
-    help: "seconds between cleanings of the backlog",
+    help: "seconds between removals of old tasks",
     default: "300",
     schema: seconds,
   },
   maxTrackedTasks: {
     env: "MAX_TRACKED_TASKS",
     flag: "max-tracked-tasks",
+    placeholder: "N",
     group: "Backlog",
     help: "tasks kept at most; oldest successes go first",
     default: "100000",
@@ -226,6 +242,7 @@ export const SETTINGS = {
   host: {
     env: "HOST",
     flag: "host",
+    placeholder: "HOST",
     group: "Server",
     help: "address on which it listens",
     default: "0.0.0.0",
@@ -234,6 +251,7 @@ export const SETTINGS = {
   port: {
     env: "PORT",
     flag: "port",
+    placeholder: "N",
     group: "Server",
     help: "port on which it listens; 0 for a free one",
     default: "8000",
@@ -272,7 +290,7 @@ export const SETTINGS = {
   tlsCertFile: {
     env: "TLS_CERT_FILE",
     group: "Access",
-    help: "certificate and its chain, PEM: HTTPS only",
+    help: "certificate chain, PEM; then it serves HTTPS only",
     schema: z.string(),
   },
   tlsKeyFile: {

@@ -1,4 +1,4 @@
-import { EXIT } from "./exit_code.ts";
+import { EXIT, EXIT_MEANINGS } from "./exit_code.ts";
 
 /** Who has to act on a failure. */
 export type Origin = "network" | "identity provider" | "platform" | "probe";
@@ -151,6 +151,15 @@ export function isRetried(reason: Reason, status: number | null): boolean {
   const { retried } = REASON_DEFINITIONS[reason];
   if (typeof retried === "boolean") return retried;
   return status !== null && retried.includes(status);
+}
+
+/** Every exit code with the reasons that end a one-off run with it, and what else it means. */
+export function describeExitCodes(): { code: number; reasons: Reason[]; meaning: string }[] {
+  return Object.entries(EXIT).map(([name, code]) => ({
+    code,
+    reasons: REASONS.filter((reason) => REASON_DEFINITIONS[reason].exitCode === code),
+    meaning: EXIT_MEANINGS[name as keyof typeof EXIT],
+  }));
 }
 
 /** Exit code of a one-off run: 0 without failures, 1 when failures have different codes. */

@@ -1,8 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { COMMANDS, SWITCHES, VALUES } from "../../src/commands/command_line.ts";
 import { usage } from "../../src/commands/usage.ts";
 import type { Setting } from "../../src/config/setting.ts";
 import { SETTINGS } from "../../src/config/settings.ts";
+import { describeExitCodes } from "../../src/core/reasons.ts";
 
 const LINES = usage().split("\n");
 
@@ -17,22 +18,42 @@ Deno.test("the usage has every command, switch and flag with its help", () => {
     ...Object.entries(VALUES)
       .map(([name, { value, help }]): [string, string] => [`--${name} ${value}`, help]),
     ...Object.values(SETTINGS)
-      .map(({ flag, help }: Setting): [string, string] => [flag ? `--${flag}` : "", help]),
+      .map(({ env, flag, placeholder, help }: Setting): [string, string] => {
+        return [flag ? `--${flag}${placeholder ? ` ${placeholder}` : ""}` : env, help];
+      }),
   ];
   for (const [left, help] of rows) {
-    const line = `  ${left.padEnd(26)} ${help}`;
-    assertEquals(LINES.filter((each) => each === line).length, 1, line);
+    // What is too long for its column has its help under it.
+    const line = left.length > 26 ? `  ${left}\n  ${" ".repeat(27)}${help}` : null;
+    const expected = line ?? `  ${left.padEnd(26)} ${help}`;
+    assertEquals(usage().split(`\n${expected}\n`).length, 2, expected);
   }
+});
+
+Deno.test("a flag names its value in the usage, unless it needs none", () => {
+  const without = Object.values(SETTINGS)
+    .filter(({ flag, placeholder }: Setting) => flag && !placeholder);
+  assertEquals(without.map(({ env }) => env), ["LOCAL_SERVICES_ONLY", "LOCAL_RUN"]);
+});
+
+Deno.test("the usage has every exit code with its reasons, and names the documentation", () => {
+  const text = LINES.slice(LINES.indexOf("Exit codes:")).join(" ").replaceAll(/ +/g, " ");
+  for (const { code, reasons, meaning } of describeExitCodes()) {
+    assertStringIncludes(text, ` ${code} ${reasons.join(", ")}`.trimEnd());
+    assertStringIncludes(text, meaning.replaceAll("`", ""));
+  }
+  assertMatch(usage(), /\nDocumentation: https:\/\/\S+\n$/);
 });
 
 Deno.test("the usage has every variable with its default, under its group", () => {
   const settings: Setting[] = Object.values(SETTINGS);
-  for (const { env, default: value, defaultNote, group } of settings) {
+  for (const { env, flag, default: value, defaultNote, group } of settings) {
     const fallback = value ?? defaultNote;
-    const index = LINES.findIndex((line) =>
-      line.trim() === (fallback ? `${env}, default ${fallback}` : env)
-    );
+    const index = LINES.findIndex((line) => new RegExp(`^ +${env}(,|$| )`).test(line));
     assert(index > 0, env);
+    // The variable stands under its flag with the default behind it, or in place of a flag over it.
+    if (fallback && flag) assertEquals(LINES[index]?.trim(), `${env}, default ${fallback}`);
+    if (fallback && !flag) assertEquals(LINES[index + 1]?.trim(), `default ${fallback}`);
     const heading = LINES.slice(0, index).findLast((line) => /^\S.*:$/.test(line));
     assertEquals(heading, `${group}:`, env);
   }
@@ -41,5 +62,5 @@ Deno.test("the usage has every variable with its default, under its group", () =
 Deno.test("the usage has each heading once and ends with a line end", () => {
   const headings = LINES.filter((line) => /^\S.*:$/.test(line));
   assertEquals(new Set(headings).size, headings.length);
-  assert(usage().endsWith(".\n"));
+  assert(/[^\n]\n$/.test(usage()));
 });
