@@ -78,6 +78,7 @@ export async function serve(
     metrics,
     health,
     { settled: (task) => events.send("settled", () => taskToJson(task, config.appId)) },
+    // After `health`, which knows only then whether an outage has begun or ended with this task.
     new TaskLog(log, config, (task) => health.newsOf(task)),
     createHeartbeat(config, runtime, metrics, abandonTasks.signal),
     certificates,
