@@ -4,7 +4,12 @@ import { type Measured, rowsOf, TITLES } from "../../tests/bench/figure.ts";
 import measured from "../../tests/bench/figures.json" with { type: "json" };
 import type { machine as machineOf } from "../../tests/bench/machine.ts";
 import { SETTINGS } from "../../src/config/settings.ts";
-import { describeExitCodes, isRetried, REASON_DEFINITIONS, REASONS } from "../../src/core/reasons.ts";
+import {
+  describeExitCodes,
+  isRetried,
+  REASON_DEFINITIONS,
+  REASONS,
+} from "../../src/core/reasons.ts";
 import { DATASET_STATES, STATE_DEFINITIONS } from "../../src/core/verdict/states.ts";
 import { reasonOfStatus } from "../../src/http_client/errors.ts";
 import type { Objectives } from "../../src/prometheus/slo.ts";

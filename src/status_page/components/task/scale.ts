@@ -1,8 +1,8 @@
 /** How many ticks a scale has at most between its two ends: with more, a phone's labels overlap. */
-const MAX_TICKS = 3;
+const MAX_TICKS = 4;
 
 /** Nearer to the end of the scale than this share, a label would overlap that of the end. */
-const FREE_SHARE = 0.18;
+const FREE_SHARE = 0.2;
 
 /** Round instants of a scale from 0 to `durationSeconds`, without its two ends. */
 export function ticksOf(durationSeconds: number): number[] {
