@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../src/commands/command_line.ts";
 import { SETTINGS } from "../../src/config/settings.ts";
-import { at } from "../support/at.ts";
 import { linesOf, run, test } from "../support/program.ts";
 import project from "../../deno.json" with { type: "json" };
 
