@@ -69,7 +69,7 @@ Deno.test("the verdict warns of silence, and shows failing datasets first", () =
 Deno.test("the verdict of a probe that stops or starts is neutral", () => {
   assertMatch(textOf(statusPage(play({ rounds: 3, draining: true })())), /Stopping/);
   const starting = textOf(statusPage(play(SCENES.starting)()));
-  assertMatch(starting, /ok in 5 s –/);
+  assert(!starting.includes("ok in"), "a share of nothing");
   assertMatch(starting, /No incident since 20:01:05 UTC/);
   assert(!starting.includes("NaN") && !starting.includes("undefined"));
 });

@@ -17,7 +17,7 @@ export function okInDay({ day }: DatasetView, nowMs: number): Share {
   return { settled, succeeded: settled - failed, over: knownText(day, DAY, nowMs) };
 }
 
-/** The shares of successes, of ever longer times; one that is not longer is left out. */
+/** The shares of successes, of ever longer times; those that say nothing more are left out. */
 export function Shares({ dataset, nowMs }: { dataset: DatasetView; nowMs: number }) {
   const day = okInDay(dataset, nowMs);
   const shorter = dataset.ratios
@@ -25,7 +25,8 @@ export function Shares({ dataset, nowMs }: { dataset: DatasetView; nowMs: number
     .map(({ settled, succeeded, coveredSeconds }) => (
       { settled, succeeded, over: spanText(coveredSeconds * 1e3) }
     ));
-  const shares = [...shorter, day];
+  const shares = [...shorter, day].filter(({ settled }) => settled > 0);
+  if (shares.length === 0) return null;
   return (
     <dl class="ratios" aria-label="Tasks that succeeded">
       {shares

@@ -82,18 +82,16 @@ function Figures({ dataset, view }: { dataset: DatasetView; view: StatusView }) 
           </div>
         </>
       )}
-      <div>
-        <dt>last task</dt>
-        <dd>
-          {last
-            ? (
-              <a href={`${href(view.query, { task: last.seqno })}#detail`}>
-                {durationText(last.durationSeconds)}
-              </a>
-            )
-            : "–"}
-        </dd>
-      </div>
+      {last && (
+        <div>
+          <dt>last task</dt>
+          <dd>
+            <a href={`${href(view.query, { task: last.seqno })}#detail`}>
+              {durationText(last.durationSeconds)}
+            </a>
+          </dd>
+        </div>
+      )}
       {lastFailure && (
         <div>
           <dt>last error</dt>
