@@ -41,6 +41,7 @@ const server = serverWith({
   listTasks: (query) => backlog.page(query),
 });
 
+const RANGES = ["5m", "1h", "6h", "24h"];
 const isWhole = (min: number, max: number) => (value: string) =>
   /^[0-9]{1,16}$/.test(value) && BigInt(value) >= min && BigInt(value) <= max;
 const shared: Record<string, (value: string) => boolean> = {
@@ -52,7 +53,13 @@ const shared: Record<string, (value: string) => boolean> = {
 /** The valid values of each parameter, written independently of the program. */
 const VALID: Record<string, Record<string, (value: string) => boolean>> = {
   "/tasks": { ...shared, limit: isWhole(1, 1_000) },
-  "/": { ...shared, task: isWhole(0, Number.MAX_SAFE_INTEGER), page: isWhole(1, 1e6) },
+  "/": {
+    ...shared,
+    task: isWhole(0, Number.MAX_SAFE_INTEGER),
+    q: () => true,
+    range: (value) => RANGES.includes(value),
+    page: isWhole(1, 1e6),
+  },
 };
 const NAMES = [...Object.keys({ ...VALID["/tasks"], ...VALID["/"] })];
 
@@ -80,8 +87,9 @@ const hostile = fc.oneof(
 const valid = fc.oneof(
   fc.tuple(fc.constant("state"), fc.constantFrom("pending", "SUCCEEDED", "Failed")),
   fc.tuple(fc.constant("reason"), fc.constantFrom(...REASONS)),
-  // Any text is a valid dataset ID.
-  fc.tuple(fc.constant("dataset_id"), fc.oneof(fc.constantFrom(...IDS), hostile)),
+  // Any text is a valid dataset ID, and a valid part of one.
+  fc.tuple(fc.constantFrom("dataset_id", "q"), fc.oneof(fc.constantFrom(...IDS), hostile)),
+  fc.tuple(fc.constant("range"), fc.constantFrom(...RANGES)),
   fc.tuple(
     fc.constantFrom("before", "task", "limit", "page"),
     fc.oneof(
@@ -202,6 +210,8 @@ async function namesInHarmlessPages(): Promise<Set<string>> {
   queries.push(
     `dataset_id=${cycle(IDS, 0)}`,
     "dataset_id=nobody",
+    "q=skol",
+    "q=nobody&range=1h",
     "task=999999",
     "before=900&page=2",
   );
@@ -217,7 +227,12 @@ async function namesInHarmlessPages(): Promise<Set<string>> {
 }
 
 const VOID = new Set("area base br col hr img input link meta source track wbr".split(" "));
-const TAG = /<(\/?)([a-z][a-z0-9-]*)((?:\s+[a-zA-Z][a-zA-Z:-]*(?:="[^"<>]*")?)*)\s*(\/?)>/g;
+const TAG =
+  /<(\/?)([a-z][a-z0-9-]*)((?:\s+[a-zA-Z][a-zA-Z:-]*(?:=(?:"[^"<>]*"|[\w:.-]+))?)*)\s*(\/?)>/g;
+/** Elements that end where their parent ends, or with the next of their kind. */
+const SELF_ENDING = ["td", "th", "tr", "option"];
+
+const ATTRIBUTE = /\s([a-zA-Z][a-zA-Z:-]*)(?:=(?:"[^"]*"|[\w:.-]+))?/g;
 
 /** Characters that would move, hide or forge text on a page. */
 const INVISIBLE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
@@ -234,9 +249,11 @@ function namesIn(page: string): Set<string> {
   const open: string[] = [];
   const text = markupOf(page).replace(TAG, (_, close, name, attributes, closed) => {
     names.add(name);
-    if (close) assertEquals(open.pop(), name);
-    else if (!closed && !VOID.has(name)) open.push(name);
-    for (const [, attribute] of attributes.matchAll(/\s([a-zA-Z][a-zA-Z:-]*)(?:="[^"]*")?/g)) {
+    if (close) {
+      while (SELF_ENDING.includes(open.at(-1) ?? "")) open.pop();
+      assertEquals(open.pop(), name);
+    } else if (!closed && !VOID.has(name)) open.push(name);
+    for (const [, attribute] of attributes.matchAll(ATTRIBUTE)) {
       names.add(` ${attribute}`);
     }
     return "";
