@@ -8,7 +8,8 @@ import {
   encodeChart,
 } from "../../src/status_page/chart/chart_data.ts";
 import type { ChartPoint } from "../../src/status_page/chart/chart_points.ts";
-import { play, SCENES } from "../support/status.ts";
+import { pastBefore } from "../support/past.ts";
+import { play, SCENE_START_MS, SCENES } from "../support/status.ts";
 
 const NOTHING: ChartData = {
   fromMs: 0,
@@ -105,6 +106,8 @@ Deno.test("a chart of 5 minutes has the newest settled tasks, a longer one has b
 Deno.test("a chart shows what suits the time that is known, unless a range is asked for", () => {
   assertEquals(play(SCENES.one)().chart.range, "5m");
   assertEquals(play(SCENES.outage)().chart.range, "1h");
+  const past = pastBefore(SCENE_START_MS, { dayOf: () => ({}) });
+  assertEquals(play({ ...SCENES.one, past })().chart.range, "5m");
   assertEquals(play({ rounds: 3, intervalSeconds: 600 })().chart.range, "6h");
   assertEquals(play(SCENES.one)({ range: "24h" }).chart.range, "24h");
 });

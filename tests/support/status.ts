@@ -241,5 +241,6 @@ export const SCENES = {
         ? "dns"
         : null,
   },
+  draining: { rounds: 50, draining: true },
   stalled: { rounds: 50, stalledLoops: ["probe"] },
 } as const satisfies Record<string, Scene>;

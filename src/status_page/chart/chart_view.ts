@@ -25,7 +25,7 @@ export type ChartView = {
 
 export type ChartLine = { datasetId: string; strip: Strip };
 
-type Shown = { datasetId: string; day: Strip };
+type Shown = { datasetId: string };
 type ChartQuery = { datasetId?: string; range?: Range };
 type ChartSources = {
   config: { taskIntervalSeconds: number; datasetIds: readonly string[] };
@@ -76,13 +76,14 @@ function unionOf(outages: ChartView["outages"]): ChartView["outages"] {
   return union;
 }
 
-/** The range that suits what is known and how often tasks are created. */
+/** The range that suits how long the probe has run, and how often tasks are created. */
 function rangeFor(
-  shown: readonly Shown[],
-  { clock, config: { taskIntervalSeconds } }: ChartSources,
+  [first]: readonly Shown[],
+  { clock, history, config: { taskIntervalSeconds } }: ChartSources,
 ): Range {
-  const sinceMs = Math.min(...shown.map(({ day }) => day.knownSinceMs));
-  const isYoung = clock.now() - sinceMs < YOUNG_MS;
+  // Only of the last 24 hours more may be known.
+  const sinceMs = first && history.range(first.datasetId, "5m")?.knownSinceMs;
+  const isYoung = clock.now() - (sinceMs ?? 0) < YOUNG_MS;
   const long = RANGE_NAMES.find((name) => {
     const { barSeconds, bars } = RANGES[name];
     return barSeconds * bars >= MIN_INTERVALS * taskIntervalSeconds && (name !== "5m" || isYoung);
