@@ -31,7 +31,7 @@ const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
   [
     "mixed",
     "FAILING: 1 of 3",
-    /1 of 3 failing since 20:09:01 .* dns : .* 1 unsteady .* unsteady 2 failed of 5 tasks in the last 60 s befolkning-101/,
+    /1 of 3 failing since 20:09:01 .* dns : .* 1 unsteady .* unsteady 2 failed of 5 in 60 s befolkning-101/,
   ],
   ["silent", "NO NEWS: abc123", /No news since 20:09:15 UTC \(5 min\), 1 task pending/],
   ["silentFew", "NO NEWS: All 3", /No news: All 3 since 20:09:14 UTC \(5 min\), 1 task pending/],
@@ -64,6 +64,11 @@ Deno.test("the verdict warns of silence, and shows failing datasets first", () =
     textOf(statusPage({ ...status, datasets: [], tracked: { ...status.tracked, PENDING: 12 } })),
     /No news: All 3 12 tasks pending/,
   );
+});
+
+Deno.test("the verdict names no longer window than the probe has run for", () => {
+  const young = play({ rounds: 3, reasonOf: (_id, round) => round === 1 ? "dns" : null });
+  assertMatch(textOf(statusPage(young())), /Unsteady 1 failed of 3 tasks in the last 35 s/);
 });
 
 Deno.test("the verdict of a probe that stops or starts is neutral", () => {

@@ -66,7 +66,7 @@ export function Verdict({ view }: { view: StatusView }) {
           : state === "no_news"
           ? <Silence view={view} />
           : only
-          ? <StateSince dataset={only} nowMs={view.nowMs} />
+          ? <StateSince dataset={only} view={view} />
           : <Several view={view} />}
         {only && state !== "working" && tone !== "starting" && <Why dataset={only} />}
       </div>
@@ -76,12 +76,12 @@ export function Verdict({ view }: { view: StatusView }) {
 }
 
 /** Since when the only dataset has been in its state. */
-function StateSince({ dataset, nowMs }: { dataset: DatasetHealth; nowMs: number }) {
+function StateSince({ dataset, view }: { dataset: DatasetHealth; view: StatusView }) {
   const { state, lastSuccessMs } = dataset;
   if (state === "starting") return <p>No task has been settled yet</p>;
   return (
     <p>
-      <StateDetail dataset={dataset} nowMs={nowMs} zone />
+      <StateDetail dataset={dataset} view={view} zone />
       {state === "failing" && lastSuccessMs === null && ", no success since the probe started"}
     </p>
   );

@@ -67,7 +67,7 @@ function Row({ dataset, view, headings }: {
         {state !== "working" && (
           <small>
             {" "}
-            <StateDetail dataset={dataset} nowMs={nowMs} />
+            <StateDetail dataset={dataset} view={view} isShort />
           </small>
         )}
       </td>
