@@ -145,38 +145,6 @@ test("--table prints the table at the end, newest last", async () => {
   assertMatch(third, /^3 /);
 });
 
-test("--table has a column for the dataset when there is more than one", async () => {
-  await using emulator = startEmulator();
-  const { stdout } = await run({
-    args: ["--once", "--table"],
-    env: { DATASET_ID: "abc,def", OKDATA_API_URL: emulator.apiUrl, TASK_INTERVAL_SECONDS: "0.01" },
-  });
-
-  const lines = linesOf(stdout);
-  const [heading = "", first = "", second = ""] = lines.slice(
-    lines.findIndex((line) => line.startsWith("# ")),
-  );
-  assertEquals(heading.trim().split(/\s+/), ["#", "Dataset", ...COLUMNS]);
-  assertMatch(first, /^1 +abc +SUCCEEDED /);
-  assertMatch(second, /^2 +def +SUCCEEDED /);
-});
-
-test("--rows bounds the table, and a line counts the rest", async () => {
-  await using emulator = startEmulator();
-  const { stdout } = await run({
-    args: ["--count", "5", "--table", "--rows", "2"],
-    env: { DATASET_ID, OKDATA_API_URL: emulator.apiUrl, TASK_INTERVAL_SECONDS: "0.01" },
-  });
-
-  const lines = linesOf(stdout);
-  const heading = lines.findIndex((line) => line.startsWith("# "));
-  const [fourth = "", fifth = "", rest = "", ...more] = lines.slice(heading + 1);
-  assertMatch(fourth, /^4 /);
-  assertMatch(fifth, /^5 /);
-  assertMatch(rest, /\b3\b/);
-  assertEquals(more, []);
-});
-
 test("a failure that passes is retried, and the line says so", async () => {
   await using target = startServer((request, count) =>
     count <= 2 ? new Response("busy", { status: 503 }) : respondWithDataset(request)
@@ -189,18 +157,6 @@ test("a failure that passes is retried, and the line says so", async () => {
 
   assertEquals(code, 0);
   assertMatch(stdout, /^#1 abc123 SUCCEEDED in \d+\.\d{3} s after 3 attempts\nabc123: working, /);
-});
-
-test("RETRIES is how often it tries again", async () => {
-  await using target = startServer(() => new Response("busy", { status: 503 }));
-  const { code, stdout } = await run({
-    args: ["--once", "--json", "--retries", "1"],
-    env: { DATASET_ID, OKDATA_API_URL: target.url, RETRIES: "0" },
-  });
-
-  assertEquals(code, 1);
-  assertEquals(target.requests.length, 2);
-  assertEquals(JSON.parse(stdout).tasks[0].attempts.length, 2);
 });
 
 test("REQUEST_TIMEOUT_SECONDS ends one attempt, TASK_TIMEOUT_SECONDS the task", async () => {

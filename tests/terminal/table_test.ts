@@ -176,10 +176,10 @@ Deno.test("a table is never wider than the terminal", () => {
   );
 });
 
-Deno.test("a table of 200,000 tasks is rendered", () => {
+Deno.test("a table of 130,000 tasks, more than a call takes arguments, is rendered", () => {
   const row = taskToRow(succeeded(pending()));
   const context = { severalDatasets: true, nowMs: NOW, footer: "" };
   const options = { width: 80, utc: true, color: false };
-  const lines = renderTable(Array(200_000).fill(row), context, options);
-  assertEquals(lines.length, 200_001);
+  const lines = renderTable(Array(130_000).fill(row), context, options);
+  assertEquals(lines.length, 130_001);
 });
