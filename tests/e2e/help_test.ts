@@ -2,7 +2,6 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { COMMANDS } from "../../src/commands/command_line.ts";
 import { SETTINGS } from "../../src/config/settings.ts";
 import { linesOf, run, test } from "../support/program.ts";
-import project from "../../deno.json" with { type: "json" };
 
 const SWITCHES = [
   ...["--table", "--once", "--count", "--json", "--rows", "--utc"],
@@ -58,19 +57,4 @@ test("--help names every command", async () => {
   for (const [name, help] of Object.entries(COMMANDS)) {
     assertEquals(lines.filter((line) => line.trim() === `${name.padEnd(26)} ${help}`).length, 1);
   }
-});
-
-test("--help and --version work whatever else is wrong, and have short forms", async () => {
-  const help = await printed("--help");
-  assertEquals(await printed("-h"), help);
-
-  for (const args of [["--version"], ["-V"]]) {
-    const { code, stdout, stderr } = await run({ args, env: { PORT: "70000" } });
-    assertEquals(
-      { code, stdout, stderr },
-      { code: 0, stdout: `dataplatform-probe ${project.version}\n`, stderr: "" },
-    );
-  }
-  const { code, stdout } = await run({ args: ["--help"], env: { RETRIES: "many" } });
-  assertEquals({ code, stdout }, { code: 0, stdout: help });
 });

@@ -66,10 +66,7 @@ test("one Ctrl-C that arrives twice, as task runners deliver it, is one signal",
 });
 
 for (
-  const [first, second] of [["SIGTERM", "SIGTERM"], ["SIGINT", "SIGINT"], [
-    "SIGTERM",
-    "SIGINT",
-  ]] as const
+  const [first, second] of [["SIGTERM", "SIGTERM"], ["SIGTERM", "SIGINT"]] as const
 ) {
   test(`a second signal ends it at once: ${first}, then ${second}, exit 130`, async () => {
     await using platform = startWaitingServer();

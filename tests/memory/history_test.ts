@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 
 Deno.test("the history of 200 datasets takes at most 3 MB, and 9 MB with all of the past", async () => {
-  const script = new URL("./processes/memory.ts", import.meta.url).pathname;
+  const script = new URL("./processes/history.ts", import.meta.url).pathname;
   const root = new URL("../..", import.meta.url).pathname;
   const flags = ["--no-check", "--lock=deno.lock", "--frozen", "--v8-flags=--expose-gc"];
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
