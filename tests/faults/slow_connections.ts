@@ -2,7 +2,7 @@
 import { assert } from "@std/assert";
 import { output } from "../container/buildah.ts";
 import { isAvailable, run, test } from "../support/program.ts";
-import { undisturbed } from "../support/undisturbed.ts";
+import { MANY_TRIES, undisturbed } from "../support/undisturbed.ts";
 import { Nameserver } from "./nameserver.ts";
 import { Network } from "./network.ts";
 import { withoutNetwork } from "./network_rig.ts";

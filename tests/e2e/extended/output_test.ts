@@ -31,7 +31,12 @@ test("standard output carries results only, also in a local run with debug logs"
   const lines = await run({ args: ["--count", "2"], env });
   const document = await run({ args: ["--count", "2", "--json"], env });
 
-  for (const line of linesOf(lines.stdout)) {
+  const tasks = linesOf(lines.stdout);
+  assertMatch(
+    tasks.pop() ?? "",
+    /^abc123: (working|unsteady|failing|slow), \d of 2 tasks succeeded/,
+  );
+  for (const line of tasks) {
     assertMatch(
       line,
       /^#\d abc123 (SUCCEEDED|FAILED) in \d+\.\d{3} s(: not_found: status 404.*)?$/,
@@ -73,7 +78,10 @@ test("a reader that leaves early does not hold up a one-off run", async () => {
   const { code, stdout, stderr } = await shell(`{ ${command}; echo "exit $?" >&2; } | head -n 1`);
 
   assertEquals(code, 0);
-  assertMatch(stdout, /^#1 abc123 SUCCEEDED [^\n]*\n$/);
+  assertMatch(
+    stdout,
+    /^#1 abc123 SUCCEEDED [^\n]*\nabc123: \w+, 1 of 1 task succeeded, \d abandoned; [^\n]*\n$/,
+  );
   assertEquals(stderr, "exit 0\n");
   assertEquals(emulator.counts().requests, 5);
 });
@@ -100,7 +108,10 @@ for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
         // A busy machine may have come to the third task by then.
         assertEquals([...new Set(states)], ["SUCCEEDED", "PENDING"]);
       } else {
-        assertMatch(stdout, /^#1 abc123 SUCCEEDED [^\n]*\n$/);
+        assertMatch(
+          stdout,
+          /^#1 abc123 SUCCEEDED [^\n]*\nabc123: \w+, 1 of 1 task succeeded, \d abandoned; [^\n]*\n$/,
+        );
       }
     }
   });

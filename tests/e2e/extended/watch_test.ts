@@ -92,7 +92,7 @@ for (const size of [{ columns: 80, rows: 24 }, { columns: 200, rows: 50 }]) {
     );
     assertMatch(
       at(lines, 2),
-      /^\d+(\.\d+)? % succeeded in \d+ s {3}\d+ failed {3}\d+ pending {3}\d+ tracked$/,
+      /^\d+(\.\d+)? % succeeded in \d+ (s|tasks) {3}\d+ failed {3}\d+ pending {3}\d+ tracked$/,
     );
     assertMatch(at(lines, 3), /^[▁▂▃▄▅▆▇█×]*[▁▂▃▄▅▆▇█][▁▂▃▄▅▆▇█×]* {2}up to [\d.]+ m?s$/);
     assertMatch(at(lines, 3), /×/);
