@@ -20,6 +20,8 @@ export type Query = {
   settled?: boolean;
   /** Only tasks with a smaller `seqno`. */
   before?: number;
+  /** Only tasks with a larger `seqno`. */
+  after?: number;
   limit: number;
 };
 
@@ -64,6 +66,16 @@ export class Backlog {
       PENDING: this.#pending.size,
       SUCCEEDED: this.#succeeded.length,
       FAILED: this.#failed.length,
+    };
+  }
+
+  /** The number of tracked tasks of a dataset; costs the same whatever the number of settled ones. */
+  countsOf(datasetId: string): Record<State, number> {
+    const pending = this.#pending.values().filter((task) => task.datasetId === datasetId);
+    return {
+      PENDING: pending.reduce((count) => count + 1, 0),
+      SUCCEEDED: this.#succeeded.countOf(datasetId),
+      FAILED: this.failures(datasetId).values().reduce((sum, count) => sum + count, 0),
     };
   }
 
@@ -119,7 +131,7 @@ export class Backlog {
   }
 
   /** The newest tasks that match, newest first. A short result page may still have a next one. */
-  page({ datasetId, reason, before = Infinity, limit, ...query }: Query): Page {
+  page({ datasetId, reason, before = Infinity, after = -1, limit, ...query }: Query): Page {
     const fits = (sequence: TaskSequence, index: number) =>
       (datasetId === undefined || sequence.datasetIdAt(index) === datasetId) &&
       (reason === undefined || sequence.reasonAt?.(index) === reason);
@@ -130,14 +142,14 @@ export class Backlog {
     const tasks: Task[] = [];
     let seqno = before;
     for (let scanned = 0; tasks.length < limit && scanned < MAX_SCANNED; scanned++) {
-      const newest = newestOf(cursors);
+      const newest = newestOf(cursors, after);
       if (!newest) return { tasks, next: null };
       const { sequence } = newest;
       const index = newest.index--;
       seqno = sequence.seqnoAt(index);
       if (fits(sequence, index)) tasks.push(sequence.at(index));
     }
-    return { tasks, next: newestOf(cursors) ? seqno : null };
+    return { tasks, next: newestOf(cursors, after) ? seqno : null };
   }
 
   #sequences({ state, reason, settled }: Omit<Query, "limit">): TaskSequence[] {
@@ -187,10 +199,10 @@ function pendingSequence(tasks: PendingTask[]): TaskSequence {
 /** A position in a sequence, moving to older tasks; below 0 it is exhausted. */
 type Cursor = { sequence: TaskSequence; index: number };
 
-/** The cursor at the newest task; undefined when all are exhausted. */
-function newestOf(cursors: Cursor[]): Cursor | undefined {
+/** The cursor at the newest task, which is newer than `after`; undefined when there is none. */
+function newestOf(cursors: Cursor[], after: number): Cursor | undefined {
   let newest: Cursor | undefined;
-  let newestSeqno = -1;
+  let newestSeqno = after;
   for (const cursor of cursors) {
     if (cursor.index < 0) continue;
     const seqno = cursor.sequence.seqnoAt(cursor.index);

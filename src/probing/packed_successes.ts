@@ -27,6 +27,8 @@ export class PackedSuccesses {
   #head = 0;
   #spare: Chunk | undefined;
   #datasetIds: string[] = [];
+  /** The number of tasks of each of these datasets. */
+  #counts: number[] = [];
   /** The executions of the few tasks that did not succeed at the first attempt, by `seqno`. */
   #retried = new Map<number, readonly number[]>();
 
@@ -43,6 +45,11 @@ export class PackedSuccesses {
   datasetIdAt(index: number): string {
     const { view, offset } = this.#row(index);
     return this.#datasetIds[view.getUint16(offset + DATASET)] ?? "";
+  }
+
+  /** The number of tasks of a dataset. */
+  countOf(datasetId: string): number {
+    return this.#counts[this.#datasetIds.indexOf(datasetId)] ?? 0;
   }
 
   at(index: number): SucceededTask {
@@ -72,10 +79,13 @@ export class PackedSuccesses {
       index--;
     }
     this.#write(index, task);
+    this.#count(this.#datasetIndex(task.datasetId), 1);
   }
 
   /** Removes the oldest task. */
   shift(): void {
+    const { view, offset } = this.#row(0);
+    this.#count(view.getUint16(offset + DATASET), -1);
     if (this.#retried.size > 0) this.#retried.delete(this.seqnoAt(0));
     this.length--;
     this.#head++;
@@ -98,6 +108,10 @@ export class PackedSuccesses {
     });
     view.setUint16(offset + DATASET, this.#datasetIndex(task.datasetId));
     if (task.attempts.length !== 1) this.#retried.set(task.seqno, packExecution(task));
+  }
+
+  #count(dataset: number, change: 1 | -1): void {
+    this.#counts[dataset] = (this.#counts[dataset] ?? 0) + change;
   }
 
   #datasetIndex(datasetId: string): number {

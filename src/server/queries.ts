@@ -20,6 +20,7 @@ const filters = {
   dataset_id: z.optional(z.string()),
   reason: z.optional(z.enum(REASONS, `one of ${REASONS.join(", ")}`)),
   before: z.optional(seqno),
+  after: z.optional(seqno),
 };
 const taskQuery = z.strictObject({
   ...filters,

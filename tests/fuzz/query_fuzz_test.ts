@@ -49,6 +49,7 @@ const shared: Record<string, (value: string) => boolean> = {
   dataset_id: () => true,
   reason: (value) => (REASONS as readonly string[]).includes(value),
   before: isWhole(0, Number.MAX_SAFE_INTEGER),
+  after: isWhole(0, Number.MAX_SAFE_INTEGER),
 };
 /** The valid values of each parameter, written independently of the program. */
 const VALID: Record<string, Record<string, (value: string) => boolean>> = {
@@ -91,7 +92,7 @@ const valid = fc.oneof(
   fc.tuple(fc.constantFrom("dataset_id", "q"), fc.oneof(fc.constantFrom(...IDS), hostile)),
   fc.tuple(fc.constant("range"), fc.constantFrom(...RANGES)),
   fc.tuple(
-    fc.constantFrom("before", "task", "limit", "page"),
+    fc.constantFrom("before", "after", "task", "limit", "page"),
     fc.oneof(
       fc.nat({ max: 1_100 }).map(String),
       fc.maxSafeNat().map(String),
@@ -194,19 +195,28 @@ function isValid(endpoint: string, name: string, value: string): boolean {
 /** The numbers of the tasks that a valid query of /tasks selects, newest first. */
 function tasksFor(query: URLSearchParams): number[] {
   const given = Object.fromEntries(query);
-  const { state, dataset_id: datasetId, reason, before = Infinity, limit = 100 } = given;
+  const { state, dataset_id: datasetId, reason, before = Infinity, after = -1, limit = 100 } =
+    given;
   return tracked.filter((task) =>
     (state === undefined || task.state === state.toUpperCase()) &&
     (datasetId === undefined || task.datasetId === datasetId) &&
     (reason === undefined || (task.state === "FAILED" && task.reason === reason)) &&
-    task.seqno < Number(before)
+    task.seqno < Number(before) && task.seqno > Number(after)
   ).map(({ seqno }) => seqno).slice(0, Number(limit));
 }
 
 /** Every element and attribute that pages have for harmless queries. */
 async function namesInHarmlessPages(): Promise<Set<string>> {
   const names = new Set<string>();
-  const queries = ["", "state=pending", "state=succeeded", "before=1", "page=2", "before=500"];
+  const queries = [
+    "",
+    "state=pending",
+    "state=succeeded",
+    "before=1",
+    "page=2",
+    "before=500",
+    "after=7",
+  ];
   queries.push(
     `dataset_id=${cycle(IDS, 0)}`,
     "dataset_id=nobody",

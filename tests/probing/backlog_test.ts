@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { Backlog, type Page } from "../../src/probing/backlog.ts";
-import type { PendingTask, Task } from "../../src/core/task.ts";
+import type { PendingTask, State, Task } from "../../src/core/task.ts";
 import { REASONS } from "../../src/core/reasons.ts";
 import { at } from "../support/at.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
@@ -37,7 +37,7 @@ class Model {
   }
 }
 
-function assertSameFailures(backlog: Backlog, tasks: Task[]): void {
+function assertSameCounts(backlog: Backlog, tasks: Task[]): void {
   const reasons = (datasetId?: string) =>
     tasks.flatMap((task) =>
       task.state === "FAILED" && (datasetId ?? task.datasetId) === task.datasetId
@@ -48,6 +48,15 @@ function assertSameFailures(backlog: Backlog, tasks: Task[]): void {
     const counts = Map.groupBy(reasons(datasetId), (reason) => reason);
     const expected = [...counts].map(([reason, alike]) => [reason, alike.length]);
     assertEquals([...backlog.failures(datasetId)].sort(), expected.sort());
+  }
+  for (const datasetId of ["a", "b", "neither"]) {
+    const count = (state: State) =>
+      tasks.filter((task) => task.state === state && task.datasetId === datasetId).length;
+    assertEquals(backlog.countsOf(datasetId), {
+      PENDING: count("PENDING"),
+      SUCCEEDED: count("SUCCEEDED"),
+      FAILED: count("FAILED"),
+    });
   }
 }
 
@@ -99,7 +108,7 @@ Deno.test("the backlog keeps, orders and removes tasks like a plain list", () =>
           }
           assertEquals(backlog.page({ limit: 1_000 }).tasks, model.tasks.toReversed());
           assertEquals(dismissed, model.dismissed);
-          assertSameFailures(backlog, model.tasks);
+          assertSameCounts(backlog, model.tasks);
         });
       },
     ),
@@ -205,6 +214,22 @@ Deno.test("a result page of one reason has its failures, however rare they are",
   for (let i = 0; i < 30_000; i++) backlog.settle(succeeded(backlog.open(fieldsAt(0))));
   const { tasks } = backlog.page({ reason: "timeout", limit: 20 });
   assertEquals(tasks.map(({ seqno }) => seqno), [1]);
+});
+
+Deno.test("result pages end after the oldest task that is asked for", () => {
+  const backlog = new Backlog(100, () => {});
+  for (let i = 0; i < 10; i++) {
+    const task = backlog.open(fieldsAt(0));
+    backlog.settle(i % 2 ? succeeded(task) : failed(task));
+  }
+  const read = (query: { before?: number; limit: number }) => {
+    const { tasks, next } = backlog.page({ after: 3, ...query });
+    return [tasks.map(({ seqno }) => seqno), next];
+  };
+  assertEquals(read({ limit: 10 }), [[10, 9, 8, 7, 6, 5, 4], null]);
+  assertEquals(read({ before: 8, limit: 2 }), [[7, 6], 6]);
+  assertEquals(read({ before: 6, limit: 2 }), [[5, 4], null]);
+  assertEquals(read({ before: 4, limit: 2 }), [[], null]);
 });
 
 Deno.test("a result page of settled tasks leaves out pending ones", () => {
