@@ -21,8 +21,8 @@ export type DatasetStateRow = {
   /** What people read of the state. */
   word: string;
   sinceMs: number;
-  /** What was settled in the last `windowSeconds`. */
-  recent: { windowSeconds: number; settled: number; failed: number; slow: number };
+  /** What was settled lately; `coveredSeconds` is how much of that time the probe has run for. */
+  recent: { coveredSeconds: number; settled: number; failed: number; slow: number };
   /** Why a task failed last; null when none has. */
   reason: string | null;
   /** A letter of `OUTCOMES` for each of the newest settled tasks, the newest last. */
@@ -52,6 +52,7 @@ const statusDocument = z.looseObject({
     last_failure: z.nullable(z.looseObject({ reason: z.string() })),
     recent: z.looseObject({
       window_seconds: seconds,
+      covered_seconds: z.optional(seconds),
       settled: count,
       failed: count,
       slow: count,
@@ -102,7 +103,7 @@ function toRow(
     word: isKnown(state) ? STATE_DEFINITIONS[state].word : escapeControls(state),
     sinceMs: Date.parse(since),
     recent: {
-      windowSeconds: recent.window_seconds,
+      coveredSeconds: recent.covered_seconds ?? recent.window_seconds,
       settled: recent.settled,
       failed: recent.failed,
       slow: recent.slow,

@@ -11,15 +11,18 @@ import type { SkipCause, SkippedSlots, TaskObserver } from "../core/task_observe
 import {
   DatasetVerdict,
   type News,
+  recentSecondsOf,
   type Verdict,
   type VerdictOptions,
 } from "../core/verdict/dataset_verdict.ts";
 import { NewestOutcomes, OUTCOMES } from "../core/verdict/newest_outcomes.ts";
+import { RecentCounts } from "../core/verdict/recent_counts.ts";
 import type { Incident } from "../core/verdict/rows.ts";
 import { DATASET_STATES, type DatasetState } from "../core/verdict/states.ts";
 import { BarRing } from "../history/bar_ring.ts";
 import { type Range, RANGES } from "../history/bars.ts";
 import { TaskMemory } from "../history/task_memory.ts";
+import { groupCauses, type OutageGroup } from "./outage.ts";
 
 /** How many of the tasks that were settled in a window succeeded. */
 export type Ratio = {
@@ -55,11 +58,18 @@ export type DatasetHealth = Verdict & {
   incidents: readonly Incident[];
 };
 
-/**
- * Since when the dataset that has failed longest fails, and the most frequent last reason of the
- * failing datasets.
- */
-export type Outage = { sinceMs: number; reason: Reason };
+/** What was settled lately in all datasets, in the window of `unsteady`. */
+export type RecentFailures = {
+  settled: number;
+  failed: number;
+  /** The most frequent first. */
+  reasons: [Reason, number][];
+  /** How much of the window the probe has run for. */
+  coveredSeconds: number;
+};
+
+/** The medians of datasets that are slow, over the tasks that make them so. */
+export type Slowness = { minSeconds: number; maxSeconds: number; sloSeconds: number };
 
 /** How well the schedule is kept. */
 export type ScheduleHealth = {
@@ -75,6 +85,10 @@ const WINDOWS = { "5 m": "5m", "1 h": "1h", "24 h": "24h" } as const satisfies R
   string,
   Range
 >;
+
+/** Nothing is overdue before so many intervals, and so much more, without a settled task. */
+const QUIET_INTERVALS = 1.5;
+const MIN_QUIET_MS = 1_000;
 
 /** How many successes the quantiles of durations are about: 4 kB a dataset. */
 const MAX_DURATIONS = 240;
@@ -110,6 +124,13 @@ export class HealthHistory implements TaskObserver {
   readonly #clock: Pick<Clock, "now" | "monotonic">;
   readonly #startedMs: number;
   readonly #slowSeconds: number;
+  readonly #intervalMs: number;
+  readonly #recentSeconds: number;
+  /** Of all datasets, and their failures by reason. */
+  readonly #recent: RecentCounts;
+  readonly #recentByReason = new Map<Reason, RecentCounts>();
+  /** The dataset whose task was settled last, and when. */
+  #last: { dataset: Dataset; monotonicMs: number } | null = null;
   readonly #skipped: Record<SkipCause, number> = { late: 0, in_flight: 0 };
   /** Of the last hour, on the monotonic clock. */
   readonly #lags = new BarRing(RANGES["1h"].bars, RANGES["1h"].barSeconds);
@@ -123,6 +144,9 @@ export class HealthHistory implements TaskObserver {
     this.#clock = clock;
     this.#startedMs = clock.monotonic();
     this.#slowSeconds = options.sloLatencySeconds;
+    this.#intervalMs = options.taskIntervalSeconds * 1e3;
+    this.#recentSeconds = recentSecondsOf(options);
+    this.#recent = new RecentCounts(this.#recentSeconds * 1e3);
   }
 
   created(task: PendingTask): void {
@@ -134,8 +158,11 @@ export class HealthHistory implements TaskObserver {
     const nowMs = this.#clock.monotonic();
     dataset.news = dataset.verdict.settled(task, nowMs, this.#clock.now());
     dataset.last = task;
+    this.#last = { dataset, monotonicMs: nowMs };
     this.memory.settled(task);
-    const good = isSlow(task, this.#slowSeconds) ? OUTCOMES.slow : OUTCOMES.succeeded;
+    const slow = isSlow(task, this.#slowSeconds);
+    this.#count(task, slow, nowMs);
+    const good = slow ? OUTCOMES.slow : OUTCOMES.succeeded;
     dataset.newest.add(task.seqno, task.state === "FAILED" ? OUTCOMES.failed : good);
     if (task.state === "FAILED") {
       dataset.lastFailure = task;
@@ -187,18 +214,53 @@ export class HealthHistory implements TaskObserver {
       .map(({ datasetId }) => datasetId);
   }
 
-  /** The present outage; null while no dataset fails. */
-  outage(nowMs = this.#clock.monotonic()): Outage | null {
-    let earliestMs = Infinity;
-    const counts = new Map<Reason, number>();
-    for (const { verdict, lastFailure } of this.#datasets.values()) {
-      const { state, sinceMs } = verdict.read(nowMs);
-      if (state !== "failing" || !lastFailure) continue;
-      earliestMs = Math.min(earliestMs, sinceMs);
-      counts.set(lastFailure.reason, (counts.get(lastFailure.reason) ?? 0) + 1);
-    }
-    const [mostFrequent] = [...counts].sort(([, a], [, b]) => b - a);
-    return mostFrequent ? { sinceMs: earliestMs, reason: mostFrequent[0] } : null;
+  /** The datasets that are failing, by reason; empty while none is. */
+  outage(): OutageGroup[] {
+    const causes = [...this.#datasets.values()].flatMap(({ verdict }) => verdict.cause ?? []);
+    return groupCauses(causes, this.#intervalMs);
+  }
+
+  /** When the last outage of a dataset that is over ended; null before one has. */
+  lastOutageEndMs(): number | null {
+    const ends = [...this.#datasets.values()].flatMap(({ verdict }) =>
+      verdict.lastOutageEndMs ?? []
+    );
+    return ends.length > 0 ? Math.max(...ends) : null;
+  }
+
+  /** What was settled lately in all datasets, and why tasks failed. */
+  recentFailures(nowMs = this.#clock.monotonic()): RecentFailures {
+    const { settled, failed } = this.#recent.read(nowMs);
+    const reasons = [...this.#recentByReason]
+      .map(([reason, counts]): [Reason, number] => [reason, counts.read(nowMs).failed])
+      .filter(([, count]) => count > 0)
+      .sort(([, a], [, b]) => b - a);
+    const coveredSeconds = Math.min(this.#recentSeconds, (nowMs - this.#startedMs) / 1e3);
+    return { settled, failed, reasons, coveredSeconds };
+  }
+
+  /** How slow the datasets are that are slow; null while none is. */
+  slowness(nowMs = this.#clock.monotonic()): Slowness | null {
+    const medians = [...this.#datasets.values()].flatMap(({ verdict, durations }) => {
+      const { state, recent } = verdict.read(nowMs);
+      // None of these tasks has failed, so each has a duration.
+      return state === "slow" ? durations.medianOf(recent.settled) : [];
+    });
+    if (medians.length === 0) return null;
+    const [minSeconds, maxSeconds] = [Math.min(...medians), Math.max(...medians)];
+    return { minSeconds, maxSeconds, sloSeconds: this.#slowSeconds };
+  }
+
+  /**
+   * For how long no dataset has had a task settled, in milliseconds; null while that is no longer
+   * than usual: one and a half intervals, a second, and the p95 of the dataset with the last one.
+   */
+  quietMs(nowMs = this.#clock.monotonic()): number | null {
+    if (!this.#last) return null;
+    const { dataset, monotonicMs } = this.#last;
+    const usualMs = 1e3 * (dataset.durations.read()?.p95Seconds ?? 0);
+    const quietMs = nowMs - monotonicMs;
+    return quietMs > QUIET_INTERVALS * this.#intervalMs + MIN_QUIET_MS + usualMs ? quietMs : null;
   }
 
   /** The health of a dataset; null for one that is not probed. */
@@ -228,6 +290,16 @@ export class HealthHistory implements TaskObserver {
       lastLagMs: this.#lastLagMs,
       worstLagMs: this.#lastLagMs === null ? null : this.#worstLagMs(nowMs),
     };
+  }
+
+  #count(task: SettledTask, slow: boolean, nowMs: number): void {
+    const failed = task.state === "FAILED";
+    this.#recent.add(nowMs, { failed, slow });
+    if (!failed) return;
+    const counts = this.#recentByReason.get(task.reason) ??
+      new RecentCounts(this.#recentSeconds * 1e3);
+    counts.add(nowMs, { failed, slow });
+    this.#recentByReason.set(task.reason, counts);
   }
 
   #worstLagMs(nowMs: number): number {
@@ -282,6 +354,17 @@ class RecentDurations {
     this.#seconds[this.#oldest] = seconds;
     this.#settledMs[this.#oldest] = settledMs;
     this.#oldest = (this.#oldest + 1) % MAX_DURATIONS;
+  }
+
+  /** The median of the newest `tasks` of them, by the nearest rank. */
+  medianOf(tasks: number): number {
+    const { length } = this.#seconds;
+    const count = Math.min(tasks, length);
+    const newest = Array.from(
+      { length: count },
+      (_, i) => this.#seconds[(this.#oldest + length - 1 - i) % length] ?? 0,
+    );
+    return newest.sort((a, b) => a - b)[Math.max(0, Math.ceil(count / 2) - 1)] ?? 0;
   }
 
   read(): Durations | null {

@@ -58,7 +58,11 @@ function datasetDocument(
     },
     last_success: lastSuccessMs === null ? null : isoTime(lastSuccessMs),
     outcomes: health.outcomes,
-    recent: { window_seconds: health.recentSeconds, ...health.recent },
+    recent: {
+      window_seconds: health.recentSeconds,
+      covered_seconds: toMilliseconds(health.recentCoveredSeconds),
+      ...health.recent,
+    },
     ratios: health.ratios.map((ratio) => ({
       window_seconds: ratio.windowSeconds,
       covered_seconds: toMilliseconds(ratio.coveredSeconds),

@@ -5,20 +5,23 @@ import type { KnownIncident } from "../history/past.ts";
 /** An incident of one dataset or of several. Times are milliseconds since the epoch. */
 export type IncidentGroup = {
   /** Those with the most lost tasks first. */
-  datasetIds: readonly string[];
+  members: readonly IncidentMember[];
   startMs: number;
   /** Null while it lasts. */
   endMs: number | null;
   lost: number;
   /** The most frequent first. */
   reasons: readonly (readonly [Reason, number])[];
-  /** The tasks of the incident have smaller numbers; null while it lasts. */
-  endSeqno: number | null;
   /** Whether this process has seen the incident, so that it may still have the tasks. */
   isOwn: boolean;
   /** The length of the steps in which its times were found; 0 when they are exact. */
   resolutionSeconds: number;
 };
+
+/** The part of one dataset. The lost tasks have the numbers from `firstSeqno` to `endSeqno`. */
+export type IncidentMember =
+  & { datasetId: string }
+  & Pick<KnownIncident, "lost" | "firstSeqno" | "endSeqno">;
 
 /** The incidents of a dataset, in any order. */
 export type DatasetIncidents = { datasetId: string; incidents: readonly KnownIncident[] };
@@ -61,14 +64,14 @@ function groupOf(members: Member[]): IncidentGroup {
     }
   }
   const ends = members.map(({ endMs }) => endMs);
-  const endSeqnos = members.flatMap(({ endSeqno }) => endSeqno ?? []);
   return {
-    datasetIds: byLost.map(({ datasetId }) => datasetId),
+    members: byLost.map(({ datasetId, lost, firstSeqno, endSeqno }) => (
+      { datasetId, lost, firstSeqno, endSeqno }
+    )),
     startMs: Math.min(...members.map(({ startMs }) => startMs)),
     endMs: ends.some((ms) => ms === null) ? null : Math.max(...ends.map((ms) => ms ?? 0)),
     lost: members.reduce((sum, { lost }) => sum + lost, 0),
     reasons: [...counts].sort(([, a], [, b]) => b - a),
-    endSeqno: endSeqnos.length > 0 ? Math.max(...endSeqnos) : null,
     isOwn: members.every(({ firstSeqno }) => firstSeqno !== null),
     resolutionSeconds: Math.max(...members.map(({ resolutionSeconds }) => resolutionSeconds)),
   };

@@ -5,12 +5,16 @@ import type { StatusQuery } from "./view.ts";
  * page under another one.
  */
 export function href(query: StatusQuery, changes: Partial<StatusQuery> = {}): string {
-  const { state, datasetId, reason, before, task, q, range, page } = { ...query, ...changes };
+  const { state, datasetId, reason, before, after, task, q, range, page } = {
+    ...query,
+    ...changes,
+  };
   const fields: [string, string | number | undefined][] = [
     ["state", state?.toLowerCase()],
     ["dataset_id", datasetId],
     ["reason", reason],
     ["before", before],
+    ["after", after],
     ["task", task],
     ["q", q],
     ["range", range],

@@ -7,7 +7,14 @@ import type { Range, Strip } from "../history/bars.ts";
 import type { History } from "../history/history.ts";
 import type { PastSource } from "../history/past.ts";
 import type { Backlog } from "../probing/backlog.ts";
-import type { DatasetHealth, HealthHistory, Outage, ScheduleHealth } from "../probing/health.ts";
+import type {
+  DatasetHealth,
+  HealthHistory,
+  RecentFailures,
+  ScheduleHealth,
+  Slowness,
+} from "../probing/health.ts";
+import type { OutageGroup } from "../probing/outage.ts";
 import { type ChartView, chartView } from "./chart/chart_view.ts";
 import { groupIncidents, type IncidentGroup } from "./incidents.ts";
 
@@ -27,6 +34,8 @@ export type StatusQuery = {
   reason?: Reason;
   /** Show only tasks with a smaller `seqno`. */
   before?: number;
+  /** Show only tasks with a larger `seqno`. */
+  after?: number;
   /** The `seqno` of the task whose details are shown. */
   task?: number;
   /** A part of the IDs of the datasets that are listed, in any case. */
@@ -60,9 +69,19 @@ export type StatusView = {
   stalledLoops: string[];
   /** Number of datasets in each state. */
   tally: Record<DatasetState, number>;
-  /** The present outage; null while no dataset fails. */
-  outage: Outage | null;
-  /** Number of tracked tasks in each state. */
+  /** The datasets that are failing, by reason; empty while none is. */
+  outage: readonly OutageGroup[];
+  /** When the last outage that is over ended; null before one has. */
+  lastOutageEndMs: number | null;
+  /** What was settled lately in all datasets. */
+  recent: RecentFailures;
+  /** How slow the slow datasets are; null while none is. */
+  slowness: Slowness | null;
+  /** For how long nothing was settled, when that is longer than usual. */
+  quietMs: number | null;
+  /** How many tasks of all datasets are pending. */
+  pending: number;
+  /** Number of tracked tasks in each state, of the dataset of the query or of all. */
   tracked: Record<State, number>;
   /** One result page of datasets, the most urgent first; or the dataset of the query. */
   datasets: DatasetView[];
@@ -120,7 +139,7 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
   const { datasetIds, taskIntervalSeconds } = config;
   const nowMs = clock.now();
   const nowMonotonicMs = clock.monotonic();
-  const { state, datasetId, reason, before } = query;
+  const { state, datasetId, reason, before, after } = query;
 
   const matching = idsOf(query, health, nowMonotonicMs);
   const isLong = datasetIds.join("").length > LONG_ID * datasetIds.length;
@@ -145,8 +164,13 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
     draining: sources.isDraining(),
     stalledLoops: sources.stalledLoops(),
     tally: health.tally(nowMonotonicMs),
-    outage: health.outage(nowMonotonicMs),
-    tracked: backlog.counts,
+    outage: health.outage(),
+    lastOutageEndMs: health.lastOutageEndMs(),
+    recent: health.recentFailures(nowMonotonicMs),
+    slowness: health.slowness(nowMonotonicMs),
+    quietMs: health.quietMs(nowMonotonicMs),
+    pending: backlog.counts.PENDING,
+    tracked: datasetId === undefined ? backlog.counts : backlog.countsOf(datasetId),
     datasets,
     quarter: only === undefined ? null : history.of(only)?.quarter ?? null,
     matches: matching.length,
@@ -168,7 +192,7 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
     failures: [...backlog.failures(datasetId)].sort(([, a], [, b]) => b - a),
     schedule: health.schedule(nowMonotonicMs),
     chart: chartView(query, datasets, sources),
-    ...backlog.page({ state, datasetId, reason, before, limit: MAX_TASKS }),
+    ...backlog.page({ state, datasetId, reason, before, after, limit: MAX_TASKS }),
     query: { ...query, page },
     task: query.task === undefined ? undefined : backlog.find(query.task),
   };

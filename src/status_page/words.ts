@@ -15,9 +15,9 @@ export function spanText(ms: number): string {
   return formatSpan(ms / 1e3).replace(" ", GAP);
 }
 
-/** The length of a window that counts tasks. */
+/** The length of a window that counts tasks, in whole seconds and at least one. */
 export function windowText(seconds: number): string {
-  return seconds < 120 ? `${seconds}${GAP}s` : spanText(seconds * 1e3);
+  return seconds < 120 ? `${Math.max(1, Math.floor(seconds))}${GAP}s` : spanText(seconds * 1e3);
 }
 
 /** A share in percent; a dash when no task was settled. */

@@ -150,11 +150,11 @@ function detailOf(
   utc: boolean,
 ): string {
   if (detail === "none" || state === "starting") return "";
-  const { settled, failed, slow, windowSeconds } = recent;
+  const { settled, failed, slow, coveredSeconds } = recent;
   const withReason = (text: string) => detail === "span" || !reason ? text : `${text}, ${reason}`;
   const share = (count: number, what: string) =>
     detail === "whole"
-      ? `${count} ${what} of ${settled} tasks in ${windowSeconds} s`
+      ? `${count} ${what} of ${settled} tasks in ${Math.max(1, Math.floor(coveredSeconds))} s`
       : `${count} of ${settled} ${what}`;
   if (state === "unsteady") return withReason(share(failed, "failed"));
   if (state === "slow") return share(slow, "slow");

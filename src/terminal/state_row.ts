@@ -4,13 +4,13 @@ import type { DatasetHealth } from "../probing/health.ts";
 
 /** The row of one of this program's own datasets. */
 export function stateRowOf(health: DatasetHealth): DatasetStateRow {
-  const { datasetId, state, sinceMs, recent, recentSeconds, lastFailure } = health;
+  const { datasetId, state, sinceMs, recent, lastFailure } = health;
   return {
     datasetId,
     state,
     word: STATE_DEFINITIONS[state].word,
     sinceMs,
-    recent: { windowSeconds: recentSeconds, ...recent },
+    recent: { coveredSeconds: health.recentCoveredSeconds, ...recent },
     reason: lastFailure && lastFailure.reason,
     outcomes: health.outcomes,
     ratios: health.ratios,

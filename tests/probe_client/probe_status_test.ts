@@ -39,7 +39,7 @@ Deno.test("readProbeStatus reads what the server sends, the most urgent dataset 
   ]);
   const failing = health.of("trafikk-102");
   assertEquals(status?.datasets[0]?.sinceMs, Math.floor(failing?.sinceMs ?? 0));
-  assertEquals(status?.datasets[0]?.recent, { windowSeconds: 60, ...failing?.recent });
+  assertEquals(status?.datasets[0]?.recent, { coveredSeconds: 60, ...failing?.recent });
   assertEquals(status?.datasets[0]?.outcomes, failing?.outcomes);
   assertEquals(
     status?.datasets[0]?.ratios,
@@ -85,7 +85,9 @@ Deno.test("readProbeStatus refuses what is no status, and escapes what acts on a
   const { status } = await read(() =>
     Response.json({ version: 1, environment: "\x1b", datasets: [dataset] })
   );
-  const [{ datasetId, word, reason } = {}] = status?.datasets ?? [];
+  const [{ datasetId, word, reason, recent: shown } = {}] = status?.datasets ?? [];
+  // An older probe does not say how much of the window it has run for.
+  assertEquals(shown?.coveredSeconds, 60);
   assertEquals([status?.environment, datasetId, word, reason], [
     "\\u001b",
     "\\u001b[2J",

@@ -108,16 +108,82 @@ Deno.test("the news of a task is there until the next task of the dataset settle
   assertEquals(history.newsOf(third), { ...outage, change: "recovered", lost: 2 });
 });
 
-Deno.test("the outage began with the first failing dataset and has the most frequent reason", () => {
+Deno.test("an outage has the failing datasets by reason, each with its own beginning", () => {
   const { history, settle } = createHistory(["a", "b", "c", "d"]);
-  assertEquals(history.outage(), null);
-  settle("b", 1_000, "dns");
-  settle("c", 2_000, "dns");
-  settle("a", 3_000, "timeout");
-  settle("d", 4_000);
-  assertEquals(history.outage(), { sinceMs: 1_000, reason: "dns" });
-  for (const datasetId of ["a", "b", "c"]) settle(datasetId, 9_000);
-  assertEquals(history.outage(), null);
+  assertEquals(history.outage(), []);
+  for (const second of [10, 20, 30, 40]) settle("a", second * SECOND, "not_found");
+  settle("d", 45 * SECOND);
+  const alone = { reason: "not_found" as const, datasets: 1, sinceMs: 10 * SECOND, earlier: null };
+  assertEquals(history.outage(), [alone]);
+  settle("b", 50 * SECOND, "server_error");
+  settle("c", 52 * SECOND, "server_error");
+  const both = {
+    reason: "server_error" as const,
+    datasets: 2,
+    sinceMs: 50 * SECOND,
+    earlier: null,
+  };
+  assertEquals(history.outage(), [both, alone]);
+  // "a" fails for the same reason now, and has for longer.
+  settle("a", 58 * SECOND, "server_error");
+  const earlier = { datasets: 1, sinceMs: 10 * SECOND, reason: "not_found" as const };
+  assertEquals(history.outage(), [{ ...both, datasets: 3, earlier }]);
+  for (const datasetId of ["a", "b", "c"]) settle(datasetId, 90 * SECOND);
+  assertEquals([history.outage(), history.lastOutageEndMs()], [[], 90 * SECOND]);
+});
+
+Deno.test("reasons that come up within an interval are one beginning", () => {
+  const { history, settle } = createHistory(["a"]);
+  settle("a", 10 * SECOND, "timeout");
+  settle("a", 20 * SECOND, "server_error");
+  assertEquals(history.outage()[0]?.earlier, null);
+  settle("a", 30 * SECOND, "dns");
+  assertEquals(
+    history.outage()[0]?.earlier,
+    { datasets: 1, sinceMs: 10 * SECOND, reason: "timeout" },
+  );
+});
+
+Deno.test("recent failures of all datasets have reasons, and the time that is covered", () => {
+  const { history, settle } = createHistory(["a", "b"]);
+  settle("a", 1_000, "dns");
+  settle("b", 2_000, "timeout");
+  settle("a", 20_000, "timeout");
+  settle("b", 23_000);
+  assertEquals(history.recentFailures(), {
+    settled: 4,
+    failed: 3,
+    reasons: [["timeout", 2], ["dns", 1]],
+    coveredSeconds: 23,
+  });
+  assertEquals(history.recentFailures(70_000), {
+    settled: 2,
+    failed: 1,
+    reasons: [["timeout", 1]],
+    coveredSeconds: 60,
+  });
+});
+
+Deno.test("slowness has the medians of the slow datasets, over the tasks that make them slow", () => {
+  const { history, settle } = createHistory(["a", "b", "c"]);
+  // These are too old to count.
+  for (let i = 0; i < 50; i++) settle("a", i, null, 0.1);
+  assertEquals(history.slowness(), null);
+  for (const seconds of [0.2, 2, 3]) settle("a", 100 * SECOND, null, seconds);
+  for (const seconds of [4, 5, 6]) settle("b", 101 * SECOND, null, seconds);
+  settle("c", 102 * SECOND, null, 0.3);
+  assertEquals(history.slowness(), { minSeconds: 2, maxSeconds: 5, sloSeconds: 1 });
+});
+
+Deno.test("it is quiet after one and a half intervals, a second, and what tasks usually take", () => {
+  const { history, settle } = createHistory(["a", "b"]);
+  assertEquals(history.quietMs(HOUR), null);
+  settle("a", 0, null, 4);
+  settle("b", SECOND);
+  assertEquals([history.quietMs(17_125), history.quietMs(17_126)], [null, 16_126]);
+  // Slow tasks are no surprise.
+  settle("a", 20 * SECOND, null, 4);
+  assertEquals([history.quietMs(40 * SECOND), history.quietMs(40_001)], [null, 20_001]);
 });
 
 const WINDOWS: [window: string, ms: number, barMs: number][] = [

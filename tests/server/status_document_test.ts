@@ -79,7 +79,7 @@ Deno.test("the status document has the verdict on each dataset, the most urgent 
     },
     last_success: "2026-11-23T22:00:10.500Z",
     outcomes: ".FFF",
-    recent: { window_seconds: 60, settled: 4, failed: 3, slow: 0 },
+    recent: { window_seconds: 60, covered_seconds: 50, settled: 4, failed: 3, slow: 0 },
     ratios: [[300, 50], [3_600, 50], [86_400, 50]].map(([window_seconds, covered_seconds]) => ({
       window_seconds: window_seconds!,
       covered_seconds: covered_seconds!,

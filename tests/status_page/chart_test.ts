@@ -126,8 +126,8 @@ Deno.test("a chart of many datasets has lines of the three most urgent that are 
 });
 
 Deno.test("a chart shades the outages of its datasets that reach into its range", () => {
-  const { chart, outage, nowMs } = play(SCENES.outage)({ range: "1h" });
-  assertEquals(chart.outages, [{ startMs: outage?.sinceMs ?? 0, endMs: null }]);
+  const { chart, datasets, nowMs } = play(SCENES.outage)({ range: "1h" });
+  assertEquals(chart.outages, [{ startMs: datasets[0]?.sinceMs ?? 0, endMs: null }]);
   const long = play({ ...SCENES.outage, silentSeconds: 7_200 })({ range: "5m" });
   assertEquals(long.chart.outages[0]?.startMs, long.chart.lines[0]?.strip.bars[0]?.startMs);
   assert(nowMs > 0);

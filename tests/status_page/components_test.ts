@@ -2,7 +2,16 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { PastSource } from "../../src/history/past.ts";
 import { statusPage } from "../../src/status_page/page.tsx";
 import { KNOWN, pastBefore, pastIncident } from "../support/past.ts";
-import { play, SCENE_START_MS, SCENES, textOf, withDetails } from "../support/status.ts";
+import {
+  manyIds,
+  play,
+  playHealth,
+  type Scene,
+  SCENE_START_MS,
+  SCENES,
+  textOf,
+  withDetails,
+} from "../support/status.ts";
 
 /** The tones of the rows of datasets. */
 function rowsOf(html: string): string[] {
@@ -169,21 +178,71 @@ Deno.test("the page says from when on it knows, and who told", () => {
 Deno.test("incidents name start, duration, reasons and lost tasks, with a link to those tasks", () => {
   const scene = { ...SCENES.few, reasonOf: outageOf(101, 50, 60) };
   const view = play(scene)();
-  const html = statusPage(view);
+  const html = statusPage(view).replaceAll("&amp;", "&");
   assertMatch(
     textOf(html),
     /Incidents of all datasets 20:09:28 1 min befolkning-101 dns 10 10 tasks lost/,
   );
-  const { endSeqno } = view.incidents[0] ?? {};
-  assertEquals(endSeqno, 60 * 3 + 2);
-  const address = `?state=failed&dataset_id=befolkning-101&before=${endSeqno}#tasks`;
+  const [{ firstSeqno, endSeqno } = {}] = view.incidents[0]?.members ?? [];
+  assertEquals([firstSeqno, endSeqno], [50 * 3 + 2, 60 * 3 + 2]);
+  const address = "?state=failed&dataset_id=befolkning-101&before=182&after=151#tasks";
   assert(html.includes(`href="${address}"`), address);
-  const asked = play(scene)({
-    state: "FAILED",
-    datasetId: "befolkning-101",
-    before: endSeqno ?? undefined,
-  });
-  assertEquals(asked.tasks.length, 10);
+});
+
+/** The links of the first incident, each with its text and the tasks behind it. */
+function lostOf(scene: Scene) {
+  const ask = play(scene);
+  const html = statusPage(ask({ range: "1h" }));
+  const [incident = ""] = html.match(/<ol class=incidents>.*?<\/li>/s) ?? [html];
+  return [...incident.matchAll(/<a href="\?([^"]*)#tasks">(.*?)<\/a>/gs)].map(
+    ([, to = "", text]) => {
+      const query = new URLSearchParams(to.replaceAll("&amp;", "&"));
+      const number = (name: string) => query.has(name) ? Number(query.get(name)) : undefined;
+      const { backlog } = playHealth(scene);
+      const { tasks, next } = backlog.page({
+        state: "FAILED",
+        datasetId: query.get("dataset_id") ?? undefined,
+        before: number("before"),
+        after: number("after"),
+        limit: 1_000,
+      });
+      assertEquals([query.get("state"), query.get("range"), next], ["failed", "1h", null]);
+      return `${textOf(text ?? "")}: ${tasks.length}`;
+    },
+  );
+}
+
+Deno.test("the link to lost tasks leads to as many as it names, and to no others", () => {
+  const datasetIds = manyIds(6);
+  // Failures before and after, of these datasets and of others.
+  const others = (id: string, round: number) =>
+    round === 20 || round === 80 || id.endsWith("5") && round === 55;
+  const failing = (ids: string) => (id: string, round: number) =>
+    ids.includes(id.slice(-1)) && round >= 50 && round < 60 || others(id, round)
+      ? "dns" as const
+      : null;
+  const scene = (ids: string) => ({ datasetIds, rounds: 100, reasonOf: failing(ids) });
+  assertEquals(lostOf(scene("2")), ["10 tasks lost: 10"]);
+  assertEquals(lostOf(scene("012345")), ["60 tasks lost: 60"]);
+  const three = ["boligpriser-100 10: 10", "befolkning-101 10: 10", "trafikk-102 10: 10"];
+  assertEquals(lostOf(scene("012")), three.toReversed());
+  assertEquals(lostOf(scene("01234")).length, 3);
+  assertMatch(
+    textOf(statusPage(play(scene("01234"))())),
+    /50 tasks lost: \S+ 10 , \S+ 10 , \S+ 10 and 2 more/,
+  );
+  assertEquals(lostOf({ ...SCENES.outage }), ["29 tasks lost: 29"]);
+});
+
+Deno.test("an incident that goes on after a restart links only what this process has seen", () => {
+  const before = pastIncident(SCENE_START_MS - 600_000, 9.9, { dns: 50 });
+  const past = pastBefore(SCENE_START_MS, { dayOf: () => ({}), incidents: [before] });
+  const scene = { rounds: 10, past, reasonOf: () => "dns" as const };
+  assertMatch(
+    textOf(statusPage(play(scene)())),
+    /about 60 tasks lost, those since the restart/,
+  );
+  assertEquals(lostOf(scene), ["those since the restart: 10"]);
 });
 
 Deno.test("an incident that lasts, and one of all datasets, are said to be so", () => {
@@ -236,5 +295,16 @@ Deno.test("the details say that a task is not tracked", () => {
   assertMatch(
     textOf(statusPage(play(SCENES.one)({ task: 99 }))),
     /Task 99 Close This task is not tracked\./,
+  );
+});
+
+Deno.test("the tracked tasks are counted of the dataset that is shown", () => {
+  const ask = play(SCENES.few);
+  const countsOf = (query = {}) =>
+    textOf(statusPage(ask(query))).match(/tracked: .*? failed (of all datasets|of \S+)?/)?.[0];
+  assertEquals(countsOf(), "tracked: 1 pending, 591 succeeded, 9 failed of all datasets");
+  assertEquals(
+    countsOf({ datasetId: "befolkning-101" }),
+    "tracked: 0 pending, 191 succeeded, 9 failed of befolkning-101",
   );
 });

@@ -36,12 +36,14 @@ Deno.test("incidents of several datasets that begin and end together are one", (
     9,
   );
   assertEquals(together, [{
-    datasetIds: ["b", "a"],
+    members: [
+      { datasetId: "b", lost: 5, firstSeqno: 1, endSeqno: 38 },
+      { datasetId: "a", lost: 3, firstSeqno: 1, endSeqno: 40 },
+    ],
     startMs: 1_000,
     endMs: 9_000,
     lost: 8,
     reasons: [["timeout", 5], ["dns", 3]],
-    endSeqno: 40,
     isOwn: true,
     resolutionSeconds: 0,
   }]);

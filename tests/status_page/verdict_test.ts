@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { statusPage } from "../../src/status_page/page.tsx";
-import { play, SCENES, textOf } from "../support/status.ts";
+import type { Reason } from "../../src/core/reasons.ts";
+import { manyIds, play, type Scene, SCENES, textOf } from "../support/status.ts";
 
 const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
   ["starting", "Starting", /Starting No task has been settled yet/],
@@ -15,7 +16,7 @@ const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
   [
     "many",
     "FAILING: 3 of 200",
-    /3 of 200 failing since 20:06:15 .*timeout : no complete response .* Page 1 of \d+, the most urgent/,
+    /3 of 200 failing 2 since 20:06:15 UTC \(1 min\), timeout : no complete response in time 1 since 20:06:17 \(1 min\), not_found : status 404 .* Page 1 of \d+, the most urgent/,
   ],
   [
     "all",
@@ -27,7 +28,11 @@ const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
     "UNSTEADY: abc123",
     /Unsteady 2 failed of 5 tasks in the last 60 s reset : the connection ended/,
   ],
-  ["slow", "SLOW: abc123", /Slow 4 slow of 5 tasks in the last 60 s ok in/],
+  [
+    "slow",
+    "SLOW: abc123",
+    /Slow 4 slow of 5 tasks in the last 60 s, p50 2\.0\d s in the last 60 s, SLO_LATENCY_SECONDS is 1\.00 s ok in/,
+  ],
   [
     "mixed",
     "FAILING: 1 of 3",
@@ -56,12 +61,12 @@ Deno.test("the verdict warns of silence, and shows failing datasets first", () =
   const failing = statusPage({
     ...status,
     tally: { ...status.tally, no_news: 2, failing: 1 },
-    outage: { sinceMs: status.nowMs - 27_000, reason: "dns" },
+    outage: [{ reason: "dns", datasets: 1, sinceMs: status.nowMs - 27_000, earlier: null }],
   });
   assertMatch(textOf(failing), /1 of 3 failing since .* \(27 s\), dns : .* no news from 2/);
   // Silent datasets may be on another result page.
   assertMatch(
-    textOf(statusPage({ ...status, datasets: [], tracked: { ...status.tracked, PENDING: 12 } })),
+    textOf(statusPage({ ...status, datasets: [], pending: 12 })),
     /No news: All 3 12 tasks pending/,
   );
 });
@@ -77,4 +82,83 @@ Deno.test("the verdict of a probe that stops or starts is neutral", () => {
   assert(!starting.includes("ok in"), "a share of nothing");
   assertMatch(starting, /No incident since 20:01:05 UTC/);
   assert(!starting.includes("NaN") && !starting.includes("undefined"));
+});
+
+/** The verdict's own text. */
+function summaryOf(scene: Scene): string {
+  const html = statusPage(play(scene)());
+  return textOf(html.match(/<section class="verdict .*?<\/section>/s)?.[0] ?? "").trim();
+}
+
+Deno.test("the verdict on several datasets gives each reason its own beginning", () => {
+  const datasetIds = manyIds(4);
+  const scene = (laterOfFirst: Reason) => ({
+    datasetIds,
+    rounds: 40,
+    reasonOf: (id: string, round: number) =>
+      id.endsWith("0") && round >= 30
+        ? round >= 37 ? laterOfFirst : "not_found" as const
+        : round >= 37
+        ? "server_error" as const
+        : null,
+  });
+  assertEquals(
+    summaryOf(scene("not_found")),
+    "All 4 failing 3 since 20:07:17 UTC (32 s), server_error : status 5xx " +
+      "1 since 20:06:05 (1 min), not_found : status 404",
+  );
+  assertEquals(
+    summaryOf(scene("server_error")),
+    "All 4 failing since 20:07:15 UTC (35 s), server_error : status 5xx; " +
+      "1 of them since 20:06:05 (1 min), not_found at first",
+  );
+});
+
+Deno.test("the verdict lists three reasons of an outage, and counts the others", () => {
+  const reasons: Reason[] = ["dns", "dns", "tls", "tls", "reset", "timeout", "http"];
+  const datasetIds = manyIds(7);
+  assertMatch(
+    summaryOf({ datasetIds, rounds: 3, reasonOf: (id) => reasons[datasetIds.indexOf(id)] ?? null }),
+    /^All 7 failing 2 since .*, dns : .* 2 since .*, tls : .* 1 since .*, reset : .* 2 for other reasons$/,
+  );
+});
+
+Deno.test("the verdict after an outage says why tasks failed, and when it ended", () => {
+  const reasonOf = (id: string, round: number) =>
+    round < 34 || round >= 38 ? null : id.endsWith("0") && round < 36 ? "dns" : "server_error";
+  assertEquals(
+    summaryOf({ datasetIds: manyIds(2), rounds: 40, reasonOf }),
+    "All 2 unsteady 7 failed of 11 tasks in the last 60 s, the last outage ended at 20:07:30 UTC " +
+      "(20 s ago) 6 server_error : status 5xx; 1 for other reasons",
+  );
+  assertMatch(
+    summaryOf({ rounds: 40, reasonOf }),
+    /^Unsteady 3 failed of 5 tasks in the last 60 s, the last outage ended at 20:07:25 UTC \(25 s ago\)/,
+  );
+});
+
+Deno.test("the verdict on slow datasets says how slow they are", () => {
+  assertMatch(
+    summaryOf({
+      datasetIds: manyIds(2),
+      rounds: 50,
+      secondsOf: (round) => round > 40 ? 2 : null,
+    }),
+    /^All 2 slow p50 2\.0\d s( to 2\.0\d s)? in the last 60 s, SLO_LATENCY_SECONDS is 1\.00 s$/,
+  );
+});
+
+Deno.test("the verdict that all works is not green while nothing is heard", () => {
+  const scene = (silentSeconds: number) => ({ datasetIds: manyIds(3), rounds: 50, silentSeconds });
+  const toneOf = (seconds: number) =>
+    statusPage(play(scene(seconds))()).match(/<section class="verdict (\w+)"/)?.[1];
+  assertEquals([0, 15].map(toneOf), ["ok", "starting"]);
+  assertEquals(summaryOf(scene(0)), "All 3 working 3 datasets are probed");
+  assertEquals(
+    summaryOf(scene(15)),
+    "All 3 working 3 datasets are probed last news 23 s ago, 1 task pending",
+  );
+  // A red or yellow verdict stays what it is.
+  const failing = { ...scene(15), reasonOf: () => "dns" as const };
+  assertMatch(summaryOf(failing), /^All 3 failing .* last news 23 s ago, 1 task pending$/);
 });

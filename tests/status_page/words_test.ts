@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { durationText, ratioText, spanText } from "../../src/status_page/words.ts";
+import { durationText, ratioText, spanText, windowText } from "../../src/status_page/words.ts";
 
 Deno.test("figures are written to the digits that matter", () => {
   const plain = (text: string) => text.replaceAll("\u00a0", " ");
@@ -12,6 +12,10 @@ Deno.test("figures are written to the digits that matter", () => {
   assertEquals(
     spans.map((ms) => plain(spanText(ms))).join(", "),
     "0 s, 59 s, 1 min, 59 min, 1 h, 2 h 5 min, 1 d, 3 d 4 h",
+  );
+  assertEquals(
+    [0, 0.4, 23.9, 60, 119.9, 120, 3_600].map((seconds) => plain(windowText(seconds))).join(", "),
+    "1 s, 1 s, 23 s, 60 s, 119 s, 2 min, 1 h",
   );
   const ratios: [number, number][] = [[0, 0], [0, 3], [2, 3], [949, 950], [999_999, 1_000_000], [
     7,

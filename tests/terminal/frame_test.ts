@@ -51,7 +51,7 @@ function stateOf(
     state,
     word: state.replace("_", " "),
     sinceMs: RESPONDED_MS - 60_000,
-    recent: { windowSeconds: 60, settled: 6, failed: 2, slow: 4 },
+    recent: { coveredSeconds: 23.9, settled: 6, failed: 2, slow: 4 },
     reason,
     outcomes: "",
     ratios: [],
@@ -162,8 +162,8 @@ Deno.test("a frame has a line with the state of each dataset, and its newest out
   assertEquals(frame(content).slice(1, 7), [
     "failing   a   ▁▁▅×××  since 22:00:30 (1 min), dns",
     "no news   bc    ▁▁▁▅  since 22:00:30 (1 min)",
-    "unsteady  d           2 failed of 6 tasks in 60 s, reset",
-    "slow      e           4 slow of 6 tasks in 60 s",
+    "unsteady  d           2 failed of 6 tasks in 23 s, reset",
+    "slow      e           4 slow of 6 tasks in 23 s",
     "working   f           since 22:00:30 (1 min)",
     "starting  g",
   ]);

@@ -39,6 +39,17 @@ export type Verdict = {
   /** What was settled in the last `recentSeconds`. */
   recent: Counts;
   recentSeconds: number;
+  /** How much of `recentSeconds` the probe has run for. */
+  recentCoveredSeconds: number;
+};
+
+/** Why a dataset is failing: for which reason now, and for which when it began to. */
+export type Cause = {
+  reason: Reason;
+  /** When the first task that failed for this reason in the present row was created. */
+  sinceMs: number;
+  /** The reason with which the row began, and when. */
+  first: { reason: Reason; sinceMs: number };
 };
 
 /** The window of `unsteady` and `slow`, in seconds. */
@@ -89,6 +100,20 @@ export class DatasetVerdict {
     return row && isFailing ? [...ended, row] : ended;
   }
 
+  /** Why the dataset is failing; null while it is not. */
+  get cause(): Cause | null {
+    const { isFailing, onsets, lastReason: reason } = this.#order.rows;
+    if (!isFailing || reason === null) return null;
+    const [[firstReason, firstMs] = [reason, 0]] = onsets;
+    const first = { reason: firstReason, sinceMs: firstMs };
+    return { reason, sinceMs: onsets.get(reason) ?? firstMs, first };
+  }
+
+  /** When the first task that succeeded after the last outage was created; null before one ended. */
+  get lastOutageEndMs(): number | null {
+    return this.#order.rows.ended.at(-1)?.endMs ?? null;
+  }
+
   /** Takes note of a new task. */
   created(task: Pick<PendingTask, "seqno" | "createdMs">): void {
     this.#order.created(task);
@@ -107,7 +132,14 @@ export class DatasetVerdict {
   read(nowMs: number): Verdict {
     const recent = this.#recent.read(nowMs);
     const state = this.#stateAt(nowMs, recent);
-    return { state, sinceMs: this.#sinceOf(state), recent, recentSeconds: this.#recentSeconds };
+    const recentSeconds = this.#recentSeconds;
+    return {
+      state,
+      sinceMs: this.#sinceOf(state),
+      recent,
+      recentSeconds,
+      recentCoveredSeconds: Math.min(recentSeconds, (nowMs - this.#startedMonotonicMs) / 1e3),
+    };
   }
 
   #stateAt(nowMs: number, { settled, failed, slow }: Counts): DatasetState {

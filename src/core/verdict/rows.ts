@@ -37,6 +37,10 @@ export type Rows = {
   /** The failures after the last success; `isFailing` says whether they are an outage. */
   readonly row: Incident | null;
   readonly isFailing: boolean;
+  /** When the first task of `row` that failed for each reason was created, in that order. */
+  readonly onsets: ReadonlyMap<Reason, number>;
+  /** Why the last task of `row` failed; null without one. */
+  readonly lastReason: Reason | null;
   /**
    * The creation of the first task of the outage, or of the first success after it; without an
    * outage, of the first success. Null before the first task.
@@ -50,6 +54,8 @@ export const NO_ROWS: Rows = {
   hasSucceeded: false,
   row: null,
   isFailing: false,
+  onsets: new Map(),
+  lastReason: null,
   sinceMs: null,
   ended: [],
 };
@@ -71,16 +77,18 @@ function withFailure(rows: Rows, { createdMs, seqno }: RowTask, reason: Reason):
     endSeqno: null,
   };
   const isFailing = row.lost >= FAILING_ROW || !rows.hasSucceeded;
-  return { ...rows, row, isFailing, sinceMs: isFailing ? startMs : rows.sinceMs };
+  const before = rows.row ? rows.onsets : NO_ROWS.onsets;
+  const onsets = before.has(reason) ? before : new Map([...before, [reason, createdMs]]);
+  const sinceMs = isFailing ? startMs : rows.sinceMs;
+  return { ...rows, row, isFailing, onsets, lastReason: reason, sinceMs };
 }
 
 function withSuccess(rows: Rows, { createdMs, seqno }: RowTask): Rows {
   if (rows.hasSucceeded && !rows.row) return rows;
   const { row, isFailing, ended } = rows;
   return {
+    ...NO_ROWS,
     hasSucceeded: true,
-    row: null,
-    isFailing: false,
     sinceMs: isFailing ? createdMs : rows.sinceMs ?? createdMs,
     ended: row && isFailing
       ? [...ended, { ...row, endMs: createdMs, endSeqno: seqno }].slice(-MAX_INCIDENTS)

@@ -11,7 +11,9 @@ export function Failures({ view: { failures, query } }: { view: StatusView }) {
       {failures.map(([reason, count]) => (
         <li>
           <a
-            href={`${href(query, { state: "FAILED", reason, before: undefined })}#tasks`}
+            href={`${
+              href(query, { state: "FAILED", reason, before: undefined, after: undefined })
+            }#tasks`}
             title={REASON_DEFINITIONS[reason].meaning}
           >
             {reason}

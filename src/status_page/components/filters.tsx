@@ -10,8 +10,8 @@ const MAX_LIST_LENGTH = 1_000;
 /** A plain form, which works without the script; the script only submits it at each change. */
 export function Filters({ view }: { view: StatusView }) {
   const { query, datasetIds } = view;
-  const { state, datasetId, reason } = query;
-  const isFiltered = [state, datasetId, reason, query.before].some((value) => value !== undefined);
+  const { state, datasetId, reason, before, after } = query;
+  const isFiltered = [state, datasetId, reason, before, after].some((value) => value !== undefined);
   return (
     <form
       method="get"

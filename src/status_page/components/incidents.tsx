@@ -1,4 +1,4 @@
-import type { IncidentGroup } from "../incidents.ts";
+import type { IncidentGroup, IncidentMember } from "../incidents.ts";
 import { href } from "../links.ts";
 import type { StatusView } from "../view.ts";
 import { countText, spanText } from "../words.ts";
@@ -6,6 +6,8 @@ import { Icon, Scope, shortId, Time, Zone } from "./parts.tsx";
 
 /** Reasons beyond these are counted together. */
 const MAX_REASONS = 3;
+/** So many datasets of an incident have a link to their lost tasks. */
+const MAX_LINKS = 3;
 
 /** The outages that are known: when, how long, why, how many tasks were lost. */
 export function Incidents({ view }: { view: StatusView }) {
@@ -37,7 +39,7 @@ export function Incidents({ view }: { view: StatusView }) {
 }
 
 function Incident({ incident, view }: { incident: IncidentGroup; view: StatusView }) {
-  const { startMs, endMs, lost, resolutionSeconds } = incident;
+  const { startMs, endMs, resolutionSeconds } = incident;
   const { nowMs } = view;
   const about = resolutionSeconds > 0 ? "about " : "";
   return (
@@ -52,25 +54,23 @@ function Incident({ incident, view }: { incident: IncidentGroup; view: StatusVie
         <Reasons incident={incident} />
       </p>
       <p>
-        <TasksLink incident={incident} view={view}>
-          {`${about}${countText(lost)} ${lost === 1 ? "task" : "tasks"} lost`}
-        </TasksLink>
+        <Lost incident={incident} view={view} />
       </p>
     </li>
   );
 }
 
 /** Which datasets; nothing where there is no doubt. */
-function Who({ incident: { datasetIds }, view }: { incident: IncidentGroup; view: StatusView }) {
+function Who({ incident: { members }, view }: { incident: IncidentGroup; view: StatusView }) {
   if (view.datasetIds.length === 1 || view.query.datasetId !== undefined) return null;
-  const [first = ""] = datasetIds;
-  const others = datasetIds.length - 1;
-  if (datasetIds.length === view.datasetIds.length) {
-    return <b>{`all ${datasetIds.length} datasets `}</b>;
+  const [first] = members;
+  const others = members.length - 1;
+  if (members.length === view.datasetIds.length) {
+    return <b>{`all ${members.length} datasets `}</b>;
   }
   return (
     <>
-      <b>{shortId(first)}</b>
+      <b>{shortId(first?.datasetId ?? "")}</b>
       {others > 0 && ` and ${countText(others)} more`}
       {" "}
     </>
@@ -96,18 +96,57 @@ function sumOf(reasons: IncidentGroup["reasons"]): number {
   return reasons.reduce((sum, [, count]) => sum + count, 0);
 }
 
-/** A link to the tasks of the incident, where this process has seen them. */
-function TasksLink({ incident, view, children }: {
-  incident: IncidentGroup;
-  view: StatusView;
-  children: string;
-}) {
-  const { datasetIds: [first, ...others], endSeqno, isOwn } = incident;
-  if (!isOwn) return <>{children}</>;
+/** How many tasks were lost, with links to exactly those, where this process has seen them. */
+function Lost({ incident, view }: { incident: IncidentGroup; view: StatusView }) {
+  const { lost, members, isOwn, resolutionSeconds } = incident;
+  const text = `${resolutionSeconds > 0 ? "about " : ""}${countText(lost)} ${
+    lost === 1 ? "task" : "tasks"
+  } lost`;
+  if (!isOwn) return <>{text}</>;
+  const isOfAll = members.length === view.datasetIds.length;
+  // Of all datasets, or of one, the tasks are one range of the list.
+  const address = isOfAll || members.length === 1
+    ? addressOf(members, view, isOfAll ? undefined : members[0]?.datasetId)
+    : undefined;
+  // What was lost before the process started is counted, but is not in its list.
+  if (address && resolutionSeconds > 0) {
+    return (
+      <>
+        {text}, <a href={address}>those since the restart</a>
+      </>
+    );
+  }
+  if (address) return <a href={address}>{text}</a>;
+  const others = members.length - MAX_LINKS;
+  return (
+    <>
+      {text}
+      {members.slice(0, MAX_LINKS).map((member, i) => (
+        <>
+          {i === 0 ? ": " : ", "}
+          <a href={addressOf([member], view, member.datasetId)}>
+            {shortId(member.datasetId)} {countText(member.lost)}
+          </a>
+        </>
+      ))}
+      {others > 0 && ` and ${countText(others)} more`}
+    </>
+  );
+}
+
+/** The address of the failed tasks of these datasets in their incident. */
+function addressOf(
+  members: readonly IncidentMember[],
+  view: StatusView,
+  datasetId: string | undefined,
+): string {
+  const firsts = members.flatMap(({ firstSeqno }) => firstSeqno ?? []);
+  const ends = members.flatMap(({ endSeqno }) => endSeqno ?? []);
   const address = href({ page: 1, range: view.query.range }, {
     state: "FAILED",
-    datasetId: others.length === 0 && view.datasetIds.length > 1 ? first : undefined,
-    before: endSeqno ?? undefined,
+    datasetId,
+    after: Math.min(...firsts) - 1,
+    before: ends.length === members.length ? Math.max(...ends) : undefined,
   });
-  return <a href={`${address}#tasks`}>{children}</a>;
+  return `${address}#tasks`;
 }

@@ -1,5 +1,4 @@
 import type { DatasetHealth } from "../../probing/health.ts";
-import type { StatusView } from "../view.ts";
 import { countText, spanText, windowText } from "../words.ts";
 import { Time, Zone } from "./parts.tsx";
 
@@ -8,23 +7,25 @@ import { Time, Zone } from "./parts.tsx";
  * since those two are about a window and not about a beginning.
  */
 export function StateDetail(
-  { dataset: { state, sinceMs, recent, recentSeconds }, view, zone = false, isShort = false }: {
+  {
+    dataset: { state, sinceMs, recent, recentCoveredSeconds },
+    nowMs,
+    zone = false,
+    isShort = false,
+  }: {
     dataset: DatasetHealth;
-    view: Pick<StatusView, "nowMs" | "startedMs">;
+    nowMs: number;
     zone?: boolean;
     /** For a row of many. */
     isShort?: boolean;
   },
 ) {
   const { settled, failed, slow } = recent;
-  const { nowMs, startedMs } = view;
-  // The probe may not have run for as long.
-  const seconds = Math.min(recentSeconds, Math.floor((nowMs - startedMs) / 1e3));
   const counted = state === "slow" ? `${countText(slow)} slow` : `${countText(failed)} failed`;
   if (state === "starting") return null;
   if (state === "unsteady" || state === "slow") {
     const of = `${counted} of ${countText(settled)}`;
-    return <>{of} {isShort ? "in" : "tasks in the last"} {windowText(seconds)}</>;
+    return <>{of} {isShort ? "in" : "tasks in the last"} {windowText(recentCoveredSeconds)}</>;
   }
   return <Since ms={sinceMs} nowMs={nowMs} zone={zone} />;
 }

@@ -4,7 +4,7 @@ import type { StatusQuery, StatusView } from "../view.ts";
 import { countText, durationText, spanText } from "../words.ts";
 import { Failures } from "./failures.tsx";
 import { Filters } from "./filters.tsx";
-import { shortId, StateOf, Time, Zone } from "./parts.tsx";
+import { Scope, shortId, StateOf, Time, Zone } from "./parts.tsx";
 import { Detail } from "./task/detail.tsx";
 
 /** The tracked tasks that match the query, and the details of one. */
@@ -19,7 +19,8 @@ export function Tasks({ view }: { view: StatusView }) {
           tracked: {countText(tracked.PENDING)} pending, {countText(tracked.SUCCEEDED)} succeeded,
           {" "}
           {countText(tracked.FAILED)} failed
-        </small>
+        </small>{" "}
+        <Scope view={view} />
       </h2>
       <div class="under">
         <Filters view={view} />
@@ -62,7 +63,7 @@ export function Tasks({ view }: { view: StatusView }) {
             )}
           <nav class="pager" aria-label="Result pages of tasks">
             {query.before !== undefined && (
-              <a href={`${href(query, { before: undefined })}#tasks`}>← Newest</a>
+              <a href={`${href(query, { before: undefined, after: undefined })}#tasks`}>← Newest</a>
             )}
             {next !== null && (
               <a href={`${href(query, { before: next })}#tasks`} rel="next">Older →</a>

@@ -2,19 +2,23 @@ import { raw } from "hono/html";
 import { type Reason, REASON_DEFINITIONS } from "../../core/reasons.ts";
 import { DATASET_STATES, type DatasetState, STATE_DEFINITIONS } from "../../core/verdict/states.ts";
 import type { DatasetHealth } from "../../probing/health.ts";
+import type { OutageGroup } from "../../probing/outage.ts";
 import type { StatusView } from "../view.ts";
-import { countText } from "../words.ts";
+import { countText, durationText, spanText, windowText } from "../words.ts";
 import { Shares } from "./datasets/figures.tsx";
-import { Message } from "./parts.tsx";
+import { Message, Time, Zone } from "./parts.tsx";
 import { Since, StateDetail } from "./state_detail.tsx";
 import { SHAPES, type Tone, TONES } from "./tone.ts";
 
 /** `short` is for the title of the tab, where it names the dataset if there is only one. */
 type VerdictText = { tone: Tone; short: string; headline: string };
 
+/** Failing datasets have a line for each reason, but no more than these. */
+const MAX_GROUPS = 3;
+
 /** The state of all datasets in one line; what the probe itself reports comes first. */
 export function verdictOf(view: StatusView): VerdictText {
-  const { tally, datasetIds, stalledLoops, draining } = view;
+  const { tally, datasetIds, stalledLoops, draining, quietMs } = view;
   const all = datasetIds.length;
   const [only] = all === 1 ? datasetIds : [];
   const share = (count: number) => count === all ? `All ${all}` : `${count} of ${all}`;
@@ -22,7 +26,8 @@ export function verdictOf(view: StatusView): VerdictText {
   if (stalledLoops.length > 0) return { tone: "warning", short: "Stalled", headline: "Stalled" };
   const state = worstOf(view);
   const { word } = STATE_DEFINITIONS[state];
-  const tone = TONES[state];
+  // What works is not known at present; it may be nothing worse than slow.
+  const tone = state === "working" && quietMs !== null ? "starting" : TONES[state];
   if (state === "starting") return { tone, short: capitalized(word), headline: capitalized(word) };
   const count = share(tally[state]);
   const isCalm = state === "working";
@@ -68,7 +73,12 @@ export function Verdict({ view }: { view: StatusView }) {
           : only
           ? <StateSince dataset={only} view={view} />
           : <Several view={view} />}
-        {only && state !== "working" && tone !== "starting" && <Why dataset={only} />}
+        {state !== "no_news" && view.quietMs !== null && (
+          <p>
+            last news {spanText(view.quietMs)} ago, <Pending view={view} />
+          </p>
+        )}
+        {only && tone !== "starting" && <Why dataset={only} />}
       </div>
       {only && <Shares dataset={only} nowMs={view.nowMs} />}
     </section>
@@ -81,8 +91,18 @@ function StateSince({ dataset, view }: { dataset: DatasetHealth; view: StatusVie
   if (state === "starting") return <p>No task has been settled yet</p>;
   return (
     <p>
-      <StateDetail dataset={dataset} view={view} zone />
+      <StateDetail dataset={dataset} nowMs={view.nowMs} zone />
       {state === "failing" && lastSuccessMs === null && ", no success since the probe started"}
+      {state === "slow" && (
+        <>
+          , <HowSlow view={view} />
+        </>
+      )}
+      {state === "unsteady" && view.lastOutageEndMs !== null && (
+        <>
+          , <OutageEnd view={view} />
+        </>
+      )}
     </p>
   );
 }
@@ -110,7 +130,7 @@ function Meaning({ reason }: { reason: Reason }) {
 
 /** What the headline leaves out about several datasets. */
 function Several({ view }: { view: StatusView }) {
-  const { outage, tally, datasetIds, nowMs } = view;
+  const { tally, datasetIds } = view;
   const headline = worstOf(view);
   const others = DATASET_STATES
     .filter((state) => state !== headline && state !== "working" && tally[state] > 0)
@@ -120,18 +140,108 @@ function Several({ view }: { view: StatusView }) {
     .join(", ");
   return (
     <>
-      {outage && (
+      {headline === "failing" && <Outage view={view} />}
+      {headline === "unsteady" && <Unsteadiness view={view} />}
+      {headline === "slow" && (
         <p>
-          <Since ms={outage.sinceMs} nowMs={nowMs} zone />, <Meaning reason={outage.reason} />
+          <HowSlow view={view} />
         </p>
       )}
-      {others !== "" ? <p>{others}</p> : !outage && <p>{datasetIds.length} datasets are probed</p>}
+      {others !== ""
+        ? <p>{others}</p>
+        : (headline === "working" || headline === "starting") && (
+          <p>{datasetIds.length} datasets are probed</p>
+        )}
+    </>
+  );
+}
+
+/** Which part of the failing datasets fails for which reason, and since when. */
+function Outage({ view: { outage, nowMs } }: { view: StatusView }) {
+  const others = outage.slice(MAX_GROUPS);
+  return (
+    <>
+      {outage.slice(0, MAX_GROUPS).map((group, i) => (
+        <p>
+          {outage.length > 1 && `${countText(group.datasets)} `}
+          <Since ms={group.sinceMs} nowMs={nowMs} zone={i === 0} />,{" "}
+          <Meaning reason={group.reason} />
+          <Earlier group={group} nowMs={nowMs} />
+        </p>
+      ))}
+      {others.length > 0 && <p>{countText(sumOf(others))} for other reasons</p>}
+    </>
+  );
+}
+
+function Earlier({ group: { datasets, earlier }, nowMs }: { group: OutageGroup; nowMs: number }) {
+  if (!earlier) return null;
+  return (
+    <>
+      {datasets > 1 ? `; ${countText(earlier.datasets)} of them ` : "; failing "}
+      <Since ms={earlier.sinceMs} nowMs={nowMs} zone={false} />, <b>{earlier.reason}</b> at first
+    </>
+  );
+}
+
+function sumOf(groups: readonly OutageGroup[]): number {
+  return groups.reduce((sum, { datasets }) => sum + datasets, 0);
+}
+
+/** Why tasks failed lately, and when the last outage ended. */
+function Unsteadiness({ view }: { view: StatusView }) {
+  const { failed, settled, reasons, coveredSeconds } = view.recent;
+  const [mostFrequent] = reasons;
+  const others = failed - (mostFrequent?.[1] ?? 0);
+  return (
+    <>
+      <p>
+        {countText(failed)} failed of {countText(settled)} tasks in the last{" "}
+        {windowText(coveredSeconds)}
+        {view.lastOutageEndMs !== null && (
+          <>
+            , <OutageEnd view={view} />
+          </>
+        )}
+      </p>
+      {mostFrequent && (
+        <p>
+          {others > 0 && `${countText(mostFrequent[1])} `}
+          <Meaning reason={mostFrequent[0]} />
+          {others > 0 && `; ${countText(others)} for other reasons`}
+        </p>
+      )}
+    </>
+  );
+}
+
+function OutageEnd({ view: { lastOutageEndMs, nowMs } }: { view: StatusView }) {
+  if (lastOutageEndMs === null) return null;
+  return (
+    <>
+      the last outage ended at <Time ms={lastOutageEndMs} nowMs={nowMs} /> <Zone /> (
+      {spanText(nowMs - lastOutageEndMs)} ago)
+    </>
+  );
+}
+
+/** How long the tasks of slow datasets take. */
+function HowSlow({ view: { slowness, recent } }: { view: StatusView }) {
+  if (!slowness) return null;
+  const { minSeconds, maxSeconds, sloSeconds } = slowness;
+  const [from, to] = [durationText(minSeconds), durationText(maxSeconds)];
+  return (
+    <>
+      p50 {from === to ? from : `${from} to ${to}`} in the last {windowText(recent.coveredSeconds)},
+      {" "}
+      SLO_LATENCY_SECONDS is {durationText(sloSeconds)}
     </>
   );
 }
 
 /** Since when no task was settled, and how many are pending. */
-function Silence({ view: { datasets, tracked, nowMs } }: { view: StatusView }) {
+function Silence({ view }: { view: StatusView }) {
+  const { datasets, nowMs } = view;
   // Silent datasets come first, but only those of this result page are known here.
   const silent = datasets.filter(({ state }) => state === "no_news");
   const sinceMs = Math.min(...silent.map((dataset) => dataset.sinceMs));
@@ -143,7 +253,11 @@ function Silence({ view: { datasets, tracked, nowMs } }: { view: StatusView }) {
           {", "}
         </>
       )}
-      {tracked.PENDING === 1 ? "1 task pending" : `${countText(tracked.PENDING)} tasks pending`}
+      <Pending view={view} />
     </p>
   );
+}
+
+function Pending({ view: { pending } }: { view: StatusView }) {
+  return <>{pending === 1 ? "1 task pending" : `${countText(pending)} tasks pending`}</>;
 }

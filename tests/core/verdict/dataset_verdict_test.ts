@@ -229,6 +229,8 @@ Deno.test("the order of settling never changes the verdict", () => {
     const [inOrder, outOfOrder] = [Dataset.of(all), Dataset.of(all, order)];
     assertEquals(outOfOrder.verdict.read(0), inOrder.verdict.read(0));
     assertEquals(outOfOrder.verdict.incidents, inOrder.verdict.incidents);
+    assertEquals(outOfOrder.verdict.cause, inOrder.verdict.cause);
+    assertEquals(outOfOrder.verdict.lastOutageEndMs, inOrder.verdict.lastOutageEndMs);
   }));
 });
 
@@ -272,6 +274,36 @@ Deno.test("the verdict equals a plain reading of all settled tasks, at every mom
       assertEquals(dataset.verdict.incidents, incidents.slice(-MAX_INCIDENTS - 1));
     }
   }));
+});
+
+Deno.test("the cause is that of the newest failure, since it came up, and the first of the row", () => {
+  const causeOf = (outcomes: string) => {
+    const { cause } = Dataset.of(outcomesOf(outcomes)).verdict;
+    const nth = (ms: number) => (ms - STARTED_MS) / INTERVAL_MS + 1;
+    return cause && [
+      cause.reason,
+      nth(cause.sinceMs),
+      cause.first.reason,
+      nth(cause.first.sinceMs),
+    ];
+  };
+  assertEquals(causeOf("SFF"), null);
+  assertEquals(causeOf("SFFF"), ["server_error", 2, "server_error", 2]);
+  assertEquals(causeOf("SFFFTT"), ["timeout", 5, "server_error", 2]);
+  // One that comes and goes has been there since it first came.
+  assertEquals(causeOf("SFTFTF"), ["server_error", 2, "server_error", 2]);
+  // Another row has another beginning.
+  assertEquals(causeOf("SFFFSTTF"), ["server_error", 8, "timeout", 6]);
+  assertEquals(causeOf("SFFFS"), null);
+});
+
+Deno.test("the verdict says how much of its window the probe has run for", () => {
+  const dataset = Dataset.of(outcomesOf("S"));
+  const covered = [0, 23_000, 60_000, 1e6].map((nowMs) => {
+    const { recentSeconds, recentCoveredSeconds } = dataset.verdict.read(nowMs);
+    return [recentSeconds, recentCoveredSeconds];
+  });
+  assertEquals(covered, [[60, 0], [60, 23], [60, 60], [60, 60]]);
 });
 
 Deno.test("a straggler never flips the verdict", () => {

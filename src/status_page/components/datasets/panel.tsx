@@ -40,7 +40,7 @@ function Heading({ dataset, view }: { dataset: DatasetView; view: StatusView }) 
       <h2 id="datasets-heading">
         <Icon tone={TONES[state]} /> {shortId(datasetId)} {STATE_DEFINITIONS[state].word}{" "}
         <small>
-          <StateDetail dataset={dataset} view={view} zone />{" "}
+          <StateDetail dataset={dataset} nowMs={view.nowMs} zone />{" "}
           <a href={`${href(view.query, { datasetId: undefined })}#datasets`}>show all datasets</a>
         </small>
       </h2>

@@ -67,7 +67,7 @@ function Row({ dataset, view, headings }: {
         {state !== "working" && (
           <small>
             {" "}
-            <StateDetail dataset={dataset} view={view} isShort />
+            <StateDetail dataset={dataset} nowMs={nowMs} isShort />
           </small>
         )}
       </td>
