@@ -78,10 +78,7 @@ test("a reader that leaves early does not hold up a one-off run", async () => {
   const { code, stdout, stderr } = await shell(`{ ${command}; echo "exit $?" >&2; } | head -n 1`);
 
   assertEquals(code, 0);
-  assertMatch(
-    stdout,
-    /^#1 abc123 SUCCEEDED [^\n]*\nabc123: \w+, 1 of 1 task succeeded, \d abandoned; [^\n]*\n$/,
-  );
+  assertMatch(stdout, /^#1 abc123 SUCCEEDED [^\n]*\n$/);
   assertEquals(stderr, "exit 0\n");
   assertEquals(emulator.counts().requests, 5);
 });
