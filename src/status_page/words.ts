@@ -12,12 +12,19 @@ export function durationText(seconds: number): string {
 
 /** How long something has lasted, in its two largest units. */
 export function spanText(ms: number): string {
-  return formatSpan(ms / 1e3).replace(" ", GAP);
+  return formatSpan(ms / 1e3).replaceAll(/(?<=\d) /g, GAP);
 }
 
-/** The length of a window that counts tasks, in whole seconds and at least one. */
+/** Windows that are at least so long are told in whole minutes, which are off by a tenth at most. */
+const MIN_ROUNDED_SECONDS = 600;
+
+/**
+ * The length of a window that figures cover, at least a second: short, since it stands beside each of
+ * them.
+ */
 export function windowText(seconds: number): string {
-  return seconds < 120 ? `${Math.max(1, Math.floor(seconds))}${GAP}s` : spanText(seconds * 1e3);
+  if (seconds < 120) return `${Math.max(1, Math.floor(seconds))}${GAP}s`;
+  return spanText(1e3 * (seconds < MIN_ROUNDED_SECONDS ? seconds : seconds - seconds % 60));
 }
 
 /** A share in percent; a dash when no task was settled. */

@@ -8,12 +8,12 @@ export function formatDuration(seconds: number): string {
   return `${seconds.toFixed(seconds < 99.95 ? 1 : 0)} s`;
 }
 
-/** How long something has lasted, in its one or two largest units, as `3 d 4 h`. */
+/** How long something has lasted, in its two largest units, as `3 d 4 h`; one that is 0 is left out. */
 export function formatSpan(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 60) return joinUnits(`${minutes} min`, whole % 60, "s");
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return joinUnits(`${hours} h`, minutes % 60, "min");
   return joinUnits(`${Math.floor(hours / 24)} d`, hours % 24, "h");

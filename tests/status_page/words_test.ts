@@ -11,12 +11,14 @@ Deno.test("figures are written to the digits that matter", () => {
   const spans = [-5, 59_999, 60_000, 3_599_999, 3_600_000, 7_500_000, 86_400_000, 273_600_000];
   assertEquals(
     spans.map((ms) => plain(spanText(ms))).join(", "),
-    "0 s, 59 s, 1 min, 59 min, 1 h, 2 h 5 min, 1 d, 3 d 4 h",
+    "0 s, 59 s, 1 min, 59 min 59 s, 1 h, 2 h 5 min, 1 d, 3 d 4 h",
   );
   assertEquals(
-    [0, 0.4, 23.9, 60, 119.9, 120, 3_600].map((seconds) => plain(windowText(seconds))).join(", "),
-    "1 s, 1 s, 23 s, 60 s, 119 s, 2 min, 1 h",
+    [0, 0.4, 23.9, 60, 119.9, 120, 134, 659, 3_600, 7_500]
+      .map((seconds) => plain(windowText(seconds))).join(", "),
+    "1 s, 1 s, 23 s, 60 s, 119 s, 2 min, 2 min 14 s, 10 min, 1 h, 2 h 5 min",
   );
+  assertEquals(spanText(134_000), "2\u00a0min 14\u00a0s");
   const ratios: [number, number][] = [[0, 0], [0, 3], [2, 3], [949, 950], [999_999, 1_000_000], [
     7,
     7,

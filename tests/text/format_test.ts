@@ -6,6 +6,7 @@ import {
   formatOffset,
   formatSeconds,
   formatShare,
+  formatSpan,
   formatTraceUrl,
 } from "../../src/text/format.ts";
 
@@ -61,6 +62,22 @@ Deno.test("formatDuration is off by 5 % at most, and never looks shorter for a l
     assert(Math.abs(shorter - a) <= 0.05 * a, `${a} s as ${formatDuration(a)}`);
     if (a <= b) assert(shorter <= longer, `${a} s and ${b} s`);
   }));
+});
+
+Deno.test("formatSpan has the two largest units, and leaves out one that is 0", () => {
+  const spans: [seconds: number, text: string][] = [
+    [-1, "0 s"],
+    [59.9, "59 s"],
+    [60, "1 min"],
+    [119, "1 min 59 s"],
+    [134, "2 min 14 s"],
+    [3_599, "59 min 59 s"],
+    [3_605, "1 h"],
+    [3_900, "1 h 5 min"],
+    [86_399, "23 h 59 min"],
+    [90_000, "1 d 1 h"],
+  ];
+  for (const [seconds, text] of spans) assertEquals(formatSpan(seconds), text);
 });
 
 Deno.test("formatTraceUrl puts the id wherever the template has its place", () => {
