@@ -1,37 +1,37 @@
 /** What a strip says: how much of it is known, and what became of the tasks in it. */
-import type { Bar, Strip } from "../history/bars.ts";
+import { type Bar, type Strip, sumOf } from "../history/bars.ts";
 
 /** The whole of a strip in one bar. */
-export type Total = Omit<Bar, "startMs">;
-
-/** The sum of bars; the mean is that of all successes. */
-export function totalOf(bars: readonly Bar[]): Total {
-  let [settled, failed, slow, seconds] = [0, 0, 0, 0];
-  let longestSeconds: number | null = null;
-  for (const bar of bars) {
-    settled += bar.settled;
-    failed += bar.failed;
-    slow += bar.slow;
-    seconds += (bar.meanSeconds ?? 0) * (bar.settled - bar.failed);
-    longestSeconds = maxOf(longestSeconds, bar.longestSeconds);
-  }
-  const succeeded = settled - failed;
-  return {
-    settled,
-    failed,
-    slow,
-    meanSeconds: succeeded > 0 ? seconds / succeeded : null,
-    longestSeconds,
-  };
+export function totalOf({ bars }: Strip): Bar {
+  return sumOf(bars[0]?.startMs ?? 0, bars);
 }
 
-function maxOf(a: number | null, b: number | null): number | null {
-  return a === null ? b : b === null ? a : Math.max(a, b);
+/**
+ * The beginning of the first bar with durations, where bars before it have successes without them;
+ * null where all successes have them, Infinity where none has.
+ */
+export function durationsSinceMs({ bars }: Strip): number | null {
+  const isUntimed = (bar: Bar) => bar.settled > bar.failed && bar.meanSeconds === null;
+  if (!bars.some(isUntimed)) return null;
+  return bars.find(({ meanSeconds }) => meanSeconds !== null)?.startMs ?? Infinity;
 }
 
 /** The milliseconds that a strip knows of, up to `nowMs`; null when it knows its whole window. */
 export function partlyKnownMs({ bars, knownSinceMs }: Strip, nowMs: number): number | null {
   return knownSinceMs > (bars[0]?.startMs ?? 0) ? Math.max(0, nowMs - knownSinceMs) : null;
+}
+
+/** What of a bar is known; `endMs` is null while the bar grows. */
+export type KnownPart = { startMs: number; endMs: number | null; isWhole: boolean };
+
+/** The part of a bar that its strip knows. */
+export function knownPart({ startMs }: Bar, { bars, barSeconds, knownSinceMs }: Strip): KnownPart {
+  const isLast = startMs === bars.at(-1)?.startMs;
+  return {
+    startMs: Math.max(startMs, Math.round(knownSinceMs)),
+    endMs: isLast ? null : startMs + barSeconds * 1e3,
+    isWhole: !isLast && startMs >= knownSinceMs,
+  };
 }
 
 /** The bar with the largest share of failures; of equals the one with more of them, then the later. */
@@ -47,10 +47,10 @@ export function worstBar(bars: readonly Bar[]): Bar | null {
 
 /** Half as many bars, each of two; the last one may be of one. */
 export function halved(bars: readonly Bar[]): Bar[] {
-  return Array.from({ length: Math.ceil(bars.length / 2) }, (_, i) => ({
-    startMs: bars[2 * i]?.startMs ?? 0,
-    ...totalOf(bars.slice(2 * i, 2 * i + 2)),
-  }));
+  return Array.from(
+    { length: Math.ceil(bars.length / 2) },
+    (_, i) => sumOf(bars[2 * i]?.startMs ?? 0, bars.slice(2 * i, 2 * i + 2)),
+  );
 }
 
 /** How a bar looks: `some` is less than half of its tasks. A bar without tasks has no look. */

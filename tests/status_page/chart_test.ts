@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { seriesOf } from "../../src/status_page/browser/chart/heights.ts";
 import { timeSplits } from "../../src/status_page/browser/chart/time_axis.ts";
+import { linesFailingIn, unionOf } from "../../src/status_page/browser/chart/outages.ts";
 import { placeTip } from "../../src/status_page/browser/chart/place.ts";
 import {
   type ChartData,
@@ -28,10 +29,10 @@ Deno.test("chart points are decoded as they were encoded, with durations to thre
   const given = chart.points ?? [];
   assert(given.length > 20, `${given.length} points`);
   const points = pointsOf(given);
-  const whole = ({ line, seqno, settledMs, reason }: ChartPoint) => ({
+  const whole = ({ line, seqno, createdMs, reason }: ChartPoint) => ({
     line,
     seqno,
-    settledMs: Math.round(settledMs),
+    createdMs: Math.round(createdMs),
     reason,
   });
   assertEquals(points.map(whole), given.map(whole));
@@ -42,8 +43,8 @@ Deno.test("chart points are decoded as they were encoded, with durations to thre
 });
 
 Deno.test("chart points are encoded in the order of their times, and may be none", () => {
-  const early = { line: 1, seqno: 2, settledMs: 1_000, seconds: 0.1, reason: "timeout" };
-  const late = { line: 0, seqno: 1, settledMs: 2_000, seconds: 0.2, reason: null };
+  const early = { line: 1, seqno: 2, createdMs: 1_000, seconds: 0.1, reason: "timeout" };
+  const late = { line: 0, seqno: 1, createdMs: 2_000, seconds: 0.2, reason: null };
   assertEquals(pointsOf([late, early]), [early, late]);
   assertEquals(pointsOf([]), []);
 });
@@ -52,7 +53,11 @@ Deno.test("chart bars are decoded as they were encoded; one without success has 
   const data: ChartData = {
     ...NOTHING,
     names: ["a", "b"],
-    outages: [{ startMs: 60_000, endMs: 120_000 }],
+    outages: [
+      { line: 0, startMs: 70_000, endMs: 90_000 },
+      { line: 1, startMs: 60_000, endMs: 120_000 },
+      { line: 1, startMs: 10_000, endMs: 20_000 },
+    ],
     points: null,
     bars: {
       startMs: 0,
@@ -98,7 +103,7 @@ Deno.test("the marks of an axis of times are round, and at most as many as fit",
 Deno.test("a chart of 5 minutes has the newest settled tasks, a longer one has bars", () => {
   const ask = play(SCENES.outage);
   const short = ask({ range: "5m" }).chart;
-  assert(short.points?.every(({ settledMs }) => settledMs >= ask().nowMs - 305_000));
+  assert(short.points?.every(({ createdMs }) => createdMs >= ask().nowMs - 305_000));
   assertEquals(ask({ range: "1h" }).chart.points, null);
   assertEquals(ask({ range: "6h" }).chart.lines[0]?.strip.barSeconds, 300);
 });
@@ -127,10 +132,45 @@ Deno.test("a chart of many datasets has lines of the three most urgent that are 
 
 Deno.test("a chart shades the outages of its datasets that reach into its range", () => {
   const { chart, datasets, nowMs } = play(SCENES.outage)({ range: "1h" });
-  assertEquals(chart.outages, [{ startMs: datasets[0]?.sinceMs ?? 0, endMs: null }]);
+  assertEquals(chart.outages, [{ line: 0, startMs: datasets[0]?.sinceMs ?? 0, endMs: null }]);
   const long = play({ ...SCENES.outage, silentSeconds: 7_200 })({ range: "5m" });
   assertEquals(long.chart.outages[0]?.startMs, long.chart.lines[0]?.strip.bars[0]?.startMs);
   assert(nowMs > 0);
+});
+
+Deno.test("a task that times out after the end of its outage is drawn within the outage", () => {
+  const reasonOf = (_id: string, round: number) => round >= 40 && round < 50 ? "timeout" : null;
+  const view = play({ rounds: 60, intervalSeconds: 1, reasonOf })({ range: "5m" });
+  const [outage] = view.chart.outages;
+  const failed = view.chart.points?.filter(({ reason }) => reason !== null) ?? [];
+  assertEquals(failed.length, 10);
+  const late = failed.filter(({ createdMs, seconds }) =>
+    createdMs + seconds * 1e3 > (outage?.endMs ?? Infinity)
+  );
+  assert(late.length > 0, "none settles after the outage");
+  for (const { createdMs } of failed) {
+    assert(createdMs >= (outage?.startMs ?? Infinity) && createdMs < (outage?.endMs ?? 0));
+  }
+});
+
+Deno.test("a chart of several datasets says whose its outages are", () => {
+  const { chart } = play(SCENES.few)({ range: "1h" });
+  const [{ line, endMs } = { line: NaN, endMs: NaN }, ...others] = chart.outages;
+  assertEquals([chart.lines[line]?.datasetId, endMs, others], ["befolkning-101", null, []]);
+});
+
+Deno.test("outages of several lines are shaded as one where they touch, and have their lines", () => {
+  const outages = [
+    { line: 2, startMs: 70, endMs: 80 },
+    { line: 0, startMs: 10, endMs: 40 },
+    { line: 1, startMs: 20, endMs: 30 },
+    { line: 1, startMs: 40, endMs: 50 },
+  ];
+  assertEquals(unionOf(outages), [{ startMs: 10, endMs: 50 }, { startMs: 70, endMs: 80 }]);
+  assertEquals(linesFailingIn(outages, 25), [0, 1]);
+  assertEquals(linesFailingIn(outages, 31, 39), [0]);
+  assertEquals(linesFailingIn(outages, 51, 69), []);
+  assertEquals(linesFailingIn(outages, 0, 100), [0, 1, 2]);
 });
 
 Deno.test("a tip stands beside its point within the plot, wherever the point is", () => {

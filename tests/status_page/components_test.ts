@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { PastSource } from "../../src/history/past.ts";
+import type { Past, PastSource } from "../../src/history/past.ts";
 import { statusPage } from "../../src/status_page/page.tsx";
 import { KNOWN, pastBefore, pastIncident } from "../support/past.ts";
 import {
@@ -80,12 +80,12 @@ Deno.test("the list says how many datasets make room for the details of a task",
 
 Deno.test("a row says state, figures with the time that they cover, and the last error", () => {
   const text = textOf(statusPage(play(SCENES.few)()));
-  assertMatch(text, /24 h ago now ok in 33 min p50 in 33 min p95 Last error/);
+  assertMatch(text, /24 h ago now ok in 33 min p50 of successes in 33 min p95 Last error/);
   assertMatch(
     text,
-    /failing since 20:32:58 \(1 min\) befolkning-101 33 min: 9 of 200 tasks failed, worst 15 minutes from 20:30 UTC 95\.5 % [\d.]+ ms [\d.]+ m?s not_found 11 s ago status 404/,
+    /failing since 20:32:58 \(1 min 31 s\) befolkning-101 33 min 25 s: 9 of 200 tasks failed, worst since 20:30 UTC 95\.5 % [\d.]+ ms [\d.]+ m?s not_found 10 s ago status 404/,
   );
-  assertMatch(text, /working boligpriser-100 33 min: none of 200 tasks failed, 2 slow 100 %/);
+  assertMatch(text, /working boligpriser-100 33 min 25 s: none of 200 tasks failed, 2 slow 100 %/);
 });
 
 Deno.test("a part of an ID finds datasets in any case, and the pager keeps it", () => {
@@ -109,7 +109,7 @@ Deno.test("the query for a dataset shows that one with its strip and figures", (
   assertEquals(rowsOf(html), []);
   assertMatch(
     textOf(html),
-    /befolkning-101 failing since 20:32:58 UTC \(1 min\) show all datasets ok in 5 min .* p50 in 33 min .* last error not_found/,
+    /befolkning-101 failing since 20:32:58 UTC \(1 min 31 s\) show all datasets ok in 5 min .* p50 of successes in 33 min [\d.]+ ms p95 [\d.]+ m?s .* last error not_found/,
   );
 });
 
@@ -171,7 +171,7 @@ Deno.test("the page says from when on it knows, and who told", () => {
   );
   assertEquals(
     sourceOf({ state: "failed", failedSinceMs: SCENE_START_MS, problem: "status 503" }),
-    `${since}Prometheus does not answer since 20:01:05 : status 503`,
+    `${since}Prometheus cannot be read since 20:01:05 : status 503`,
   );
 });
 
@@ -181,7 +181,7 @@ Deno.test("incidents name start, duration, reasons and lost tasks, with a link t
   const html = statusPage(view).replaceAll("&amp;", "&");
   assertMatch(
     textOf(html),
-    /Incidents of all datasets 20:09:28 1 min befolkning-101 dns 10 10 tasks lost/,
+    /Incidents of all datasets 20:09:28 1 min 39 s befolkning-101 dns 10 10 tasks lost/,
   );
   const [{ firstSeqno, endSeqno } = {}] = view.incidents[0]?.members ?? [];
   assertEquals([firstSeqno, endSeqno], [50 * 3 + 2, 60 * 3 + 2]);
@@ -271,11 +271,59 @@ Deno.test("the durations are in words too, and link their ranges", () => {
   const html = statusPage(play(SCENES.few)({ range: "1h", state: "FAILED" }));
   assertMatch(
     textOf(html),
-    /Durations of all datasets 5 min 1 h 6 h 24 h befolkning-101 in 33 min: mean [\d.]+ ms, longest [\d.]+ m?s, 9 failed of 200/,
+    /Durations of all datasets 5 min 1 h 6 h 24 h befolkning-101 in 33 min: mean of successes [\d.]+ ms, longest [\d.]+ m?s, 9 failed of 200/,
   );
   assert(html.includes('<a href="?state=failed&range=6h#durations">6 h</a>'), "a link");
   assertMatch(html, /range=1h#durations" aria-current="true">/);
   assertMatch(textOf(statusPage(play(SCENES.many)())), /Durations of 3 of 200 datasets/);
+});
+
+Deno.test("durations that only this process knows are said to be so, where counts go further back", () => {
+  const past = pastBefore(SCENE_START_MS, { dayOf: (nth) => nth < 95 ? { failed: 9 } : null });
+  const untimed: Past = {
+    ...past,
+    of: (id) => {
+      const known = past.of(id);
+      return known && {
+        ...known,
+        day: known.day.map((bar) => ({ ...bar, meanSeconds: null, longestSeconds: null })),
+      };
+    },
+  };
+  const scene = { ...SCENES.slow, past: untimed };
+  const legend =
+    /in 24 h: mean of successes [\d.]+ ms, .* failed of [\d,]+, durations known since 20:01:05 UTC/;
+  const text = textOf(statusPage(play(scene)({ range: "24h" })));
+  assertMatch(text, legend);
+  assert(!textOf(statusPage(play(scene)({ range: "1h" }))).includes("durations known"));
+});
+
+Deno.test("the legend of several datasets says whose outages are shaded", () => {
+  assertMatch(textOf(statusPage(play(SCENES.few)())), / failed of 200 outage of befolkning-101 /);
+  assertMatch(
+    textOf(statusPage(play(SCENES.all)())),
+    / outages of all 3 lines, each with a bar in its colour at the top /,
+  );
+  assertMatch(textOf(statusPage(play(SCENES.outage)())), / failed of [\d,]+ outage /);
+});
+
+Deno.test("the last error is as long ago as it settled", () => {
+  const reasonOf = (_id: string, round: number) => round === 49 ? "timeout" as const : null;
+  const html = statusPage(play({ rounds: 50, reasonOf })());
+  // Created 15 s ago, and three attempts of 2 s.
+  assertMatch(textOf(html), /last error timeout 8 s ago/);
+});
+
+Deno.test("the worst bar is no whole one where the process began within it", () => {
+  const reasonOf = (_id: string, round: number) => round % 2 ? "dns" as const : null;
+  assertMatch(
+    textOf(statusPage(play({ rounds: 12, reasonOf })())),
+    /2 min 5 s: 6 of 12 tasks failed, worst since 20:01:05 UTC/,
+  );
+  assertMatch(
+    textOf(statusPage(play({ ...SCENES.few, reasonOf: outageOf(101, 50, 60) })())),
+    /10 of 200 tasks failed, worst from 20:01:05 to 20:15 UTC/,
+  );
 });
 
 Deno.test("the schedule is folded away unless something is wrong there", () => {

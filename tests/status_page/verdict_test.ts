@@ -7,11 +7,11 @@ const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
   ["starting", "Starting", /Starting No task has been settled yet/],
   ["one", "Working: abc123", /Working since 20:01:05 UTC \(15 s\)/],
   ["healthy", "Working: abc123", /ok in 5 min 100 % ok in 1 h 99\.4 % ok in 1 h 56 min 99\.7 %/],
-  ["outage", "FAILING: abc123", /Failing since .* \(4 min\) server_error : status 5xx/],
+  ["outage", "FAILING: abc123", /Failing since .* \(4 min 55 s\) server_error : status 5xx/],
   [
     "few",
     "FAILING: 1 of 3",
-    /1 of 3 failing since 20:32:58 UTC \(1 min\), not_found : status 404/,
+    /1 of 3 failing since 20:32:58 UTC \(1 min 31 s\), not_found : status 404/,
   ],
   [
     "many",
@@ -38,8 +38,12 @@ const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
     "FAILING: 1 of 3",
     /1 of 3 failing since 20:09:01 .* dns : .* 1 unsteady .* unsteady 2 failed of 5 in 60 s befolkning-101/,
   ],
-  ["silent", "NO NEWS: abc123", /No news since 20:09:15 UTC \(5 min\), 1 task pending/],
-  ["silentFew", "NO NEWS: All 3", /No news: All 3 since 20:09:14 UTC \(5 min\), 1 task pending/],
+  ["silent", "NO NEWS: abc123", /No news since 20:09:15 UTC \(5 min 15 s\), 1 task pending/],
+  [
+    "silentFew",
+    "NO NEWS: All 3",
+    /No news: All 3 since 20:09:14 UTC \(5 min 14 s\), 1 task pending/,
+  ],
   ["stalled", "Stalled", /The probe's own schedule has stopped: probe\./],
 ];
 
@@ -55,7 +59,7 @@ Deno.test("the verdict warns of silence, and shows failing datasets first", () =
   const status = play(SCENES.silentFew)();
   const html = statusPage(status);
   assert(html.includes('<section class="verdict warning"'));
-  assertMatch(textOf(html), /no news since 20:09:14 \(5 min\) boligpriser-100/);
+  assertMatch(textOf(html), /no news since 20:09:14 \(5 min 14 s\) boligpriser-100/);
   const icon = (html: string) => html.match(/<link rel="icon" [^>]*>/)?.[0];
   assert(icon(html) !== icon(statusPage(play(SCENES.few)())));
   const failing = statusPage({

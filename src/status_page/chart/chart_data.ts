@@ -16,9 +16,9 @@ export type ChartData = {
   toMs: number;
   /** The names of the lines, in the order of their colours. */
   names: string[];
-  /** When at least one of the lines was failing. */
-  outages: { startMs: number; endMs: number }[];
-  /** Settled tasks, oldest first; null where the chart shows bars. */
+  /** When each of the lines was failing; `line` counts from 0. */
+  outages: { line: number; startMs: number; endMs: number }[];
+  /** Settled tasks in the order of their creation; null where the chart shows bars. */
   points: ChartPoint[] | null;
   bars: ChartBars | null;
 };
@@ -44,7 +44,8 @@ type Encoded = {
   from: number;
   to: number;
   names: string[];
-  outages: [startMs: number, endMs: number][];
+  /** Of each line the starts and ends in turn, as differences that begin at `from`. */
+  outages: number[][];
   points: Columns | null;
   bars: { start: number; seconds: number; bridged: number; lines: EncodedLine[] } | null;
 };
@@ -58,7 +59,11 @@ export function encodeChart({ fromMs, toMs, names, outages, points, bars }: Char
     from: Math.round(fromMs),
     to: Math.round(toMs),
     names,
-    outages: outages.map(({ startMs, endMs }) => [Math.round(startMs), Math.round(endMs)]),
+    outages: names.map((_name, nth) => {
+      const times = outages.filter(({ line }) => line === nth)
+        .flatMap(({ startMs, endMs }) => [startMs, endMs]);
+      return differences([fromMs, ...times].map(Math.round)).slice(1);
+    }),
     points: points && columnsOf(points),
     bars: bars && {
       start: bars.startMs,
@@ -82,7 +87,12 @@ export function decodeChart(json: string): ChartData {
     fromMs: from,
     toMs: to,
     names,
-    outages: outages.map(([startMs, endMs]) => ({ startMs, endMs })),
+    outages: outages.flatMap((differences, line) => {
+      const times = sums([from, ...differences]);
+      return differences.flatMap((_difference, i) =>
+        i % 2 ? [{ line, startMs: times[i] ?? 0, endMs: times[i + 1] ?? 0 }] : []
+      );
+    }),
     points: points && pointsOf(points),
     bars: bars && {
       startMs: bars.start,

@@ -1,10 +1,13 @@
 /** The points of the chart of durations, as the page carries them from the server to its script. */
 
-/** A settled task in the chart; `reason` is null for a success, `line` counts from 0. */
+/**
+ * A settled task in the chart, at its creation, since outages are times of creations: one that times
+ * out late has failed in the outage. `reason` is null for a success, `line` counts from 0.
+ */
 export type ChartPoint = {
   line: number;
   seqno: number;
-  settledMs: number;
+  createdMs: number;
   seconds: number;
   reason: string | null;
 };
@@ -16,7 +19,7 @@ export type ChartPoint = {
 export type Columns = {
   line: number[];
   seqno: number[];
-  settledMs: number[];
+  createdMs: number[];
   ms: number[];
   /** The positions of the failures among the points, by reason. */
   failures: Record<string, number[]>;
@@ -24,14 +27,14 @@ export type Columns = {
 
 /** The points as columns, in the order of their times, with durations to three digits. */
 export function columnsOf(points: readonly ChartPoint[]): Columns {
-  const sorted = points.toSorted((a, b) => a.settledMs - b.settledMs);
+  const sorted = points.toSorted((a, b) => a.createdMs - b.createdMs);
   const reasons = new Set(sorted.flatMap(({ reason }) => reason ?? []));
   const positions = (wanted: string) =>
     sorted.flatMap(({ reason }, i) => reason === wanted ? [i] : []);
   return {
     line: differences(sorted.map(({ line }) => line)),
     seqno: differences(sorted.map(({ seqno }) => seqno)),
-    settledMs: differences(sorted.map(({ settledMs }) => Math.round(settledMs))),
+    createdMs: differences(sorted.map(({ createdMs }) => Math.round(createdMs))),
     ms: sorted.map(({ seconds }) => Number((seconds * 1e3).toPrecision(3))),
     failures: Object.fromEntries(
       Array.from(reasons, (reason) => [reason, differences(positions(reason))]),
@@ -40,10 +43,10 @@ export function columnsOf(points: readonly ChartPoint[]): Columns {
 }
 
 /** The points that `columnsOf` wrote. */
-export function pointsOf({ line, seqno, settledMs, ms, failures }: Columns): ChartPoint[] {
+export function pointsOf({ line, seqno, createdMs, ms, failures }: Columns): ChartPoint[] {
   const lines = sums(line);
   const seqnos = sums(seqno);
-  const times = sums(settledMs);
+  const times = sums(createdMs);
   const reasons = new Map<number, string>();
   for (const [reason, positions] of Object.entries(failures)) {
     for (const position of sums(positions)) reasons.set(position, reason);
@@ -51,7 +54,7 @@ export function pointsOf({ line, seqno, settledMs, ms, failures }: Columns): Cha
   return ms.map((ms, i) => ({
     line: lines[i] ?? 0,
     seqno: seqnos[i] ?? 0,
-    settledMs: times[i] ?? 0,
+    createdMs: times[i] ?? 0,
     seconds: ms / 1e3,
     reason: reasons.get(i) ?? null,
   }));

@@ -1,5 +1,4 @@
 import type { Clock } from "../../core/clock.ts";
-import { settledMs } from "../../core/task.ts";
 import { type Range, RANGE_NAMES, RANGES, type Strip } from "../../history/bars.ts";
 import type { History } from "../../history/history.ts";
 import type { Backlog } from "../../probing/backlog.ts";
@@ -19,9 +18,12 @@ export type ChartView = {
   lines: ChartLine[];
   /** The newest settled tasks, oldest first, in a range so short that each is a point. */
   points: ChartPoint[] | null;
-  /** When at least one of the datasets was failing; `endMs` is null while it lasts. */
-  outages: { startMs: number; endMs: number | null }[];
+  /** When each of the lines was failing; `endMs` is null while it lasts. */
+  outages: ChartOutage[];
 };
+
+/** `line` counts from 0. */
+export type ChartOutage = { line: number; startMs: number; endMs: number | null };
 
 export type ChartLine = { datasetId: string; strip: Strip };
 
@@ -54,26 +56,12 @@ export function chartView(
     range,
     lines,
     points: hasPoints ? pointsOf(lines, fromMs, query.datasetId, sources) : null,
-    outages: unionOf(
-      lines
-        .flatMap(({ datasetId }) => history.incidents(datasetId))
+    outages: lines.flatMap(({ datasetId }, line) =>
+      history.incidents(datasetId)
         .filter(({ endMs }) => endMs === null || endMs > fromMs)
-        .map(({ startMs, endMs }) => ({ startMs: Math.max(startMs, fromMs), endMs })),
+        .map(({ startMs, endMs }) => ({ line, startMs: Math.max(startMs, fromMs), endMs }))
     ),
   };
-}
-
-/** The times in which at least one of the outages was; `endMs` is null while it lasts. */
-function unionOf(outages: ChartView["outages"]): ChartView["outages"] {
-  const union: ChartView["outages"] = [];
-  for (const outage of outages.toSorted((a, b) => a.startMs - b.startMs)) {
-    const last = union.at(-1);
-    if (!last || last.endMs !== null && last.endMs < outage.startMs) union.push({ ...outage });
-    else if (last.endMs !== null) {
-      last.endMs = outage.endMs === null ? null : Math.max(last.endMs, outage.endMs);
-    }
-  }
-  return union;
 }
 
 /** The range that suits how long the probe has run, and how often tasks are created. */
@@ -102,12 +90,11 @@ function pointsOf(
   const { tasks } = backlog.page({ datasetId, settled: true, limit: MAX_POINTS });
   return tasks.reverse().flatMap((task) => {
     const line = lineOf.get(task.datasetId);
-    const atMs = settledMs(task) ?? 0;
-    if (task.state === "PENDING" || line === undefined || atMs < fromMs) return [];
+    if (task.state === "PENDING" || line === undefined || task.createdMs < fromMs) return [];
     return [{
       line,
       seqno: task.seqno,
-      settledMs: atMs,
+      createdMs: task.createdMs,
       seconds: task.durationSeconds,
       reason: task.state === "FAILED" ? task.reason : null,
     }];

@@ -1,12 +1,12 @@
 import { raw } from "hono/html";
-import { RANGE_NAMES, RANGES } from "../../history/bars.ts";
-import type { ChartLine } from "../chart/chart_view.ts";
+import { RANGE_NAMES, RANGES, type Strip } from "../../history/bars.ts";
+import type { ChartLine, ChartView } from "../chart/chart_view.ts";
 import { chartBars, encodeChart } from "../chart/chart_data.ts";
 import { href } from "../links.ts";
-import { partlyKnownMs, totalOf } from "../strips.ts";
+import { durationsSinceMs, partlyKnownMs, totalOf } from "../strips.ts";
 import type { StatusView } from "../view.ts";
-import { countText, durationText, spanText } from "../words.ts";
-import { Scope, shortId } from "./parts.tsx";
+import { countText, durationText, windowText } from "../words.ts";
+import { Scope, shortId, Time, Zone } from "./parts.tsx";
 
 /** How long tasks took: a chart, which the script draws, and a legend in words for everybody. */
 export function Chart({ view }: { view: StatusView }) {
@@ -17,7 +17,7 @@ export function Chart({ view }: { view: StatusView }) {
     fromMs: strips[0]?.bars[0]?.startMs ?? nowMs,
     toMs: nowMs,
     names: lines.map(({ datasetId }) => shortId(datasetId)),
-    outages: outages.map(({ startMs, endMs }) => ({ startMs, endMs: endMs ?? nowMs })),
+    outages: outages.map((outage) => ({ ...outage, endMs: outage.endMs ?? nowMs })),
     points,
     bars: points ? null : chartBars(strips, view.taskIntervalSeconds),
   });
@@ -48,7 +48,7 @@ export function Chart({ view }: { view: StatusView }) {
             <svg class="key" aria-hidden="true">
               <rect class="outage" />
             </svg>{" "}
-            outage
+            {outageText(chart)}
           </li>
         )}
       </ul>
@@ -57,13 +57,25 @@ export function Chart({ view }: { view: StatusView }) {
   );
 }
 
+/** Whose outages are shaded. */
+function outageText({ lines, outages }: ChartView): string {
+  if (lines.length === 1) return "outage";
+  const names = lines.flatMap(({ datasetId }, i) =>
+    outages.some(({ line }) => line === i) ? [shortId(datasetId)] : []
+  );
+  const [first] = names;
+  if (names.length === 1) return `outage of ${first}`;
+  const whose = names.length === 2 ? names.join(" and ") : `all ${names.length} lines`;
+  return `outages of ${whose}, each with a bar in its colour at the top`;
+}
+
 /** The line of a dataset, and what a reader of the chart would see in it. */
 function LegendLine(
   { line: { datasetId, strip }, nth, view }: { line: ChartLine; nth: number; view: StatusView },
 ) {
-  const { settled, failed, meanSeconds, longestSeconds } = totalOf(strip.bars);
+  const { settled, failed, meanSeconds, longestSeconds } = totalOf(strip);
   const knownMs = partlyKnownMs(strip, view.nowMs);
-  const over = knownMs === null ? RANGES[view.chart.range].words : spanText(knownMs);
+  const over = knownMs === null ? RANGES[view.chart.range].words : windowText(knownMs / 1e3);
   return (
     <li>
       <svg class="key" aria-hidden="true">
@@ -72,12 +84,25 @@ function LegendLine(
       {view.chart.lines.length > 1 && <b>{shortId(datasetId)}</b>} in {over}:{" "}
       {settled === 0 ? "no task was settled" : (
         <>
-          {meanSeconds !== null && `mean ${durationText(meanSeconds)}, `}
+          {meanSeconds !== null && `mean of successes ${durationText(meanSeconds)}, `}
           {longestSeconds !== null && `longest ${durationText(longestSeconds)}, `}
           <span class={failed > 0 ? "reason" : undefined}>{countText(failed)} failed</span>
           {` of ${countText(settled)}`}
+          <DurationsSince strip={strip} view={view} />
         </>
       )}
     </li>
+  );
+}
+
+/** From when on durations are known, where counts go further back: Prometheus tells only those. */
+function DurationsSince({ strip, view: { startedMs, nowMs } }: { strip: Strip; view: StatusView }) {
+  const sinceMs = durationsSinceMs(strip);
+  if (sinceMs === null) return null;
+  if (sinceMs === Infinity) return <>, durations not known</>;
+  return (
+    <>
+      , durations known since <Time ms={Math.max(sinceMs, startedMs)} nowMs={nowMs} /> <Zone />
+    </>
   );
 }

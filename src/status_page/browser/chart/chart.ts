@@ -3,7 +3,7 @@ import { type ChartData, decodeChart } from "../../chart/chart_data.ts";
 import { find, root } from "../dom.ts";
 import { formatTime } from "../times.ts";
 import { heightsOf, seriesOf } from "./heights.ts";
-import { markFailures, shadeOutages } from "./marks.ts";
+import { markFailures, shadeOutages, type Style } from "./marks.ts";
 import { timeSplits } from "./time_axis.ts";
 import { showTip } from "./tip.ts";
 
@@ -50,6 +50,11 @@ function optionsFor(place: HTMLElement, shown: ChartData, isLogarithmic: boolean
   const style = getComputedStyle(root);
   const color = (name: string) => style.getPropertyValue(`--${name}`);
   const em = parseFloat(style.fontSize);
+  const marks: Style = {
+    em,
+    failing: color("failing"),
+    lines: shown.names.map((_name, i) => color(`line-${i + 1}`)),
+  };
   const grid = { stroke: color("line"), width: 1 };
   const axis = {
     stroke: color("faint"),
@@ -61,8 +66,8 @@ function optionsFor(place: HTMLElement, shown: ChartData, isLogarithmic: boolean
     width: place.clientWidth,
     height: place.clientHeight,
     legend: { show: false },
-    // Half of a time stands to the right of the last mark.
-    padding: [em, em * 2, 0, 0],
+    // The bars of outages stand above, half of a time to the right of the last mark.
+    padding: [em * 1.2, em * 2, 0, 0],
     cursor: {
       y: false,
       // No click is the end of a drag, which uPlot would keep to itself.
@@ -104,8 +109,8 @@ function optionsFor(place: HTMLElement, shown: ChartData, isLogarithmic: boolean
       fill: `${color(`line-${i + 1}`)}33`,
     })),
     hooks: {
-      drawClear: [(drawn) => data && shadeOutages(drawn, data, color("failing"), em)],
-      draw: [(drawn) => data && markFailures(drawn, data, color("failing"), em)],
+      drawClear: [(drawn) => data && shadeOutages(drawn, data, marks)],
+      draw: [(drawn) => data && markFailures(drawn, data, marks)],
       setCursor: [(moved) => data && showTip(moved, data)],
     },
   };

@@ -19,7 +19,7 @@ export function heightOf(seconds: number): number {
 export function seriesOf({ points, bars, names }: ChartData): [number[], ...Series[]] {
   if (points) {
     return [
-      points.map(({ settledMs }) => settledMs / 1e3),
+      points.map(({ createdMs }) => createdMs / 1e3),
       ...names.map((_name, line) =>
         points.map((point) =>
           point.line === line && point.reason === null ? heightOf(point.seconds) : null

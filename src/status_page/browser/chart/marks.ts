@@ -2,38 +2,54 @@
 import type uPlot from "npm:uplot@1.6.32";
 import type { ChartData } from "../../chart/chart_data.ts";
 import { heightOf } from "./heights.ts";
+import { linesFailingIn, unionOf } from "./outages.ts";
 
-/** Shades the outages from edge to edge. */
+/** The colours of the marks, and the size of the text in pixels. */
+export type Style = { em: number; failing: string; lines: readonly string[] };
+
+/** The distance of the bars of two lines, in their heights. */
+const ROW = 1.4;
+
+/**
+ * Shades from edge to edge when something was failing, with a bar above the plot for each line that was: in
+ * the colour of the line where there are several.
+ */
 export function shadeOutages(
   chart: uPlot,
-  { outages }: ChartData,
-  color: string,
-  em: number,
+  { outages, names }: ChartData,
+  { em, failing, lines }: Style,
 ): void {
   const { ctx, bbox } = chart;
   const cap = em * 0.25 * devicePixelRatio;
-  ctx.save();
-  ctx.fillStyle = color;
-  for (const { startMs, endMs } of outages) {
+  const fill = (
+    { startMs, endMs }: { startMs: number; endMs: number },
+    top: number,
+    height: number,
+  ) => {
     const left = Math.max(bbox.left, chart.valToPos(startMs / 1e3, "x", true));
     const right = Math.min(bbox.left + bbox.width, chart.valToPos(endMs / 1e3, "x", true));
-    const width = Math.max(cap, right - left);
-    ctx.globalAlpha = 0.14;
-    ctx.fillRect(left, bbox.top, width, bbox.height);
-    ctx.globalAlpha = 1;
-    ctx.fillRect(left, bbox.top, width, cap);
+    ctx.fillRect(left, top, Math.max(cap, right - left), height);
+  };
+  ctx.save();
+  ctx.fillStyle = failing;
+  ctx.globalAlpha = 0.14;
+  for (const outage of unionOf(outages)) fill(outage, bbox.top, bbox.height);
+  ctx.globalAlpha = 1;
+  for (const outage of outages) {
+    if (names.length > 1) ctx.fillStyle = lines[outage.line] ?? failing;
+    fill(outage, bbox.top - (names.length - outage.line) * cap * ROW, cap);
   }
   ctx.restore();
 }
 
 /**
- * Marks each failure outside an outage: a task by a cross and a full-height line, which show even a
- * very short one; a bar with failures by a tick on the axis.
+ * Marks each failed task: by a cross and a full-height line, which show even a very short one, and in
+ * an outage of its line by a point. Marks a bar with failures by a tick on the axis.
  */
-export function markFailures(chart: uPlot, data: ChartData, color: string, em: number): void {
+export function markFailures(chart: uPlot, data: ChartData, { em, failing }: Style): void {
   const { ctx } = chart;
   ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = color;
+  ctx.strokeStyle = ctx.fillStyle = failing;
   if (data.points) markTasks(chart, data, em);
   else tickBars(chart, data, em);
   ctx.restore();
@@ -45,11 +61,11 @@ function markTasks(
   em: number,
 ): void {
   const arm = em * 0.3 * devicePixelRatio;
-  for (const { reason, settledMs, seconds } of points ?? []) {
+  for (const { line, reason, createdMs, seconds } of points ?? []) {
     if (reason === null) continue;
-    const x = valToPos(settledMs / 1e3, "x", true);
+    const x = valToPos(createdMs / 1e3, "x", true);
     const y = valToPos(heightOf(seconds), "y", true);
-    if (outages.some(({ startMs, endMs }) => settledMs >= startMs && settledMs <= endMs)) {
+    if (linesFailingIn(outages, createdMs).includes(line)) {
       ctx.beginPath();
       ctx.arc(x, y, arm / 2, 0, 2 * Math.PI);
       ctx.fill();

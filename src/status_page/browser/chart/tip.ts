@@ -1,9 +1,11 @@
 /** The tip beside the pointer: what is under it, in words. */
 import type uPlot from "npm:uplot@1.6.32";
-import type { ChartData } from "../../chart/chart_data.ts";
+import type { ChartBar, ChartData } from "../../chart/chart_data.ts";
+import type { ChartPoint } from "../../chart/chart_points.ts";
 import { durationText } from "../../words.ts";
 import { formatTime } from "../times.ts";
 import { heightOf } from "./heights.ts";
+import { linesFailingIn } from "./outages.ts";
 import { type Box, placeTip } from "./place.ts";
 
 const tip = document.createElement("div");
@@ -40,29 +42,46 @@ function placeOf(chart: uPlot, { points }: ChartData, idx: number): { x: number;
 
 function linesAt(data: ChartData, idx: number): string[] {
   const point = data.points?.[idx];
-  const hasNames = data.names.length > 1;
-  if (point) {
-    const { seqno, settledMs, seconds, reason, line } = point;
-    const parts = [`#${seqno}`, formatTime(new Date(settledMs)), durationText(seconds)];
-    if (reason !== null) parts.push(`✕ ${reason}`);
-    return hasNames ? [data.names[line] ?? "", parts.join(" · ")] : [parts.join(" · ")];
-  }
-  if (!data.bars) return [];
-  const { startMs, barSeconds, lines } = data.bars;
+  return point ? linesOfPoint(data, point) : linesOfBars(data, idx);
+}
+
+function linesOfPoint({ names, outages }: ChartData, point: ChartPoint): string[] {
+  const { seqno, createdMs, seconds, reason, line } = point;
+  const parts = [`#${seqno}`, formatTime(new Date(createdMs)), durationText(seconds)];
+  if (reason !== null) parts.push(`✕ ${reason}`);
+  const text = parts.join(" · ");
+  if (names.length === 1) return [text];
+  const failing = linesFailingIn(outages, createdMs).map((line) => `outage of ${names[line]}`);
+  return [names[line] ?? "", text, ...failing];
+}
+
+function linesOfBars({ names, outages, bars }: ChartData, idx: number): string[] {
+  if (!bars) return [];
+  const { startMs, barSeconds, lines } = bars;
   const fromMs = startMs + idx * barSeconds * 1e3;
-  const time = (ms: number) => formatTime(new Date(ms), barSeconds < 60);
+  const toMs = fromMs + barSeconds * 1e3;
+  const failing = linesFailingIn(outages, fromMs, toMs - 1);
   const texts = lines.flatMap((line, i) => {
-    const bar = line[idx];
-    if (!bar || bar.settled === 0) return [];
-    const { settled, failed, meanSeconds, longestSeconds } = bar;
-    const parts = [
-      ...(meanSeconds === null ? [] : [`mean ${durationText(meanSeconds)}`]),
-      ...(longestSeconds === null ? [] : [`longest ${durationText(longestSeconds)}`]),
-      failed > 0 ? `✕ ${failed} of ${settled} failed` : `${settled} ok`,
-    ];
-    return [`${hasNames ? `${data.names[i]}: ` : ""}${parts.join(" · ")}`];
+    const parts = [...partsOf(line[idx]), ...(failing.includes(i) ? ["outage"] : [])];
+    return parts.length > 0
+      ? [`${names.length > 1 ? `${names[i]}: ` : ""}${parts.join(" · ")}`]
+      : [];
   });
-  return texts.length === 0
-    ? []
-    : [`${time(fromMs)} to ${time(fromMs + barSeconds * 1e3)}`, ...texts];
+  if (texts.length === 0) return [];
+  const time = (ms: number) => formatTime(new Date(ms), barSeconds < 60);
+  const isTimed = lines.some((line) => (line[idx]?.meanSeconds ?? null) !== null);
+  return [
+    `${time(fromMs)} to ${time(toMs)}${isTimed ? " · durations of successes" : ""}`,
+    ...texts,
+  ];
+}
+
+function partsOf(bar: ChartBar | undefined): string[] {
+  if (!bar || bar.settled === 0) return [];
+  const { settled, failed, meanSeconds, longestSeconds } = bar;
+  return [
+    ...(meanSeconds === null ? [] : [`mean ${durationText(meanSeconds)}`]),
+    ...(longestSeconds === null ? [] : [`longest ${durationText(longestSeconds)}`]),
+    failed > 0 ? `✕ ${failed} of ${settled} failed` : `${settled} ok`,
+  ];
 }

@@ -1,12 +1,12 @@
 import { STATE_DEFINITIONS } from "../../../core/verdict/states.ts";
 import type { Strip } from "../../../history/bars.ts";
 import type { DatasetView, StatusView } from "../../view.ts";
-import { durationText, spanText } from "../../words.ts";
+import { durationText, windowText } from "../../words.ts";
 import { href } from "../../links.ts";
 import { Icon, shortId } from "../parts.tsx";
 import { StateDetail } from "../state_detail.tsx";
 import { TONES } from "../tone.ts";
-import { LastError, lookBackMs, Shares } from "./figures.tsx";
+import { LastError, lookBackSeconds, Shares } from "./figures.tsx";
 import { Source } from "./source.tsx";
 import { DAY, QUARTER, StripBars, StripSentence, type StripWords } from "./strip.tsx";
 import { StripKeys } from "./table.tsx";
@@ -67,17 +67,16 @@ function Labelled({ strip, words, nowMs }: { strip: Strip; words: StripWords; no
 function Figures({ dataset, view }: { dataset: DatasetView; view: StatusView }) {
   const { durations, last, lastFailure } = dataset;
   const { nowMs } = view;
-  const over = durations && spanText(lookBackMs(durations, nowMs));
   return (
     <dl class="durations-of">
       {durations && (
         <>
           <div>
-            <dt>p50 in {over}</dt>
+            <dt>p50 of successes in {windowText(lookBackSeconds(durations, nowMs))}</dt>
             <dd>{durationText(durations.p50Seconds)}</dd>
           </div>
           <div>
-            <dt>p95 in {over}</dt>
+            <dt>p95</dt>
             <dd>{durationText(durations.p95Seconds)}</dd>
           </div>
         </>

@@ -31,7 +31,7 @@ export function Source({ view: { past, knownSinceMs, nowMs, environment } }: { v
       )}
       {state === "failed" && (
         <>
-          {"Prometheus does not answer"}
+          {"Prometheus cannot be read"}
           {failedSinceMs !== null && (
             <>
               {" since "}

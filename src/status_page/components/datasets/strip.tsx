@@ -1,5 +1,13 @@
 import type { Bar, Strip } from "../../../history/bars.ts";
-import { halved, lookOf, partlyKnownMs, slownessOf, totalOf, worstBar } from "../../strips.ts";
+import {
+  halved,
+  knownPart,
+  lookOf,
+  partlyKnownMs,
+  slownessOf,
+  totalOf,
+  worstBar,
+} from "../../strips.ts";
 import { countText, spanText } from "../../words.ts";
 import { Time, Zone } from "../parts.tsx";
 
@@ -74,7 +82,7 @@ function linesOf(bars: readonly Bar[], has: (bar: Bar) => boolean, y: number): s
 }
 
 /** The window of a strip, or how much of it is known. */
-export function knownText(strip: Strip, { window }: StripWords, nowMs: number): string {
+function knownText(strip: Strip, { window }: StripWords, nowMs: number): string {
   const knownMs = partlyKnownMs(strip, nowMs);
   return knownMs === null ? window : spanText(knownMs);
 }
@@ -82,11 +90,15 @@ export function knownText(strip: Strip, { window }: StripWords, nowMs: number): 
 /** A strip in one sentence: `24 h: 3 of 8,640 tasks failed, worst 15 minutes from 13:30 UTC`. */
 export function stripText(strip: Strip, words: StripWords, nowMs: number): string {
   const { counts, worst, slow } = sentenceOf(strip, words, nowMs);
-  const zone = strip.barSeconds < DAY_SECONDS ? " UTC" : "";
-  return `${counts}${worst ? `, worst ${words.bar} ${worst.text}${zone}` : ""}${slow}`;
+  const text = worst?.map((part) => typeof part === "string" ? part : timeOf(part)).join("") ?? "";
+  return `${counts}${text}${text && !isOfDays(strip) ? " UTC" : ""}${slow}`;
 }
 
-/** The same sentence with a time that the script converts to the reader's zone. */
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 19).replace(/:00$/, "");
+}
+
+/** The same sentence with times that the script converts to the reader's zone. */
 export function StripSentence({ strip, words, nowMs }: {
   strip: Strip;
   words: StripWords;
@@ -96,16 +108,11 @@ export function StripSentence({ strip, words, nowMs }: {
   return (
     <>
       {counts}
-      {worst && (
+      {worst?.map((part) => typeof part === "string" ? part : <Time ms={part} nowMs={nowMs} />)}
+      {worst && !isOfDays(strip) && (
         <>
-          {`, worst ${words.bar} `}
-          {strip.barSeconds < DAY_SECONDS
-            ? (
-              <>
-                from <Time ms={worst.startMs} nowMs={nowMs} /> <Zone />
-              </>
-            )
-            : worst.text}
+          {" "}
+          <Zone />
         </>
       )}
       {slow}
@@ -114,7 +121,7 @@ export function StripSentence({ strip, words, nowMs }: {
 }
 
 function sentenceOf(strip: Strip, words: StripWords, nowMs: number) {
-  const { settled, failed, slow } = totalOf(strip.bars);
+  const { settled, failed, slow } = totalOf(strip);
   const known = knownText(strip, words, nowMs);
   const worst = worstBar(strip.bars);
   const tasks = `${countText(settled)} task${settled === 1 ? "" : "s"}`;
@@ -122,12 +129,19 @@ function sentenceOf(strip: Strip, words: StripWords, nowMs: number) {
     counts: settled === 0
       ? `${known}: no task was settled`
       : `${known}: ${failed === 0 ? "none" : countText(failed)} of ${tasks} failed`,
-    worst: worst && { startMs: worst.startMs, text: startText(worst, strip) },
+    worst: worst && [", worst ", ...partsOf(worst, strip, words)],
     slow: slow > 0 ? `, ${countText(slow)} slow` : "",
   };
 }
 
-function startText({ startMs }: Bar, { barSeconds }: Strip): string {
-  const iso = new Date(startMs).toISOString();
-  return barSeconds < DAY_SECONDS ? `from ${iso.slice(11, 16)}` : iso.slice(0, 10);
+/** The words for a bar, with times as numbers: of one that is known in part, they name that part. */
+function partsOf(bar: Bar, strip: Strip, { bar: name }: StripWords): (string | number)[] {
+  const { startMs, endMs, isWhole } = knownPart(bar, strip);
+  if (isOfDays(strip)) return [`${name} ${new Date(bar.startMs).toISOString().slice(0, 10)}`];
+  if (isWhole) return [`${name} from `, startMs];
+  return endMs === null ? ["since ", startMs] : ["from ", startMs, " to ", endMs];
+}
+
+function isOfDays({ barSeconds }: Strip): boolean {
+  return barSeconds === DAY_SECONDS;
 }

@@ -1,15 +1,15 @@
 import { STATE_DEFINITIONS } from "../../../core/verdict/states.ts";
 import { href } from "../../links.ts";
 import type { DatasetView, StatusView } from "../../view.ts";
-import { durationText, ratioText, spanText } from "../../words.ts";
+import { durationText, ratioText, windowText } from "../../words.ts";
 import { Icon, shortId } from "../parts.tsx";
 import { StateDetail } from "../state_detail.tsx";
 import { TONES } from "../tone.ts";
-import { LastError, lookBackMs, okInDay } from "./figures.tsx";
+import { LastError, lookBackSeconds, okInDay } from "./figures.tsx";
 import { DAY, StripBars } from "./strip.tsx";
 
 /** What the headings say that figures cover; a row says where it differs. */
-type Headings = { ok: string; lookBackMs: number | null };
+type Headings = { ok: string; lookBackSeconds: number | null };
 
 /** Rows differ by an interval at least: only a larger ratio is worth saying. */
 const MAX_RATIO = 1.25;
@@ -20,7 +20,7 @@ export function DatasetTable({ view }: { view: StatusView }) {
   const durations = datasets.flatMap((dataset) => dataset.durations ?? []);
   const headings: Headings = {
     ok: mostFrequent(datasets.map((dataset) => okInDay(dataset, nowMs).over)),
-    lookBackMs: medianOf(durations.map((each) => lookBackMs(each, nowMs))),
+    lookBackSeconds: medianOf(durations.map((each) => lookBackSeconds(each, nowMs))),
   };
   return (
     <table class="datasets">
@@ -39,7 +39,8 @@ export function DatasetTable({ view }: { view: StatusView }) {
           </th>
           <th scope="col">ok in {headings.ok}</th>
           <th scope="col">
-            p50{headings.lookBackMs !== null && ` in ${spanText(headings.lookBackMs)}`}
+            p50 of successes
+            {headings.lookBackSeconds !== null && ` in ${windowText(headings.lookBackSeconds)}`}
           </th>
           <th scope="col">p95</th>
           <th scope="col">Last error</th>
@@ -83,7 +84,7 @@ function Row({ dataset, view, headings }: {
       <td>{durations ? durationText(durations.p50Seconds) : "–"}</td>
       <td>
         {durations ? durationText(durations.p95Seconds) : "–"}{" "}
-        {durations && <LookBack ms={lookBackMs(durations, nowMs)} usualMs={headings.lookBackMs} />}
+        {durations && <LookBack seconds={lookBackSeconds(durations, nowMs)} usual={headings.lookBackSeconds} />}
       </td>
       <td>
         <LastError dataset={dataset} view={view} />
@@ -93,10 +94,9 @@ function Row({ dataset, view, headings }: {
 }
 
 /** For how long the quantiles of a row look back, where that is not what the heading says. */
-function LookBack({ ms, usualMs }: { ms: number; usualMs: number | null }) {
-  const usual = usualMs ?? ms;
-  const isUsual = Math.max(ms, usual) <= MAX_RATIO * Math.min(ms, usual);
-  return isUsual ? null : <small>in {spanText(ms)}</small>;
+function LookBack({ seconds, usual }: { seconds: number; usual: number | null }) {
+  const [longer, shorter] = [Math.max(seconds, usual ?? 0), Math.min(seconds, usual ?? seconds)];
+  return longer <= MAX_RATIO * shorter ? null : <small>in {windowText(seconds)}</small>;
 }
 
 function medianOf(values: readonly number[]): number | null {
