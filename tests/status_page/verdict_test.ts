@@ -16,7 +16,7 @@ const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
   [
     "many",
     "FAILING: 3 of 200",
-    /3 of 200 failing 2 since 20:06:15 UTC \(1 min\), timeout : no complete response in time 1 since 20:06:17 \(1 min\), not_found : status 404 .* Page 1 of \d+, the most urgent/,
+    /3 of 200 failing 2 since 20:06:15 UTC \(1 min 34 s\), timeout : no complete response in time 1 since 20:06:17 \(1 min 32 s\), not_found : status 404 .* Page 1 of \d+, the most urgent/,
   ],
   [
     "all",
@@ -109,12 +109,12 @@ Deno.test("the verdict on several datasets gives each reason its own beginning",
   assertEquals(
     summaryOf(scene("not_found")),
     "All 4 failing 3 since 20:07:17 UTC (32 s), server_error : status 5xx " +
-      "1 since 20:06:05 (1 min), not_found : status 404",
+      "1 since 20:06:05 (1 min 45 s), not_found : status 404",
   );
   assertEquals(
     summaryOf(scene("server_error")),
     "All 4 failing since 20:07:15 UTC (35 s), server_error : status 5xx; " +
-      "1 of them since 20:06:05 (1 min), not_found at first",
+      "1 of them since 20:06:05 (1 min 45 s), not_found at first",
   );
 });
 
