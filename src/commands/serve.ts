@@ -72,7 +72,7 @@ export async function serve(
   });
   const { getDataset } = connectPlatform(config, runtime, metrics, abandonTasks.signal);
   const certificates = createCertificateWatch(config, runtime, metrics, abandonTasks.signal);
-  const table = await createTable(config, view, runtime, backlog, health);
+  const table = await createTable(config, view, runtime, backlog, health, history);
   const observer = observeWithAll([
     ledger,
     metrics,

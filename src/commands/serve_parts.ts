@@ -17,7 +17,7 @@ import { createRedactor } from "../http_client/redact.ts";
 import { connectOkdata, type Okdata, type OkdataListeners } from "../okdata/okdata.ts";
 import type { Backlog } from "../probing/backlog.ts";
 import { CertificateWatch } from "../probing/certificate_watch.ts";
-import type { HealthHistory } from "../probing/health.ts";
+import type { DatasetHealth, HealthHistory } from "../probing/health.ts";
 import { Heartbeat, sendHeartbeat } from "../probing/heartbeat.ts";
 import type { ProbeLoops } from "../probing/probe_loops.ts";
 import { logAttempt } from "../probing/task_log.ts";
@@ -198,10 +198,15 @@ export async function createTable(
   runtime: Runtime,
   backlog: Backlog,
   health: HealthHistory,
+  history: Pick<History, "sinceMs">,
 ): Promise<Table | null> {
   if (!view.table && !config.localRun) return null;
   const render = await createTableRenderer(config, view, runtime);
-  const print = () => runtime.stdout.write(render(backlog, health));
+  const print = () => {
+    const datasets = health.byUrgency().flatMap((id) => health.of(id) ?? []);
+    const withPast = datasets.map((each) => ({ ...each, sinceMs: history.sinceMs(each) }));
+    runtime.stdout.write(render(backlog, withPast));
+  };
   let isStarted = false;
   return {
     print,
@@ -213,21 +218,20 @@ export async function createTable(
 }
 
 /**
- * Renders the backlog as a table, under the states of the datasets where their health is given.
+ * Renders the backlog as a table, under the states of the datasets that are given.
  * Loaded on demand: the widths of characters take longer to load than the rest of the program.
  */
 export async function createTableRenderer(
   { datasetIds }: Config,
   { rows, utc }: View,
   { clock, terminal }: Runtime,
-): Promise<(backlog: Backlog, health?: HealthHistory) => string> {
+): Promise<(backlog: Backlog, datasets?: readonly DatasetHealth[]) => string> {
   const { tableOf } = await import("../terminal/table.ts");
   const { renderDatasetLines } = await import("../terminal/dataset_lines.ts");
   const { stateRowOf } = await import("../terminal/state_row.ts");
-  return (backlog, health) => {
+  return (backlog, datasets = []) => {
     const options = { ...terminal(), utc };
     const nowMs = clock.now();
-    const datasets = (health?.byUrgency() ?? []).flatMap((id) => health?.of(id) ?? []);
     const states = renderDatasetLines(datasets.map(stateRowOf), {
       ...options,
       nowMs,

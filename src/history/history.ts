@@ -1,4 +1,7 @@
-import type { Incident } from "../core/verdict/rows.ts";
+import { type Reason, REASONS } from "../core/reasons.ts";
+import type { Cause } from "../core/verdict/dataset_verdict.ts";
+import type { Incident, ReasonCounts } from "../core/verdict/rows.ts";
+import type { DatasetState } from "../core/verdict/states.ts";
 import { type Bar, QUARTER, type Range, startOfBar, type Strip, sumOf } from "./bars.ts";
 import {
   type DatasetPast,
@@ -26,10 +29,9 @@ export type Recorded = {
   readonly memory: Pick<TaskMemory, "knownSinceMs" | "read">;
   /** The outages of a dataset, oldest first. */
   incidentsOf(datasetId: string): readonly Incident[];
+  /** When the first task of a dataset that succeeded was created; null while none has. */
+  firstSuccessMsOf(datasetId: string): number | null;
 };
-
-/** So long after the end of an outage its row of failures goes on, when the probe has restarted. */
-const MAX_RESTART_MS = 10 * 60_000;
 
 /** The incidents that are shown of a dataset. */
 const MAX_INCIDENTS = 20;
@@ -73,6 +75,35 @@ export class History {
     return this.#incidents(datasetId, this.#past.of(datasetId), knownSinceMs);
   }
 
+  /**
+   * Since when a dataset is in its state: of an outage that a restart has interrupted, its beginning
+   * before this process.
+   */
+  sinceMs(
+    { datasetId, state, sinceMs }: { datasetId: string; state: DatasetState; sinceMs: number },
+  ): number {
+    const last = state === "failing" ? this.lastIncident(datasetId) : null;
+    return last?.endMs === null ? Math.min(sinceMs, last.startMs) : sinceMs;
+  }
+
+  /** Why a dataset is failing, also before a restart that has interrupted the outage. */
+  cause(datasetId: string, cause: Cause): Cause {
+    const { first } = cause;
+    const sinceMs = this.sinceMs({ datasetId, state: "failing", sinceMs: first.sinceMs });
+    if (sinceMs >= first.sinceMs) return cause;
+    const before = this.#past.of(datasetId)?.incidents[0]?.reasons ?? {};
+    const [frequent] = REASONS.filter((reason) => before[reason])
+      .sort((a, b) => (before[b] ?? 0) - (before[a] ?? 0));
+    if (frequent && !before[first.reason]) {
+      return { ...cause, first: { reason: frequent, sinceMs } };
+    }
+    return {
+      reason: cause.reason,
+      sinceMs: cause.reason === first.reason ? sinceMs : cause.sinceMs,
+      first: { reason: first.reason, sinceMs },
+    };
+  }
+
   /** A window of a dataset, the day with its past; null for a dataset that is not probed. */
   range(datasetId: string, range: Range): Strip | null {
     const own = this.#recorded.memory.read(datasetId, range);
@@ -85,7 +116,12 @@ export class History {
   }
 
   #incidents(datasetId: string, past: DatasetPast | null, sinceMs: number): KnownIncident[] {
-    return allIncidents(this.#recorded.incidentsOf(datasetId), past?.incidents ?? [], sinceMs);
+    const own = {
+      incidents: this.#recorded.incidentsOf(datasetId),
+      firstSuccessMs: this.#recorded.firstSuccessMsOf(datasetId),
+      sinceMs,
+    };
+    return allIncidents(own, past?.incidents ?? []);
   }
 }
 
@@ -97,10 +133,13 @@ function withPast(own: Strip, past: DatasetPast | null): Strip {
   const known = new Map(before.map((bar) => [bar.startMs, bar]));
   const bars = own.bars.map((bar) => {
     const other = bar.startMs < own.knownSinceMs ? known.get(bar.startMs) : undefined;
-    // The process began within this bar: whoever has seen more is right.
-    return other && other.settled >= bar.settled ? other : bar;
+    // The process began within this bar: whoever has seen more is right. Only it knows durations.
+    if (!other || other.settled < bar.settled) return bar;
+    const { meanSeconds, longestSeconds } = bar;
+    return { ...other, meanSeconds, longestSeconds };
   });
-  return { ...own, knownSinceMs: Math.min(own.knownSinceMs, earliest.startMs), bars };
+  const pastSinceMs = Math.max(earliest.startMs, past?.daySinceMs ?? earliest.startMs);
+  return { ...own, knownSinceMs: Math.min(own.knownSinceMs, pastSinceMs), bars };
 }
 
 /** What is recorded of a day counts; of today, and when nothing is recorded, the bars of `day`. */
@@ -117,21 +156,24 @@ function quarterOf(recorded: readonly Bar[], day: Strip): Strip {
   return { barSeconds, knownSinceMs: earliest?.startMs ?? day.knownSinceMs, bars };
 }
 
-/** Newest first. An outage that a restart has interrupted is one incident. */
+/**
+ * Newest first. An outage that lasted when this process began goes on in its first row of failures,
+ * unless a task has succeeded before; then it ended with that.
+ */
 function allIncidents(
-  own: readonly Incident[],
+  own: { incidents: readonly Incident[]; firstSuccessMs: number | null; sinceMs: number },
   past: readonly KnownIncident[],
-  sinceMs: number,
 ): KnownIncident[] {
-  const seen = own.map((incident) => ({ ...incident, resolutionSeconds: 0 })).reverse();
-  const before = past.filter(({ startMs }) => startMs < sinceMs);
-  const [interrupted] = before;
+  const { firstSuccessMs, sinceMs } = own;
+  const seen = own.incidents.map((each) => ({ ...each, resolutionSeconds: 0 })).reverse();
+  const [last, ...older] = past.filter(({ startMs }) => startMs < sinceMs);
+  if (!last) return seen.slice(0, MAX_INCIDENTS);
   const first = seen.at(-1);
-  const isOne = interrupted && first &&
-    first.startMs - (interrupted.endMs ?? sinceMs) <= MAX_RESTART_MS;
-  const all = isOne
-    ? [...seen.slice(0, -1), joined(interrupted, first), ...before.slice(1)]
-    : [...seen, ...before];
+  const goesOn = last.endMs === null && first &&
+    first.startMs < (firstSuccessMs ?? Infinity);
+  const all = goesOn
+    ? [...seen.slice(0, -1), joined(last, first), ...older]
+    : [...seen, { ...last, endMs: last.endMs ?? firstSuccessMs }, ...older];
   return all.slice(0, MAX_INCIDENTS);
 }
 
@@ -140,6 +182,16 @@ function joined(before: KnownIncident, after: KnownIncident): KnownIncident {
     ...after,
     startMs: before.startMs,
     lost: before.lost + after.lost,
+    reasons: sumOfReasons(before.reasons, after.reasons),
     resolutionSeconds: before.resolutionSeconds,
   };
+}
+
+function sumOfReasons(some: ReasonCounts, others: ReasonCounts): ReasonCounts {
+  const sum: Partial<Record<Reason, number>> = { ...some };
+  for (const reason of REASONS) {
+    const count = (some[reason] ?? 0) + (others[reason] ?? 0);
+    if (count > 0) sum[reason] = count;
+  }
+  return sum;
 }

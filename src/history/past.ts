@@ -11,9 +11,11 @@ export type KnownIncident = Incident & {
 export type DatasetPast = {
   /** Bars of a quarter of an hour, oldest first; those of which nothing is known are missing. */
   day: readonly Bar[];
+  /** When the first of those bars began to be known; null when only its start is. */
+  daySinceMs: number | null;
   /** Bars of a day, likewise. */
   quarter: readonly Bar[];
-  /** Newest first. */
+  /** Newest first. The first one has no end when it lasted, as far as known, until this process. */
   incidents: readonly KnownIncident[];
 };
 

@@ -9,6 +9,7 @@ import {
 } from "../core/task.ts";
 import type { SkipCause, SkippedSlots, TaskObserver } from "../core/task_observer.ts";
 import {
+  type Cause,
   DatasetVerdict,
   type News,
   recentSecondsOf,
@@ -214,9 +215,14 @@ export class HealthHistory implements TaskObserver {
       .map(({ datasetId }) => datasetId);
   }
 
-  /** The datasets that are failing, by reason; empty while none is. */
-  outage(): OutageGroup[] {
-    const causes = [...this.#datasets.values()].flatMap(({ verdict }) => verdict.cause ?? []);
+  /**
+   * The datasets that are failing, by reason; empty while none is. `causeOf` may know what was before
+   * this process.
+   */
+  outage(causeOf: (datasetId: string, cause: Cause) => Cause = (_, cause) => cause): OutageGroup[] {
+    const causes = [...this.#datasets.values()].flatMap(({ datasetId, verdict: { cause } }) =>
+      cause ? [causeOf(datasetId, cause)] : []
+    );
     return groupCauses(causes, this.#intervalMs);
   }
 
@@ -281,6 +287,11 @@ export class HealthHistory implements TaskObserver {
   /** The outages of a dataset that are known, oldest first. */
   incidentsOf(datasetId: string): readonly Incident[] {
     return this.#datasets.get(datasetId)?.verdict.incidents ?? [];
+  }
+
+  /** When the first task of a dataset that succeeded was created; null while none has succeeded. */
+  firstSuccessMsOf(datasetId: string): number | null {
+    return this.#datasets.get(datasetId)?.verdict.firstSuccessMs ?? null;
   }
 
   schedule(nowMs = this.#clock.monotonic()): ScheduleHealth {

@@ -164,7 +164,7 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
     draining: sources.isDraining(),
     stalledLoops: sources.stalledLoops(),
     tally: health.tally(nowMonotonicMs),
-    outage: health.outage(),
+    outage: health.outage((id, cause) => history.cause(id, cause)),
     lastOutageEndMs: health.lastOutageEndMs(),
     recent: health.recentFailures(nowMonotonicMs),
     slowness: health.slowness(nowMonotonicMs),
@@ -212,5 +212,5 @@ function datasetOf(
 ): DatasetView[] {
   const dataset = health.of(datasetId, nowMonotonicMs);
   const day = history.range(datasetId, "24h");
-  return dataset && day ? [{ ...dataset, day }] : [];
+  return dataset && day ? [{ ...dataset, sinceMs: history.sinceMs(dataset), day }] : [];
 }

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { attemptLog, createTable, startLine } from "../../src/commands/serve_parts.ts";
 import { VERSION } from "../../src/core/version.ts";
+import { History } from "../../src/history/history.ts";
 import { Backlog } from "../../src/probing/backlog.ts";
 import { HealthHistory } from "../../src/probing/health.ts";
 import { configOf, createFakeRuntime } from "../support/fake_runtime.ts";
@@ -53,7 +54,7 @@ Deno.test("createTable makes a table when it was asked for, or in a local run", 
   const backlog = new Backlog(10, () => {});
   const health = new HealthHistory({ ...configOf({}), clock: runtime.clock });
   const create = (env: Record<string, string>, table: boolean) =>
-    createTable(configOf(env), { ...VIEW, table }, runtime, backlog, health);
+    createTable(configOf(env), { ...VIEW, table }, runtime, backlog, health, new History(health));
   assertEquals(await create({}, false), null);
   for (const table of [await create({}, true), await create({ LOCAL_RUN: "1" }, false)]) {
     stdout.text = "";

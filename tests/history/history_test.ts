@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { Incident } from "../../src/core/verdict/rows.ts";
+import type { Cause } from "../../src/core/verdict/dataset_verdict.ts";
+import type { Incident, ReasonCounts } from "../../src/core/verdict/rows.ts";
+import type { DatasetState } from "../../src/core/verdict/states.ts";
 import { type Bar, emptyBar, type Strip } from "../../src/history/bars.ts";
 import { History } from "../../src/history/history.ts";
 import { type DatasetPast, type KnownIncident, NO_PAST } from "../../src/history/past.ts";
@@ -25,12 +27,17 @@ function incident(startMs: number, endMs: number | null, lost: number): Incident
   return { startMs, endMs, lost, reasons: { dns: lost }, firstSeqno: 1, endSeqno: endMs && 9 };
 }
 
-function pastIncident(startMs: number, endMs: number | null, lost: number): KnownIncident {
+function pastIncident(
+  startMs: number,
+  endMs: number | null,
+  lost: number,
+  reasons: ReasonCounts = {},
+): KnownIncident {
   return {
     startMs,
     endMs,
     lost,
-    reasons: {},
+    reasons,
     firstSeqno: null,
     endSeqno: null,
     resolutionSeconds: 300,
@@ -38,9 +45,10 @@ function pastIncident(startMs: number, endMs: number | null, lost: number): Know
 }
 
 function historyOf(
-  { since = 50, incidents = [], past }: {
+  { since = 50, incidents = [], firstSuccessMs = at(since) + 2_000, past }: {
     since?: number;
     incidents?: Incident[];
+    firstSuccessMs?: number | null;
     past?: Partial<DatasetPast>;
   },
 ) {
@@ -51,8 +59,9 @@ function historyOf(
       read: (id: string) => id === "a" ? day : null,
     },
     incidentsOf: () => incidents,
+    firstSuccessMsOf: () => firstSuccessMs,
   };
-  const found = past && { day: [], quarter: [], incidents: [], ...past };
+  const found = past && { day: [], daySinceMs: null, quarter: [], incidents: [], ...past };
   return new History(recorded, { of: () => found ?? null, source: NO_PAST.source });
 }
 
@@ -134,20 +143,103 @@ Deno.test("incidents from before this process follow its own, newest first, and 
   assertEquals(shown.slice(0, 3).map(({ startMs }) => startMs), [at(60), at(30), at(29)]);
 });
 
+/** What lasted when the process began, in which no task has succeeded before `own`. */
+function afterRestart(own: Incident[], past: KnownIncident[], firstSuccessMs: number | null) {
+  return historyOf({ incidents: own, firstSuccessMs, past: { incidents: past } });
+}
+
 Deno.test("an outage that a restart has interrupted is one incident", () => {
-  const before = pastIncident(at(45), at(50), 200);
+  const before = pastIncident(at(45), null, 200, { tls: 150, dns: 50 });
   const own = incident(at(50) + 5_000, at(52), 13);
-  const of = (incidents: Incident[], past: KnownIncident[]) =>
-    historyOf({ incidents, past: { incidents: past } }).of("a")!.incidents;
   assertEquals(historyOf({}).lastIncident("a"), null);
-  const history = historyOf({ incidents: [own], past: { incidents: [before] } });
-  assertEquals(history.lastIncident("a"), of([own], [before])[0]);
-  const one = { ...own, startMs: at(45), lost: 213, resolutionSeconds: 300 };
   const older = pastIncident(at(20), at(21), 2);
-  assertEquals(of([own], [before, older]), [one, older]);
-  // One that began long after the other is another.
-  const later = incident(at(60), null, 3);
-  assertEquals(of([later], [before]), [{ ...later, resolutionSeconds: 0 }, before]);
-  // The past may say that it lasts.
-  assertEquals(of([own], [{ ...before, endMs: null }]), [one]);
+  const history = afterRestart([own], [before, older], at(52));
+  const one = {
+    ...own,
+    startMs: at(45),
+    lost: 213,
+    reasons: { tls: 150, dns: 63 },
+    resolutionSeconds: 300,
+  };
+  assertEquals(history.of("a")!.incidents, [one, older]);
+  assertEquals(history.lastIncident("a"), one);
+});
+
+Deno.test("an outage ended with the first success of the process, unless none has come yet", () => {
+  const before = pastIncident(at(45), null, 200);
+  const later = incident(at(50) + 9_000, null, 3);
+  const ended = { ...before, endMs: at(50) + 5_000 };
+  assertEquals(afterRestart([later], [before], at(50) + 5_000).incidents("a"), [
+    { ...later, resolutionSeconds: 0 },
+    ended,
+  ]);
+  assertEquals(afterRestart([], [before], at(50) + 5_000).incidents("a"), [ended]);
+  assertEquals(afterRestart([], [before], null).incidents("a"), [before]);
+});
+
+Deno.test("an outage that was over when the process began is another one", () => {
+  const before = pastIncident(at(45), at(50) - 60_000, 200);
+  const own = incident(at(50) + 5_000, null, 13);
+  assertEquals(afterRestart([own], [before], null).incidents("a"), [
+    { ...own, resolutionSeconds: 0 },
+    before,
+  ]);
+});
+
+Deno.test("a dataset has been failing since its outage began, also before a restart", () => {
+  const before = pastIncident(at(45), null, 200);
+  const own = incident(at(50) + 5_000, null, 13);
+  const history = afterRestart([own], [before], null);
+  const since = (state: DatasetState, sinceMs: number) =>
+    history.sinceMs({ datasetId: "a", state, sinceMs });
+  assertEquals(since("failing", own.startMs), at(45));
+  assertEquals(since("no_news", own.startMs), own.startMs);
+  const over = historyOf({ incidents: [own], past: { incidents: [{ ...before, endMs: at(46) }] } });
+  const failing = { datasetId: "a", state: "failing", sinceMs: own.startMs } as const;
+  assertEquals(over.sinceMs(failing), own.startMs);
+  assertEquals(historyOf({ incidents: [own] }).sinceMs(failing), own.startMs);
+});
+
+Deno.test("a dataset has been failing for its first reason since its outage began", () => {
+  const own = incident(at(50) + 5_000, null, 13);
+  const causeOf = (reasons: ReasonCounts, cause: Cause) =>
+    afterRestart([own], [pastIncident(at(45), null, 200, reasons)], null).cause("a", cause);
+  const first = { reason: "dns", sinceMs: own.startMs } as const;
+  const dns: Cause = { reason: "dns", sinceMs: own.startMs, first };
+  const began = { reason: "dns", sinceMs: at(45) } as const;
+  assertEquals(causeOf({ dns: 1, tls: 2 }, dns), { ...began, first: began });
+  assertEquals(causeOf({}, dns), { ...began, first: began });
+  assertEquals(causeOf({ reset: 1, tls: 2 }, dns), {
+    ...dns,
+    first: { reason: "tls", sinceMs: at(45) },
+  });
+  const tls: Cause = { reason: "tls", sinceMs: at(51), first };
+  assertEquals(causeOf({ dns: 1 }, tls), { ...tls, first: began });
+  assertEquals(historyOf({ incidents: [own] }).cause("a", dns), dns);
+});
+
+Deno.test("the bar in which the process began keeps the durations that it has seen", () => {
+  const day = ownDay(50);
+  const own = { ...bar(at(50), 10), meanSeconds: 0.2, longestSeconds: 0.5 };
+  const history = new History({
+    memory: {
+      knownSinceMs: day.knownSinceMs,
+      read: () => ({ ...day, bars: day.bars.with(50, own) }),
+    },
+    incidentsOf: () => [],
+    firstSuccessMsOf: () => null,
+  }, {
+    of: () => ({ day: [bar(at(50), 40, 3)], daySinceMs: null, quarter: [], incidents: [] }),
+    source: NO_PAST.source,
+  });
+  const shown = history.range("a", "24h")?.bars[50];
+  assertEquals(shown, { ...own, settled: 40, failed: 3 });
+});
+
+Deno.test("the day is known since the first sample, and since a bar where that is not known", () => {
+  const known = (daySinceMs: number | null) =>
+    historyOf({ past: { day: [bar(at(40), 5)], daySinceMs } }).of("a")?.knownSinceMs;
+  assertEquals([known(null), known(at(40) + 425_000)], [at(40), at(40) + 425_000]);
+  // The bar of the first sample may have become too old.
+  assertEquals(known(at(38)), at(40));
 });

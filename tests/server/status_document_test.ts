@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { History } from "../../src/history/history.ts";
+import { NO_PAST, type Past } from "../../src/history/past.ts";
 import { HealthHistory } from "../../src/probing/health.ts";
 import { statusDocument } from "../../src/server/status_document.ts";
 import { FakeClock } from "../support/clock.ts";
@@ -8,7 +9,7 @@ import { manyIds } from "../support/status.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
 
 /** A probe whose tasks settle when the test says so, half a second after they were created. */
-function start(datasetIds: readonly string[]) {
+function start(datasetIds: readonly string[], past: Past = NO_PAST) {
   const clock = new FakeClock({ wallMs: Date.UTC(2026, 10, 23, 22) });
   const health = new HealthHistory({
     datasetIds,
@@ -21,7 +22,7 @@ function start(datasetIds: readonly string[]) {
     appId: "0a1b2c3d",
     environment: null,
     health,
-    history: new History(health),
+    history: new History(health, past),
     isDraining: () => false,
     stalledLoops: () => [],
   };
@@ -37,6 +38,31 @@ function start(datasetIds: readonly string[]) {
     },
   };
 }
+
+Deno.test("the status document has an outage that a restart has interrupted since it began", () => {
+  const incident = {
+    startMs: Date.UTC(2026, 10, 23, 21, 50),
+    endMs: null,
+    lost: 60,
+    reasons: { dns: 60 },
+    firstSeqno: null,
+    endSeqno: null,
+    resolutionSeconds: 300,
+  };
+  const { read, settle } = start(["a"], {
+    ...NO_PAST,
+    of: () => ({ day: [], daySinceMs: null, quarter: [], incidents: [incident] }),
+  });
+  settle("a", false);
+  const begin = "2026-11-23T21:50:00.000Z";
+  const [failing] = read().datasets;
+  assertEquals([failing?.state, failing?.since], ["failing", begin]);
+  assertEquals(failing?.last_incident?.start, begin);
+  assertEquals(failing?.last_incident?.reasons, { dns: 60, server_error: 1 });
+  settle("a", true);
+  const [after] = read().datasets;
+  assertEquals([after?.since, after?.last_incident?.start], ["2026-11-23T22:00:10.000Z", begin]);
+});
 
 Deno.test("the status document has the verdict on each dataset, the most urgent first", () => {
   const { read, settle } = start(["a", "b", "c"]);

@@ -28,7 +28,7 @@ export function pastBefore(
 ): Past {
   const day = barsBefore(startMs, RANGES["24h"], dayOf);
   const quarter = barsBefore(startMs, QUARTER, quarterOf);
-  return { of: () => ({ day, quarter, incidents }), source: () => source };
+  return { of: () => ({ day, daySinceMs: null, quarter, incidents }), source: () => source };
 }
 
 /** An incident as Prometheus tells it. */

@@ -114,6 +114,11 @@ export class DatasetVerdict {
     return this.#order.rows.ended.at(-1)?.endMs ?? null;
   }
 
+  /** When the first task that succeeded was created; null while none has succeeded. */
+  get firstSuccessMs(): number | null {
+    return this.#order.rows.firstSuccessMs;
+  }
+
   /** Takes note of a new task. */
   created(task: Pick<PendingTask, "seqno" | "createdMs">): void {
     this.#order.created(task);

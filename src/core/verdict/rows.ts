@@ -33,7 +33,8 @@ export type RowTask = {
 
 /** The rows of equal outcomes up to some task, in the order of creation. */
 export type Rows = {
-  readonly hasSucceeded: boolean;
+  /** The creation of the first task that succeeded; null while none has. */
+  readonly firstSuccessMs: number | null;
   /** The failures after the last success; `isFailing` says whether they are an outage. */
   readonly row: Incident | null;
   readonly isFailing: boolean;
@@ -51,7 +52,7 @@ export type Rows = {
 };
 
 export const NO_ROWS: Rows = {
-  hasSucceeded: false,
+  firstSuccessMs: null,
   row: null,
   isFailing: false,
   onsets: new Map(),
@@ -76,7 +77,7 @@ function withFailure(rows: Rows, { createdMs, seqno }: RowTask, reason: Reason):
     firstSeqno,
     endSeqno: null,
   };
-  const isFailing = row.lost >= FAILING_ROW || !rows.hasSucceeded;
+  const isFailing = row.lost >= FAILING_ROW || rows.firstSuccessMs === null;
   const before = rows.row ? rows.onsets : NO_ROWS.onsets;
   const onsets = before.has(reason) ? before : new Map([...before, [reason, createdMs]]);
   const sinceMs = isFailing ? startMs : rows.sinceMs;
@@ -84,11 +85,11 @@ function withFailure(rows: Rows, { createdMs, seqno }: RowTask, reason: Reason):
 }
 
 function withSuccess(rows: Rows, { createdMs, seqno }: RowTask): Rows {
-  if (rows.hasSucceeded && !rows.row) return rows;
+  if (rows.firstSuccessMs !== null && !rows.row) return rows;
   const { row, isFailing, ended } = rows;
   return {
     ...NO_ROWS,
-    hasSucceeded: true,
+    firstSuccessMs: rows.firstSuccessMs ?? createdMs,
     sinceMs: isFailing ? createdMs : rows.sinceMs ?? createdMs,
     ended: row && isFailing
       ? [...ended, { ...row, endMs: createdMs, endSeqno: seqno }].slice(-MAX_INCIDENTS)

@@ -2,69 +2,156 @@ import { type Reason, REASONS } from "../../core/reasons.ts";
 import type { KnownIncident } from "../../history/past.ts";
 import type { Series } from "./query_range.ts";
 
-/** Two outages with less time between them are one: a restart of the probe may be in between. */
+/** An outage goes on after a restart of the probe, when that takes no longer. */
 const MAX_PAUSE_MS = 10 * 60_000;
-
-type Span = { startMs: number; endMs: number };
 
 /** The incidents that are kept of a dataset. */
 const MAX_KEPT = 20;
 
-/**
- * The outages of each dataset, newest first. The points of `since` say since when it was failing then,
- * in seconds since the epoch; those of `lost` how many tasks failed in the step before, by reason.
- */
+/** What Prometheus knows of outages, by dataset; values are seconds since the epoch, or tasks. */
+export type OutageSeries = {
+  /** Since when the dataset was failing then, by location. */
+  since: readonly Series[];
+  /** When a task had succeeded last while the dataset was failing, by location. */
+  successes: readonly Series[];
+  /** When a task had succeeded last at the end of what is asked for, by location. */
+  lastSuccesses: readonly Series[];
+  /** How many tasks failed in the step before, by reason. */
+  lost: readonly Series[];
+};
+
+type Span = { startMs: number; endMs: number; lasts: boolean };
+
+type Point = Series["points"][number];
+
+/** The outages of each dataset before `untilMs`, newest first, from points `stepSeconds` apart. */
 export function incidentsOf(
-  since: readonly Series[],
-  lost: readonly Series[],
-  stepSeconds: number,
+  { since, ...more }: OutageSeries,
+  { stepSeconds, untilMs }: { stepSeconds: number; untilMs: number },
 ): Map<string, KnownIncident[]> {
-  const byDataset = Map.groupBy(since, ({ labels }) => labels.dataset_id ?? "");
-  return new Map(
-    [...byDataset].map(([datasetId, series]) => {
-      const ofDataset = lost.filter(({ labels }) => labels.dataset_id === datasetId);
-      const spans = spansOf(series).slice(-MAX_KEPT).reverse();
-      const incidents = spans.map((span) => incidentOf(span, ofDataset, stepSeconds));
-      return [datasetId, incidents];
-    }),
-  );
+  const incidents = new Map<string, KnownIncident[]>();
+  for (const [datasetId, ofDataset] of Map.groupBy(since, datasetOf)) {
+    const only = (series: readonly Series[]) =>
+      series.filter((each) => datasetOf(each) === datasetId);
+    const spans = [...Map.groupBy(ofDataset, locationOf)].flatMap(([location, ofLocation]) => {
+      const pointsOf = (series: readonly Series[]) =>
+        only(series).flatMap((each) => locationOf(each) === location ? each.points : []);
+      const successes = pointsOf(more.successes);
+      return outagesOf(pointsOf(ofLocation), successes, pointsOf(more.lastSuccesses), untilMs);
+    });
+    const merged = withoutOverlaps(spans);
+    const lost = only(more.lost);
+    incidents.set(
+      datasetId,
+      merged.slice(-MAX_KEPT).reverse().map(({ startMs, endMs, lasts }): KnownIncident => {
+        const reasons = reasonsOf({ startMs, endMs }, merged, lost, stepSeconds * 1e3);
+        return {
+          startMs,
+          endMs: lasts ? null : endMs,
+          lost: Object.values(reasons).reduce((sum, count) => sum + count, 0),
+          reasons,
+          firstSeqno: null,
+          endSeqno: null,
+          resolutionSeconds: stepSeconds,
+        };
+      }),
+    );
+  }
+  return incidents;
 }
 
-/** When the dataset was failing for any of the probes, oldest first. */
-function spansOf(series: readonly Series[]): Span[] {
-  const points = series.flatMap(({ points }) => points)
-    .map(({ atMs, value }) => ({ startMs: Math.min(value * 1e3, atMs), endMs: atMs }))
-    .sort((a, b) => a.startMs - b.startMs);
+/** The outages of one location, oldest first: each has its own time since when it lasts. */
+function outagesOf(
+  since: readonly Point[],
+  successes: readonly Point[],
+  lastSuccesses: readonly Point[],
+  untilMs: number,
+): Span[] {
+  const before = since.filter(({ value }) => value * 1e3 < untilMs);
+  const found = [...Map.groupBy(before, ({ value }) => value)].map(([seconds, points]): Span => {
+    const endMs = Math.max(...points.map(({ atMs }) => atMs));
+    return { startMs: Math.min(seconds * 1e3, endMs), endMs, lasts: false };
+  }).sort((a, b) => a.startMs - b.startMs);
   const spans: Span[] = [];
-  for (const { startMs, endMs } of points) {
+  for (const outage of found) {
     const last = spans.at(-1);
-    if (!last || startMs - last.endMs > MAX_PAUSE_MS) spans.push({ startMs, endMs });
-    else last.endMs = Math.max(last.endMs, endMs);
+    if (!last) {
+      spans.push(outage);
+    } else if (goesOnIn(last, outage, successes)) {
+      last.endMs = Math.max(last.endMs, outage.endMs);
+    } else {
+      last.endMs = Math.min(last.endMs, outage.startMs);
+      spans.push(outage);
+    }
+  }
+  const newest = spans.at(-1);
+  if (newest) {
+    const seenMs = lastSuccessMs(newest, successes, newest.endMs + 1);
+    newest.lasts = untilMs - newest.endMs <= MAX_PAUSE_MS &&
+      lastSuccesses.every(({ value }) => value * 1e3 <= seenMs);
   }
   return spans;
 }
 
-function incidentOf(
-  { startMs, endMs }: Span,
+/** Whether no task succeeded between the two, so that only the probe has restarted. */
+function goesOnIn(outage: Span, next: Span, successes: readonly Point[]): boolean {
+  const seenMs = lastSuccessMs(outage, successes, next.startMs);
+  return next.startMs - outage.endMs <= MAX_PAUSE_MS &&
+    successes.every(({ atMs, value }) =>
+      atMs <= outage.startMs || atMs > next.endMs || value * 1e3 <= seenMs
+    );
+}
+
+/** The last success that was known during an outage: a straggler may come after its beginning. */
+function lastSuccessMs({ startMs }: Span, successes: readonly Point[], beforeMs: number): number {
+  const known = successes.filter(({ atMs }) => atMs > startMs && atMs < beforeMs);
+  return Math.max(startMs, ...known.map(({ value }) => value * 1e3));
+}
+
+/** Oldest first. An outage in one location during that in another is the same one. */
+function withoutOverlaps(spans: readonly Span[]): Span[] {
+  const merged: Span[] = [];
+  for (const span of spans.toSorted((a, b) => a.startMs - b.startMs)) {
+    const last = merged.at(-1);
+    if (last && span.startMs < last.endMs) {
+      last.endMs = Math.max(last.endMs, span.endMs);
+      last.lasts ||= span.lasts;
+    } else {
+      merged.push({ ...span });
+    }
+  }
+  return merged;
+}
+
+type Times = Pick<Span, "startMs" | "endMs">;
+
+/** The failures of an outage. Those of a step that several outages share are divided by its time. */
+function reasonsOf(
+  outage: Times,
+  all: readonly Times[],
   lost: readonly Series[],
-  stepSeconds: number,
-): KnownIncident {
+  stepMs: number,
+): Partial<Record<Reason, number>> {
   const reasons: Partial<Record<Reason, number>> = {};
   for (const { labels, points } of lost) {
     const reason = REASONS.find((each) => each === labels.reason);
     if (!reason) continue;
-    const inside = points.filter(({ atMs }) => atMs > startMs && atMs <= endMs);
-    const count = inside.reduce((sum, { value }) => sum + Math.round(value), 0);
-    if (count > 0) reasons[reason] = count;
+    let count = reasons[reason] ?? 0;
+    for (const { atMs, value } of points) {
+      const shareOf = ({ startMs, endMs }: Times) =>
+        Math.max(0, Math.min(endMs, atMs) - Math.max(startMs, atMs - stepMs));
+      const share = shareOf(outage);
+      if (share > 0) count += value * share / all.reduce((sum, each) => sum + shareOf(each), 0);
+    }
+    if (count >= 0.5) reasons[reason] = Math.round(count);
   }
-  const total = Object.values(reasons).reduce((sum, count) => sum + count, 0);
-  return {
-    startMs,
-    endMs,
-    lost: total,
-    reasons,
-    firstSeqno: null,
-    endSeqno: null,
-    resolutionSeconds: stepSeconds,
-  };
+  return reasons;
+}
+
+function datasetOf({ labels }: Series): string {
+  return labels.dataset_id ?? "";
+}
+
+function locationOf({ labels }: Series): string {
+  return labels.location ?? "";
 }

@@ -5,7 +5,7 @@ import { explain } from "../../http_client/errors.ts";
 import type { Objectives } from "../slo.ts";
 import type { Scope } from "./queries.ts";
 import type { QueryRange } from "./query_range.ts";
-import { type Found, readBars, readDays, readIncidents } from "./readings.ts";
+import { type Found, readBars, readBeginnings, readDays, readIncidents } from "./readings.ts";
 
 /** The pause between readings, and after a failed one, which doubles up to it. */
 const INTERVAL_MS = 5 * 60_000;
@@ -42,6 +42,7 @@ export type PrometheusPastOptions = {
 export class PrometheusPast implements Past {
   readonly #options: PrometheusPastOptions;
   #bars: Found<"day"> = new Map();
+  #beginnings: ReadonlyMap<string, number> = new Map();
   #days: Found<"quarter"> = new Map();
   #incidents: Found<"incidents"> = new Map();
   /** Whether bars and incidents cannot change any more. */
@@ -59,6 +60,7 @@ export class PrometheusPast implements Past {
     if (!this.#hasRead) return null;
     return {
       day: this.#bars.get(datasetId) ?? [],
+      daySinceMs: this.#beginnings.get(datasetId) ?? null,
       quarter: this.#days.get(datasetId) ?? [],
       incidents: this.#incidents.get(datasetId) ?? [],
     };
@@ -121,11 +123,12 @@ export class PrometheusPast implements Past {
     if (!this.#isSettled) {
       this.#bars = await readBars(reading);
       this.#hasRead = true;
+      this.#beginnings = await readBeginnings(reading, this.#bars);
     }
     this.#days = await readDays(reading);
     this.#hasRead = true;
     if (this.#isSettled) return;
-    this.#incidents = await readIncidents(reading, this.#days.size > 0);
+    this.#incidents = await readIncidents(reading);
     this.#isSettled = nowMs >= this.#options.startedMs + SETTLED_AFTER_MS;
   }
 }

@@ -1,14 +1,15 @@
 /** What is asked of Prometheus, in PromQL. */
 import { STATE_NUMBERS } from "../../core/verdict/states.ts";
 import { METRICS } from "../definitions.ts";
-import { increase } from "../rules/promql.ts";
 import {
   FAILING_SINCE,
+  FAILING_SUCCESS,
   HISTORY_WINDOWS,
   type HistoryCount,
   historyCount,
   historyName,
   lostName,
+  newlyCounted,
 } from "../rules/history_rules.ts";
 import type { Objectives } from "../slo.ts";
 
@@ -25,6 +26,10 @@ export type Scope = {
  * within this time before is taken.
  */
 const RECORDED_WITHIN = "1h";
+
+/** How often a moment is looked at that no rule has recorded: a shorter outage may be missed. */
+const COARSE_STEP = "30s";
+const FINE_STEP = "15s";
 
 /** The number of tasks in the quarter of an hour that ends then. Needs no rules. */
 export function barCount(
@@ -44,29 +49,53 @@ export function dayCount(count: HistoryCount, scope: Scope, ids: readonly string
   return `round(sum by (dataset_id) (last_over_time(${recorded}[${RECORDED_WITHIN}])))`;
 }
 
-/** Since when each dataset was failing, by location: as recorded, or at the moment of the point. */
-export function failingSince(isRecorded: boolean, scope: Scope, ids: readonly string[]): string {
-  return isRecorded
-    ? `min_over_time(${select(FAILING_SINCE, scope, ids)}[${HISTORY_WINDOWS.lost}])`
-    : failingNow("dataset_id, location", scope, ids);
+/** When the first sample in the quarter of an hour that ends then was scraped, in seconds. */
+export function firstSample(scope: Scope, ids: readonly string[]): string {
+  const times = `timestamp(${select(METRICS.succeeded.name, scope, ids)})`;
+  const { bar } = HISTORY_WINDOWS;
+  return `min by (dataset_id) (min_over_time(${times}[${bar}:${FINE_STEP}]))`;
 }
 
-/** The tasks that were lost while a dataset was failing, by reason. */
+/**
+ * Since when each dataset was failing, by location, in the step before: as recorded, or as it was. Of
+ * several outages in a step it knows the first and the last.
+ */
+export function failingSince(isRecorded: boolean, scope: Scope, ids: readonly string[]): string {
+  const during = isRecorded
+    ? `${select(FAILING_SINCE, scope, ids)}[${HISTORY_WINDOWS.lost}]`
+    : `(${failingNow(scope, ids)})[${HISTORY_WINDOWS.lost}:${COARSE_STEP}]`;
+  return `min_over_time(${during})\n` +
+    `or\nlabel_replace(max_over_time(${during}), "edge", "last", "", "")`;
+}
+
+/** When a task had succeeded last while a dataset was failing, by location, in the step before. */
+export function successBefore(isRecorded: boolean, scope: Scope, ids: readonly string[]): string {
+  const during = isRecorded
+    ? `${select(FAILING_SUCCESS, scope, ids)}[${HISTORY_WINDOWS.lost}]`
+    : `(${lastSuccess(scope, ids)} and on (dataset_id, location) ${failingNow(scope, ids)})` +
+      `[${HISTORY_WINDOWS.lost}:${COARSE_STEP}]`;
+  return `max_over_time(${during})`;
+}
+
+/** When a task succeeded last, by location; nothing when that is longer ago. */
+export function lastSuccess(scope: Scope, ids: readonly string[]): string {
+  const times = `${select(METRICS.lastSuccess.name, scope, ids)}[${HISTORY_WINDOWS.success}]`;
+  return `max by (dataset_id, location) (max_over_time(${times}))`;
+}
+
+/** The tasks that failed in the step before, by reason; as recorded, of outages alone. */
 export function lost(isRecorded: boolean, scope: Scope, ids: readonly string[]): string {
   const { lost: window } = HISTORY_WINDOWS;
-  if (isRecorded) {
-    const recorded = `max_over_time(${select(lostName(window), scope, ids)}[${window}])`;
-    return `round(sum by (dataset_id, reason) (${recorded}))`;
-  }
-  const failures = select(METRICS.failures.name, scope, ids);
-  return `round(${increase("dataset_id, reason", failures, window)}) > 0\n` +
-    `and on (dataset_id)\n${failingNow("dataset_id", scope, ids)}`;
+  const by = "dataset_id, reason";
+  return isRecorded
+    ? `sum by (${by}) (${select(lostName(window), scope, ids)})`
+    : `${newlyCounted(by, select(METRICS.failures.name, scope, ids), window)} > 0`;
 }
 
-function failingNow(by: string, scope: Scope, ids: readonly string[]): string {
+function failingNow(scope: Scope, ids: readonly string[]): string {
   const { state, stateSince } = METRICS;
   const failing = `${select(state.name, scope, ids)} == ${STATE_NUMBERS.failing}`;
-  return `min by (${by}) (${select(stateSince.name, scope, ids)} and ${failing})`;
+  return `min by (dataset_id, location) (${select(stateSince.name, scope, ids)} and ${failing})`;
 }
 
 function select(name: string, scope: Scope, ids: readonly string[]): string {

@@ -5,7 +5,16 @@ import { HISTORY_COUNTS, type HistoryCount } from "../rules/history_rules.ts";
 import type { Objectives } from "../slo.ts";
 import { barsOf } from "./bars_of.ts";
 import { incidentsOf } from "./incidents_of.ts";
-import { barCount, dayCount, failingSince, lost, type Scope } from "./queries.ts";
+import {
+  barCount,
+  dayCount,
+  failingSince,
+  firstSample,
+  lastSuccess,
+  lost,
+  type Scope,
+  successBefore,
+} from "./queries.ts";
 import type { QueryRange, RangeQuery, Series } from "./query_range.ts";
 
 const DAY_MS = 86_400_000;
@@ -13,7 +22,10 @@ const DAY_MS = 86_400_000;
 /** A day is recorded within the interval of the rules after its end. */
 const RECORDED_AFTER_MS = 2 * 60_000;
 
-/** Outages are looked for in points so far apart, as far back as recorded, and as they are. */
+/**
+ * Outages are looked for in points so far apart: of the last day in what was scraped, and further back
+ * in what rules have recorded.
+ */
 const INCIDENT_STEP_SECONDS = 300;
 const RECORDED_DAYS = 30;
 const UNRECORDED_DAYS = 1;
@@ -72,25 +84,59 @@ export async function readDays(reading: Reading): Promise<Found<"quarter">> {
   );
 }
 
-/** The outages before this process; without rules, those of the last day. */
-export async function readIncidents(
+/**
+ * When those bars began to be known: the first sample of each dataset whose first bar is not that of
+ * the day.
+ */
+export async function readBeginnings(
   reading: Reading,
-  isRecorded: boolean,
-): Promise<Found<"incidents">> {
-  const { scope, startedMs } = reading;
-  const stepMs = INCIDENT_STEP_SECONDS * 1e3;
-  const endMs = Math.floor(startedMs / stepMs) * stepMs;
-  const range = {
-    startMs: endMs - (isRecorded ? RECORDED_DAYS : UNRECORDED_DAYS) * DAY_MS,
-    endMs,
-    stepSeconds: INCIDENT_STEP_SECONDS,
-  };
-  const ask = (expression: (ids: readonly string[]) => string) =>
-    askInParts(reading, reading.datasetIds, range, expression);
-  const since = await ask((ids) => failingSince(isRecorded, scope, ids));
-  if (since.length === 0) return new Map();
-  const failures = await ask((ids) => lost(isRecorded, scope, ids));
-  return incidentsOf(since, failures, INCIDENT_STEP_SECONDS);
+  bars: Found<"day">,
+): Promise<ReadonlyMap<string, number>> {
+  const { scope, nowMs } = reading;
+  const { barSeconds, bars: count } = RANGES["24h"];
+  const barMs = barSeconds * 1e3;
+  const firstMs = startOfBar(nowMs, barSeconds) - (count - 1) * barMs;
+  const begun = [...bars].filter(([, [first]]) => first && first.startMs > firstMs);
+  const beginnings = new Map<string, number>();
+  for (const [startMs = 0, found] of Map.groupBy(begun, ([, [first]]) => first?.startMs)) {
+    const endMs = startMs + barMs;
+    const range = { startMs: endMs, endMs, stepSeconds: barSeconds };
+    const ids = found.map(([id]) => id);
+    const series = await askInParts(reading, ids, range, (part) => firstSample(scope, part));
+    for (const { labels, points: [point] } of series) {
+      if (point) beginnings.set(labels.dataset_id ?? "", Math.round(point.value * 1e3));
+    }
+  }
+  return beginnings;
+}
+
+/** The outages before this process; without rules, those of the last day. */
+export async function readIncidents(reading: Reading): Promise<Found<"incidents">> {
+  const { scope, startedMs, datasetIds } = reading;
+  const stepSeconds = INCIDENT_STEP_SECONDS;
+  const scrapedMs = startedMs - UNRECORDED_DAYS * DAY_MS;
+  // Steps end where the process begins, so that the last one is whole.
+  const recorded = { startMs: startedMs - RECORDED_DAYS * DAY_MS, endMs: scrapedMs, stepSeconds };
+  const scraped = { startMs: scrapedMs + stepSeconds * 1e3, endMs: startedMs, stepSeconds };
+  const ask = async (
+    ids: readonly string[],
+    expression: (isRecorded: boolean, scope: Scope, ids: readonly string[]) => string,
+  ) => [
+    ...await askInParts(reading, ids, recorded, (part) => expression(true, scope, part)),
+    ...await askInParts(reading, ids, scraped, (part) => expression(false, scope, part)),
+  ];
+  const since = await ask(datasetIds, failingSince);
+  const found = new Set(since.map(({ labels }) => labels.dataset_id));
+  const ids = datasetIds.filter((id) => found.has(id));
+  if (ids.length === 0) return new Map();
+  const successes = await ask(ids, successBefore);
+  const end = { startMs: startedMs, endMs: startedMs, stepSeconds };
+  const lastSuccesses = await askInParts(reading, ids, end, (part) => lastSuccess(scope, part));
+  const failures = await ask(ids, lost);
+  return incidentsOf({ since, successes, lastSuccesses, lost: failures }, {
+    stepSeconds,
+    untilMs: startedMs,
+  });
 }
 
 type TimeRange = Omit<RangeQuery, "expression">;

@@ -12,10 +12,13 @@ export type HistoryCount = typeof HISTORY_COUNTS[number];
 /** Since when a dataset has been failing; there is no sample while it is not. */
 export const FAILING_SINCE = "dataset:probe_dataset_failing:since";
 
-/** The windows of the recorded numbers, in the default scale of the rules. */
-export const HISTORY_WINDOWS = { lost: "5m", bar: "15m", day: "1d" } as const;
+/** When a task of a dataset that is failing had succeeded last; no sample when that is long ago. */
+export const FAILING_SUCCESS = "dataset:probe_dataset_failing:last_success";
 
-/** The failures of a dataset that is failing, by reason. */
+/** The windows of the recorded numbers, in the default scale of the rules. */
+export const HISTORY_WINDOWS = { lost: "5m", success: "15m", bar: "15m", day: "1d" } as const;
+
+/** The failures in a window up to now, by reason, while a dataset is failing or was in that window. */
 export function lostName(window: string): string {
   return `dataset:probe_dataset_failing:lost${window}`;
 }
@@ -45,11 +48,24 @@ export function historyCount(
 }
 
 /**
+ * By how much a counter has grown between the last sample a window ago and the last one: numbers of
+ * windows in a row add up, which those of `increase` do not, since it extrapolates. A counter that is
+ * new counts from its first sample.
+ */
+export function newlyCounted(by: string, selector: string, window: string): string {
+  const [now, before] = ["", ` offset ${window}`].map((offset) =>
+    `last_over_time(${selector}[${window}]${offset})`
+  );
+  const first = `min_over_time(${selector}[${window}])`;
+  return `sum by (${by}) (\n  ${now}\n  - (${before} <= ${now} or ${first})\n)`;
+}
+
+/**
  * When datasets were failing, and why. Series with samples only while one is: months of them cost
  * little to read.
  */
 export function incidentRules(times: Times): RecordingRule[] {
-  const { state, stateSince, failures } = METRICS;
+  const { state, stateSince, lastSuccess, failures } = METRICS;
   const window = times.minutes(5);
   return [
     {
@@ -59,7 +75,14 @@ export function incidentRules(times: Times): RecordingRule[] {
     },
     {
       record: lostName(window),
-      expr: `${increase(`${DATASET_LABELS}, reason`, failures.name, window)} > 0\n` +
+      expr: `${newlyCounted(`${DATASET_LABELS}, reason`, failures.name, window)} > 0\n` +
+        `and on (${DATASET_LABELS})\nlast_over_time(${FAILING_SINCE}[${window}])`,
+    },
+    {
+      record: FAILING_SUCCESS,
+      // A process that has ended counts too: it tells whether an outage ended before it.
+      expr:
+        `max by (${DATASET_LABELS}) (max_over_time(${lastSuccess.name}[${times.minutes(15)}]))\n` +
         `and on (${DATASET_LABELS})\n${FAILING_SINCE}`,
     },
   ];

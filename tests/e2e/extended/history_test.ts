@@ -39,7 +39,7 @@ function respondWithIncident({ parameters }: Query): Response {
   const stepSeconds = Number(parameters.get("step"));
   const endSeconds = Math.floor((Date.now() / 1e3 - 1_800) / stepSeconds) * stepSeconds;
   const query = parameters.get("query") ?? "";
-  const isFailing = /^min\b/.test(query) && /since/.test(query);
+  const isFailing = /^min_over_time/.test(query) && /since/.test(query);
   const result = !isFailing ? [] : [{
     metric: { dataset_id: DATASET_ID, unknown: "label" },
     values: [[endSeconds, String(endSeconds - 600)], [endSeconds + stepSeconds, "NaN"]],
