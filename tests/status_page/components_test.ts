@@ -235,7 +235,7 @@ Deno.test("the link to lost tasks leads to as many as it names, and to no others
 });
 
 Deno.test("an incident that goes on after a restart links only what this process has seen", () => {
-  const before = pastIncident(SCENE_START_MS - 600_000, 9.9, { dns: 50 });
+  const before = { ...pastIncident(SCENE_START_MS - 600_000, 10, { dns: 50 }), endMs: null };
   const past = pastBefore(SCENE_START_MS, { dayOf: () => ({}), incidents: [before] });
   const scene = { rounds: 10, past, reasonOf: () => "dns" as const };
   assertMatch(
