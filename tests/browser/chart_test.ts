@@ -100,6 +100,29 @@ browserTest("the tip stands beside its point, within the plot, in every range", 
   assertEquals(problems, []);
 });
 
+browserTest(
+  "the tip stays within a narrow plot, and names the lines that were failing",
+  async () => {
+    const ask = play(SCENES.few);
+    await using server = startPageServer(() => statusPage(ask({ range: "1h" })));
+    await using opened = await open(server.url, { viewport: { width: 390, height: 900 } });
+    const { page, problems } = opened;
+    await page.locator("#chart").scrollIntoViewIfNeeded();
+    const plot = await boxOf(page, "#chart .u-over");
+    await page.mouse.move(plot.x + plot.width - 2, plot.y + plot.height / 2);
+    const tip = page.locator(".tip");
+    await tip.waitFor();
+    const lines = (await tip.innerText()).split(/\n+/);
+    assertMatch(lines[0] ?? "", / to .* · durations of successes$/);
+    assertMatch(lines[1] ?? "", /^befolkning-101: .* failed · outage$/);
+    assertEquals(lines.filter((line) => line.includes("outage")).length, 1);
+    const box = await boxOf(page, ".tip");
+    const what = JSON.stringify({ box, plot });
+    assert(box.x >= plot.x - 1 && box.x + box.width <= plot.x + plot.width + 1, what);
+    assertEquals(problems, []);
+  },
+);
+
 browserTest("the ranges are links that keep the rest of the view", async () => {
   await using emulator = startEmulator();
   await using probe = await startFastProbe(emulator.apiUrl);
