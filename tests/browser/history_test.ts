@@ -63,7 +63,7 @@ browserTest("an incident links to the tasks that it has cost", async () => {
   const link = page.locator(".incidents a");
   const [, lost] = (await link.innerText()).match(/^(\d+) tasks lost$/) ?? [];
   await link.click();
-  await page.waitForURL(/\?state=failed&before=\d+#tasks$/);
+  await page.waitForURL(/\?state=failed&before=\d+&after=\d+#tasks$/);
   await eventually(
     `the ${lost} tasks`,
     async () => await page.locator("#tasks tbody tr").count() === Number(lost),

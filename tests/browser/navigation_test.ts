@@ -14,6 +14,7 @@ import {
   untilHeadline,
   untilLive,
 } from "./browser.ts";
+import { durationText } from "../../src/status_page/words.ts";
 
 browserTest(
   "filters select tasks by state, dataset and reason, and history returns to them",
@@ -88,7 +89,7 @@ browserTest(
     const json = await (await fetch(`${probe.url}/tasks?before=${seqno + 1}&limit=1`)).json();
     const text = await detail.innerText();
     const { trace_id, attempts: [attempt] } = json.tasks[0];
-    const connect = `connect ${(attempt.phases.connect * 1e3).toFixed(1)}\u00a0ms`;
+    const connect = `connect ${durationText(attempt.phases.connect)}`;
     for (
       const shown of [trace_id, "server_error", "attempt 1: status 503 after", connect, "UTC"]
     ) {

@@ -224,12 +224,12 @@ Deno.test("the link to lost tasks leads to as many as it names, and to no others
   const scene = (ids: string) => ({ datasetIds, rounds: 100, reasonOf: failing(ids) });
   assertEquals(lostOf(scene("2")), ["10 tasks lost: 10"]);
   assertEquals(lostOf(scene("012345")), ["60 tasks lost: 60"]);
-  const three = ["boligpriser-100 10: 10", "befolkning-101 10: 10", "trafikk-102 10: 10"];
+  const three = ["10 of boligpriser-100: 10", "10 of befolkning-101: 10", "10 of trafikk-102: 10"];
   assertEquals(lostOf(scene("012")), three.toReversed());
   assertEquals(lostOf(scene("01234")).length, 3);
   assertMatch(
     textOf(statusPage(play(scene("01234"))())),
-    /50 tasks lost: \S+ 10 , \S+ 10 , \S+ 10 and 2 more/,
+    /50 tasks lost: 10 of \S+ , 10 of \S+ , 10 of \S+ and 2 more/,
   );
   assertEquals(lostOf({ ...SCENES.outage }), ["29 tasks lost: 29"]);
 });

@@ -31,7 +31,7 @@ const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
   [
     "slow",
     "SLOW: abc123",
-    /Slow 4 slow of 5 tasks in the last 60 s, p50 2\.0\d s in the last 60 s, SLO_LATENCY_SECONDS is 1\.00 s ok in/,
+    /Slow 4 slow of 5 tasks in the last 60 s, p50 2\.0\d s \(SLO_LATENCY_SECONDS is 1\) ok in/,
   ],
   [
     "mixed",
@@ -132,12 +132,12 @@ Deno.test("the verdict after an outage says why tasks failed, and when it ended"
     round < 34 || round >= 38 ? null : id.endsWith("0") && round < 36 ? "dns" : "server_error";
   assertEquals(
     summaryOf({ datasetIds: manyIds(2), rounds: 40, reasonOf }),
-    "All 2 unsteady 7 failed of 11 tasks in the last 60 s, the last outage ended at 20:07:30 UTC " +
-      "(20 s ago) 6 server_error : status 5xx; 1 for other reasons",
+    "All 2 unsteady 7 failed of 11 tasks in the last 60 s, server_error 6, dns 1 " +
+      "last outage ended at 20:07:30 UTC (20 s ago)",
   );
   assertMatch(
     summaryOf({ rounds: 40, reasonOf }),
-    /^Unsteady 3 failed of 5 tasks in the last 60 s, the last outage ended at 20:07:25 UTC \(25 s ago\)/,
+    /^Unsteady 3 failed of 5 tasks in the last 60 s, last outage ended at 20:07:25 UTC \(25 s ago\)/,
   );
 });
 
@@ -148,7 +148,7 @@ Deno.test("the verdict on slow datasets says how slow they are", () => {
       rounds: 50,
       secondsOf: (round) => round > 40 ? 2 : null,
     }),
-    /^All 2 slow p50 2\.0\d s( to 2\.0\d s)? in the last 60 s, SLO_LATENCY_SECONDS is 1\.00 s$/,
+    /^All 2 slow p50 2\.0\d s( to 2\.0\d s)? \(SLO_LATENCY_SECONDS is 1\) in the last 60 s$/,
   );
 });
 
@@ -160,7 +160,7 @@ Deno.test("the verdict that all works is not green while nothing is heard", () =
   assertEquals(summaryOf(scene(0)), "All 3 working 3 datasets are probed");
   assertEquals(
     summaryOf(scene(15)),
-    "All 3 working 3 datasets are probed last news 23 s ago, 1 task pending",
+    "All 3 working last news 23 s ago, 1 task pending",
   );
   // A red or yellow verdict stays what it is.
   const failing = { ...scene(15), reasonOf: () => "dns" as const };

@@ -241,6 +241,27 @@ export const SCENES = {
         ? "dns"
         : null,
   },
+  /** One dataset fails for another reason than the others, and for longer. */
+  reasons: {
+    rounds: 50,
+    datasetIds: manyIds(4),
+    reasonOf: (id: string, round: number) =>
+      id.includes("100") ? round > 43 ? "not_found" : null : round > 46 ? "server_error" : null,
+  },
+  /** An outage of several datasets has just ended. */
+  recovered: {
+    rounds: 50,
+    datasetIds: manyIds(4),
+    reasonOf: (id: string, round: number) =>
+      round > 41 && round < 48 ? (id.includes("100") ? "timeout" : "server_error") : null,
+  },
+  slowMany: {
+    rounds: 50,
+    datasetIds: manyIds(4),
+    secondsOf: (round: number) => round > 45 ? 1.5 + round % 3 : null,
+  },
+  /** All has worked, and nothing is settled any more. */
+  quiet: { rounds: 50, datasetIds: manyIds(4), silentSeconds: 20 },
   draining: { rounds: 50, draining: true },
   stalled: { rounds: 50, stalledLoops: ["probe"] },
 } as const satisfies Record<string, Scene>;

@@ -125,7 +125,7 @@ function Lost({ incident, view }: { incident: IncidentGroup; view: StatusView })
         <>
           {i === 0 ? ": " : ", "}
           <a href={addressOf([member], view, member.datasetId)}>
-            {shortId(member.datasetId)} {countText(member.lost)}
+            {countText(member.lost)} of {shortId(member.datasetId)}
           </a>
         </>
       ))}

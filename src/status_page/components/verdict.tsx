@@ -95,7 +95,7 @@ function StateSince({ dataset, view }: { dataset: DatasetHealth; view: StatusVie
       {state === "failing" && lastSuccessMs === null && ", no success since the probe started"}
       {state === "slow" && (
         <>
-          , <HowSlow view={view} />
+          , <HowSlow slowness={view.slowness} />
         </>
       )}
       {state === "unsteady" && view.lastOutageEndMs !== null && (
@@ -130,8 +130,9 @@ function Meaning({ reason }: { reason: Reason }) {
 
 /** What the headline leaves out about several datasets. */
 function Several({ view }: { view: StatusView }) {
-  const { tally, datasetIds } = view;
+  const { tally, datasetIds, quietMs } = view;
   const headline = worstOf(view);
+  const isCalm = quietMs === null && (headline === "working" || headline === "starting");
   const others = DATASET_STATES
     .filter((state) => state !== headline && state !== "working" && tally[state] > 0)
     .map((state) =>
@@ -144,14 +145,12 @@ function Several({ view }: { view: StatusView }) {
       {headline === "unsteady" && <Unsteadiness view={view} />}
       {headline === "slow" && (
         <p>
-          <HowSlow view={view} />
+          <HowSlow slowness={view.slowness} /> in the last {windowText(view.recent.coveredSeconds)}
         </p>
       )}
       {others !== ""
         ? <p>{others}</p>
-        : (headline === "working" || headline === "starting") && (
-          <p>{datasetIds.length} datasets are probed</p>
-        )}
+        : isCalm && <p>{datasetIds.length} datasets are probed</p>}
     </>
   );
 }
@@ -191,26 +190,35 @@ function sumOf(groups: readonly OutageGroup[]): number {
 /** Why tasks failed lately, and when the last outage ended. */
 function Unsteadiness({ view }: { view: StatusView }) {
   const { failed, settled, reasons, coveredSeconds } = view.recent;
-  const [mostFrequent] = reasons;
-  const others = failed - (mostFrequent?.[1] ?? 0);
   return (
     <>
       <p>
         {countText(failed)} failed of {countText(settled)} tasks in the last{" "}
-        {windowText(coveredSeconds)}
-        {view.lastOutageEndMs !== null && (
-          <>
-            , <OutageEnd view={view} />
-          </>
-        )}
+        {windowText(coveredSeconds)}, <ReasonCounts reasons={reasons} />
       </p>
-      {mostFrequent && (
+      {view.lastOutageEndMs !== null && (
         <p>
-          {others > 0 && `${countText(mostFrequent[1])} `}
-          <Meaning reason={mostFrequent[0]} />
-          {others > 0 && `; ${countText(others)} for other reasons`}
+          <OutageEnd view={view} />
         </p>
       )}
+    </>
+  );
+}
+
+/** What the only reason means, or how often the most frequent ones were. */
+function ReasonCounts({ reasons }: { reasons: StatusView["recent"]["reasons"] }) {
+  const [only, ...more] = reasons;
+  if (only && more.length === 0) return <Meaning reason={only[0]} />;
+  const others = reasons.slice(MAX_GROUPS).reduce((sum, [, count]) => sum + count, 0);
+  return (
+    <>
+      {reasons.slice(0, MAX_GROUPS).map(([reason, count], i) => (
+        <>
+          {i > 0 && ", "}
+          <b>{reason}</b> {countText(count)}
+        </>
+      ))}
+      {others > 0 && `, others ${countText(others)}`}
     </>
   );
 }
@@ -219,24 +227,18 @@ function OutageEnd({ view: { lastOutageEndMs, nowMs } }: { view: StatusView }) {
   if (lastOutageEndMs === null) return null;
   return (
     <>
-      the last outage ended at <Time ms={lastOutageEndMs} nowMs={nowMs} /> <Zone /> (
+      last outage ended at <Time ms={lastOutageEndMs} nowMs={nowMs} /> <Zone /> (
       {spanText(nowMs - lastOutageEndMs)} ago)
     </>
   );
 }
 
 /** How long the tasks of slow datasets take. */
-function HowSlow({ view: { slowness, recent } }: { view: StatusView }) {
+function HowSlow({ slowness }: Pick<StatusView, "slowness">) {
   if (!slowness) return null;
   const { minSeconds, maxSeconds, sloSeconds } = slowness;
   const [from, to] = [durationText(minSeconds), durationText(maxSeconds)];
-  return (
-    <>
-      p50 {from === to ? from : `${from} to ${to}`} in the last {windowText(recent.coveredSeconds)},
-      {" "}
-      SLO_LATENCY_SECONDS is {durationText(sloSeconds)}
-    </>
-  );
+  return <>p50 {from === to ? from : `${from} to ${to}`} (SLO_LATENCY_SECONDS is {sloSeconds})</>;
 }
 
 /** Since when no task was settled, and how many are pending. */
