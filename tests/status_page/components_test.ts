@@ -245,6 +245,19 @@ Deno.test("an incident that goes on after a restart links only what this process
   assertEquals(lostOf(scene), ["those since the restart: 10"]);
 });
 
+Deno.test("an outage that goes on after a restart is said to last since it began, as its incident is", () => {
+  const before = { ...pastIncident(SCENE_START_MS - 600_000, 10, { dns: 50 }), endMs: null };
+  const past = pastBefore(SCENE_START_MS, { dayOf: () => ({}), incidents: [before] });
+  const view = (datasetIds: string[]) =>
+    play({ datasetIds, rounds: 10, past, reasonOf: () => "dns" as const })();
+  for (const datasetIds of [["abc123"], ["abc123", "def456"]]) {
+    const { datasets, outage, incidents } = view(datasetIds);
+    assertEquals(datasets.map(({ sinceMs }) => sinceMs), datasetIds.map(() => before.startMs));
+    assertEquals(outage.map(({ sinceMs }) => sinceMs), [before.startMs]);
+    assertEquals(incidents.map(({ startMs }) => startMs), [before.startMs]);
+  }
+});
+
 Deno.test("an incident that lasts, and one of all datasets, are said to be so", () => {
   assertMatch(
     textOf(statusPage(play(SCENES.all)())),

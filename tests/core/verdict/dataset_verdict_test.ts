@@ -189,6 +189,18 @@ Deno.test("an incident has its begin and end by creation, its reasons, and the t
   ]);
 });
 
+Deno.test("the first success is that which was created first, whenever it settles", () => {
+  const dataset = new Dataset();
+  dataset.create(4);
+  assertEquals(dataset.verdict.firstSuccessMs, null);
+  dataset.settle(1, "F");
+  assertEquals(dataset.verdict.firstSuccessMs, null);
+  for (const seqno of [4, 3]) dataset.settle(seqno, "S");
+  assertEquals(dataset.verdict.firstSuccessMs, taskOf(3).createdMs);
+  dataset.settle(2, "F");
+  assertEquals(dataset.verdict.firstSuccessMs, taskOf(3).createdMs);
+});
+
 Deno.test("incidents are bounded, the oldest go first", () => {
   const dataset = Dataset.of(outcomesOf("SFFF".repeat(MAX_INCIDENTS + 5) + "S"));
   const { incidents } = dataset.verdict;
