@@ -5,7 +5,7 @@ import { History } from "../../src/history/history.ts";
 import { Backlog } from "../../src/probing/backlog.ts";
 import { HealthHistory } from "../../src/probing/health.ts";
 import { configOf, createFakeRuntime } from "../support/fake_runtime.ts";
-import { attempt } from "../support/tasks.ts";
+import { attempt, failed, pending } from "../support/tasks.ts";
 
 const VIEW = { table: false, rows: 20, utc: true };
 
@@ -64,4 +64,17 @@ Deno.test("createTable makes a table when it was asked for, or in a local run", 
       "  0 tracked: 0 pending, 0 succeeded, 0 failed\nstarting  abc123\n",
     );
   }
+});
+
+Deno.test("the table has a dataset failing since its outage began, also before a restart", async () => {
+  const { runtime, stdout } = createFakeRuntime();
+  const health = new HealthHistory({ ...configOf({}), clock: runtime.clock });
+  const task = pending({ datasetId: "abc123", createdMs: runtime.clock.now() });
+  health.created(task);
+  health.settled(failed(task, "dns"));
+  const history = { sinceMs: () => runtime.clock.now() - 600_000 };
+  const backlog = new Backlog(10, () => {});
+  const view = { ...VIEW, table: true };
+  (await createTable(configOf({}), view, runtime, backlog, health, history))?.print();
+  assertStringIncludes(stdout.text, "(10 min)");
 });
