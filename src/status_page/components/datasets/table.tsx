@@ -84,7 +84,9 @@ function Row({ dataset, view, headings }: {
       <td>{durations ? durationText(durations.p50Seconds) : "–"}</td>
       <td>
         {durations ? durationText(durations.p95Seconds) : "–"}{" "}
-        {durations && <LookBack seconds={lookBackSeconds(durations, nowMs)} usual={headings.lookBackSeconds} />}
+        {durations && (
+          <LookBack seconds={lookBackSeconds(durations, nowMs)} usual={headings.lookBackSeconds} />
+        )}
       </td>
       <td>
         <LastError dataset={dataset} view={view} />
