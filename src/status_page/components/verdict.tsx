@@ -148,9 +148,7 @@ function Several({ view }: { view: StatusView }) {
           <HowSlow slowness={view.slowness} /> in the last {windowText(view.recent.coveredSeconds)}
         </p>
       )}
-      {others !== ""
-        ? <p>{others}</p>
-        : isCalm && <p>{datasetIds.length} datasets are probed</p>}
+      {others !== "" ? <p>{others}</p> : isCalm && <p>{datasetIds.length} datasets are probed</p>}
     </>
   );
 }
