@@ -348,6 +348,8 @@ Deno.test({
       // Outages within a step share what was lost in it.
       const share = pair.includes(outage) ? 0.5 : 0.1;
       assertNear(incidents[i]?.lost ?? 0, tasksIn(outage), share, `outage ${i}`);
+      const lateMs = (incidents[i]?.endMs ?? 0) - outage[1];
+      assert(Math.abs(lateMs) <= MINUTE_MS, `outage ${i} ends ${lateMs} ms late`);
     }
     const lost = incidents.reduce((sum, incident) => sum + incident.lost, 0);
     assertNear(lost, outages.reduce((sum, each) => sum + tasksIn(each), 0), 0.05, "all outages");

@@ -12,6 +12,8 @@ const MAX_KEPT = 20;
 export type OutageSeries = {
   /** Since when the dataset was failing then, by location. */
   since: readonly Series[];
+  /** When the dataset was seen failing last in the step before, by location. */
+  seen: readonly Series[];
   /** When a task had succeeded last while the dataset was failing, by location. */
   successes: readonly Series[];
   /** When a task had succeeded last at the end of what is asked for, by location. */
@@ -20,7 +22,8 @@ export type OutageSeries = {
   lost: readonly Series[];
 };
 
-type Span = { startMs: number; endMs: number; lasts: boolean };
+/** `endMs` is the end of the last step in which it was failing, `seenMs` when that was seen last. */
+type Span = { startMs: number; endMs: number; seenMs: number; lasts: boolean };
 
 type Point = Series["points"][number];
 
@@ -37,17 +40,23 @@ export function incidentsOf(
       const pointsOf = (series: readonly Series[]) =>
         only(series).flatMap((each) => locationOf(each) === location ? each.points : []);
       const successes = pointsOf(more.successes);
-      return outagesOf(pointsOf(ofLocation), successes, pointsOf(more.lastSuccesses), untilMs);
+      const outages = outagesOf(
+        pointsOf(ofLocation),
+        successes,
+        pointsOf(more.lastSuccesses),
+        untilMs,
+      );
+      return withSeen(outages, pointsOf(more.seen));
     });
     const merged = withoutOverlaps(spans);
     const lost = only(more.lost);
     incidents.set(
       datasetId,
-      merged.slice(-MAX_KEPT).reverse().map(({ startMs, endMs, lasts }): KnownIncident => {
-        const reasons = reasonsOf({ startMs, endMs }, merged, lost, stepSeconds * 1e3);
+      merged.slice(-MAX_KEPT).reverse().map(({ startMs, seenMs, lasts }): KnownIncident => {
+        const reasons = reasonsOf({ startMs, seenMs }, merged, lost, stepSeconds * 1e3);
         return {
           startMs,
-          endMs: lasts ? null : endMs,
+          endMs: lasts ? null : seenMs,
           lost: Object.values(reasons).reduce((sum, count) => sum + count, 0),
           reasons,
           firstSeqno: null,
@@ -70,7 +79,7 @@ function outagesOf(
   const before = since.filter(({ value }) => value * 1e3 < untilMs);
   const found = [...Map.groupBy(before, ({ value }) => value)].map(([seconds, points]): Span => {
     const endMs = Math.max(...points.map(({ atMs }) => atMs));
-    return { startMs: Math.min(seconds * 1e3, endMs), endMs, lasts: false };
+    return { startMs: Math.min(seconds * 1e3, endMs), endMs, seenMs: endMs, lasts: false };
   }).sort((a, b) => a.startMs - b.startMs);
   const spans: Span[] = [];
   for (const outage of found) {
@@ -80,7 +89,6 @@ function outagesOf(
     } else if (goesOnIn(last, outage, successes)) {
       last.endMs = Math.max(last.endMs, outage.endMs);
     } else {
-      last.endMs = Math.min(last.endMs, outage.startMs);
       spans.push(outage);
     }
   }
@@ -91,6 +99,16 @@ function outagesOf(
       lastSuccesses.every(({ value }) => value * 1e3 <= seenMs);
   }
   return spans;
+}
+
+/** Each outage with when it was seen last, which is before the next one. */
+function withSeen(outages: readonly Span[], seen: readonly Point[]): Span[] {
+  const lastMs = new Map(seen.map(({ atMs, value }) => [atMs, value * 1e3]));
+  return outages.map((outage, i) => {
+    const nextMs = outages[i + 1]?.startMs ?? Infinity;
+    const seenMs = Math.min(outage.endMs, lastMs.get(outage.endMs) ?? Infinity, nextMs);
+    return { ...outage, seenMs: Math.max(outage.startMs, seenMs) };
+  });
 }
 
 /** Whether no task succeeded between the two, so that only the probe has restarted. */
@@ -113,8 +131,8 @@ function withoutOverlaps(spans: readonly Span[]): Span[] {
   const merged: Span[] = [];
   for (const span of spans.toSorted((a, b) => a.startMs - b.startMs)) {
     const last = merged.at(-1);
-    if (last && span.startMs < last.endMs) {
-      last.endMs = Math.max(last.endMs, span.endMs);
+    if (last && span.startMs < last.seenMs) {
+      last.seenMs = Math.max(last.seenMs, span.seenMs);
       last.lasts ||= span.lasts;
     } else {
       merged.push({ ...span });
@@ -123,7 +141,7 @@ function withoutOverlaps(spans: readonly Span[]): Span[] {
   return merged;
 }
 
-type Times = Pick<Span, "startMs" | "endMs">;
+type Times = Pick<Span, "startMs" | "seenMs">;
 
 /** The failures of an outage. Those of a step that several outages share are divided by its time. */
 function reasonsOf(
@@ -138,8 +156,8 @@ function reasonsOf(
     if (!reason) continue;
     let count = reasons[reason] ?? 0;
     for (const { atMs, value } of points) {
-      const shareOf = ({ startMs, endMs }: Times) =>
-        Math.max(0, Math.min(endMs, atMs) - Math.max(startMs, atMs - stepMs));
+      const shareOf = ({ startMs, seenMs }: Times) =>
+        Math.max(0, Math.min(seenMs, atMs) - Math.max(startMs, atMs - stepMs));
       const share = shareOf(outage);
       if (share > 0) count += value * share / all.reduce((sum, each) => sum + shareOf(each), 0);
     }

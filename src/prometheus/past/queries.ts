@@ -68,6 +68,12 @@ export function failingSince(isRecorded: boolean, scope: Scope, ids: readonly st
     `or\nlabel_replace(max_over_time(${during}), "edge", "last", "", "")`;
 }
 
+/** When each dataset was seen failing last, by location, in the step before. */
+export function seenFailing(isRecorded: boolean, scope: Scope, ids: readonly string[]): string {
+  const failing = isRecorded ? select(FAILING_SINCE, scope, ids) : failingNow(scope, ids);
+  return `max_over_time(timestamp(${failing})[${HISTORY_WINDOWS.lost}:${COARSE_STEP}])`;
+}
+
 /** When a task had succeeded last while a dataset was failing, by location, in the step before. */
 export function successBefore(isRecorded: boolean, scope: Scope, ids: readonly string[]): string {
   const during = isRecorded

@@ -13,6 +13,7 @@ import {
   lastSuccess,
   lost,
   type Scope,
+  seenFailing,
   successBefore,
 } from "./queries.ts";
 import type { QueryRange, RangeQuery, Series } from "./query_range.ts";
@@ -129,11 +130,12 @@ export async function readIncidents(reading: Reading): Promise<Found<"incidents"
   const found = new Set(since.map(({ labels }) => labels.dataset_id));
   const ids = datasetIds.filter((id) => found.has(id));
   if (ids.length === 0) return new Map();
+  const seen = await ask(ids, seenFailing);
   const successes = await ask(ids, successBefore);
   const end = { startMs: startedMs, endMs: startedMs, stepSeconds };
   const lastSuccesses = await askInParts(reading, ids, end, (part) => lastSuccess(scope, part));
   const failures = await ask(ids, lost);
-  return incidentsOf({ since, successes, lastSuccesses, lost: failures }, {
+  return incidentsOf({ since, seen, successes, lastSuccesses, lost: failures }, {
     stepSeconds,
     untilMs: startedMs,
   });

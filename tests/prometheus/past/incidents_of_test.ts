@@ -27,7 +27,7 @@ function success(at: number, steps: number[], labels: Record<string, string> = {
 const END = 10_000;
 
 function read(since: Series[], more: Partial<OutageSeries> = {}, until = END) {
-  return incidentsOf({ since, successes: [], lastSuccesses: [], lost: [], ...more }, {
+  return incidentsOf({ since, seen: [], successes: [], lastSuccesses: [], lost: [], ...more }, {
     stepSeconds: STEP_SECONDS,
     untilMs: until * STEP_MS,
   });
@@ -107,6 +107,18 @@ Deno.test("an outage lasts until the end when no success is known after it", () 
 
 Deno.test("an outage that began at the end or later is none of the past", () => {
   assertEquals(spans([failing(3, [3])], {}, 3), []);
+});
+
+Deno.test("an incident ends when the dataset was seen failing last, and before the next", () => {
+  const series = [failing(1, [2, 3]), failing(3.2, [4])];
+  const more = {
+    seen: [success(2, [2]), success(2.4, [3]), success(3.7, [4])],
+    successes: [success(0.9, [2, 3]), success(3.1, [4])],
+  };
+  assertEquals(spans(series, more), [[3.2, 3.7], [1, 2.4]]);
+  const inOneStep = [failing(1.1, [2]), failing(1.6, [2])];
+  const both = { seen: [success(1.8, [2])], successes: [success(1.5, [2])] };
+  assertEquals(spans(inOneStep, both), [[1.6, 1.8], [1.1, 1.6]]);
 });
 
 Deno.test("outages in the same step divide what was lost in it by their time", () => {

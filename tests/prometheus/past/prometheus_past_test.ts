@@ -36,6 +36,7 @@ function known(query: RangeQuery): Series[] {
       const endMs = startMs + 20 * MINUTE_MS;
       return one((atMs) => atMs > startMs && atMs <= endMs ? startMs / 1e3 : null);
     }
+    case "seen":
     case "success":
       return [];
     case "lost":
@@ -48,6 +49,7 @@ function known(query: RangeQuery): Series[] {
 function kindOf({ expression }: RangeQuery): string {
   if (/^min by \(dataset_id\) \(min_over_time\(timestamp/.test(expression)) return "beginning";
   if (/last_success/.test(expression)) return "success";
+  if (/^max_over_time\(timestamp/.test(expression)) return "seen";
   if (/:since|_since/.test(expression)) return "failing";
   if (/:lost|failures/.test(expression)) return "lost";
   if (/history_slow|_bucket/.test(expression)) return "slow";
@@ -105,6 +107,7 @@ Deno.test("the past has bars, days and incidents, each from a query of its own",
     ...["settled", "failed", "slow"],
     // What is recorded, and the last day.
     ...["failing", "failing"],
+    ...["seen", "seen"],
     ...["success", "success", "success"],
     ...["lost", "lost"],
   ]);
@@ -141,7 +144,7 @@ Deno.test("the past is read every five minutes; what cannot change any more is n
   const { run } = start();
   await run(2_000);
   const second = await run(5 * MINUTE_MS);
-  assertEquals([second.length, new Set(second.map(({ atMs }) => atMs))], [13, new Set([301_000])]);
+  assertEquals([second.length, new Set(second.map(({ atMs }) => atMs))], [15, new Set([301_000])]);
   await run(5 * MINUTE_MS);
   const later = await run(DAY_MS);
   assertEquals(
