@@ -67,7 +67,9 @@ Deno.test("what the program and its generated parts import has a reason, and not
     /^(main\.ts|src\/|local\/tools\/parser\.ts)/.test(path)
   );
   const imported = own.flatMap(([, text]) =>
-    [...text.matchAll(/(?<=(?:from |import\(|import )")(?!node:)[^".][^"]*/g)].map(([name]) => name)
+    [...text.matchAll(/(?<=(?:from |import\(|import )")(?!node:)[\w@][^"\s]*(?=")/g)].map((
+      [name],
+    ) => name)
   );
   const named = imported.map((name) => {
     const mapped = Object.entries(config.imports).find(([key]) =>
