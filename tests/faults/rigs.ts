@@ -13,7 +13,7 @@ export const RATE = DATASETS / INTERVAL_SECONDS;
 export const SETTINGS = {
   DATASET_ID: Array.from({ length: DATASETS }, (_, i) => `set-${i}`).join(","),
   TASK_INTERVAL_SECONDS: String(INTERVAL_SECONDS),
-  REQUEST_TIMEOUT_SECONDS: "0.3",
+  REQUEST_TIMEOUT_SECONDS: "0.6",
   RETRIES: "0",
 };
 
