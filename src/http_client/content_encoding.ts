@@ -2,11 +2,11 @@ import { gunzipSync, inflateRawSync, inflateSync } from "node:zlib";
 import { RequestError } from "./errors.ts";
 import type { Redact } from "./redact.ts";
 import {
+  BodyTooLarge,
   type HttpResponse,
   invalidResponse,
   MAX_BODY_BYTES,
   redactedStart,
-  tooLarge,
 } from "./response.ts";
 
 /** As many as curl removes; each costs up to {@linkcode MAX_BODY_BYTES}. */
@@ -60,7 +60,7 @@ function decodeAs(encoding: string, decode: () => Uint8Array): Uint8Array {
   } catch (error) {
     if (error instanceof RequestError) throw error;
     const { message, code } = error as Error & { code?: string };
-    if (code === "ERR_BUFFER_TOO_LARGE") throw tooLarge();
+    if (code === "ERR_BUFFER_TOO_LARGE") throw new BodyTooLarge();
     throw invalidResponse(`the body is not valid ${encoding}: ${message}`);
   }
 }

@@ -2,7 +2,7 @@ import { concat } from "@std/bytes/concat";
 import type { Connection } from "./connection/connection.ts";
 import { connectionError } from "./connection/connection_error.ts";
 import { RequestError } from "./errors.ts";
-import { type HttpResponse, MAX_BODY_BYTES, tooLarge } from "./response.ts";
+import { BodyTooLarge, type HttpResponse, MAX_BODY_BYTES } from "./response.ts";
 import { type ResponseHeaders, ResponseParser } from "./response_parser.ts";
 
 /** What is sent: the request target is a path, or what a proxy needs. RFC 9112, section 3.2. */
@@ -53,7 +53,7 @@ export async function exchangeHttp1(
     },
     onBody(bytes) {
       progress.length += bytes.length;
-      if (progress.length > MAX_BODY_BYTES) throw tooLarge();
+      if (progress.length > MAX_BODY_BYTES) throw new BodyTooLarge();
       chunks.push(bytes.slice());
     },
   }, { isHead: request.method === "HEAD", headersOnly });

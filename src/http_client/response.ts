@@ -34,16 +34,11 @@ export function redactedStart(text: string, redact: Redact): string {
   return text.length > SEARCHED_LENGTH ? shown.slice(0, -MAX_SECRET_LENGTH) : shown;
 }
 
-const TOO_LARGE = `the body is larger than ${MAX_BODY_BYTES} bytes`;
-
-/** The error for a body over {@linkcode MAX_BODY_BYTES}, compressed or not. */
-export function tooLarge(): RequestError {
-  return invalidResponse(TOO_LARGE);
-}
-
-/** Whether an exchange has failed for the size of the body. */
-export function isTooLarge(error: unknown): boolean {
-  return error instanceof RequestError && error.message === TOO_LARGE;
+/** The body is over {@linkcode MAX_BODY_BYTES}, compressed or not. */
+export class BodyTooLarge extends RequestError {
+  constructor() {
+    super("invalid_response", `the body is larger than ${MAX_BODY_BYTES} bytes`);
+  }
 }
 
 export function invalidResponse(message: string): RequestError {

@@ -1,6 +1,6 @@
 import { type Bar, QUARTER, RANGES, startOfBar } from "../../history/bars.ts";
 import type { DatasetPast } from "../../history/past.ts";
-import { isTooLarge } from "../../http_client/response.ts";
+import { BodyTooLarge } from "../../http_client/response.ts";
 import { HISTORY_COUNTS, type HistoryCount } from "../rules/history_rules.ts";
 import type { Objectives } from "../slo.ts";
 import { barsOf } from "./bars_of.ts";
@@ -179,7 +179,7 @@ async function askInParts(
   try {
     return await queryRange({ ...range, expression: expression(ids) }, signal);
   } catch (error) {
-    if (!isTooLarge(error) || ids.length === 1) throw error;
+    if (!(error instanceof BodyTooLarge) || ids.length === 1) throw error;
     const half = Math.ceil(ids.length / 2);
     return [
       ...await askInParts(reading, ids.slice(0, half), range, expression),

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { RequestError } from "../../../src/http_client/errors.ts";
-import { tooLarge } from "../../../src/http_client/response.ts";
+import { BodyTooLarge } from "../../../src/http_client/response.ts";
 import { PrometheusPast } from "../../../src/prometheus/past/prometheus_past.ts";
 import type { RangeQuery, Series } from "../../../src/prometheus/past/query_range.ts";
 import type { Scope } from "../../../src/prometheus/past/queries.ts";
@@ -247,7 +247,7 @@ Deno.test("a response that is too large is asked for in halves", async () => {
     answer(query) {
       if (kindOf(query) !== "failing") return known(query);
       const ids = idsIn(query);
-      return ids.length > 1 ? tooLarge() : ids[0] === "a" ? known(query) : [];
+      return ids.length > 1 ? new BodyTooLarge() : ids[0] === "a" ? known(query) : [];
     },
   });
   const queries = await run(MINUTE_MS);
@@ -258,7 +258,7 @@ Deno.test("a response that is too large is asked for in halves", async () => {
 });
 
 Deno.test("one dataset whose response is too large is a problem", async () => {
-  const { past, run } = start({ answer: () => tooLarge() });
+  const { past, run } = start({ answer: () => new BodyTooLarge() });
   assertEquals((await run(5_000)).length, 1);
   assertEquals(past.source().problem, "the body is larger than 1048576 bytes");
 });

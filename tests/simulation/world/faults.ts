@@ -1,6 +1,6 @@
 /** How API, identity provider and heartbeat receiver behave, in good weather and in bad. */
 import type { Reason } from "../../../src/core/reasons.ts";
-import { tooLarge } from "../../../src/http_client/response.ts";
+import { BodyTooLarge } from "../../../src/http_client/response.ts";
 import type { Draw } from "./draw.ts";
 import { type ExchangePlan, fail, REACHED, respond } from "./exchange_plan.ts";
 import { SECRET_MARK } from "./settings.ts";
@@ -78,7 +78,7 @@ const flood: Behaviour = (draw) => ({
   ...fail(draw, "", "invalid_response", REACHED.headers),
   what: "too large",
   status: 200,
-  end: { error: tooLarge() },
+  end: { error: new BodyTooLarge() },
 });
 
 const wrongBody: Behaviour = (draw, requested) => {
