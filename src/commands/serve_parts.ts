@@ -198,14 +198,13 @@ export async function createTable(
   runtime: Runtime,
   backlog: Backlog,
   health: HealthHistory,
-  history: Pick<History, "sinceMs">,
+  history: Pick<History, "withPast">,
 ): Promise<Table | null> {
   if (!view.table && !config.localRun) return null;
   const render = await createTableRenderer(config, view, runtime);
   const print = () => {
     const datasets = health.byUrgency().flatMap((id) => health.of(id) ?? []);
-    const withPast = datasets.map((each) => ({ ...each, sinceMs: history.sinceMs(each) }));
-    runtime.stdout.write(render(backlog, withPast));
+    runtime.stdout.write(render(backlog, datasets.map((each) => history.withPast(each))));
   };
   let isStarted = false;
   return {

@@ -1,6 +1,6 @@
-import { type Reason, REASONS } from "../core/reasons.ts";
+import { REASONS } from "../core/reasons.ts";
 import type { Cause } from "../core/verdict/dataset_verdict.ts";
-import type { Incident, ReasonCounts } from "../core/verdict/rows.ts";
+import { type Incident, MAX_INCIDENTS, sumOfReasons } from "../core/verdict/rows.ts";
 import type { DatasetState } from "../core/verdict/states.ts";
 import { type Bar, QUARTER, type Range, startOfBar, type Strip, sumOf } from "./bars.ts";
 import {
@@ -32,9 +32,6 @@ export type Recorded = {
   /** When the first task of a dataset that succeeded was created; null while none has. */
   firstSuccessMsOf(datasetId: string): number | null;
 };
-
-/** The incidents that are shown of a dataset. */
-const MAX_INCIDENTS = 20;
 
 /**
  * What this process has seen, and before it what others have. Where both know, this process is
@@ -73,6 +70,13 @@ export class History {
   incidents(datasetId: string): KnownIncident[] {
     const { knownSinceMs } = this.#recorded.memory;
     return this.#incidents(datasetId, this.#past.of(datasetId), knownSinceMs);
+  }
+
+  /** The health of a dataset, with the beginning of an outage that a restart has interrupted. */
+  withPast<Health extends { datasetId: string; state: DatasetState; sinceMs: number }>(
+    health: Health,
+  ): Health {
+    return { ...health, sinceMs: this.sinceMs(health) };
   }
 
   /**
@@ -182,16 +186,7 @@ function joined(before: KnownIncident, after: KnownIncident): KnownIncident {
     ...after,
     startMs: before.startMs,
     lost: before.lost + after.lost,
-    reasons: sumOfReasons(before.reasons, after.reasons),
+    reasons: sumOfReasons([before.reasons, after.reasons]),
     resolutionSeconds: before.resolutionSeconds,
   };
-}
-
-function sumOfReasons(some: ReasonCounts, others: ReasonCounts): ReasonCounts {
-  const sum: Partial<Record<Reason, number>> = { ...some };
-  for (const reason of REASONS) {
-    const count = (some[reason] ?? 0) + (others[reason] ?? 0);
-    if (count > 0) sum[reason] = count;
-  }
-  return sum;
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import type { SettledTask } from "../core/task.ts";
+import { isSlow, type SettledTask } from "../core/task.ts";
 import { BarRing } from "./bar_ring.ts";
 import { type Bar, type Range, RANGE_NAMES, RANGES, startOfBar, type Strip } from "./bars.ts";
 
@@ -39,9 +39,10 @@ export class TaskMemory {
   }
 
   /** Counts a task that is settled now. */
-  settled({ datasetId, state, durationSeconds: seconds }: SettledTask): void {
+  settled(task: SettledTask): void {
+    const { datasetId, state, durationSeconds: seconds } = task;
     const failed = state === "FAILED";
-    const slow = !failed && seconds > this.#slowSeconds;
+    const slow = isSlow(task, this.#slowSeconds);
     const nowMs = this.#now();
     for (const ring of Object.values(this.#datasets.get(datasetId) ?? {})) {
       ring.add(nowMs, { failed, slow, seconds });

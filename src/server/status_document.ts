@@ -9,7 +9,7 @@ export type StatusDocumentSources = {
   /** Null when it is not known. */
   environment: string | null;
   health: Pick<HealthHistory, "byUrgency" | "of" | "tally">;
-  history: Pick<History, "lastIncident" | "sinceMs">;
+  history: Pick<History, "lastIncident" | "withPast">;
   isDraining: () => boolean;
   stalledLoops: () => string[];
 };
@@ -36,10 +36,7 @@ export function statusDocument(
     draining: isDraining(),
     stalled_loops: stalledLoops(),
     datasets: datasets.map((dataset) =>
-      datasetDocument(
-        { ...dataset, sinceMs: history.sinceMs(dataset) },
-        history.lastIncident(dataset.datasetId),
-      )
+      datasetDocument(history.withPast(dataset), history.lastIncident(dataset.datasetId))
     ),
   };
 }

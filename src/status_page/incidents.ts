@@ -1,5 +1,6 @@
 /** The incidents of several datasets as a reader counts them: what begins and ends together is one. */
 import type { Reason } from "../core/reasons.ts";
+import { byFrequency, sumOfReasons } from "../core/verdict/rows.ts";
 import type { KnownIncident } from "../history/past.ts";
 
 /** An incident of one dataset or of several. Times are milliseconds since the epoch. */
@@ -57,12 +58,6 @@ function belongs(incident: Member, [newest]: Member[], toleranceMs: number): boo
 
 function groupOf(members: Member[]): IncidentGroup {
   const byLost = members.toSorted((a, b) => b.lost - a.lost);
-  const counts = new Map<Reason, number>();
-  for (const { reasons } of members) {
-    for (const [reason, count] of Object.entries(reasons) as [Reason, number][]) {
-      counts.set(reason, (counts.get(reason) ?? 0) + count);
-    }
-  }
   const ends = members.map(({ endMs }) => endMs);
   return {
     members: byLost.map(({ datasetId, lost, firstSeqno, endSeqno }) => (
@@ -71,7 +66,7 @@ function groupOf(members: Member[]): IncidentGroup {
     startMs: Math.min(...members.map(({ startMs }) => startMs)),
     endMs: ends.some((ms) => ms === null) ? null : Math.max(...ends.map((ms) => ms ?? 0)),
     lost: members.reduce((sum, { lost }) => sum + lost, 0),
-    reasons: [...counts].sort(([, a], [, b]) => b - a),
+    reasons: byFrequency(sumOfReasons(members.map(({ reasons }) => reasons))),
     isOwn: members.every(({ firstSeqno }) => firstSeqno !== null),
     resolutionSeconds: Math.max(...members.map(({ resolutionSeconds }) => resolutionSeconds)),
   };

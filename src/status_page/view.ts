@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Reason } from "../core/reasons.ts";
 import type { State, Task } from "../core/task.ts";
+import { MAX_INCIDENTS as MAX_KEPT_INCIDENTS } from "../core/verdict/rows.ts";
 import type { DatasetState } from "../core/verdict/states.ts";
 import { VERSION } from "../core/version.ts";
 import type { Range, Strip } from "../history/bars.ts";
@@ -24,8 +25,6 @@ const MAX_DATASETS = 20;
 const LONG_ID = 48;
 const MAX_TASKS = 20;
 const MAX_INCIDENTS = 5;
-/** The incidents of a single dataset, which are all that are kept. */
-const MAX_INCIDENTS_OF_ONE = 20;
 
 /** The query of the status page: what to show. */
 export type StatusQuery = {
@@ -183,7 +182,7 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
         incidents: history.incidents(id),
       })),
       taskIntervalSeconds * 1e3,
-      only === undefined ? MAX_INCIDENTS : MAX_INCIDENTS_OF_ONE,
+      only === undefined ? MAX_INCIDENTS : MAX_KEPT_INCIDENTS,
     ),
     past: history.past(),
     knownSinceMs: Math.round(
@@ -212,5 +211,5 @@ function datasetOf(
 ): DatasetView[] {
   const dataset = health.of(datasetId, nowMonotonicMs);
   const day = history.range(datasetId, "24h");
-  return dataset && day ? [{ ...dataset, sinceMs: history.sinceMs(dataset), day }] : [];
+  return dataset && day ? [{ ...history.withPast(dataset), day }] : [];
 }

@@ -72,7 +72,9 @@ Deno.test("the table has a dataset failing since its outage began, also before a
   const task = pending({ datasetId: "abc123", createdMs: runtime.clock.now() });
   health.created(task);
   health.settled(failed(task, "dns"));
-  const history = { sinceMs: () => runtime.clock.now() - 600_000 };
+  const history = {
+    withPast: <Health>(health: Health) => ({ ...health, sinceMs: runtime.clock.now() - 600_000 }),
+  };
   const backlog = new Backlog(10, () => {});
   const view = { ...VIEW, table: true };
   (await createTable(configOf({}), view, runtime, backlog, health, history))?.print();

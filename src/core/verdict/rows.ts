@@ -9,6 +9,22 @@ export const MAX_INCIDENTS = 20;
 /** How many tasks failed for each reason. */
 export type ReasonCounts = Readonly<Partial<Record<Reason, number>>>;
 
+/** The counts of several incidents as one. */
+export function sumOfReasons(all: readonly ReasonCounts[]): ReasonCounts {
+  const sum: Partial<Record<Reason, number>> = {};
+  for (const [reason, count] of all.flatMap(entriesOf)) sum[reason] = (sum[reason] ?? 0) + count;
+  return sum;
+}
+
+/** The reasons with their counts, the most frequent first. */
+export function byFrequency(counts: ReasonCounts): [Reason, number][] {
+  return entriesOf(counts).sort(([, a], [, b]) => b - a);
+}
+
+function entriesOf(counts: ReasonCounts): [Reason, number][] {
+  return Object.entries(counts) as [Reason, number][];
+}
+
 /** A row of failures in which the dataset was failing. Times are those of creations. */
 export type Incident = {
   /** When the first of the failed tasks was created, milliseconds since the epoch. */

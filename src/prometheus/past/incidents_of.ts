@@ -1,12 +1,10 @@
 import { type Reason, REASONS } from "../../core/reasons.ts";
+import { MAX_INCIDENTS } from "../../core/verdict/rows.ts";
 import type { KnownIncident } from "../../history/past.ts";
 import type { Series } from "./query_range.ts";
 
 /** An outage goes on after a restart of the probe, when that takes no longer. */
 const MAX_PAUSE_MS = 10 * 60_000;
-
-/** The incidents that are kept of a dataset. */
-const MAX_KEPT = 20;
 
 /** What Prometheus knows of outages, by dataset; values are seconds since the epoch, or tasks. */
 export type OutageSeries = {
@@ -52,7 +50,7 @@ export function incidentsOf(
     const lost = only(more.lost);
     incidents.set(
       datasetId,
-      merged.slice(-MAX_KEPT).reverse().map(({ startMs, seenMs, lasts }): KnownIncident => {
+      merged.slice(-MAX_INCIDENTS).reverse().map(({ startMs, seenMs, lasts }): KnownIncident => {
         const reasons = reasonsOf({ startMs, seenMs }, merged, lost, stepSeconds * 1e3);
         return {
           startMs,
@@ -84,9 +82,7 @@ function outagesOf(
   const spans: Span[] = [];
   for (const outage of found) {
     const last = spans.at(-1);
-    if (!last) {
-      spans.push(outage);
-    } else if (goesOnIn(last, outage, successes)) {
+    if (last && goesOnIn(last, outage, successes)) {
       last.endMs = Math.max(last.endMs, outage.endMs);
     } else {
       spans.push(outage);
