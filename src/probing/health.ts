@@ -19,7 +19,7 @@ import {
 import { NewestOutcomes, OUTCOMES } from "../core/verdict/newest_outcomes.ts";
 import { RecentCounts } from "../core/verdict/recent_counts.ts";
 import type { Incident } from "../core/verdict/rows.ts";
-import { DATASET_STATES, type DatasetState } from "../core/verdict/states.ts";
+import { type DatasetState, STATE_NUMBERS } from "../core/verdict/states.ts";
 import { BarRing } from "../history/bar_ring.ts";
 import { type Range, RANGES } from "../history/bars.ts";
 import { TaskMemory } from "../history/task_memory.ts";
@@ -27,7 +27,6 @@ import { groupCauses, type OutageGroup } from "./outage.ts";
 
 /** How many of the tasks that were settled in a window succeeded. */
 export type Ratio = {
-  window: string;
   windowSeconds: number;
   /** How much of the window the probe has run for. */
   coveredSeconds: number;
@@ -82,10 +81,7 @@ export type ScheduleHealth = {
 };
 
 /** The windows of the ratios. */
-const WINDOWS = { "5 m": "5m", "1 h": "1h", "24 h": "24h" } as const satisfies Record<
-  string,
-  Range
->;
+const WINDOWS: readonly Range[] = ["5m", "1h", "24h"];
 
 /** Nothing is overdue before so many intervals, and so much more, without a settled task. */
 const QUIET_INTERVALS = 1.5;
@@ -93,9 +89,6 @@ const MIN_QUIET_MS = 1_000;
 
 /** How many successes the quantiles of durations are about: 4 kB a dataset. */
 const MAX_DURATIONS = 240;
-
-/** Which datasets need attention first. */
-const URGENCY = new Map(DATASET_STATES.map((state, i) => [state, i]));
 
 type Dataset = {
   datasetId: string;
@@ -127,8 +120,7 @@ export class HealthHistory implements TaskObserver {
   readonly #slowSeconds: number;
   readonly #intervalMs: number;
   readonly #recentSeconds: number;
-  /** Of all datasets, and their failures by reason. */
-  readonly #recent: RecentCounts;
+  /** The failures of all datasets. */
   readonly #recentByReason = new Map<Reason, RecentCounts>();
   /** The dataset whose task was settled last, and when. */
   #last: { dataset: Dataset; monotonicMs: number } | null = null;
@@ -147,7 +139,6 @@ export class HealthHistory implements TaskObserver {
     this.#slowSeconds = options.sloLatencySeconds;
     this.#intervalMs = options.taskIntervalSeconds * 1e3;
     this.#recentSeconds = recentSecondsOf(options);
-    this.#recent = new RecentCounts(this.#recentSeconds * 1e3);
   }
 
   created(task: PendingTask): void {
@@ -162,7 +153,7 @@ export class HealthHistory implements TaskObserver {
     this.#last = { dataset, monotonicMs: nowMs };
     this.memory.settled(task);
     const slow = isSlow(task, this.#slowSeconds);
-    this.#count(task, slow, nowMs);
+    if (task.state === "FAILED") this.#countReason(task.reason, nowMs);
     const good = slow ? OUTCOMES.slow : OUTCOMES.succeeded;
     dataset.newest.add(task.seqno, task.state === "FAILED" ? OUTCOMES.failed : good);
     if (task.state === "FAILED") {
@@ -211,7 +202,7 @@ export class HealthHistory implements TaskObserver {
   byUrgency(nowMs = this.#clock.monotonic()): string[] {
     return [...this.#datasets.values()]
       .map(({ datasetId, verdict }) => ({ datasetId, state: verdict.read(nowMs).state }))
-      .sort((a, b) => (URGENCY.get(a.state) ?? 0) - (URGENCY.get(b.state) ?? 0))
+      .sort((a, b) => STATE_NUMBERS[b.state] - STATE_NUMBERS[a.state])
       .map(({ datasetId }) => datasetId);
   }
 
@@ -236,12 +227,17 @@ export class HealthHistory implements TaskObserver {
 
   /** What was settled lately in all datasets, and why tasks failed. */
   recentFailures(nowMs = this.#clock.monotonic()): RecentFailures {
-    const { settled, failed } = this.#recent.read(nowMs);
+    let [settled, failed] = [0, 0];
+    for (const { verdict } of this.#datasets.values()) {
+      const { recent } = verdict.read(nowMs);
+      settled += recent.settled;
+      failed += recent.failed;
+    }
     const reasons = [...this.#recentByReason]
       .map(([reason, counts]): [Reason, number] => [reason, counts.read(nowMs).failed])
       .filter(([, count]) => count > 0)
       .sort(([, a], [, b]) => b - a);
-    const coveredSeconds = Math.min(this.#recentSeconds, (nowMs - this.#startedMs) / 1e3);
+    const coveredSeconds = this.#coveredOf(this.#recentSeconds, nowMs);
     return { settled, failed, reasons, coveredSeconds };
   }
 
@@ -303,14 +299,15 @@ export class HealthHistory implements TaskObserver {
     };
   }
 
-  #count(task: SettledTask, slow: boolean, nowMs: number): void {
-    const failed = task.state === "FAILED";
-    this.#recent.add(nowMs, { failed, slow });
-    if (!failed) return;
-    const counts = this.#recentByReason.get(task.reason) ??
-      new RecentCounts(this.#recentSeconds * 1e3);
-    counts.add(nowMs, { failed, slow });
-    this.#recentByReason.set(task.reason, counts);
+  #countReason(reason: Reason, nowMs: number): void {
+    const counts = this.#recentByReason.get(reason) ?? new RecentCounts(this.#recentSeconds * 1e3);
+    counts.add(nowMs, { failed: true, slow: false });
+    this.#recentByReason.set(reason, counts);
+  }
+
+  /** How much of a window the probe has run for. */
+  #coveredOf(windowSeconds: number, nowMs: number): number {
+    return Math.min(windowSeconds, (nowMs - this.#startedMs) / 1e3);
   }
 
   #worstLagMs(nowMs: number): number {
@@ -319,15 +316,13 @@ export class HealthHistory implements TaskObserver {
   }
 
   #ratiosOf(datasetId: string, nowMs: number): Ratio[] {
-    const runningSeconds = (nowMs - this.#startedMs) / 1e3;
-    return Object.entries(WINDOWS).map(([window, range]) => {
+    return WINDOWS.map((range) => {
       const { barSeconds, bars } = RANGES[range];
       const windowSeconds = barSeconds * bars;
       const counts = this.memory.counts(datasetId, range);
       return {
-        window,
         windowSeconds,
-        coveredSeconds: Math.min(windowSeconds, runningSeconds),
+        coveredSeconds: this.#coveredOf(windowSeconds, nowMs),
         succeeded: counts.settled - counts.failed,
         settled: counts.settled,
       };
@@ -367,7 +362,7 @@ class RecentDurations {
     this.#oldest = (this.#oldest + 1) % MAX_DURATIONS;
   }
 
-  /** The median of the newest `tasks` of them, by the nearest rank. */
+  /** The median of the newest `tasks` of them. */
   medianOf(tasks: number): number {
     const { length } = this.#seconds;
     const count = Math.min(tasks, length);
@@ -375,17 +370,20 @@ class RecentDurations {
       { length: count },
       (_, i) => this.#seconds[(this.#oldest + length - 1 - i) % length] ?? 0,
     );
-    return newest.sort((a, b) => a - b)[Math.max(0, Math.ceil(count / 2) - 1)] ?? 0;
+    return nearestRank(newest.sort((a, b) => a - b), 0.5);
   }
 
   read(): Durations | null {
     const { length: tasks } = this.#seconds;
     const sorted = this.#seconds.toSorted((a, b) => a - b);
-    // The nearest rank.
-    const quantile = (q: number) => sorted[Math.max(0, Math.ceil(q * tasks) - 1)] ?? 0;
     const lastSeconds = this.#seconds[(this.#oldest + tasks - 1) % tasks];
     if (lastSeconds === undefined) return null;
     const sinceMs = this.#settledMs[this.#oldest % tasks] ?? 0;
-    return { tasks, sinceMs, lastSeconds, p50Seconds: quantile(0.5), p95Seconds: quantile(0.95) };
+    const [p50Seconds, p95Seconds] = [nearestRank(sorted, 0.5), nearestRank(sorted, 0.95)];
+    return { tasks, sinceMs, lastSeconds, p50Seconds, p95Seconds };
   }
+}
+
+function nearestRank(sorted: readonly number[], quantile: number): number {
+  return sorted[Math.max(0, Math.ceil(quantile * sorted.length) - 1)] ?? 0;
 }
