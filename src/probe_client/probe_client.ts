@@ -87,6 +87,13 @@ function firstCertificate(pem: string): Uint8Array {
   );
 }
 
+/** The URL of an endpoint of the probe, which may stand below a path of its own. */
+export function endpointOf({ url }: Pick<ProbeClient, "url">, name: string): URL {
+  const endpoint = new URL(url);
+  endpoint.pathname = `${url.pathname.replace(/\/*$/, "")}/${name}`;
+  return endpoint;
+}
+
 /**
  * Reads a document of the probe; `url` is one of the client's. Throws a `ProbeClientError` with exit
  * code 5 when nothing responds within 3 s, 3 when the probe refuses the credentials, and 6 when the

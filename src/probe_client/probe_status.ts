@@ -1,17 +1,9 @@
 import * as z from "zod/mini";
 import { STATE_DEFINITIONS, STATUS_VERSION } from "../core/verdict/states.ts";
+import type { Ratio } from "../probing/health.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { escapeControls } from "../text/escape.ts";
-import { type ProbeClient, readDocument } from "./probe_client.ts";
-
-/** How many of the tasks that were settled in a window succeeded. */
-export type RatioRow = {
-  windowSeconds: number;
-  /** How much of the window the probe has run for. */
-  coveredSeconds: number;
-  settled: number;
-  succeeded: number;
-};
+import { endpointOf, type ProbeClient, readDocument } from "./probe_client.ts";
 
 /** The verdict of a probe on one dataset, without characters that act on a terminal. */
 export type DatasetStateRow = {
@@ -28,7 +20,7 @@ export type DatasetStateRow = {
   /** A letter of `OUTCOMES` for each of the newest settled tasks, the newest last. */
   outcomes: string;
   /** The shortest window first. */
-  ratios: readonly RatioRow[];
+  ratios: readonly Ratio[];
 };
 
 /** What a probe says of its datasets, the most urgent first. */
@@ -79,8 +71,7 @@ export async function readProbeStatus(
   runtime: Pick<Runtime, "exchange" | "clock">,
   signal: AbortSignal,
 ): Promise<ProbeStatus | null> {
-  const url = new URL(client.url);
-  url.pathname = `${url.pathname.replace(/\/*$/, "")}/status`;
+  const url = endpointOf(client, "status");
   if (datasetId !== undefined) url.searchParams.set("dataset_id", datasetId);
   const expected = { schema: z.union([statusDocument, notFound]), statuses: [200, 404] };
   const document = await readDocument(client, url, expected, runtime, signal);

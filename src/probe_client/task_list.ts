@@ -6,7 +6,7 @@ import type { TaskRow } from "../core/task_row.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { escapeControls } from "../text/escape.ts";
 import { ProbeClientError } from "./errors.ts";
-import { type ProbeClient, readDocument } from "./probe_client.ts";
+import { endpointOf, type ProbeClient, readDocument } from "./probe_client.ts";
 
 /** Which tasks of a probe are read; all without a state and a dataset. */
 export type TaskListQuery = { state?: State; datasetId?: string };
@@ -72,8 +72,7 @@ export async function readNewestTasks(
   runtime: Pick<Runtime, "exchange" | "clock">,
   signal: AbortSignal,
 ): Promise<TasksDocument> {
-  const url = new URL(client.url);
-  url.pathname = `${url.pathname.replace(/\/*$/, "")}/tasks`;
+  const url = endpointOf(client, "tasks");
   if (state) url.searchParams.set("state", state.toLowerCase());
   if (datasetId !== undefined) url.searchParams.set("dataset_id", datasetId);
 

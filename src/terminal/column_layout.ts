@@ -1,5 +1,4 @@
-import stringWidth from "string-width";
-import { maxWidth, shorten } from "./text_width.ts";
+import { maxWidth, paddingOf, shorten } from "./text_width.ts";
 
 /** A column of a table, with a cell for each row. */
 export type Column = {
@@ -91,7 +90,7 @@ export function drawLine(
 ): string {
   const cells = columns.map((column) => {
     const text = shorten(cellOf(column), column.width);
-    const padding = " ".repeat(Math.max(0, column.width - stringWidth(text)));
+    const padding = paddingOf(text, column.width);
     const painted = text && paint(text, column);
     return column.alignRight ? padding + painted : painted + padding;
   });

@@ -2,18 +2,10 @@ import stringWidth from "string-width";
 import { OUTCOMES } from "../core/verdict/newest_outcomes.ts";
 import type { DatasetStateRow } from "../probe_client/probe_status.ts";
 import { formatSpan } from "../text/format.ts";
-import { GREEN, RED, styled, YELLOW } from "./ansi.ts";
+import { DATASET_COLORS, RED, styled, YELLOW } from "./ansi.ts";
 import { describeRatios } from "./ratios.ts";
 import { timeFormatter } from "./table.ts";
-import { maxWidth, shorten } from "./text_width.ts";
-
-const COLORS: Readonly<Record<string, string>> = {
-  failing: RED,
-  no_news: YELLOW,
-  unsteady: YELLOW,
-  slow: YELLOW,
-  working: GREEN,
-};
+import { maxWidth, paddingOf, padEnd, shorten } from "./text_width.ts";
 
 const GAP = "  ";
 /** The widest word of a state. */
@@ -125,8 +117,8 @@ function drawLine(
   );
   const lineWith = (paint: (text: string, color?: string) => string) =>
     [
-      paint(word, COLORS[state]) + " ".repeat(Math.max(0, WORD_WIDTH - stringWidth(word))),
-      padded(shorten(datasetId, widths.id), widths.id),
+      paint(word, DATASET_COLORS[state]) + paddingOf(word, WORD_WIDTH),
+      padEnd(shorten(datasetId, widths.id), widths.id),
       ...widths.strip > 0
         ? [
           // The newest tasks of all datasets stand under each other.
@@ -134,7 +126,7 @@ function drawLine(
           marks.map((each) => paint(each.mark, each.color)).join(""),
         ]
         : [],
-      ...widths.ratios > 0 ? [padded(ratios, widths.ratios)] : [],
+      ...widths.ratios > 0 ? [padEnd(ratios, widths.ratios)] : [],
       detail,
     ].join(GAP).trimEnd();
   const plain = lineWith((text) => text);
@@ -170,8 +162,4 @@ function describeRest(rest: readonly DatasetStateRow[]): string {
   for (const { word } of rest) words.set(word, (words.get(word) ?? 0) + 1);
   const counts = [...words].map(([word, count]) => `${count} ${word}`).join(", ");
   return `… and ${rest.length} more: ${counts}`;
-}
-
-function padded(text: string, width: number): string {
-  return text + " ".repeat(Math.max(0, width - stringWidth(text)));
 }

@@ -8,7 +8,7 @@ import { renderDatasetLines } from "./dataset_lines.ts";
 import { footerFor, formatMoment, NO_MATCH, renderTable, timeFormatter } from "./table.ts";
 import { describeRatios } from "./ratios.ts";
 import { toAscii } from "./ascii.ts";
-import { shorten } from "./text_width.ts";
+import { paddingOf, shorten } from "./text_width.ts";
 
 /** Since when a probe does not respond, and why. */
 export type ProbeLoss = { sinceMs: number; cause: string };
@@ -115,7 +115,7 @@ function addressLine(
   if (space < MIN_ADDRESS_COLUMNS) return shorten(time, columns);
   const parts = [status?.environment, url, taskList.appId].filter(Boolean);
   const address = shorten(parts.join("  "), space);
-  const gap = " ".repeat(Math.max(0, columns - stringWidth(address) - time.length));
+  const gap = paddingOf(address, columns - time.length);
   return (color ? styled(BOLD, address) : address) + gap + time;
 }
 

@@ -1,4 +1,5 @@
-import type { DatasetStateRow, RatioRow } from "../probe_client/probe_status.ts";
+import type { DatasetStateRow } from "../probe_client/probe_status.ts";
+import type { Ratio } from "../probing/health.ts";
 import { formatShare, formatSpan } from "../text/format.ts";
 
 /**
@@ -19,8 +20,8 @@ export function describeRatios(datasets: readonly Pick<DatasetStateRow, "ratios"
 }
 
 /** The counts of all datasets in each window. */
-function sumsOf(datasets: readonly Pick<DatasetStateRow, "ratios">[]): RatioRow[] {
-  const sums = new Map<number, RatioRow>();
+function sumsOf(datasets: readonly Pick<DatasetStateRow, "ratios">[]): Ratio[] {
+  const sums = new Map<number, Ratio>();
   for (const ratio of datasets.flatMap(({ ratios }) => ratios)) {
     const sum = sums.get(ratio.windowSeconds);
     sums.set(ratio.windowSeconds, {

@@ -1,7 +1,7 @@
 import type { Reason } from "../core/reasons.ts";
-import type { State } from "../core/task.ts";
+import { type State, STATES } from "../core/task.ts";
 import { type DatasetState, STATE_DEFINITIONS } from "../core/verdict/states.ts";
-import { GREEN, RED, styled, YELLOW } from "./ansi.ts";
+import { DATASET_COLORS, styled, TASK_COLORS, YELLOW } from "./ansi.ts";
 
 /** What became of the tasks of one dataset in a one-off run. */
 export type DatasetRun = {
@@ -10,21 +10,6 @@ export type DatasetRun = {
   state: DatasetState;
   counts: Readonly<Record<State, number>>;
   reasons: ReadonlyMap<Reason, number>;
-};
-
-const TASK_COLORS: Readonly<Record<State, string>> = {
-  PENDING: YELLOW,
-  SUCCEEDED: GREEN,
-  FAILED: RED,
-};
-
-const COLORS: Readonly<Record<DatasetState, string>> = {
-  failing: RED,
-  no_news: YELLOW,
-  unsteady: YELLOW,
-  slow: YELLOW,
-  working: GREEN,
-  starting: YELLOW,
 };
 
 /** The state of a task in its colour, where there is colour. */
@@ -39,14 +24,14 @@ export function paintTaskState(state: State, color: boolean): string {
 export function renderRunSummary(runs: readonly DatasetRun[], color: boolean): string[] {
   const lines = runs.map(({ datasetId, url, state, counts, reasons }) => {
     const { word } = STATE_DEFINITIONS[state];
-    const shown = color ? styled(COLORS[state], word) : word;
+    const shown = color ? styled(DATASET_COLORS[state] ?? YELLOW, word) : word;
     return `${datasetId}: ${shown}, ${describeCounts(counts, reasons)}; ${url}`;
   });
   if (runs.length < 2) return lines;
   const counts = { PENDING: 0, SUCCEEDED: 0, FAILED: 0 };
   const reasons = new Map<Reason, number>();
   for (const run of runs) {
-    for (const state of ["PENDING", "SUCCEEDED", "FAILED"] as const) {
+    for (const state of STATES) {
       counts[state] += run.counts[state];
     }
     for (const [reason, count] of run.reasons) {

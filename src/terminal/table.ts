@@ -2,7 +2,7 @@ import { type TaskRow, taskToRow } from "../core/task_row.ts";
 import type { State } from "../core/task.ts";
 import type { Backlog } from "../probing/backlog.ts";
 import { formatDateTime, formatDuration, formatOffset } from "../text/format.ts";
-import { BOLD, GREEN, RED, styled, YELLOW } from "./ansi.ts";
+import { BOLD, styled, TASK_COLORS } from "./ansi.ts";
 import { type Column, drawLine, layOut, type LayoutRules } from "./column_layout.ts";
 import { shorten } from "./text_width.ts";
 
@@ -51,8 +51,6 @@ function layoutKeepingIds(width: number): LayoutRules {
 
 /** Less of a message would tell nothing. */
 const MIN_MESSAGE_WIDTH = 16;
-
-const STATE_COLORS: Record<State, string> = { PENDING: YELLOW, SUCCEEDED: GREEN, FAILED: RED };
 
 /** The last line of a table without rows, when only some of the tasks were asked for. */
 export const NO_MATCH = "no tracked task matches";
@@ -143,7 +141,7 @@ export function renderTable(
     drawLine(
       layout,
       ({ cells }) => cells[i] ?? "",
-      (text, { title }) => color && title === "State" ? styled(STATE_COLORS[state], text) : text,
+      (text, { title }) => color && title === "State" ? styled(TASK_COLORS[state], text) : text,
     )
   );
   return [

@@ -10,6 +10,16 @@ export function maxWidth(texts: readonly string[]): number {
   return texts.reduce((max, text) => Math.max(max, stringWidth(text)), 0);
 }
 
+/** The spaces that the text lacks to take `width` columns. */
+export function paddingOf(text: string, width: number): string {
+  return " ".repeat(Math.max(0, width - stringWidth(text)));
+}
+
+/** The text in at least `width` columns. */
+export function padEnd(text: string, width: number): string {
+  return text + paddingOf(text, width);
+}
+
 /** The text in at most `width` columns; the middle is cut out, since both ends of an ID identify it. */
 export function shorten(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
