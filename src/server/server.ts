@@ -127,9 +127,9 @@ export function createServer(options: ServerOptions): Hono {
   );
 
   const paths = new Set(server.routes.map(({ path }) => path).filter((path) => path !== "/*"));
-  const isKnown = (path: string) => paths.has(path) || /^\/badge\/[^/]+$/.test(path);
+  const known = new RegExp(`^(?:${[...paths].join("|").replaceAll(/:\w+/g, "[^/]+")})$`);
   server.notFound((c) =>
-    isKnown(c.req.path)
+    known.test(c.req.path)
       ? c.json({ error: `expected GET or HEAD, got ${c.req.method}` }, 405, { allow: "GET, HEAD" })
       : c.json({ error: `unknown path; expected one of ${[...paths].join(", ")}` }, 404)
   );
