@@ -1,7 +1,8 @@
 /**
  * HTML without what a parser adds by itself, which is a tenth of a page of tables: the end tags of
- * cells, rows, options and shapes, quotes of the most frequent attributes, escapes of quotes outside of attributes, and those of ampersands in links
- * to the page, whose fields have no name that could be read as a character.
+ * cells, rows, options and shapes, quotes of the most frequent attributes, escapes of quotes outside
+ * of attributes, and those of ampersands in links to the page, whose fields have no name that could be
+ * read as a character.
  */
 export function compactHtml(html: string): string {
   return html

@@ -1,6 +1,4 @@
 /** What the chart of durations shows, as the page carries it from the server to its script. */
-import type { Strip } from "../../history/bars.ts";
-import { halved } from "../strips.ts";
 import {
   type ChartPoint,
   type Columns,
@@ -108,27 +106,6 @@ export function decodeChart(json: string): ChartData {
       ),
     },
   };
-}
-
-/** More bars of several lines become half as many: they would be too close, and the page too large. */
-const MAX_BARS_OF_SEVERAL = 60;
-
-/** The bars of several strips of the same range; null without any. */
-export function chartBars(
-  strips: readonly Strip[],
-  taskIntervalSeconds: number,
-): ChartBars | null {
-  const [first] = strips;
-  const startMs = first?.bars[0]?.startMs;
-  if (!first || startMs === undefined) return null;
-  const isHalved = strips.length > 1 && first.bars.length > MAX_BARS_OF_SEVERAL;
-  const lines = strips.map(({ bars }) =>
-    (isHalved ? halved(bars) : bars).map(({ settled, failed, meanSeconds, longestSeconds }) => (
-      { settled, failed, meanSeconds, longestSeconds }
-    ))
-  );
-  const barSeconds = first.barSeconds * (isHalved ? 2 : 1);
-  return { startMs, barSeconds, bridged: Math.ceil(taskIntervalSeconds / barSeconds), lines };
 }
 
 function toMilliseconds(seconds: number | null): number {

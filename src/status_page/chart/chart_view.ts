@@ -2,6 +2,8 @@ import type { Clock } from "../../core/clock.ts";
 import { type Range, RANGE_NAMES, RANGES, type Strip } from "../../history/bars.ts";
 import type { History } from "../../history/history.ts";
 import type { Backlog } from "../../probing/backlog.ts";
+import { halved } from "../strips.ts";
+import type { ChartBars } from "./chart_data.ts";
 import type { ChartPoint } from "./chart_points.ts";
 
 /** More lines could not be told apart. */
@@ -99,4 +101,25 @@ function pointsOf(
       reason: task.state === "FAILED" ? task.reason : null,
     }];
   });
+}
+
+/** More bars of several lines become half as many: they would be too close, and the page too large. */
+const MAX_BARS_OF_SEVERAL = 60;
+
+/** The bars of several strips of the same range; null without any. */
+export function chartBars(
+  strips: readonly Strip[],
+  taskIntervalSeconds: number,
+): ChartBars | null {
+  const [first] = strips;
+  const startMs = first?.bars[0]?.startMs;
+  if (!first || startMs === undefined) return null;
+  const isHalved = strips.length > 1 && first.bars.length > MAX_BARS_OF_SEVERAL;
+  const lines = strips.map(({ bars }) =>
+    (isHalved ? halved(bars) : bars).map(({ settled, failed, meanSeconds, longestSeconds }) => (
+      { settled, failed, meanSeconds, longestSeconds }
+    ))
+  );
+  const barSeconds = first.barSeconds * (isHalved ? 2 : 1);
+  return { startMs, barSeconds, bridged: Math.ceil(taskIntervalSeconds / barSeconds), lines };
 }

@@ -1,7 +1,7 @@
 import { raw } from "hono/html";
 import { RANGE_NAMES, RANGES, type Strip } from "../../history/bars.ts";
-import type { ChartLine, ChartView } from "../chart/chart_view.ts";
-import { chartBars, encodeChart } from "../chart/chart_data.ts";
+import { encodeChart } from "../chart/chart_data.ts";
+import { chartBars, type ChartLine, type ChartView } from "../chart/chart_view.ts";
 import { href } from "../links.ts";
 import { durationsSinceMs, partlyKnownMs, totalOf } from "../strips.ts";
 import type { StatusView } from "../view.ts";

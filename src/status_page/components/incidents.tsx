@@ -2,10 +2,8 @@ import type { IncidentGroup, IncidentMember } from "../incidents.ts";
 import { href } from "../links.ts";
 import type { StatusView } from "../view.ts";
 import { countText, spanText } from "../words.ts";
-import { Icon, Scope, shortId, Time, Zone } from "./parts.tsx";
+import { Icon, ReasonCounts, Scope, shortId, Time, Zone } from "./parts.tsx";
 
-/** Reasons beyond these are counted together. */
-const MAX_REASONS = 3;
 /** So many datasets of an incident have a link to their lost tasks. */
 const MAX_LINKS = 3;
 
@@ -51,7 +49,9 @@ function Incident({ incident, view }: { incident: IncidentGroup; view: StatusVie
       </p>
       <p>
         <Who incident={incident} view={view} />
-        <Reasons incident={incident} />
+        <ReasonCounts reasons={incident.reasons}>
+          {(reason) => <span class="reason">{reason}</span>}
+        </ReasonCounts>
       </p>
       <p>
         <Lost incident={incident} view={view} />
@@ -75,25 +75,6 @@ function Who({ incident: { members }, view }: { incident: IncidentGroup; view: S
       {" "}
     </>
   );
-}
-
-function Reasons({ incident: { reasons } }: { incident: IncidentGroup }) {
-  const others = reasons.slice(MAX_REASONS);
-  return (
-    <>
-      {reasons.slice(0, MAX_REASONS).map(([reason, count], i) => (
-        <>
-          {i > 0 && ", "}
-          <span class="reason">{reason}</span> {countText(count)}
-        </>
-      ))}
-      {others.length > 0 && `, others ${countText(sumOf(others))}`}
-    </>
-  );
-}
-
-function sumOf(reasons: IncidentGroup["reasons"]): number {
-  return reasons.reduce((sum, [, count]) => sum + count, 0);
 }
 
 /** How many tasks were lost, with links to exactly those, where this process has seen them. */

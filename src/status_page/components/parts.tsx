@@ -4,6 +4,7 @@ import type { FailedTask, State, Task } from "../../core/task.ts";
 import { escapeControls } from "../../text/escape.ts";
 import { href } from "../links.ts";
 import type { StatusView } from "../view.ts";
+import { countText } from "../words.ts";
 import type { Tone } from "./tone.ts";
 
 /** Bytes of a message in a list, as HTML, which keeps the page small. */
@@ -17,6 +18,28 @@ export function Icon({ tone }: { tone: Tone }) {
 /** Why a task failed. */
 export function Reason({ of }: { of: FailedTask }) {
   return <b class="reason">{of.reason}</b>;
+}
+
+/** Reasons beyond these are counted together. */
+const MAX_REASONS = 3;
+
+/** The most frequent reasons with their counts; `children` draws a reason. */
+export function ReasonCounts({ reasons, children: draw }: {
+  reasons: readonly (readonly [string, number])[];
+  children: (reason: string) => Child;
+}) {
+  const others = reasons.slice(MAX_REASONS).reduce((sum, [, count]) => sum + count, 0);
+  return (
+    <>
+      {reasons.slice(0, MAX_REASONS).map(([reason, count], i) => (
+        <>
+          {i > 0 && ", "}
+          {draw(reason)} {countText(count)}
+        </>
+      ))}
+      {others > 0 && `, others ${countText(others)}`}
+    </>
+  );
 }
 
 const STATE_TONES: Record<State, Tone> = {

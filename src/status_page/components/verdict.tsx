@@ -1,12 +1,12 @@
 import { raw } from "hono/html";
 import { type Reason, REASON_DEFINITIONS } from "../../core/reasons.ts";
-import { DATASET_STATES, type DatasetState, STATE_DEFINITIONS } from "../../core/verdict/states.ts";
+import { DATASET_STATES, mostUrgent, STATE_DEFINITIONS } from "../../core/verdict/states.ts";
 import type { DatasetHealth } from "../../probing/health.ts";
 import type { OutageGroup } from "../../probing/outage.ts";
 import type { StatusView } from "../view.ts";
 import { countText, durationText, spanText, windowText } from "../words.ts";
 import { Shares } from "./datasets/figures.tsx";
-import { Message, Time, Zone } from "./parts.tsx";
+import { Message, ReasonCounts, Time, Zone } from "./parts.tsx";
 import { Since, StateDetail } from "./state_detail.tsx";
 import { SHAPES, type Tone, TONES } from "./tone.ts";
 
@@ -24,7 +24,7 @@ export function verdictOf(view: StatusView): VerdictText {
   const share = (count: number) => count === all ? `All ${all}` : `${count} of ${all}`;
   if (draining) return { tone: "warning", short: "Stopping", headline: "Stopping" };
   if (stalledLoops.length > 0) return { tone: "warning", short: "Stalled", headline: "Stalled" };
-  const state = worstOf(view);
+  const state = mostUrgent(view.tally);
   const { word } = STATE_DEFINITIONS[state];
   // What works is not known at present; it may be nothing worse than slow.
   const tone = state === "working" && quietMs !== null ? "starting" : TONES[state];
@@ -42,11 +42,6 @@ export function verdictOf(view: StatusView): VerdictText {
   };
 }
 
-/** The most urgent state of a dataset; `starting` is the last of them. */
-function worstOf({ tally }: StatusView): DatasetState {
-  return DATASET_STATES.find((state) => tally[state] > 0) ?? "starting";
-}
-
 function capitalized(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
 }
@@ -56,7 +51,7 @@ export function Verdict({ view }: { view: StatusView }) {
   const { tone, headline } = verdictOf(view);
   const { datasets, datasetIds } = view;
   const only = datasetIds.length === 1 ? datasets[0] : undefined;
-  const state = worstOf(view);
+  const state = mostUrgent(view.tally);
   return (
     <section class={`verdict ${tone}`} aria-labelledby="verdict">
       <svg class="shape" viewBox="0 0 24 24" aria-hidden="true">{raw(SHAPES[tone])}</svg>
@@ -131,7 +126,7 @@ function Meaning({ reason }: { reason: Reason }) {
 /** What the headline leaves out about several datasets. */
 function Several({ view }: { view: StatusView }) {
   const { tally, datasetIds, quietMs } = view;
-  const headline = worstOf(view);
+  const headline = mostUrgent(view.tally);
   const isCalm = quietMs === null && (headline === "working" || headline === "starting");
   const others = DATASET_STATES
     .filter((state) => state !== headline && state !== "working" && tally[state] > 0)
@@ -192,7 +187,7 @@ function Unsteadiness({ view }: { view: StatusView }) {
     <>
       <p>
         {countText(failed)} failed of {countText(settled)} tasks in the last{" "}
-        {windowText(coveredSeconds)}, <ReasonCounts reasons={reasons} />
+        {windowText(coveredSeconds)}, <Causes reasons={reasons} />
       </p>
       {view.lastOutageEndMs !== null && (
         <p>
@@ -204,21 +199,10 @@ function Unsteadiness({ view }: { view: StatusView }) {
 }
 
 /** What the only reason means, or how often the most frequent ones were. */
-function ReasonCounts({ reasons }: { reasons: StatusView["recent"]["reasons"] }) {
+function Causes({ reasons }: Pick<StatusView["recent"], "reasons">) {
   const [only, ...more] = reasons;
   if (only && more.length === 0) return <Meaning reason={only[0]} />;
-  const others = reasons.slice(MAX_GROUPS).reduce((sum, [, count]) => sum + count, 0);
-  return (
-    <>
-      {reasons.slice(0, MAX_GROUPS).map(([reason, count], i) => (
-        <>
-          {i > 0 && ", "}
-          <b>{reason}</b> {countText(count)}
-        </>
-      ))}
-      {others > 0 && `, others ${countText(others)}`}
-    </>
-  );
+  return <ReasonCounts reasons={reasons}>{(reason) => <b>{reason}</b>}</ReasonCounts>;
 }
 
 function OutageEnd({ view: { lastOutageEndMs, nowMs } }: { view: StatusView }) {

@@ -11,8 +11,8 @@ export type Style = { em: number; failing: string; lines: readonly string[] };
 const ROW = 1.4;
 
 /**
- * Shades from edge to edge when something was failing, with a bar above the plot for each line that was: in
- * the colour of the line where there are several.
+ * Shades from edge to edge when something was failing, with a bar above the plot for each line that
+ * was: in the colour of the line where there are several.
  */
 export function shadeOutages(
   chart: uPlot,
