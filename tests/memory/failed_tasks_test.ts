@@ -1,22 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { Reason } from "../../src/core/reasons.ts";
-import { fail, type FailedTask } from "../../src/core/task.ts";
+import type { FailedTask } from "../../src/core/task.ts";
 import { FailedTasks } from "../../src/probing/failed_tasks.ts";
 import { createRedactor } from "../../src/http_client/redact.ts";
 import { describeRefusal } from "../../src/okdata/refusal.ts";
 import { RequestError } from "../../src/http_client/errors.ts";
-import { attempt, pending } from "../support/tasks.ts";
-
-function failedTask(seqno: number, reason: Reason = "dns", datasetId = "a"): FailedTask {
-  const task = pending({ seqno, datasetId, createdMonotonicMs: seqno * 10 });
-  return fail(task, seqno * 10 + 5, { attempts: [], phases: {} }, {
-    reason,
-    message: `message ${seqno}`,
-    body: `body ${seqno}`,
-  });
-}
+import { attempt, failedTask } from "../support/tasks.ts";
 
 /** Bytes that each of a thousand tasks takes. */
 function keptBytes(taskOf: (nth: number) => FailedTask): number {

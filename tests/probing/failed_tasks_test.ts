@@ -1,19 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { type Reason, REASONS } from "../../src/core/reasons.ts";
-import { fail, type FailedTask } from "../../src/core/task.ts";
+import type { FailedTask } from "../../src/core/task.ts";
 import { FailedTasks } from "../../src/probing/failed_tasks.ts";
 import { anyAttempt, anyPhases } from "../support/arbitraries.ts";
-import { pending } from "../support/tasks.ts";
-
-function failedTask(seqno: number, reason: Reason = "dns", datasetId = "a"): FailedTask {
-  const task = pending({ seqno, datasetId, createdMonotonicMs: seqno * 10 });
-  return fail(task, seqno * 10 + 5, { attempts: [], phases: {} }, {
-    reason,
-    message: `message ${seqno}`,
-    body: `body ${seqno}`,
-  });
-}
+import { failedTask } from "../support/tasks.ts";
 
 function contentOf(tasks: FailedTasks): FailedTask[] {
   return Array.from({ length: tasks.length }, (_, index) => tasks.at(index));

@@ -1,6 +1,7 @@
 import {
   type Attempt,
   fail,
+  type FailedTask,
   type PendingTask,
   type SettledTask,
   succeed,
@@ -55,4 +56,14 @@ export function failed(
     { attempts: [attempt({ status: 500, reason, durationSeconds: seconds, phases })], phases },
     { reason, message: "status 500: it broke", body: "it broke" },
   );
+}
+
+/** A task of that number that failed without an attempt, with a message and a body of its own. */
+export function failedTask(seqno: number, reason: Reason = "dns", datasetId = "a"): FailedTask {
+  const task = pending({ seqno, datasetId, createdMonotonicMs: seqno * 10 });
+  return fail(task, seqno * 10 + 5, { attempts: [], phases: {} }, {
+    reason,
+    message: `message ${seqno}`,
+    body: `body ${seqno}`,
+  });
 }
