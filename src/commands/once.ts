@@ -22,7 +22,8 @@ import { attemptLog, createTableRenderer } from "./serve_parts.ts";
  * The command `run`: `--once` (a count of 1) or `--count N`.
  *
  * Creates `count` tasks of each dataset, an interval apart, and returns the exit code. Prints a line
- * for each task and the state of each dataset, or one JSON document. Opens no port. When `signal` aborts, the tasks in flight are abandoned.
+ * for each task and the state of each dataset, or one JSON document. Opens no port. When `signal`
+ * aborts, the tasks in flight are abandoned.
  */
 export async function runOnce(
   config: Config,

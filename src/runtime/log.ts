@@ -27,7 +27,10 @@ const COLORS: Partial<Record<LogRecord["level"], string>> = {
   error: "\x1b[31m",
 };
 
-/** Configures the program's log and returns it. JSON lines carry the properties, `app_id` and `environment`. */
+/**
+ * Configures the program's log and returns it. JSON lines carry the properties, `app_id` and
+ * `environment`.
+ */
 export async function createLog(
   { level, format, color, appId, environment, output }: LogOptions,
 ): Promise<Log> {
