@@ -17,6 +17,7 @@ import {
   toTaskList,
 } from "../probe_client/task_list.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { renderDatasetLines } from "../terminal/dataset_lines.ts";
 import type { Screen } from "../terminal/screen.ts";
 import {
   describeCounts,
@@ -25,7 +26,12 @@ import {
   renderHeading,
   renderTable,
 } from "../terminal/table.ts";
-import { type ScreenWatch, watchAsText, watchOnScreen } from "../terminal/watch.ts";
+import {
+  type ScreenWatch,
+  type ShownTasks,
+  watchAsText,
+  watchOnScreen,
+} from "../terminal/watch.ts";
 import { toSafeJson } from "../text/escape.ts";
 import { DEFAULT_ROWS, type TasksCommand } from "./command_line.ts";
 
@@ -52,27 +58,27 @@ export async function showTasks(
   const client = await createClient(command, config, runtime.readFile);
   const rows = command.rows ?? DEFAULT_ROWS;
   const read: Read = (query, limit) => readNewestTasks(client, query, limit, runtime, signal);
-  const readList = async () => toTaskList(await read(command, rows), command);
-  const render = (taskList: TaskList, nowMs: number) =>
-    renderTaskList(taskList, describeFilter(command), nowMs, { ...runtime.terminal(), utc });
+  const readStatus = () => readProbeStatus(client, command.datasetId, runtime, signal);
+  const readShown = async (): Promise<ShownTasks> => ({
+    taskList: toTaskList(await read(command, rows), command),
+    status: await readStatus(),
+  });
+  const render = (shown: ShownTasks, nowMs: number) =>
+    renderShown(shown, describeFilter(command), nowMs, { ...runtime.terminal(), rows, utc });
 
   if (command.json) {
     stdout.write(toSafeJson(await read(command, rows), 2) + "\n");
     return EXIT.ok;
   }
   if (!command.watch) {
-    stdout.write([...render(await readList(), clock.now()), ""].join("\n"));
+    stdout.write([...render(await readShown(), clock.now()), ""].join("\n"));
     return EXIT.ok;
   }
-  if (!screen) return await watchAsText({ poll: readList, render }, runtime, signal);
+  if (!screen) return await watchAsText({ poll: readShown, render }, runtime, signal);
   const watch: ScreenWatch = {
     url: client.url.href.replace(/\/$/, ""),
     filter: describeFilter(command),
-    poll: pollForScreen(
-      read,
-      () => readProbeStatus(client, command.datasetId, runtime, signal),
-      command,
-    ),
+    poll: pollForScreen(read, readStatus, command),
     maxTasks: command.rows,
     utc,
   };
@@ -119,18 +125,19 @@ function pollForScreen(
   };
 }
 
-/** The list as a table under a heading. */
-function renderTaskList(
-  { rows, older, severalDatasets, tracked }: TaskList,
+/** The list as a table, under a heading and the states of the datasets. */
+function renderShown(
+  { taskList: { rows, older, severalDatasets, tracked }, status }: ShownTasks,
   filter: string,
   nowMs: number,
-  options: { width: number; utc: boolean; color: boolean },
+  { rows: maxLines, ...options }: { rows: number; width: number; utc: boolean; color: boolean },
 ): string[] {
   const summary = tracked ? describeCounts(tracked) : describeShown(rows);
   const isEmpty = rows.length === 0 && older === 0;
   const footer = isEmpty && filter ? NO_MATCH : footerFor(older);
   return [
     ...renderHeading(nowMs, summary + filter, options),
+    ...renderDatasetLines(status?.datasets ?? [], { ...options, nowMs, maxLines, strips: false }),
     ...renderTable(rows, { severalDatasets, nowMs, footer }, options),
   ];
 }

@@ -1,7 +1,6 @@
 import { type Clock, sleep } from "../core/clock.ts";
 import { EXIT } from "../core/exit_code.ts";
 import { ProbeClientError } from "../probe_client/errors.ts";
-import type { TaskList } from "../probe_client/task_list.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { type FrameContent, type ProbeLoss, renderFrame } from "./frame.ts";
 import type { Screen } from "./screen.ts";
@@ -10,6 +9,9 @@ const POLL_INTERVAL_MS = 1_000;
 
 /** What a poll reads from the probe for a frame. */
 export type FrameTasks = Pick<FrameContent, "taskList" | "recent" | "status">;
+
+/** What a poll reads from the probe where nothing is drawn in place. */
+export type ShownTasks = Pick<FrameContent, "taskList" | "status">;
 
 /** How many tasks the table has room for, and the line of durations. */
 export type FrameCapacity = { rows: number; durations: number };
@@ -71,8 +73,8 @@ export async function watchOnScreen(
  */
 export async function watchAsText(
   { poll, render }: {
-    poll: () => Promise<TaskList>;
-    render: (taskList: TaskList, nowMs: number) => string[];
+    poll: () => Promise<ShownTasks>;
+    render: (shown: ShownTasks, nowMs: number) => string[];
   },
   { clock, stdout, log }: Pick<Runtime, "clock" | "stdout" | "log">,
   signal: AbortSignal,
@@ -83,8 +85,10 @@ export async function watchAsText(
     if (lost && !isLost) log.warn(`lost the probe, retrying: ${lost.cause}`);
     if (result && isLost) log.info("the probe responds again");
     isLost = lost !== undefined;
-    const serialized = JSON.stringify(result);
-    if (!result || serialized === printed) continue;
+    if (!result) continue;
+    // States change with each second that passes, tasks only when something happens.
+    const serialized = JSON.stringify(result.taskList);
+    if (serialized === printed) continue;
     stdout.write([...printed ? [""] : [], ...render(result, clock.now()), ""].join("\n"));
     printed = serialized;
     if (await stdout.flush()) break;

@@ -80,9 +80,41 @@ Deno.test("tasks --json is one document as /tasks sends it, whatever the number 
 const TASK = taskToJson(succeeded(pending({ seqno: 7 })), "0a1b2c3d");
 const DOCUMENT = { version: 1, tasks: [TASK], next: null };
 
+/** Responds as a probe that is too old to tell the states of its datasets. */
+const respondWith = (document: unknown) => (path: string) =>
+  path.startsWith("/tasks")
+    ? Response.json(document)
+    : Response.json({ error: "not found" }, { status: 404 });
+
+Deno.test("tasks shows the state of each dataset over the table, as --table does", async () => {
+  const dataset = {
+    dataset_id: "abc123",
+    state: "working",
+    since: "2026-10-24T11:00:00.000Z",
+    last_failure: null,
+    recent: { window_seconds: 60, covered_seconds: 60, settled: 6, failed: 0, slow: 0 },
+    outcomes: "ssssss",
+    ratios: [{ window_seconds: 3600, covered_seconds: 3600, settled: 360, succeeded: 360 }],
+  };
+  const failing = {
+    ...dataset,
+    dataset_id: "def456",
+    state: "failing",
+    since: "2026-10-24T11:58:30.000Z",
+    last_failure: { reason: "timeout" },
+  };
+  const status = { version: 1, environment: "prod", datasets: [failing, dataset, dataset] };
+  const respond = (path: string) => Response.json(path.startsWith("/status") ? status : DOCUMENT);
+  const lines = (await printed({ rows: 2 }, runtimeWith(respond))).split("\n");
+  assertEquals(lines.slice(1, 3), [
+    "failing   def456  100 % in 1 h  since 11:58:30 (1 min 30 s), timeout",
+    "… and 2 more: 2 working",
+  ]);
+  assertEquals(lines[3]?.slice(0, 8), "#  State");
+});
+
 Deno.test("tasks of a probe that reports no totals counts the shown tasks", async () => {
-  const respond = () => Response.json({ ...DOCUMENT, next: 7 });
-  const text = await printed({ rows: 1 }, runtimeWith(respond));
+  const text = await printed({ rows: 1 }, runtimeWith(respondWith({ ...DOCUMENT, next: 7 })));
   assertStringIncludes(text, "  1 shown: 0 pending, 1 succeeded, 0 failed\n");
   assert(text.endsWith("\n… and older ones\n"), text);
 });
@@ -90,9 +122,8 @@ Deno.test("tasks of a probe that reports no totals counts the shown tasks", asyn
 Deno.test("tasks accepts fields and reasons of a newer probe", async () => {
   const task = { ...TASK, state: "FAILED", reason: "gremlins", colour: "red" };
   const document = { ...DOCUMENT, mood: "good", tasks: [task] };
-  const respond = () => Response.json(document);
-  assertStringIncludes(await printed({}, runtimeWith(respond)), "  gremlins\n");
-  const text = await printed({ json: true }, runtimeWith(respond));
+  assertStringIncludes(await printed({}, runtimeWith(respondWith(document))), "  gremlins\n");
+  const text = await printed({ json: true }, runtimeWith(respondWith(document)));
   assertEquals(JSON.parse(text), document);
 });
 

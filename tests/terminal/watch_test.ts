@@ -198,8 +198,12 @@ Deno.test("a watch as text prints only what has changed", async () => {
   let error: Error | null = null;
   const ended = watchAsText(
     {
-      poll: () => error ? Promise.reject(error) : Promise.resolve(taskListOf(tasks)),
-      render: ({ rows }, nowMs) => [`${rows.length} at ${nowMs % 60_000}`],
+      poll: () =>
+        error ? Promise.reject(error) : Promise.resolve({
+          taskList: taskListOf(tasks),
+          status: { environment: null, datasets: [] },
+        }),
+      render: ({ taskList: { rows } }, nowMs) => [`${rows.length} at ${nowMs % 60_000}`],
     },
     runtime,
     stop.signal,
