@@ -34,13 +34,27 @@ export async function output(
 }
 
 /** Images in a folder of their own, built without a network. */
-export class Images {
-  readonly #storage: string[];
+export class Images implements AsyncDisposable {
+  readonly #storage: readonly string[];
 
-  constructor(folder: string) {
-    this.#storage = [
-      ...["--root", `${folder}/storage`, "--runroot", `${folder}/run`, "--storage-driver", "vfs"],
+  private constructor(storage: readonly string[]) {
+    this.#storage = storage;
+  }
+
+  /** Layers are mounted over each other where that is permitted; otherwise each is a whole copy. */
+  static async in(folder: string): Promise<Images> {
+    const storageOf = (driver: string) => [
+      ...["--root", `${folder}/${driver}`, "--runroot", `${folder}/run`],
+      ...["--storage-driver", driver],
     ];
+    const mounted = storageOf("overlay");
+    const mayMount = await output("buildah", [...mounted, "info"]).then(() => true, () => false);
+    return new Images(mayMount ? mounted : storageOf("vfs"));
+  }
+
+  /** Leaves nothing mounted in the folder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#buildah("umount", "--all");
   }
 
   /** Returns what the build wrote. */

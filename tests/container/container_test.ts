@@ -42,7 +42,7 @@ Deno.test({
     if (!compiler) throw new Error("DENO_COMPILE and DENORT_BIN are not set");
     const folder = await Deno.makeTempDir({ prefix: "container-" });
     try {
-      const images = new Images(folder);
+      await using images = await Images.in(folder);
       await makeStandIns(images, folder, compiler);
       await Deno.chmod(folder, 0o755);
       const context = await closedCheckout(`${folder}/checkout`);
