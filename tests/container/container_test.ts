@@ -180,7 +180,13 @@ async function testProbe(t: Deno.TestContext, images: Images, folder: string, co
 async function testLocal(t: Deno.TestContext, images: Images, folder: string, context: string) {
   await images.build({ tag: "local", context, options: ["--target", "local"] });
   const image = await images.inspect("local");
-  const start = starter(image, await images.rootOf("local"), `${folder}/local`);
+  const root = await images.rootOf("local");
+  const start = starter(image, root, `${folder}/local`);
+
+  await t.step("the image of the stack holds packages, and no database that was open", async () => {
+    const names = await Array.fromAsync(Deno.readDir(`${root}/deno-dir`), ({ name }) => name);
+    assertEquals(names, ["npm"]);
+  });
 
   await t.step("the emulator runs from an image that needs no network", async () => {
     await using container = await start({
