@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { readEndpointCredentials } from "../config/credentials.ts";
 import { EXIT } from "../core/exit_code.ts";
 import { STATES } from "../core/task.ts";
+import { ProbeClientError } from "../probe_client/errors.ts";
 import {
   createLocalProbeClient,
   createProbeClient,
@@ -61,7 +62,8 @@ export async function showTasks(
   const readStatus = () => readProbeStatus(client, command.datasetId, runtime, signal);
   const readShown = async (): Promise<ShownTasks> => ({
     taskList: toTaskList(await read(command, rows), command),
-    status: await readStatus(),
+    // The table is worth showing where a proxy, or another version, has no such status.
+    status: await readStatus().catch(nullIfUnreadable),
   });
   const render = (shown: ShownTasks, nowMs: number) =>
     renderShown(shown, describeFilter(command), nowMs, { ...runtime.terminal(), rows, utc });
@@ -83,6 +85,11 @@ export async function showTasks(
     utc,
   };
   return await watchOnScreen(watch, runtime, screen, signal);
+}
+
+function nullIfUnreadable(error: unknown): null {
+  if (error instanceof ProbeClientError) return null;
+  throw error;
 }
 
 async function createClient(

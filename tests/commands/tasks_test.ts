@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { TasksCommand } from "../../src/commands/command_line.ts";
 import { showTasks } from "../../src/commands/tasks.ts";
 import { taskToJson } from "../../src/core/task_json.ts";
@@ -111,6 +111,19 @@ Deno.test("tasks shows the state of each dataset over the table, as --table does
     "… and 2 more: 2 working",
   ]);
   assertEquals(lines[3]?.slice(0, 8), "#  State");
+});
+
+Deno.test("tasks shows its table where a proxy or another version has no such status", async () => {
+  for (
+    const status of [
+      new Response("<html>", { status: 404 }),
+      new Response("busy", { status: 503 }),
+      Response.json({ version: 2, datasets: "many" }),
+    ]
+  ) {
+    const respond = (path: string) => path.startsWith("/tasks") ? Response.json(DOCUMENT) : status;
+    assertMatch((await printed({}, runtimeWith(respond))).split("\n")[1] ?? "", /^#  State /);
+  }
 });
 
 Deno.test("tasks of a probe that reports no totals counts the shown tasks", async () => {

@@ -114,11 +114,18 @@ Deno.test({
     await put(emulator, { fixed_delay_seconds: OBJECTIVES.latencySeconds + 0.05 });
     await eventually("slow successes", async () => await grafana.value("Fast successes") < 1);
 
-    // No request gets a response: once MAX_IN_FLIGHT tasks wait, the counters stand still.
+    // No request gets a response: once MAX_IN_FLIGHT tasks wait for one, the counters stand still.
     await put(emulator, { hang_percent: 100 });
+    const hangsFromMs = Date.now();
+    await eventually("no task is settled any more", async () => {
+      const pending = (await tasksOf(first)).filter(({ state }) => state === "PENDING");
+      return pending.length === MAX_IN_FLIGHT &&
+        pending.every(({ created }) => Date.parse(created) > hangsFromMs);
+    });
+    const stillFromMs = Date.now();
     await eventually(
-      "no task is settled any more",
-      async () => await grafana.raw(METRICS.inFlight.name) === MAX_IN_FLIGHT,
+      "Prometheus has the last figures",
+      async () => await grafana.raw(`timestamp(${METRICS.inFlight.name})`) * 1e3 > stillFromMs,
     );
     await assertSameFigures(first, emulator, grafana);
 

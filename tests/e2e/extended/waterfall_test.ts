@@ -19,7 +19,7 @@ const ROUNDING_SECONDS = 5e-6;
 const TRACE_URL = "https://traces.example/trace/{trace_id}";
 
 /** A platform with tokens of its own: 503 with `Retry-After`, then 401, then the dataset. */
-function startPlatform() {
+function startPlatform({ retryAfterSeconds = 1 } = {}) {
   let tokens = 0;
   let requests = 0;
   return startServer(async (seen) => {
@@ -30,7 +30,8 @@ function startPlatform() {
     await delay(30);
     requests++;
     if (requests === 1) {
-      return new Response("busy", { status: 503, headers: { "retry-after": "1" } });
+      const headers = { "retry-after": String(retryAfterSeconds) };
+      return new Response("busy", { status: 503, headers });
     }
     return requests === 2 ? new Response("old", { status: 401 }) : respondWithDataset(seen);
   });
@@ -93,7 +94,8 @@ test("--json says when each attempt began, why it waited, and what it reached", 
 });
 
 test("the page shows what a pending task does, and where the time of a settled one went", async () => {
-  await using platform = startPlatform();
+  // A page may be as old as a second.
+  await using platform = startPlatform({ retryAfterSeconds: 4 });
   await using probe = await startLoop({
     env: { ...environmentOf(platform), TASK_INTERVAL_SECONDS: "3600" },
   });
