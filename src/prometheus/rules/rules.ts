@@ -1,13 +1,14 @@
 import { stringify } from "@std/yaml/stringify";
 import type { Objectives } from "../slo.ts";
-import { credentialAlerts } from "./credential_alerts.ts";
-import { datasetAlerts } from "./dataset_alerts.ts";
+import { type Alert, alertingRule } from "./alerts/alert.ts";
+import { credentialAlerts } from "./alerts/credential_alerts.ts";
+import { datasetAlerts } from "./alerts/dataset_alerts.ts";
 import { historyRules, incidentRules } from "./history_rules.ts";
-import { networkRules } from "./network_alerts.ts";
-import { heartbeatAlert, probeRules } from "./probe_alerts.ts";
+import { networkRules } from "./alerts/network_alerts.ts";
+import { heartbeatAlert, probeRules } from "./alerts/probe_alerts.ts";
 import { JOB } from "./promql.ts";
-import { type RuleFile, type RuleGroup, withSeverityByEnvironment } from "./rule_file.ts";
-import { budgetAlerts } from "./slo_alerts.ts";
+import type { RecordingRule, RuleFile } from "./rule_file.ts";
+import { budgetAlerts } from "./alerts/slo_alerts.ts";
 import { budgetRules, ratioRules } from "./slo_rules.ts";
 import { type RuleOptions, timesFor, WINDOWS } from "./windows.ts";
 
@@ -33,7 +34,7 @@ export function rules(objectives: Objectives, options: RuleOptions = {}): RuleFi
   const times = timesFor(objectives, options);
   const ratios = (windows: number[]) =>
     windows.flatMap((window) => ratioRules(window, objectives, times));
-  const groups: RuleGroup[] = [
+  const groups: { name: string; interval?: string; rules: (RecordingRule | Alert)[] }[] = [
     {
       name: `${JOB}-ratios`,
       rules: [
@@ -65,7 +66,7 @@ export function rules(objectives: Objectives, options: RuleOptions = {}): RuleFi
   return {
     groups: groups.map((group) => ({
       ...group,
-      rules: group.rules.map((rule) => "alert" in rule ? withSeverityByEnvironment(rule) : rule),
+      rules: group.rules.map((rule) => "alert" in rule ? alertingRule(rule) : rule),
     })),
   };
 }

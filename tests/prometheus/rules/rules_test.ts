@@ -57,9 +57,10 @@ for (const objectives of [OBJECTIVES, ...OTHERS]) {
 }
 
 Deno.test("rules and dashboard take the names of metrics from their definitions", async () => {
-  for (const folder of ["rules", "dashboard"]) {
+  for (const folder of ["rules", "rules/alerts", "dashboard"]) {
     const url = new URL(`../../../src/prometheus/${folder}/`, import.meta.url);
-    for await (const { name: file } of Deno.readDir(url)) {
+    for await (const { name: file, isFile } of Deno.readDir(url)) {
+      if (!isFile) continue;
       const source = await Deno.readTextFile(new URL(file, url));
       const written = Object.values(METRICS).map(({ name }) => name);
       assertEquals(written.filter((name) => source.includes(name)), [], `${folder}/${file}`);

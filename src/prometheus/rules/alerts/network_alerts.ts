@@ -1,9 +1,10 @@
-import { reasonsFrom } from "../../core/reasons.ts";
-import { METRICS } from "../definitions.ts";
-import { increase, LOCATION_LABELS, SEVERAL } from "./promql.ts";
-import type { AlertingRule, RecordingRule } from "./rule_file.ts";
+import { reasonsFrom } from "../../../core/reasons.ts";
+import { METRICS } from "../../definitions.ts";
+import { increase, LOCATION_LABELS, SEVERAL } from "../promql.ts";
+import type { RecordingRule } from "../rule_file.ts";
+import type { Alert } from "./alert.ts";
 import { CHECK, PROBED_FROM, steps } from "./runbook.ts";
-import type { Times } from "./windows.ts";
+import type { Times } from "../windows.ts";
 
 /** Failures without any response. `timeout` comes last so that deployed rules do not change. */
 const NETWORK_REASONS = reasonsFrom("network")
@@ -13,7 +14,7 @@ const NETWORK_REASONS = reasonsFrom("network")
 const REASONS_WITHOUT_REQUEST = reasonsFrom("identity provider", "probe");
 
 /** The alert on a probe whose own network is broken, and the series that it needs. */
-export function networkRules({ outage }: Times): (RecordingRule | AlertingRule)[] {
+export function networkRules({ outage }: Times): (RecordingRule | Alert)[] {
   const { succeeded, failed, failures, tokenRequests } = METRICS;
   const increaseOf = (selector: string) => increase(LOCATION_LABELS, selector, outage);
   const network = NETWORK_REASONS.join("|");
@@ -39,23 +40,20 @@ unless ${increaseOf(`${failures.name}{reason!~"${notResponded}"}`)} > 0`,
       expr: `${record}
 and ${increaseOf(`${tokenRequests.name}{result="failed"}`)} ${SEVERAL}
 unless ${increaseOf(`${tokenRequests.name}{result="ok"}`)} > 0`,
-      labels: { severity: "page" },
-      annotations: {
-        summary: `Neither a dataset nor the identity provider can be reached${PROBED_FROM}: ` +
-          "suspect the probe's own network",
-        description:
-          `For ${outage} no dataset has responded (${NETWORK_REASONS.join(", ")}), and ` +
-          "no token request has succeeded.",
-        runbook: steps(
-          "First look at whether the probe's machine reaches anything else: its name server, its " +
-            "gateway, a site outside.",
-          `Run ${CHECK}, and run it on another machine. A step that fails only on the probe's ` +
-            "machine is what is broken.",
-          "Look at the dashboard for other locations. If they fail too, suspect the platform.",
-          "Until this is repaired, ignore the datasets' alerts of this location: they say nothing " +
-            "about the platform.",
-        ),
-      },
+      severity: "page",
+      summary: `Neither a dataset nor the identity provider can be reached${PROBED_FROM}: ` +
+        "suspect the probe's own network",
+      description: `For ${outage} no dataset has responded (${NETWORK_REASONS.join(", ")}), and ` +
+        "no token request has succeeded.",
+      runbook: steps(
+        "First look at whether the probe's machine reaches anything else: its name server, its " +
+          "gateway, a site outside.",
+        `Run ${CHECK}, and run it on another machine. A step that fails only on the probe's ` +
+          "machine is what is broken.",
+        "Look at the dashboard for other locations. If they fail too, suspect the platform.",
+        "Until this is repaired, ignore the datasets' alerts of this location: they say nothing " +
+          "about the platform.",
+      ),
     },
   ];
 }

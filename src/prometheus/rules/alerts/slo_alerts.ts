@@ -1,13 +1,13 @@
-import { METRICS } from "../definitions.ts";
-import { type Objectives, percentOf } from "../slo.ts";
-import { SEVERAL } from "./promql.ts";
-import type { AlertingRule, Severity } from "./rule_file.ts";
+import { METRICS } from "../../definitions.ts";
+import { type Objectives, percentOf } from "../../slo.ts";
+import { SEVERAL } from "../promql.ts";
+import type { Alert, Severity } from "./alert.ts";
 import { CHECK, FAILED_TASKS, PROBED_FROM, steps, WHO_IS_AT_FAULT } from "./runbook.ts";
-import { countName, type Objective, objectivesOf, ratioName } from "./slo_rules.ts";
-import { BURN_RATES, type BurnRate, type Times } from "./windows.ts";
+import { countName, type Objective, objectivesOf, ratioName } from "../slo_rules.ts";
+import { BURN_RATES, type BurnRate, type Times } from "../windows.ts";
 
 /** Alerts on error budgets that burn too fast. */
-export function budgetAlerts(objectives: Objectives, times: Times): AlertingRule[] {
+export function budgetAlerts(objectives: Objectives, times: Times): Alert[] {
   const { availability, latency } = objectivesOf(objectives);
   return [
     ...burnAlert(availability, "page", times, availabilityRunbook(times)),
@@ -23,7 +23,7 @@ function burnAlert(
   severity: Severity,
   times: Times,
   runbook: string,
-): AlertingRule[] {
+): Alert[] {
   const burns = BURN_RATES.filter((burn) =>
     burn.severity === severity && thresholdOf(burn, objective) < 1
   );
@@ -34,14 +34,12 @@ function burnAlert(
   return [{
     alert: `Dataset${title}BudgetBurns${speed}`,
     expr: burns.map((burn) => conditionOf(burn, objective, times)).join("\nor\n"),
-    labels: { severity },
-    annotations: {
-      summary: `{{ $value | humanizePercentage }} of the ${subject} of dataset ` +
-        `{{ $labels.dataset_id }}${PROBED_FROM} ${predicate} in the last ${longWindows}: its ` +
-        `${title.toLowerCase()} budget burns ${speed.toLowerCase()}`,
-      description: descriptionOf(objective, burns, times),
-      runbook,
-    },
+    severity,
+    summary: `{{ $value | humanizePercentage }} of the ${subject} of dataset ` +
+      `{{ $labels.dataset_id }}${PROBED_FROM} ${predicate} in the last ${longWindows}: its ` +
+      `${title.toLowerCase()} budget burns ${speed.toLowerCase()}`,
+    description: descriptionOf(objective, burns, times),
+    runbook,
   }];
 }
 

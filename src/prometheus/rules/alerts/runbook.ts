@@ -1,4 +1,4 @@
-import { listOrigins } from "../reason_text.ts";
+import { listOrigins } from "../../reason_text.ts";
 
 /** Which environment of the platform is meant, when the probe knows. */
 export const IN_ENVIRONMENT = "{{ with $labels.environment }} in {{ . }}{{ end }}";
