@@ -11,6 +11,7 @@ import { connectOkdata, type Okdata } from "../okdata/okdata.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { stackOf } from "../text/error_text.ts";
 import { toMessage } from "../text/escape.ts";
+import { describeLinks } from "../text/links.ts";
 import { formatDateTime, formatOffset, formatSeconds } from "../text/format.ts";
 import { proxiesOf } from "./serve_parts.ts";
 
@@ -44,6 +45,8 @@ export async function check(
       if (signal.aborted) return exitCodeOfSignal(signal);
     }
   }
+  const links = reasons.length > 0 ? describeLinks(config, config.datasetIds) : [];
+  for (const link of links) stdout.write(`see     ${link}\n`);
   return exitCodeOf(reasons);
 
   async function tryStep({ name, run }: Step): Promise<void> {

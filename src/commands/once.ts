@@ -15,6 +15,7 @@ import { createTaskRunner, type RunTask } from "../probing/task_runner.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { type DatasetRun, paintTaskState, renderRunSummary } from "../terminal/run_summary.ts";
 import { toSafeJson } from "../text/escape.ts";
+import { describeLinks } from "../text/links.ts";
 import type { View } from "./command_line.ts";
 import { attemptLog, createTableRenderer } from "./serve_parts.ts";
 
@@ -89,7 +90,9 @@ export async function runOnce(
     state: health.of(datasetId)?.state ?? "starting",
     ...runs.get(datasetId) ?? newRun(),
   }));
-  stdout.write([...renderRunSummary(summaries, color), ""].join("\n"));
+  const failed = summaries.flatMap(({ datasetId, counts }) => counts.FAILED > 0 ? [datasetId] : []);
+  const links = failed.length > 0 ? describeLinks(config, failed) : [];
+  stdout.write([...renderRunSummary(summaries, color), ...links, ""].join("\n"));
   if (view.table) {
     const render = await createTableRenderer(config, view, runtime);
     stdout.write(render(backlog));

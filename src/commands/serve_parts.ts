@@ -30,6 +30,7 @@ import { createServer } from "../server/server.ts";
 import { statusDocument } from "../server/status_document.ts";
 import { viewOf } from "../status_page/view.ts";
 import { stackOf } from "../text/error_text.ts";
+import { publicLink } from "../text/links.ts";
 import type { View } from "./command_line.ts";
 import { objectivesOf } from "./objectives.ts";
 
@@ -354,9 +355,12 @@ export function startLine(config: Config, url: string): string {
     ? `${apiUrl}/${only}`
     : `${datasetIds.length} datasets at ${apiUrl}`;
   const proxies = proxiesOf(config);
+  const publicUrl = publicLink(config);
   const where = environmentName === null ? "" : ` (${environmentName})`;
   return `dataplatform-probe ${VERSION} probes ${target}${where} every ${taskIntervalSeconds} s` +
-    `${proxies ? ` by ${proxies}` : ""}; see ${url}`;
+    `${proxies ? ` by ${proxies}` : ""}; see ${
+      publicUrl === null ? url : `${publicUrl} (it listens on ${url})`
+    }`;
 }
 
 /** The proxies in use, by host and port alone; null when there are none. */

@@ -4,6 +4,7 @@ import type { News } from "../core/verdict/dataset_verdict.ts";
 import type { Log } from "../runtime/log.ts";
 import { stackOf } from "../text/error_text.ts";
 import { formatSeconds, formatTraceUrl } from "../text/format.ts";
+import { dashboardLink, type LinkSettings, statusPageLink } from "../text/links.ts";
 
 /**
  * Logs settled tasks, a line each: a success as information, a failure as a warning, since a probe
@@ -12,22 +13,27 @@ import { formatSeconds, formatTraceUrl } from "../text/format.ts";
 export class TaskLog implements TaskObserver {
   readonly #log: Log;
   readonly #maxInFlightTasks: number;
+  readonly #links: LinkSettings;
   readonly #newsOf: (task: SettledTask) => News | null;
 
-  /** `newsOf` says whether an outage has begun or ended with the task that was just settled. */
+  /**
+   * `newsOf` says whether an outage has begun or ended with the task that was just settled. The line
+   * with which one begins has the link to the status page, or else to the dashboard.
+   */
   constructor(
     log: Log,
-    { maxInFlightTasks }: { maxInFlightTasks: number },
+    { maxInFlightTasks, ...links }: { maxInFlightTasks: number } & LinkSettings,
     newsOf: (task: SettledTask) => News | null,
   ) {
     this.#log = log;
     this.#maxInFlightTasks = maxInFlightTasks;
+    this.#links = links;
     this.#newsOf = newsOf;
   }
 
   settled(task: SettledTask, error: unknown): void {
     const found = this.#newsOf(task);
-    const news = found ? newsLine(task.datasetId, found) : "";
+    const news = found ? newsLine(task.datasetId, found, this.#links) : "";
     if (task.state === "FAILED") return logFailure(this.#log, task, error, news);
     this.#log.info(`${news}${sentenceOf(task, "succeeded")}`, propertiesOf(task));
   }
@@ -91,9 +97,17 @@ export function logFailure(log: Log, task: FailedTask, error: unknown, news = ""
   }
 }
 
-function newsLine(datasetId: string, { change, sinceMs, lost }: News): string {
+function newsLine(
+  datasetId: string,
+  { change, sinceMs, lost }: News,
+  links: LinkSettings,
+): string {
   const since = `${new Date(sinceMs).toISOString().slice(0, 19)}Z`;
-  if (change === "failing") return `FAILING: ${datasetId} fails since ${since}; `;
+  if (change === "failing") {
+    const link = statusPageLink(links, datasetId) ??
+      dashboardLink(links, { datasetId, from: `${sinceMs}` });
+    return `FAILING: ${datasetId} fails since ${since}${link === null ? "" : `, see ${link}`}; `;
+  }
   const tasks = lost === 1 ? "1 failed task" : `${lost} failed tasks`;
   return `RECOVERED: ${datasetId} works again after ${tasks} since ${since}; `;
 }

@@ -48,6 +48,16 @@ Deno.test("a check of the emulator resolves its name and requests each dataset o
   ]);
 });
 
+Deno.test("a check that fails says where to look further", async () => {
+  const { transport, lines, exitCode } = await start({ PUBLIC_URL: "https://probe.example" });
+  transport.oldest.respond(404);
+  assertEquals(await exitCode, 1);
+  assertEquals(
+    lines().at(-1),
+    "see     running probe: https://probe.example/?dataset_id=abc123&state=failed",
+  );
+});
+
 Deno.test("a check with credentials fetches a token and shows its issuer and its end", async () => {
   const { transport, stdout, lines, exitCode } = await start(PLATFORM);
   const token = { access_token: webToken({ iss: "https://login.example/realms/x" }) };

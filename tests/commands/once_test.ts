@@ -67,6 +67,28 @@ Deno.test("a one-off run with a failure among successes exits with its code", as
   ]);
 });
 
+Deno.test("a one-off run says where to look further when a dataset fails, and only then", async () => {
+  const env = {
+    DATASET_ID: "a,b",
+    PUBLIC_URL: "https://probe.example",
+    DASHBOARD_URL: "https://grafana.example/d/probe",
+  };
+  const failing = await start(env);
+  failing.transport.oldest.succeed();
+  failing.transport.oldest.respond(404);
+  await failing.exitCode;
+  assertEquals(failing.stdout.text.split("\n").slice(-3), [
+    "running probe: https://probe.example/?dataset_id=b&state=failed",
+    "dashboard: https://grafana.example/d/probe?from=now-1h&to=now&var-environment=local&" +
+    "var-dataset_id=b",
+    "",
+  ]);
+  const working = await start(env);
+  for (const call of [...working.transport.open]) call.succeed();
+  await working.exitCode;
+  assert(!working.stdout.text.includes("example"), working.stdout.text);
+});
+
 Deno.test("a one-off run exits with the code that all failures share, and 1 for different ones", async () => {
   const outcomes = async (...codes: string[]) => {
     const { transport, exitCode } = await start({ DATASET_ID: "a,b" });

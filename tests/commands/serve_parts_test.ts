@@ -37,6 +37,14 @@ Deno.test("startLine names the proxies by host and port, and shows no secret", (
   );
 });
 
+Deno.test("startLine has the public address beside that on which it listens", () => {
+  const config = configOf({ PUBLIC_URL: "https://probe.example/" });
+  assertEquals(
+    startLine(config, "http://localhost:8000").split("; ")[1],
+    "see https://probe.example/ (it listens on http://localhost:8000)",
+  );
+});
+
 Deno.test("attemptLog logs at level debug, and is nothing at other levels", () => {
   const { runtime, logged } = createFakeRuntime();
   assertEquals(attemptLog(configOf({ LOG_LEVEL: "info" }), runtime.log), undefined);

@@ -32,6 +32,36 @@ Deno.test("the task log has a line a task, and the begin and the end of an outag
   }
 });
 
+for (
+  const [settings, link] of [
+    [
+      { PUBLIC_URL: "https://probe.example", DASHBOARD_URL: "https://grafana.example" },
+      "https://probe.example/?dataset_id=abc123&state=failed",
+    ],
+    [
+      { DASHBOARD_URL: "https://grafana.example" },
+      `https://grafana.example?from=${
+        Date.UTC(2026, 9, 24, 12)
+      }&to=now&var-environment=local&var-dataset_id=abc123`,
+    ],
+  ] as const
+) {
+  Deno.test(`the line with which an outage begins leads to ${new URL(link).host}`, async () => {
+    const { clock, transport, logged } = await startProgram({ RETRIES: "0", ...settings });
+    for (let i = 0; i < 2; i++) {
+      transport.oldest.respond(500);
+      await clock.run(10_000);
+    }
+    const [line, ...others] = logged.filter(({ message }) => message.includes(link));
+    assertEquals(
+      line?.message,
+      `FAILING: abc123 fails since 2026-10-24T12:00:00Z, see ${link}; ` +
+        "task 1 of abc123 failed in 0.000 s: server_error: status 500",
+    );
+    assertEquals(others, []);
+  });
+}
+
 Deno.test("the task log has each attempt at level debug, and a retried success names their number", async () => {
   const { clock, transport, logged } = await startProgram({ LOG_LEVEL: "debug" });
   transport.oldest.respond(503);

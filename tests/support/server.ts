@@ -17,6 +17,7 @@ export const NOTHING_YET: StatusView = {
   startedMs: Date.UTC(2026, 10, 23, 22),
   taskIntervalSeconds: 10,
   traceUrl: null,
+  dashboardUrl: null,
   apiUrl: "http://api",
   draining: false,
   stalledLoops: [],
