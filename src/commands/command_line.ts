@@ -1,16 +1,18 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { SETTINGS } from "../config/settings.ts";
-import { count, quote } from "../config/values.ts";
+import { count, quote, seconds } from "../config/values.ts";
 import { type State, STATES } from "../core/task.ts";
+import { isOneOff, runConflicts, type RunOptions, runOutput } from "./one_off/options.ts";
 
 /** What the program is asked to do. */
 export type Command =
   | { name: "serve" }
   /** `--once`, or `--count N`. */
-  | { name: "run"; count: number; json: boolean }
+  | ({ name: "run" } & RunOptions)
+  | { name: "check"; json: boolean }
   | TasksCommand
-  | { name: "check" | "healthcheck" | "rules" | "dashboard" | "print-config" | "help" | "version" };
+  | { name: "healthcheck" | "rules" | "dashboard" | "print-config" | "help" | "version" };
 
 /** Which tasks of which running probe are shown, and how. */
 export type TasksCommand = {
@@ -49,6 +51,8 @@ export const SWITCHES = {
   table: "print the tracked tasks at intervals",
   once: "one task of each dataset, then exit",
   json: "one JSON document instead of lines",
+  junit: "with --once, --count: JUnit XML instead of lines",
+  github: "with them: annotations and step summary of GitHub",
   utc: "times in UTC",
   watch: "with tasks: draw them again every second",
   check: "check configuration and platform, then exit",
@@ -64,6 +68,8 @@ export const DEFAULT_ROWS = 20;
 /** Flags with a value that are not settings. */
 export const VALUES = {
   count: { value: "N", help: "N tasks of each dataset, an interval apart" },
+  wait: { value: "SEC", help: "with --once: try again until all succeed" },
+  "max-duration": { value: "SEC", help: "with --once, --count: slower counts as failed" },
   rows: { value: "N", help: `rows of a table (${DEFAULT_ROWS})` },
   url: { value: "URL", help: "with tasks: URL of the probe (default this machine)" },
   state: { value: "STATE", help: "with tasks: only pending, succeeded or failed" },
@@ -95,13 +101,18 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const problems: string[] = [];
   const given = parse(args, problems);
   const flags = settingFlags(given, problems);
-  const rows = countOf("rows", given, problems) ?? null;
-  const number = countOf("count", given, problems) ?? 1;
+  const rows = numberOf("rows", count, given, problems);
+  const run = {
+    count: numberOf("count", count, given, problems) ?? 1,
+    output: runOutput(given),
+    waitSeconds: numberOf("wait", seconds, given, problems),
+    maxDurationSeconds: numberOf("max-duration", seconds, given, problems),
+  };
   problems.push(...conflicts(given));
   const tasks = tasksCommand(given, flags, rows);
   if (given.words.includes("tasks")) problems.push(...tasks.problems);
   return {
-    command: commandOf(given, tasks.command, number),
+    command: commandOf(given, tasks.command, run),
     view: { table: given.table === true, rows: rows ?? DEFAULT_ROWS, utc: given.utc === true },
     flags,
     problems,
@@ -155,15 +166,20 @@ function settingFlags(given: Args, problems: string[]): CommandLine["flags"] {
   return flags;
 }
 
-/** The value of `--rows` or `--count`, undefined when it is missing or wrong. */
-function countOf(flag: "rows" | "count", given: Args, problems: string[]): number | undefined {
+/** The number that a flag of this name has, null when it is missing or wrong. */
+function numberOf(
+  flag: keyof typeof VALUES,
+  schema: typeof count | typeof seconds,
+  given: Args,
+  problems: string[],
+): number | null {
   const value = given[flag];
-  if (value === undefined) return undefined;
-  const { data, error } = count.safeParse(value);
+  if (value === undefined) return null;
+  const { data, error } = schema.safeParse(value);
   for (const { message } of error?.issues ?? []) {
     problems.push(`--${flag}: expected ${message}, got ${quote(String(value))}`);
   }
-  return data;
+  return data ?? null;
 }
 
 /** A problem for each pair of words and flags that exclude or require each other. */
@@ -178,10 +194,7 @@ function conflicts(given: Args): string[] {
   const [first, ...others] = requested;
   for (const other of others) problems.push(`${first}: not together with ${other}`);
   const showsTasks = given.words.includes("tasks");
-  if (given.json && given.table) problems.push("--json: not together with --table");
-  if (given.json && !isOneOff(given) && !showsTasks) {
-    problems.push("--json: only together with --once, --count or tasks");
-  }
+  problems.push(...runConflicts(given, { showsTasks }));
   for (const name of ["watch", "url", "state"]) {
     const isGiven = given[name] !== undefined && given[name] !== false;
     if (isGiven && !showsTasks) problems.push(`--${name}: only together with tasks`);
@@ -189,21 +202,17 @@ function conflicts(given: Args): string[] {
   return problems;
 }
 
-function commandOf(given: Args, tasks: TasksCommand, count: number): Command {
+function commandOf(given: Args, tasks: TasksCommand, run: RunOptions): Command {
   if (given.help) return { name: "help" };
   if (given.version) return { name: "version" };
   if (given["print-config"]) return { name: "print-config" };
-  if (given.check) return { name: "check" };
+  if (given.check) return { name: "check", json: given.json === true };
   if (given.healthcheck) return { name: "healthcheck" };
   if (given.words.includes("tasks")) return tasks;
   const document = given.words.find(isDocument);
   if (document) return { name: document };
-  if (isOneOff(given)) return { name: "run", count, json: given.json === true };
+  if (isOneOff(given)) return { name: "run", ...run };
   return { name: "serve" };
-}
-
-function isOneOff(given: Args): boolean {
-  return given.once === true || given.count !== undefined;
 }
 
 /** The command `tasks` with its flags, and what is wrong with them. */

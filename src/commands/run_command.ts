@@ -105,8 +105,8 @@ async function dispatch(
 ): Promise<number> {
   switch (command.name) {
     case "check": {
-      const { check } = await import("./check.ts");
-      return await check(config, view, runtime, signal);
+      const { check } = await import("./one_off/check.ts");
+      return await check(config, { ...view, json: command.json }, runtime, signal);
     }
     case "healthcheck": {
       const { healthcheck } = await import("./healthcheck.ts");
@@ -122,7 +122,7 @@ async function dispatch(
       return await showTasks(command, view, config, runtime, screen, signal);
     }
     case "run": {
-      const { runOnce } = await import("./once.ts");
+      const { runOnce } = await import("./one_off/once.ts");
       return await runOnce(config, view, command, runtime, signal);
     }
     default: {

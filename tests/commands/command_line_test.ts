@@ -31,6 +31,14 @@ const TASKS: TasksCommand = {
   rows: null,
 };
 
+const RUN = {
+  name: "run",
+  count: 1,
+  output: "lines",
+  waitSeconds: null,
+  maxDurationSeconds: null,
+} as const;
+
 Deno.test("parseCommandLine without arguments asks for the main loop", () => {
   assertEquals(parse(), {
     command: { name: "serve" },
@@ -41,11 +49,16 @@ Deno.test("parseCommandLine without arguments asks for the main loop", () => {
 
 for (
   const [args, command] of [
-    [["--once"], { name: "run", count: 1, json: false }],
-    [["--once", "--json"], { name: "run", count: 1, json: true }],
-    [["--count", "5"], { name: "run", count: 5, json: false }],
-    [["--count=5", "--json"], { name: "run", count: 5, json: true }],
-    [["--check"], { name: "check" }],
+    [["--once"], RUN],
+    [["--once", "--json"], { ...RUN, output: "json" }],
+    [["--once", "--junit"], { ...RUN, output: "junit" }],
+    [["--once", "--github"], { ...RUN, output: "github" }],
+    [["--once", "--wait", "90"], { ...RUN, waitSeconds: 90 }],
+    [["--once", "--max-duration=0.5"], { ...RUN, maxDurationSeconds: 0.5 }],
+    [["--count", "5"], { ...RUN, count: 5 }],
+    [["--count=5", "--json"], { ...RUN, count: 5, output: "json" }],
+    [["--check"], { name: "check", json: false }],
+    [["--check", "--json"], { name: "check", json: true }],
     [["--healthcheck"], { name: "healthcheck" }],
     [["--print-config"], { name: "print-config" }],
     [["--help"], { name: "help" }],
@@ -125,8 +138,23 @@ for (
     [["tasks", "rules"], "tasks: not together with rules"],
     [["rules", "--once"], "rules: not together with --once"],
     [["--once", "--json", "--table"], "--json: not together with --table"],
-    [["--json"], "--json: only together with --once, --count or tasks"],
-    [["rules", "--json"], "--json: only together with --once, --count or tasks"],
+    [["--json"], "--json: only together with --once, --count, --check or tasks"],
+    [["rules", "--json"], "--json: only together with --once, --count, --check or tasks"],
+    [["--once", "--junit", "--json"], "--json: not together with --junit"],
+    [["--once", "--github", "--json"], "--json: not together with --github"],
+    [["--once", "--junit", "--github"], "--junit: not together with --github"],
+    [["--count", "2", "--junit", "--table"], "--junit: not together with --table"],
+    [["--once", "--github", "--table"], "--github: not together with --table"],
+    [["--junit"], "--junit: only together with --once or --count"],
+    [["--check", "--junit"], "--junit: only together with --once or --count"],
+    [["tasks", "--github"], "--github: only together with --once or --count"],
+    [["--wait", "5"], "--wait: only together with --once"],
+    [["--count", "2", "--wait", "5"], "--wait: only together with --once"],
+    [["--check", "--wait", "5"], "--wait: only together with --once"],
+    [["--once", "--wait", "soon"], '--wait: expected seconds, from 0.001 to 2592000, got "soon"'],
+    [["--once", "--wait"], '--wait: expected seconds, from 0.001 to 2592000, got ""'],
+    [["--max-duration", "1"], "--max-duration: only together with --once or --count"],
+    [["--once", "--max-duration", "0"], "--max-duration: expected seconds, from 0.001"],
     [["--watch"], "--watch: only together with tasks"],
     [["--url", "http://x"], "--url: only together with tasks"],
     [["--once", "--state", "failed"], "--state: only together with tasks"],

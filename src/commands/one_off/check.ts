@@ -1,70 +1,117 @@
-import type { Config } from "../config/config.ts";
-import { okdataOptions } from "../config/okdata_options.ts";
-import { exitCodeOfSignal } from "../core/exit_code.ts";
-import { exitCodeOf, type Reason, REASON_DEFINITIONS } from "../core/reasons.ts";
-import { newExecution } from "../core/task.ts";
-import { hostOf } from "../http_client/connection/address.ts";
-import { proxyName } from "../http_client/connection/proxy.ts";
-import { explain, RequestError, toRequestError } from "../http_client/errors.ts";
-import type { Token } from "../okdata/oauth.ts";
-import { connectOkdata, type Okdata } from "../okdata/okdata.ts";
-import type { Runtime } from "../runtime/runtime.ts";
-import { stackOf } from "../text/error_text.ts";
-import { toMessage } from "../text/escape.ts";
-import { describeLinks } from "../text/links.ts";
-import { formatDateTime, formatOffset, formatSeconds } from "../text/format.ts";
-import { proxiesOf } from "./serve_parts.ts";
+import type { Config } from "../../config/config.ts";
+import { okdataOptions } from "../../config/okdata_options.ts";
+import { exitCodeOfSignal } from "../../core/exit_code.ts";
+import { exitCodeOf, type Reason } from "../../core/reasons.ts";
+import { newExecution, secondsBetween } from "../../core/task.ts";
+import { VERSION } from "../../core/version.ts";
+import { hostOf } from "../../http_client/connection/address.ts";
+import { proxyName } from "../../http_client/connection/proxy.ts";
+import { explain, RequestError, toRequestError } from "../../http_client/errors.ts";
+import type { Token } from "../../okdata/oauth.ts";
+import { connectOkdata, type Okdata } from "../../okdata/okdata.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import { stackOf } from "../../text/error_text.ts";
+import { toMessage, toSafeJson } from "../../text/escape.ts";
+import { formatDateTime, formatOffset, formatSeconds } from "../../text/format.ts";
+import { describeLinks } from "../../text/links.ts";
+import { proxiesOf } from "../serve_parts.ts";
+import { adviceFor } from "./advice.ts";
+
+/** The version of the JSON document of a check; raised when a reader must change. */
+const CHECK_VERSION = 1;
 
 /** One step of the check: returns what was found, or throws a `RequestError`. */
 type Step = { name: string; run: () => Promise<string> };
 
+/** What became of a step. */
+type Finding = {
+  name: string;
+  /** Null when it was not tried, because one that it depends on has failed. */
+  ok: boolean | null;
+  /** What was found, or the message of the failure. */
+  what: string;
+  reason: Reason | null;
+  /** What to do first about a failure. */
+  advice: string | null;
+  durationSeconds: number | null;
+};
+
 /**
- * Tries everything that a task needs, step by step, prints what it finds, and returns the exit code
- * of a one-off run. Requests each dataset once, without retries.
+ * Tries everything that a task needs, step by step, prints what it finds (as it finds it, or as one
+ * JSON document at the end), and returns the exit code of a one-off run. Requests each dataset once,
+ * without retries.
  */
 export async function check(
   config: Config,
-  { utc }: { utc: boolean },
+  { utc, json }: { utc: boolean; json: boolean },
   runtime: Runtime,
   signal: AbortSignal,
 ): Promise<number> {
-  const { stdout } = runtime;
-  const reasons: Reason[] = [];
+  const { clock, log, stdout } = runtime;
+  const findings: Finding[] = [];
+  const report = (finding: Finding) => {
+    findings.push(finding);
+    if (!json) stdout.write(linesOf(finding));
+  };
   const interrupted = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
   interrupted.catch(() => {});
 
-  stdout.write(`ok      configuration: ${describe(config)}\n`);
+  report({ ...FOUND, name: "configuration", what: describe(config) });
   for (const stage of stagesOf(config, utc, runtime, signal)) {
     // What depends on a broken step would only fail again, with a worse message.
-    const isBroken = reasons.length > 0;
+    const isBroken = findings.some(({ ok }) => ok === false);
     for (const step of stage) {
-      if (isBroken) stdout.write(`--      ${step.name}: not tried\n`);
+      if (signal.aborted) break;
+      if (isBroken) report({ ...FOUND, name: step.name, ok: null, what: "not tried" });
       else await tryStep(step);
-      if (signal.aborted) return exitCodeOfSignal(signal);
     }
   }
+  const reasons = findings.flatMap(({ reason }) => reason ?? []);
+  const exitCode = signal.aborted ? exitCodeOfSignal(signal) : exitCodeOf(reasons);
   const links = reasons.length > 0 ? describeLinks(config, config.datasetIds) : [];
-  for (const link of links) stdout.write(`see     ${link}\n`);
-  return exitCodeOf(reasons);
+  if (!json && !signal.aborted) stdout.write(links.map((link) => `see     ${link}\n`).join(""));
+  if (json) stdout.write(toSafeJson(documentOf(findings, config, exitCode), 2) + "\n");
+  return exitCode;
 
   async function tryStep({ name, run }: Step): Promise<void> {
+    const startMs = clock.monotonic();
+    const took = () => ({ durationSeconds: secondsBetween(startMs, clock.monotonic()) });
     try {
-      const found = await Promise.race([run(), interrupted]);
-      stdout.write(`ok      ${name}: ${found}\n`);
+      const what = await Promise.race([run(), interrupted]);
+      report({ ...FOUND, name, what, ...took() });
     } catch (error) {
       if (signal.aborted) return;
       const failure = toRequestError(error);
-      const { reason, message, cause } = failure;
-      reasons.push(reason);
-      if (reason === "internal") runtime.log.error(stackOf(cause));
+      const { reason, message: what, cause } = failure;
+      if (reason === "internal") log.error(stackOf(cause));
       const advice = adviceFor(failure, config);
-      stdout.write(`FAILED  ${name}: ${reason}: ${message}
-        ${advice}
-`);
+      report({ name, ok: false, what, reason, advice, ...took() });
     }
   }
+}
+
+/** The fields of a finding that is good. */
+const FOUND = { ok: true, reason: null, advice: null, durationSeconds: null };
+
+function linesOf({ name, ok, what, reason, advice }: Finding): string {
+  if (ok === false) return `FAILED  ${name}: ${reason}: ${what}\n        ${advice}\n`;
+  return `${ok ? "ok" : "--"}      ${name}: ${what}\n`;
+}
+
+function documentOf(findings: readonly Finding[], config: Config, exitCode: number) {
+  return {
+    version: CHECK_VERSION,
+    program_version: VERSION,
+    environment: config.environmentName,
+    url: config.apiUrl,
+    exit_code: exitCode,
+    findings: findings.map(({ durationSeconds, ...finding }) => ({
+      ...finding,
+      duration_seconds: durationSeconds,
+    })),
+  };
 }
 
 /** The steps in the order in which they depend on each other; steps of a stage do not. */
@@ -137,25 +184,6 @@ function describe(config: Config): string {
   const proxies = proxiesOf(config);
   return `${datasets} at ${apiUrl}${where}, ${client}, every ${taskIntervalSeconds} s` +
     (proxies ? `, by ${proxies}` : "");
-}
-
-/** The advice of a failure itself, or of the one that it was made from. */
-function ownAdvice(error: unknown): string | undefined {
-  return error instanceof RequestError ? error.advice ?? ownAdvice(error.cause) : undefined;
-}
-
-/**
- * What a reader can do about a failure. Why the identity provider could not be reached says more than
- * that it could not.
- */
-function adviceFor(failure: RequestError, { environment }: Config): string {
-  const advice = ownAdvice(failure);
-  if (advice !== undefined) return advice;
-  const { reason, cause } = failure;
-  const platform = environment ? `OKDATA_ENVIRONMENT=${environment}` : "this platform";
-  const isUnreachable = reason === "identity_provider" && cause instanceof RequestError &&
-    REASON_DEFINITIONS[cause.reason].origin === "network";
-  return REASON_DEFINITIONS[isUnreachable ? cause.reason : reason].advice(platform);
 }
 
 /** The issuer that a JSON Web Token names, which is displayed only. RFC 7519, section 4.1.1. */

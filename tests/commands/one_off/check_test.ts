@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { check } from "../../src/commands/check.ts";
-import type { Runtime } from "../../src/runtime/runtime.ts";
-import { settle } from "../support/clock.ts";
-import { configOf, createFakeRuntime } from "../support/fake_runtime.ts";
+import { check } from "../../../src/commands/one_off/check.ts";
+import { VERSION } from "../../../src/core/version.ts";
+import type { Runtime } from "../../../src/runtime/runtime.ts";
+import { settle } from "../../support/clock.ts";
+import { configOf, createFakeRuntime } from "../../support/fake_runtime.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 
@@ -16,11 +17,15 @@ const PLATFORM = {
 };
 
 /** Starts a check on fakes. */
-async function start(env: Record<string, string> = {}, fields: Partial<Runtime> = {}) {
+async function start(
+  env: Record<string, string> = {},
+  fields: Partial<Runtime> = {},
+  { json = false } = {},
+) {
   const fakes = createFakeRuntime();
   const stop = new AbortController();
   const runtime = { ...fakes.runtime, ...fields };
-  const exitCode = check(configOf(env), { utc: true }, runtime, stop.signal);
+  const exitCode = check(configOf(env), { utc: true, json }, runtime, stop.signal);
   await settle();
   const lines = () => fakes.stdout.text.trimEnd().split("\n");
   return { ...fakes, exitCode, stop, lines };
@@ -214,4 +219,53 @@ Deno.test("a check that a signal interrupts ends at once with its exit code", as
     assertEquals(await exitCode, code);
     assert(!lines().some((line) => line.startsWith("FAILED")), lines().join("\n"));
   }
+});
+
+Deno.test("--json has every finding of a check, with what it took and what to do", async () => {
+  const env = { DATASET_ID: "a,b" };
+  const { transport, clock, stdout, exitCode } = await start(env, {}, { json: true });
+  await clock.run(1_500);
+  transport.oldest.succeed();
+  await settle();
+  transport.oldest.respond(404, "gone");
+  assertEquals(await exitCode, 1);
+  const good = { ok: true, reason: null, advice: null };
+  assertEquals(JSON.parse(stdout.text), {
+    version: 1,
+    program_version: VERSION,
+    environment: "local",
+    url: "http://api",
+    exit_code: 1,
+    findings: [
+      {
+        ...good,
+        name: "configuration",
+        what: "2 datasets at http://api, without credentials, every 10 s",
+        duration_seconds: null,
+      },
+      { ...good, name: "name api", what: "192.0.2.1", duration_seconds: 0 },
+      { ...good, name: "dataset a", what: "status 200 in 1.500 s", duration_seconds: 1.5 },
+      {
+        name: "dataset b",
+        ok: false,
+        what: "status 404: gone",
+        reason: "not_found",
+        advice: "Check DATASET_ID and OKDATA_API_URL: the dataset must exist in this platform.",
+        duration_seconds: 0,
+      },
+    ],
+  });
+});
+
+Deno.test("--json says what a check has not tried, and which signal ended it", async () => {
+  const resolve = () => Promise.reject(new Error("no such host"));
+  const { stdout, exitCode } = await start({}, { resolve }, { json: true });
+  await exitCode;
+  const { findings } = JSON.parse(stdout.text);
+  assertEquals(findings.map(({ ok }: { ok: boolean | null }) => ok), [true, false, null]);
+
+  const interrupted = await start({}, {}, { json: true });
+  interrupted.stop.abort("SIGINT");
+  assertEquals(await interrupted.exitCode, 130);
+  assertEquals(JSON.parse(interrupted.stdout.text).exit_code, 130);
 });

@@ -1,32 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { runOnce } from "../../src/commands/once.ts";
-import { configOf, createFakeRuntime, Kept } from "../support/fake_runtime.ts";
-import { settle } from "../support/clock.ts";
-
-type Options = {
-  count?: number;
-  json?: boolean;
-  table?: boolean;
-  color?: boolean;
-  progress?: Kept;
-};
-
-/** Starts a one-off run on fakes. */
-async function start(env: Record<string, string> = {}, options: Options = {}) {
-  const { count = 1, json = false, table = false, color = false, progress = null } = options;
-  const fakes = createFakeRuntime();
-  const stop = new AbortController();
-  const listen = () => {
-    throw new Error("a one-off run opened a port");
-  };
-  const terminal = () => ({ width: 80, color });
-  const runtime = { ...fakes.runtime, listen, progress, terminal };
-  const view = { table, rows: 20, utc: true };
-  const config = configOf({ RETRIES: "0", ...env });
-  const exitCode = runOnce(config, view, { count, json }, runtime, stop.signal);
-  await fakes.clock.run(0);
-  return { ...fakes, exitCode, stop };
-}
+import { settle } from "../../support/clock.ts";
+import { Kept } from "../../support/fake_runtime.ts";
+import { startOneOff as start } from "../../support/one_off.ts";
 
 Deno.test("a one-off run prints a line a task and exits with 0 when all succeed", async () => {
   const { transport, stdout, exitCode } = await start({ DATASET_ID: "a,b" });
@@ -167,7 +142,7 @@ Deno.test("an interrupted run says which tasks were abandoned", async () => {
 });
 
 Deno.test("--json is one document with the tasks in the order of their numbers", async () => {
-  const { transport, stdout, exitCode } = await start({ DATASET_ID: "a,b" }, { json: true });
+  const { transport, stdout, exitCode } = await start({ DATASET_ID: "a,b" }, { output: "json" });
   transport.open[1]?.respond(404, "no \x1b[2J such");
   await settle();
   assertEquals(stdout.text, "");
@@ -190,7 +165,7 @@ Deno.test("--json is one document with the tasks in the order of their numbers",
 Deno.test("an interrupted run exits with 130 or 143, and its document has the pending tasks", async () => {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     const { transport, stdout, stop, exitCode } = await start({ DATASET_ID: "a,b" }, {
-      json: true,
+      output: "json",
     });
     transport.oldest.succeed();
     await settle();
@@ -223,12 +198,12 @@ Deno.test("a run shows on a terminal how many tasks have ended, and removes that
 });
 
 Deno.test("a run prints the message of a failure in its line and in the JSON document", async () => {
-  for (const json of [false, true]) {
-    const { transport, stdout, exitCode } = await start({ RETRIES: "0" }, { json });
+  for (const output of ["lines", "json"] as const) {
+    const { transport, stdout, exitCode } = await start({ RETRIES: "0" }, { output });
     transport.oldest.respond(404, "no such dataset");
     assertEquals(await exitCode, 1);
     const message = "status 404: no such dataset";
-    if (json) assertEquals(JSON.parse(stdout.text).tasks[0].message, message);
+    if (output === "json") assertEquals(JSON.parse(stdout.text).tasks[0].message, message);
     else assertStringIncludes(stdout.text, ` s: not_found: ${message}\n`);
   }
 });
