@@ -537,9 +537,10 @@ Deno.test({
       ...await Promise.all((await namesIn(".ci/")).map(
         (name) => read(`.ci/${name}`),
       )),
+      await read(".github/actions/probe/probe"),
     ];
     const own = ours.filter((text) => text.startsWith("#!/usr/bin/env bash"));
-    assertEquals(own.length, 6);
+    assertEquals(own.length, 7);
     const inline = steps.flatMap(({ step }) => step.run ? [`#!/bin/bash -e\n${step.run}\n`] : []);
     const folder = await Deno.makeTempDir();
     try {
