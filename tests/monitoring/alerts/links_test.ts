@@ -36,7 +36,7 @@ const CASES: Case[] = [
     labels: { dataset_id: "a~b", environment: "prod", location: "eu west" },
     links: {
       runbook_url: RUNBOOK,
-      status_url: "https://probe.example/path/?dataset_id=a~b&state=failed&until=120#tasks",
+      status_url: "https://probe.example/path/?dataset_id=a~b&state=failed&until=120",
       dashboard_url: `${DASHBOARD}&var-environment=prod&var-location=eu+west&var-dataset_id=a~b`,
     },
   },
@@ -46,7 +46,7 @@ const CASES: Case[] = [
     linked: { tasks: "succeeded", lookBackSeconds: 60 },
     links: {
       runbook_url: RUNBOOK,
-      status_url: "https://probe.example/path/?dataset_id=abc123&state=succeeded&until=120#tasks",
+      status_url: "https://probe.example/path/?dataset_id=abc123&state=succeeded&until=120",
       dashboard_url:
         "https://grafana.example/d/probe?orgId=1&from=60000&to=now&var-dataset_id=abc123",
     },

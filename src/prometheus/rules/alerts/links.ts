@@ -61,7 +61,7 @@ function runbookAddress(alert: string, base = RUNBOOKS): string {
 function statusPage({ tasks = "failed" }: Linked, publicUrl: string): string {
   const { datasetId, state, until } = STATUS_PARAMETERS;
   const query = `?${datasetId}={{ urlquery $labels.dataset_id }}&${state}=${tasks}` +
-    `&${until}=${evaluated("time()")}#tasks`;
+    `&${until}=${evaluated("time()")}`;
   return filledIn(publicUrl, (base) => `${base}/{{ if $labels.dataset_id }}${query}{{ end }}`);
 }
 
