@@ -9,7 +9,7 @@ import {
 import type { IPodMonitor } from "npm:@kubernetes-models/prometheus-operator@6.0.0/monitoring.coreos.com/v1";
 import { Deployment, type IDeployment } from "npm:kubernetes-models@5.1.0/apps/v1";
 import { type IIngress, Ingress } from "npm:kubernetes-models@5.1.0/networking.k8s.io/v1";
-import { ConfigMap, type IService, Service } from "npm:kubernetes-models@5.1.0/v1";
+import { ConfigMap, type IConfigMap, type IService, Service } from "npm:kubernetes-models@5.1.0/v1";
 import { parseConfig } from "../../src/config/config.ts";
 import { VARIABLES } from "../../src/config/settings.ts";
 import { VERSION } from "../../src/core/version.ts";
@@ -391,6 +391,22 @@ for (
     },
   });
 }
+
+Deno.test({
+  name: "the chart writes the numbers of a file of values as they stand there",
+  ignore,
+  async fn() {
+    const values = {
+      DATASET_ID: 12345678,
+      SLO_AVAILABILITY: 0.999,
+      LOCAL_RUN: true,
+      APP_ID: "007",
+    };
+    const manifests = await renderChart(`--set-json=settings=${JSON.stringify(values)}`);
+    const { data } = onlyOfKind<IConfigMap>(manifests, "ConfigMap");
+    for (const [name, value] of Object.entries(values)) assertEquals(data?.[name], `${value}`);
+  },
+});
 
 Deno.test("the chart has the version of the program", async () => {
   const { version, appVersion } = parse(

@@ -12,6 +12,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $_ := set $settings "HTTP_BEARER_TOKEN_FILE" (printf "%s/bearer-token" $folder) }}
 {{- end }}
 {{- range $name, $value := mergeOverwrite $settings .Values.settings }}
-{{ $name }}: {{ $value | toString | quote }}
+{{- /* A large number of a file of values would be written as 1.2345678e+07. */ -}}
+{{- $isWhole := and (kindIs "float64" $value) (eq (toString $value) (toString (floor $value))) }}
+{{ $name }}: {{ ternary (printf "%.0f" (float64 $value)) (toString $value) $isWhole | quote }}
 {{- end }}
 {{- end }}
