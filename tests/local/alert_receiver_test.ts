@@ -184,7 +184,6 @@ Deno.test({
       fails,
       { ...fails, alertname: "DatasetLatencyBudgetBurnsFast" },
       { ...burns, dataset_id: "b" },
-      { ...burns, location: "there" },
       { ...burns, job: "another" },
     ];
     await alertmanager.post([...audible, ...inhibited]);
@@ -198,7 +197,7 @@ Deno.test({
     });
     // One notification is about all datasets with the same alert.
     for (const { groupLabels } of notifications()) {
-      assertEquals(Object.keys(groupLabels).sort(), ["alertname", "job", "location"]);
+      assertEquals(Object.keys(groupLabels).sort(), ["alertname", "job"]);
     }
 
     await alertmanager.post([fails], new Date());

@@ -13,7 +13,7 @@ export type AlertingRule = {
   alert: string;
   expr: string;
   for?: string;
-  labels: { severity: string };
+  labels: { severity: string } & Record<string, string>;
   annotations: Annotations;
 };
 

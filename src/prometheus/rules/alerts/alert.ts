@@ -1,7 +1,5 @@
 import type { AlertingRule, Annotations } from "../rule_file.ts";
-
-/** A `page` wakes somebody, a `ticket` waits for the morning. */
-export type Severity = "page" | "ticket";
+import type { RuleOptions, Severity } from "../rule_options.ts";
 
 /** An alert before what all alerts have in common is added to it. */
 export type Alert = {
@@ -17,18 +15,21 @@ export type Alert = {
   runbook: string;
 };
 
-/** A template: nobody is woken for an environment that nobody depends on. */
-const PAGE_IN_PRODUCTION =
-  '{{ if match "^(dev|local)$" $labels.environment }}ticket{{ else }}page{{ end }}';
-
 /** The alert as a rule, whose pages are tickets in `dev` and `local`. */
-export function alertingRule(alert: Alert): AlertingRule {
+export function alertingRule(alert: Alert, options: RuleOptions): AlertingRule {
   const { summary: _, description: __, runbook: ___, severity, ...rest } = alert;
   return {
     ...rest,
-    labels: { severity: severity === "page" ? PAGE_IN_PRODUCTION : severity },
+    labels: { severity: severityLabel(severity, options), ...options.labels },
     annotations: annotationsOf(alert),
   };
+}
+
+/** A template for pages: nobody is woken for an environment that nobody depends on. */
+function severityLabel(severity: Severity, { severities = {} }: RuleOptions): string {
+  const { page = "page", ticket = "ticket" } = severities;
+  if (severity === "ticket") return ticket;
+  return `{{ if match "^(dev|local)$" $labels.environment }}${ticket}{{ else }}${page}{{ end }}`;
 }
 
 /** What a receiver is told: the only place that puts annotations together. */

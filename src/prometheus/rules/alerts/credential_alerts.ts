@@ -1,67 +1,118 @@
-import { reasonsFrom } from "../../../core/reasons.ts";
+import { type Reason, REASON_DEFINITIONS, reasonsFrom } from "../../../core/reasons.ts";
 import { METRICS } from "../../definitions.ts";
-import { INSTANCE_LABELS, LOCATION_LABELS, onlyFailures } from "../promql.ts";
-import type { Alert } from "./alert.ts";
-import { CHECK, steps } from "./runbook.ts";
+import { OUTAGE } from "../outage_rules.ts";
+import { increase, LOCATION_LABELS, onlyFailures, SEVERAL } from "../promql.ts";
 import type { Times } from "../windows.ts";
+import type { Alert } from "./alert.ts";
+import { NETWORK_FAILURES } from "./network_alerts.ts";
+import { CHECK, steps } from "./runbook.ts";
+import { IN_ENVIRONMENT, IN_LOCATION, PROBED_FROM, since } from "./templates.ts";
 
 const CERTIFICATE_DAYS = 14;
 
 /** The reasons of a task that fails because it gets no token. */
 const REASONS_WITHOUT_TOKEN = reasonsFrom("identity provider").join(" or ");
 
+const RENEW_SECRET =
+  "Status 400 or 401: the client's secret is wrong or has expired. Replace the secret where it is " +
+  "stored. The probe reads a secret's file again; under systemd, or without a file, restart the " +
+  "probe.";
+
 /** Alerts on tokens and certificates. */
 export function credentialAlerts(times: Times): Alert[] {
-  return [tokenRequestsFail(times), tokenNearExpiry(times), certificateNearExpiry()];
+  return [
+    identityProviderFails(times),
+    credentialsRefused(times),
+    tokenRequestsFail(times),
+    certificateNearExpiry(),
+  ];
+}
+
+function identityProviderFails(times: Times): Alert {
+  return {
+    alert: "IdentityProviderFails",
+    // A probe whose network fails has an alert of its own.
+    expr: `${tasksWithoutToken("identity_provider", times)}
+unless
+${NETWORK_FAILURES}`,
+    severity: "page",
+    summary: noTaskHasToken("identity_provider"),
+    description: `For ${times.outage} every task has failed without a token, at least three of ` +
+      "them with identity_provider. Whoever needs a token of that provider is affected.",
+    runbook: steps(
+      "First look at the provider's own status page or log. OKDATA_TOKEN_URL says where it is.",
+      `Run ${CHECK}: it shows whether the provider's host name, its address or its response is at ` +
+        "fault.",
+      "If other locations get tokens, suspect the network of this one.",
+      "Otherwise tell whoever runs the identity provider. Until it is repaired, nobody notices an " +
+        "outage of the datasets: they get no request.",
+    ),
+  };
+}
+
+function credentialsRefused(times: Times): Alert {
+  return {
+    alert: "ProbeCredentialsRefused",
+    expr: `${tasksWithoutToken("auth", times)}
+unless
+${failuresWith("identity_provider", times)} ${SEVERAL}`,
+    severity: "page",
+    summary: noTaskHasToken("auth"),
+    description: `For ${times.outage} every task has failed without a token, at least three of ` +
+      "them with auth. Only the probe is affected; it does not notice an outage of the datasets.",
+    runbook: steps(
+      "First look at the probe's log: it shows the identity provider's response to each request " +
+        "for a token.",
+      `Run ${CHECK}: it tries the credentials, and says what to do.`,
+      RENEW_SECRET,
+      "If nobody has changed the secret, ask whoever runs the identity provider whether the client " +
+        "was changed there.",
+    ),
+  };
+}
+
+/** The tasks that failed with this reason, while a dataset is in an outage and no task succeeds. */
+function tasksWithoutToken(reason: Reason, times: Times): string {
+  return `${failuresWith(reason, times)} ${SEVERAL}
+and on (${LOCATION_LABELS})
+${OUTAGE}
+unless
+${increase(LOCATION_LABELS, METRICS.succeeded.name, times.outage)} > 0`;
+}
+
+function failuresWith(reason: Reason, { outage }: Times): string {
+  return increase(LOCATION_LABELS, `${METRICS.failures.name}{reason="${reason}"}`, outage);
+}
+
+function noTaskHasToken(reason: Reason): string {
+  return `Every task${PROBED_FROM} has failed${since(LOCATION_LABELS)}, as it gets no token: ` +
+    `${REASON_DEFINITIONS[reason].meaning} (${reason})`;
 }
 
 function tokenRequestsFail(times: Times): Alert {
   const window = times.minutes(5);
   return {
     alert: "ProbeTokenRequestsFail",
-    expr: onlyFailures(INSTANCE_LABELS, METRICS.tokenRequests.name, window),
+    // When tasks fail of it, there is an alert about them.
+    expr: `${onlyFailures(LOCATION_LABELS, METRICS.tokenRequests.name, window)}
+and
+${increase(LOCATION_LABELS, METRICS.succeeded.name, times.outage)} > 0`,
     for: times.minutes(2),
     severity: "ticket",
-    summary: "The probe at {{ $labels.instance }} gets no token",
+    summary:
+      `The probe${IN_ENVIRONMENT}${IN_LOCATION} has got no token for ${window}: its tasks will fail`,
     description:
-      `Token requests fail, at least three, and none has succeeded for ${window}. Tasks fail ` +
-      "when the current token ends.",
-    runbook: tokenRunbook(),
+      `Requests for a token have failed for ${window}, at least three. Tasks still succeed; they ` +
+      `fail with ${REASONS_WITHOUT_TOKEN} when the token in use ends.`,
+    runbook: steps(
+      "First look at the probe's log: it shows the identity provider's response to each request " +
+        "for a token.",
+      `Run ${CHECK}: it shows whether the provider's host name, its address or the credentials ` +
+        "are at fault.",
+      RENEW_SECRET,
+      "Anything else: tell whoever runs the identity provider.",
+    ),
   };
-}
-
-function tokenNearExpiry(times: Times): Alert {
-  const { tokenRequests, tokenExpiry } = METRICS;
-  const labels = `${INSTANCE_LABELS}, app_id`;
-  const requestsFail = onlyFailures(labels, tokenRequests.name, times.minutes(2));
-  return {
-    alert: "ProbeTokenNearExpiry",
-    expr: `${tokenExpiry.name} - time() < ${times.seconds(60)}
-and on (${labels}) (
-  ${requestsFail.replaceAll("\n", "\n  ")}
-)`,
-    for: times.minutes(0.5),
-    severity: "page",
-    summary: "The token of the probe at {{ $labels.instance }} {{ if gt $value 0.0 }}ends in " +
-      "{{ humanizeDuration $value }}{{ else }}has ended{{ end }}, and it gets no new one",
-    description: `A token ends within a minute or has ended, and requests for a new one fail, ` +
-      `at least three, and none has succeeded for ${times.minutes(2)}.`,
-    runbook: tokenRunbook(),
-  };
-}
-
-function tokenRunbook(): string {
-  return steps(
-    "First look at the log of {{ $labels.instance }}: it shows the identity provider's response to " +
-      "each failed request.",
-    `Run ${CHECK}: it shows whether the provider's host name, its address or the credentials are ` +
-      "at fault.",
-    "Status 400 or 401: the client's secret is wrong or has expired. Replace the secret where it " +
-      "is stored. The probe reads a secret's file again; under systemd, or without a file, restart " +
-      "the probe.",
-    "Anything else: tell whoever runs the identity provider. Once the token has ended, all tasks " +
-      `fail with ${REASONS_WITHOUT_TOKEN}.`,
-  );
 }
 
 function certificateNearExpiry(): Alert {
@@ -72,8 +123,9 @@ function certificateNearExpiry(): Alert {
     expr: `min by (${LOCATION_LABELS}, ${host}) (${certificateExpiry.name}) - time() < ` +
       `${CERTIFICATE_DAYS * 86_400}`,
     severity: "ticket",
-    summary: `The certificate of {{ $labels.${host} }} {{ if gt $value 0.0 }}ends in ` +
-      "{{ humanizeDuration $value }}{{ else }}has ended{{ end }}",
+    summary: `{{ if eq $labels.${host} "self" }}The probe's own certificate{{ else }}` +
+      `The certificate of {{ $labels.${host} }}{{ end }}${PROBED_FROM} ` +
+      "{{ if gt $value 0.0 }}ends in {{ humanizeDuration $value }}{{ else }}has ended{{ end }}",
     description: `The certificate that a host serves ends within ${CERTIFICATE_DAYS} days.`,
     runbook: steps(
       `First look at the certificate: \`openssl s_client -connect {{ $labels.${host} }} </dev/null ` +

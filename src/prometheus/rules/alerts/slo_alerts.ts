@@ -1,10 +1,13 @@
 import { METRICS } from "../../definitions.ts";
 import { type Objectives, percentOf } from "../../slo.ts";
-import { SEVERAL } from "../promql.ts";
-import type { Alert, Severity } from "./alert.ts";
-import { CHECK, FAILED_TASKS, PROBED_FROM, steps, WHO_IS_AT_FAULT } from "./runbook.ts";
+import { OUTAGE } from "../outage_rules.ts";
+import { DATASET_LABELS, SEVERAL } from "../promql.ts";
+import type { Severity } from "../rule_options.ts";
 import { countName, type Objective, objectivesOf, ratioName } from "../slo_rules.ts";
 import { BURN_RATES, type BurnRate, type Times } from "../windows.ts";
+import type { Alert } from "./alert.ts";
+import { CHECK, FAILED_TASKS, steps, WHO_IS_AT_FAULT } from "./runbook.ts";
+import { onlyHere, PROBED_FROM, queryOf, reasons } from "./templates.ts";
 
 /** Alerts on error budgets that burn too fast. */
 export function budgetAlerts(objectives: Objectives, times: Times): Alert[] {
@@ -31,25 +34,50 @@ function burnAlert(
   const { title, subject, predicate } = objective;
   const speed = severity === "page" ? "Fast" : "Slowly";
   const longWindows = burns.map(({ long }) => times.window(long)).join(" or ");
-  return [{
+  const rule: Alert = {
     alert: `Dataset${title}BudgetBurns${speed}`,
     expr: burns.map((burn) => conditionOf(burn, objective, times)).join("\nor\n"),
     severity,
     summary: `{{ $value | humanizePercentage }} of the ${subject} of dataset ` +
       `{{ $labels.dataset_id }}${PROBED_FROM} ${predicate} in the last ${longWindows}: its ` +
-      `${title.toLowerCase()} budget burns ${speed.toLowerCase()}`,
+      `${title.toLowerCase()} budget burns ${speed.toLowerCase()}` +
+      whyAndWhere(objective, burns, times),
     description: descriptionOf(objective, burns, times),
     runbook,
-  }];
+  };
+  // An outage is an alert of its own: this one waits until it would have fired.
+  return [title === "Availability" ? { ...rule, for: times.outage } : rule];
 }
 
+/** The reasons of failures, and the locations where the budget does not burn. */
+function whyAndWhere(objective: Objective, burns: BurnRate[], times: Times): string {
+  const burn = burns.reduce((one, other) => one.short > other.short ? one : other);
+  const [window, threshold] = [times.window(burn.short), thresholdOf(burn, objective)];
+  const elsewhere = queryOf(DATASET_LABELS, (own) => {
+    const ratio = `${ratioName(objective, window)}{${own.replace("location=", "location!=")}}`;
+    return `${ratio} <= ${threshold} unless on () (${ratio} > ${threshold})`;
+  });
+  const first = ". Most frequent reasons: ";
+  const why = objective.title === "Availability" ? reasons(DATASET_LABELS, window, { first }) : "";
+  return why + onlyHere(elsewhere);
+}
+
+/**
+ * Both windows burn. Nothing is said of less history than the short window, nor of failures of an
+ * outage, which has an alert of its own.
+ */
 function conditionOf(burn: BurnRate, objective: Objective, times: Times): string {
   const [long, short] = [times.window(burn.long), times.window(burn.short)];
   const threshold = thresholdOf(burn, objective);
+  const ratio = ratioName(objective, short);
+  const notInOutage = objective.title === "Availability"
+    ? `\n  unless max_over_time(${OUTAGE}[${short}])`
+    : "";
   return `(
   ${ratioName(objective, long)} > ${threshold}
-  and ${ratioName(objective, short)} > ${threshold}
+  and ${ratio} > ${threshold}
   and ${countName(objective, short)} ${SEVERAL}
+  and last_over_time(${ratio}[${short}] offset ${short})${notInOutage}
 )`;
 }
 
