@@ -3,7 +3,9 @@ import { closestString } from "@std/text/closest-string";
 import { SETTINGS } from "../config/settings.ts";
 import { count, quote, seconds } from "../config/values.ts";
 import { type State, STATES } from "../core/task.ts";
+import type { RuleOptions } from "../prometheus/rules/rule_options.ts";
 import { isOneOff, runConflicts, type RunOptions, runOutput } from "./one_off/options.ts";
+import { parseRuleFlags, RULE_FLAGS } from "./rules/flags.ts";
 
 /** What the program is asked to do. */
 export type Command =
@@ -12,7 +14,8 @@ export type Command =
   | ({ name: "run" } & RunOptions)
   | { name: "check"; json: boolean }
   | TasksCommand
-  | { name: "healthcheck" | "rules" | "dashboard" | "print-config" | "help" | "version" };
+  | { name: "rules"; options: RuleOptions }
+  | { name: "healthcheck" | "dashboard" | "print-config" | "help" | "version" };
 
 /** Which tasks of which running probe are shown, and how. */
 export type TasksCommand = {
@@ -73,7 +76,11 @@ export const VALUES = {
   rows: { value: "N", help: `rows of a table (${DEFAULT_ROWS})` },
   url: { value: "URL", help: "with tasks: URL of the probe (default this machine)" },
   state: { value: "STATE", help: "with tasks: only pending, succeeded or failed" },
+  ...RULE_FLAGS,
 };
+
+/** Flags that may be given several times. */
+const REPEATED: readonly string[] = ["label"] satisfies (keyof typeof VALUES)[];
 
 /** `LOCAL_RUN` and its like need no value as flags. */
 const BOOLEAN_SETTINGS = new Set<string>([SETTINGS.localRun.flag, SETTINGS.localServicesOnly.flag]);
@@ -109,10 +116,12 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     maxDurationSeconds: numberOf("max-duration", seconds, given, problems),
   };
   problems.push(...conflicts(given));
+  const rules = parseRuleFlags(given);
+  problems.push(...rules.problems);
   const tasks = tasksCommand(given, flags, rows);
   if (given.words.includes("tasks")) problems.push(...tasks.problems);
   return {
-    command: commandOf(given, tasks.command, run),
+    command: commandOf(given, tasks.command, run, rules.options),
     view: { table: given.table === true, rows: rows ?? DEFAULT_ROWS, utc: given.utc === true },
     flags,
     problems,
@@ -125,6 +134,7 @@ function parse(args: readonly string[], problems: string[]): Args {
   const parsed = parseArgs(joinNegativeNumbers(long), {
     string: VALUE_FLAGS,
     boolean: Object.keys(SWITCHES),
+    collect: REPEATED,
     unknown(argument: string, name?: string) {
       // A word is not a flag and is checked below.
       if (name === undefined) return true;
@@ -142,7 +152,7 @@ function parse(args: readonly string[], problems: string[]): Args {
         "a value follows its flag",
     );
   }
-  for (const name of ALL_FLAGS) {
+  for (const name of ALL_FLAGS.filter((each) => !REPEATED.includes(each))) {
     const isMeant = (arg: string) => arg === `--${name}` || arg.startsWith(`--${name}=`);
     if (args.filter(isMeant).length > 1) problems.push(`--${name}: expected once, got it twice`);
   }
@@ -195,22 +205,35 @@ function conflicts(given: Args): string[] {
   for (const other of others) problems.push(`${first}: not together with ${other}`);
   const showsTasks = given.words.includes("tasks");
   problems.push(...runConflicts(given, { showsTasks }));
-  for (const name of ["watch", "url", "state"]) {
-    const isGiven = given[name] !== undefined && given[name] !== false;
-    if (isGiven && !showsTasks) problems.push(`--${name}: only together with tasks`);
+  const belonging = { tasks: ["watch", "url", "state"], rules: Object.keys(RULE_FLAGS) };
+  for (const [word, names] of Object.entries(belonging)) {
+    if (given.words.includes(word)) continue;
+    for (const name of names.filter((each) => isGiven(given[each]))) {
+      problems.push(`--${name}: only together with ${word}`);
+    }
   }
   return problems;
 }
 
-function commandOf(given: Args, tasks: TasksCommand, run: RunOptions): Command {
+/** Whether the parser has found this flag: it has an empty list of one that may be repeated. */
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0);
+}
+
+function commandOf(
+  given: Args,
+  tasks: TasksCommand,
+  run: RunOptions,
+  options: RuleOptions,
+): Command {
   if (given.help) return { name: "help" };
   if (given.version) return { name: "version" };
   if (given["print-config"]) return { name: "print-config" };
   if (given.check) return { name: "check", json: given.json === true };
   if (given.healthcheck) return { name: "healthcheck" };
   if (given.words.includes("tasks")) return tasks;
-  const document = given.words.find(isDocument);
-  if (document) return { name: document };
+  if (given.words.includes("rules")) return { name: "rules", options };
+  if (given.words.includes("dashboard")) return { name: "dashboard" };
   if (isOneOff(given)) return { name: "run", ...run };
   return { name: "serve" };
 }
@@ -281,11 +304,6 @@ function shownWord(word: string): string {
 
 function isCommand(word: string): boolean {
   return Object.hasOwn(COMMANDS, word);
-}
-
-/** Whether the word asks for a document that follows from the configuration alone. */
-function isDocument(word: string): word is Exclude<keyof typeof COMMANDS, "tasks"> {
-  return isCommand(word) && word !== "tasks";
 }
 
 /** The parser would take the value in `--retries -1` for a flag. */

@@ -33,7 +33,7 @@ export async function runCommand(args: string[], process: DenoProcess): Promise<
   if (!parsed.ok) problems.push(...parsed.problems);
   if (!parsed.ok || problems.length > 0) return refuse(process, problems);
 
-  const document = await documentFor(command.name, input, parsed.config);
+  const document = await documentFor(command, input, parsed.config, process);
   if (document !== null) {
     process.print(document);
     return EXIT.ok;
@@ -49,14 +49,18 @@ async function informationFor(name: "help" | "version"): Promise<string> {
 
 /** The text of a command that only prints what follows from the configuration; null for others. */
 async function documentFor(
-  name: Command["name"],
+  command: Command,
   input: Input,
   config: Config,
+  process: DenoProcess,
 ): Promise<string | null> {
-  if (name === "print-config") return describeConfig(input, config);
-  if (name === "rules") return (await import("./rules.ts")).rulesText(config);
-  if (name === "dashboard") return (await import("./dashboard.ts")).dashboardText(config);
-  return null;
+  if (command.name === "print-config") return describeConfig(input, config);
+  if (command.name === "dashboard") return (await import("./dashboard.ts")).dashboardText(config);
+  if (command.name !== "rules") return null;
+  const { rulesDocument } = await import("./rules/rules.ts");
+  const { text, warnings } = rulesDocument(config, command.options);
+  process.report(warnings);
+  return text;
 }
 
 async function runWithRuntime(

@@ -65,7 +65,7 @@ for (
     [["-h"], { name: "help" }],
     [["--version"], { name: "version" }],
     [["-V"], { name: "version" }],
-    [["rules"], { name: "rules" }],
+    [["rules"], { name: "rules", options: { severities: {}, labels: {} } }],
     [["dashboard"], { name: "dashboard" }],
     [["tasks"], TASKS],
     [["tasks", "--watch"], { ...TASKS, watch: true }],
