@@ -100,7 +100,7 @@ ${increase(LOCATION_LABELS, METRICS.succeeded.name, times.outage)} > 0`,
     for: times.minutes(2),
     severity: "ticket",
     summary:
-      `The probe${IN_ENVIRONMENT}${IN_LOCATION} has got no token for ${window}: its tasks will fail`,
+      `The probe${IN_ENVIRONMENT}${IN_LOCATION} has received no token for ${window}: ` + "its tasks fail when the one in use ends",
     description:
       `Requests for a token have failed for ${window}, at least three. Tasks still succeed; they ` +
       `fail with ${REASONS_WITHOUT_TOKEN} when the token in use ends.`,

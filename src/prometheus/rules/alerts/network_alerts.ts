@@ -1,5 +1,6 @@
 import { reasonsFrom } from "../../../core/reasons.ts";
 import { METRICS } from "../../definitions.ts";
+import { OUTAGE } from "../outage_rules.ts";
 import { increase, LOCATION_LABELS, SEVERAL } from "../promql.ts";
 import type { RecordingRule } from "../rule_file.ts";
 import type { Times } from "../windows.ts";
@@ -46,6 +47,7 @@ unless ${increaseOf(`${failures.name}{reason!~"${notResponded}"}`)} > 0`,
       // A probe without credentials never asks the provider, and so never raises this alert.
       alert: "ProbeNetworkSuspect",
       expr: `${NETWORK_FAILURES}
+and on (${LOCATION_LABELS}) ${OUTAGE}
 and ${increaseOf(`${tokenRequests.name}{result="failed"}`)} ${SEVERAL}
 unless ${increaseOf(`${tokenRequests.name}{result="ok"}`)} > 0`,
       severity: "page",

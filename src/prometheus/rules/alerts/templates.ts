@@ -24,9 +24,9 @@ export function listed(label: string): string {
     `{{ $each.Labels.${label} }}{{ end }}`;
 }
 
-/** Since when a dataset fails, by its verdict; nothing when no probe says so. */
+/** Since when all of the series' datasets fail, by their verdicts; nothing when no probe says so. */
 export function since(labels: string): string {
-  return `{{ with ${queryOf(labels, (own) => `min(${FAILING_SINCE}{${own}})`)} }} since ` +
+  return `{{ with ${queryOf(labels, (own) => `max(${FAILING_SINCE}{${own}})`)} }} since ` +
     '{{ (. | first | value | toTime).UTC.Format "2006-01-02 15:04 UTC" }}{{ end }}';
 }
 
@@ -61,7 +61,8 @@ export function shares(
       `scalar(sum(increase(${counter}[${window}]))) > 0`;
     return `sort_desc(topk(${MAX_SHARES}, ${share}))`;
   });
-  return `{{ range $i, $each := ${query} }}{{ if $i }}, {{ else }}${first}{{ end }}` +
+  const before = first && `{{ else }}${first}`;
+  return `{{ range $i, $each := ${query} }}{{ if $i }}, ${before}{{ end }}` +
     `{{ $each.Labels.${by} }} {{ printf "%.0f" $each.Value }} %${after}{{ end }}`;
 }
 
@@ -75,7 +76,7 @@ export function probedFromAll(labels: string, series: string): string {
 
 /** A clause that blames the probe's own network; none unless the query finds other locations. */
 export function onlyHere(query: string): string {
-  return `{{ with ${query} }}. Not so from ${
+  return `{{ with ${query} }}. Not seen from ${
     listed("location")
   }: suspect the network of ${THIS_LOCATION} ` +
     "first{{ end }}";

@@ -63,7 +63,8 @@ export const CREDENTIAL_STORIES: Story[] = [
       one.behave({ token: "unreachable" });
       // Requested from minute 24 on; the current one ends at minute 30.
       await world.advance(25);
-      const summary = "The probe has got no token for 5m: its tasks will fail";
+      const summary = "The probe has received no token for 5m: " +
+        "its tasks fail when the one in use ends";
       world.expect({ ...NO_TOKEN, summary });
       await world.advance(3);
       world.expect(PROVIDER_FAILS);

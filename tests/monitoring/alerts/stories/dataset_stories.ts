@@ -185,7 +185,7 @@ export const DATASET_STORIES: Story[] = [
       await world.expectFor(1.75);
       await world.advance(0.5);
       const summary = "Every task of dataset a (probed from bergen, oslo) has failed since " +
-        "1970-01-01 00:04 UTC: not_found 100 % (status 404)";
+        "1970-01-01 00:05 UTC: not_found 100 % (status 404)";
       world.expect({ ...fails(), summary });
       await world.expectFor(5, fails());
       oslo?.behave("fast");
@@ -210,7 +210,7 @@ export const DATASET_STORIES: Story[] = [
       const labels = { ...alert.labels, environment: "prod" };
       const summary =
         "Every task of dataset a in prod has failed from oslo alone since 1970-01-01 00:04 UTC: " +
-        "connect 100 % (no connection could be made). Not so from bergen, lund: " +
+        "connect 100 % (no connection could be made). Not seen from bergen, lund: " +
         "suspect the network of oslo first";
       world.expect({ ...alert, labels, summary });
       bergen?.behave("connect");
@@ -234,7 +234,7 @@ export const DATASET_STORIES: Story[] = [
       await world.advance(12);
       const summary = "6.406% of the tasks of dataset a (probed from oslo) failed in the last 1h " +
         "or 6h: its availability budget burns fast. Most frequent reasons: reset 100 %. " +
-        "Not so from bergen: suspect the network of oslo first";
+        "Not seen from bergen: suspect the network of oslo first";
       world.expect({ ...fast({ location: "oslo" }), summary });
     },
   },
