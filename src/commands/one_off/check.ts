@@ -107,8 +107,8 @@ function documentOf(findings: readonly Finding[], config: Config, exitCode: numb
     environment: config.environmentName,
     url: config.apiUrl,
     exit_code: exitCode,
-    findings: findings.map(({ durationSeconds, ...finding }) => ({
-      ...finding,
+    findings: findings.map(({ name, ok, what, reason, advice, durationSeconds }) => ({
+      ...{ name, ok, what, reason, advice },
       duration_seconds: durationSeconds,
     })),
   };

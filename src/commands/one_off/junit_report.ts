@@ -37,6 +37,7 @@ export function createJunitReport({ config, options }: ReportContext): Report {
           errors: withOutcome("error"),
           skipped: withOutcome("skipped"),
           time: result.durationSeconds.toFixed(3),
+          timestamp: new Date(result.startedMs).toISOString(),
         },
         children: [propertiesOf(result), ...cases],
       });
@@ -103,13 +104,12 @@ export function createJunitReport({ config, options }: ReportContext): Report {
     ];
   }
 
-  function propertiesOf({ startedMs, exitCode }: RunResult): XmlElement {
+  function propertiesOf({ exitCode }: RunResult): XmlElement {
     const properties = {
       version: VERSION,
       environment: config.environmentName,
       url: config.apiUrl,
       app_id: config.appId,
-      started: new Date(startedMs).toISOString(),
       wait_seconds: waitSeconds,
       max_duration_seconds: maxDurationSeconds,
       exit_code: exitCode,

@@ -44,10 +44,7 @@ function waitLines(
 ): string[] {
   if (waitSeconds === null) return [];
   const bad = datasets.filter(({ failed, last }) => failed || last === null).length;
-  const end = bad === 0
-    ? "every dataset has succeeded"
-    : `${bad} of ${datasets.length} ${
-      datasets.length === 1 ? "dataset" : "datasets"
-    } did not succeed`;
-  return [`waited ${durationSeconds.toFixed(1)} s of at most ${waitSeconds} s: ${end}`];
+  const all = datasets.length === 1 ? "1 dataset" : `${datasets.length} datasets`;
+  const end = bad === 0 ? "every dataset has succeeded" : `${bad} of ${all} did not succeed`;
+  return [`waited ${durationSeconds.toFixed(1)} s: ${end}`];
 }

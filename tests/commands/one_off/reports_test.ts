@@ -76,13 +76,13 @@ Deno.test("--junit has a test case for each task, with what failed and what to d
     errors: "0",
     skipped: "0",
     time: "1.234",
+    timestamp: "2026-10-24T12:00:00.000Z",
   });
   assertEquals(properties, {
     version: VERSION,
     environment: "local",
     url: "http://api",
     app_id: "00000000",
-    started: "2026-10-24T12:00:00.000Z",
     exit_code: "1",
   });
   const [good, bad] = cases;
