@@ -13,6 +13,9 @@ type Action = {
   outputs: Record<string, { value: string }>;
   runs: { using: string; steps: { id: string; shell: string; run: string; env: Env }[] };
 };
+type Workflow = {
+  jobs: Record<string, { steps?: { uses?: string; with?: Record<string, unknown> }[] }>;
+};
 type Env = Record<string, string>;
 
 const action: Action = parse(await Deno.readTextFile(`${FOLDER}/action.yml`));
@@ -80,6 +83,19 @@ Deno.test("the action lets no input near a shell but in a variable", () => {
     .map((value) => value.match(/^\$\{\{ inputs\.([a-z-]+) \}\}$/)?.[1]);
   assertEquals(named, Object.keys(action.inputs));
   for (const name of Object.keys(step?.env ?? {})) assertStringIncludes(script, `$${name}`);
+});
+
+Deno.test("the workflows give the action only inputs that it has", async () => {
+  const folder = `${ROOT}.github/workflows`;
+  const uses = (await Array.fromAsync(Deno.readDir(folder))).flatMap(({ name }) => {
+    const { jobs }: Workflow = parse(Deno.readTextFileSync(`${folder}/${name}`));
+    return Object.values(jobs).flatMap(({ steps = [] }) => steps)
+      .filter((each) => each.uses === "./.github/actions/probe");
+  });
+  assertEquals(uses.length, 1);
+  for (const { with: given = {} } of uses) {
+    assertEquals(Object.keys(given).filter((name) => !(name in action.inputs)), []);
+  }
 });
 
 Deno.test("the action runs the image of its own version unless another is named", () => {
