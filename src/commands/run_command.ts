@@ -72,7 +72,7 @@ async function runWithRuntime(
   const isWatch = command.name === "tasks" && command.watch;
   if (command.name === "serve" || isWatch) {
     // A screen that is drawn on gets all of its output, since it must be restored at the end.
-    process.runUntilStopped({ mayDrop: !(isWatch && process.stdoutIsTerminal) });
+    process.runUntilStopped({ mayDrop: !(isWatch && process.drawsOnStdout) });
   }
   const { appId, environmentName: environment, logLevel: level, logFormat, localRun } = config;
   const format = logFormat ?? (localRun ? "text" : undefined);
