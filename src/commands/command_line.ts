@@ -1,5 +1,5 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { closestString } from "@std/text/closest-string";
+import { hintFor } from "../config/hints/suggestions.ts";
 import { SETTINGS } from "../config/settings.ts";
 import { count, quote, seconds } from "../config/values.ts";
 import { type State, STATES } from "../core/task.ts";
@@ -40,6 +40,8 @@ export type CommandLine = {
   flags: Record<string, string | undefined>;
   /** A line for each problem; with any of them the rest must not be used. */
   problems: string[];
+  /** Whether a flag or word is not known, so that what seems to be missing may be what was meant. */
+  hasUnknown: boolean;
 };
 
 /** What the program does besides probing, requested by a word. */
@@ -64,6 +66,11 @@ export const SWITCHES = {
   help: "print this text, then exit",
   version: "print the version, then exit",
 };
+
+/** Switches that may be given as a word too, as other programs have them. */
+const SWITCH_WORDS: readonly (keyof typeof SWITCHES)[] = [
+  ...["check", "healthcheck", "print-config", "help", "version"] as const,
+];
 
 /** How many tasks a table has when `--rows` is not given. */
 export const DEFAULT_ROWS = 20;
@@ -101,7 +108,7 @@ const SETTINGS_OF_TASKS: readonly string[] = [
 ];
 
 /** Flags as the parser returns them, and the words between them. */
-type Args = Record<string, unknown> & { words: string[] };
+type Args = Record<string, unknown> & { words: string[]; unknown: string[] };
 
 /** Parses the command line. Never throws: what is wrong is listed in `problems`. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
@@ -125,12 +132,14 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     view: { table: given.table === true, rows: rows ?? DEFAULT_ROWS, utc: given.utc === true },
     flags,
     problems,
+    hasUnknown: given.unknown.length > 0,
   };
 }
 
 function parse(args: readonly string[], problems: string[]): Args {
   // As aliases of the parser they would be accepted with two dashes as well.
   const long = args.map((arg) => arg === "-h" ? "--help" : arg === "-V" ? "--version" : arg);
+  const unknown: string[] = [];
   const parsed = parseArgs(joinNegativeNumbers(long), {
     string: VALUE_FLAGS,
     boolean: Object.keys(SWITCHES),
@@ -139,19 +148,20 @@ function parse(args: readonly string[], problems: string[]): Args {
       // A word is not a flag and is checked below.
       if (name === undefined) return true;
       const [flag = argument] = argument.split("=");
-      const closest = closestString(name, ALL_FLAGS);
-      problems.push(`${shownWord(flag)}: unknown flag; did you mean --${closest}?`);
+      unknown.push(`${shownWord(flag)}: unknown flag; ${hintFor(name, ALL_FLAGS)}`);
       return false;
     },
   });
   // The empty value of a flag is among the words too; it is reported with its flag.
   const words = parsed._.map(String).filter((word) => word !== "");
-  for (const word of words.filter((each) => !isCommand(each))) {
-    problems.push(
+  const switches = words.filter(isSwitchWord);
+  for (const word of words.filter((each) => !isCommand(each) && !isSwitchWord(each))) {
+    unknown.push(
       `${shownWord(word)}: expected ${Object.keys(COMMANDS).join(", ")} or a flag; ` +
         "a value follows its flag",
     );
   }
+  problems.push(...unknown);
   for (const name of ALL_FLAGS.filter((each) => !REPEATED.includes(each))) {
     const isMeant = (arg: string) => arg === `--${name}` || arg.startsWith(`--${name}=`);
     if (args.filter(isMeant).length > 1) problems.push(`--${name}: expected once, got it twice`);
@@ -162,7 +172,8 @@ function parse(args: readonly string[], problems: string[]): Args {
       problems.push(`--${name}: expected no value, got ${quote(argument.slice(name.length + 3))}`);
     }
   }
-  return { ...parsed, words };
+  const asFlags = Object.fromEntries(switches.map((word) => [word, true]));
+  return { ...parsed, ...asFlags, words: words.filter((word) => !isSwitchWord(word)), unknown };
 }
 
 function settingFlags(given: Args, problems: string[]): CommandLine["flags"] {
@@ -304,6 +315,10 @@ function shownWord(word: string): string {
 
 function isCommand(word: string): boolean {
   return Object.hasOwn(COMMANDS, word);
+}
+
+function isSwitchWord(word: string): boolean {
+  return SWITCH_WORDS.some((name) => name === word);
 }
 
 /** The parser would take the value in `--retries -1` for a flag. */

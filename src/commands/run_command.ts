@@ -2,6 +2,7 @@ import { type Config, parseConfig } from "../config/config.ts";
 import { checkAuthorityFile, checkSecretFiles, FileError } from "../config/credentials.ts";
 import { describeConfig } from "../config/describe.ts";
 import type { Input } from "../config/given.ts";
+import { warningsOf } from "../config/hints/relations.ts";
 import { SETTINGS } from "../config/settings.ts";
 import { EXIT, exitCodeOfSignal } from "../core/exit_code.ts";
 import { systemRandom } from "../core/random.ts";
@@ -21,7 +22,7 @@ const PROBING: readonly Command["name"][] = ["serve", "run", "check", "print-con
  * it is asked for: all of them start faster without the others.
  */
 export async function runCommand(args: string[], process: DenoProcess): Promise<number> {
-  const { command, view, flags, problems } = parseCommandLine(args);
+  const { command, view, flags, problems, hasUnknown } = parseCommandLine(args);
   // They work whatever else is wrong.
   if (command.name === "help" || command.name === "version") {
     process.print(await informationFor(command.name));
@@ -29,7 +30,7 @@ export async function runCommand(args: string[], process: DenoProcess): Promise<
   }
   const input: Input = { flags, env: (name) => process.env(name) };
   const probes = PROBING.includes(command.name);
-  const parsed = parseConfig(input, () => systemRandom.hex(4), { probes });
+  const parsed = parseConfig(input, () => systemRandom.hex(4), { probes, hasUnknown });
   if (!parsed.ok) problems.push(...parsed.problems);
   if (!parsed.ok || problems.length > 0) return refuse(process, problems);
 
@@ -127,6 +128,7 @@ async function dispatch(
     }
     case "run": {
       const { runOnce } = await import("./one_off/once.ts");
+      for (const warning of warningsOf(config)) runtime.log.warn(warning);
       return await runOnce(config, view, command, runtime, signal);
     }
     default: {

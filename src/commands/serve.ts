@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { readEndpointFiles } from "../config/endpoint_files.ts";
+import { warningsOf } from "../config/hints/relations.ts";
 import { untilAborted } from "../core/clock.ts";
 import { EXIT } from "../core/exit_code.ts";
 import { observeWithAll } from "../core/task_observer.ts";
@@ -119,7 +120,8 @@ export async function serve(
     isDraining: () => noNewSlots.signal.aborted,
   });
   onInternals({ ledger: ledger.counts, backlog, health, stalledLoops: () => loops.stalled() });
-  log.info(startLine(config, listener.url), { version: VERSION });
+  log.info(startLine(config, listener), { version: VERSION });
+  for (const warning of warningsOf(config)) log.warn(warning);
   reportOwnCertificate(files, runtime, metrics);
   reloadOnRequest(config, runtime, metrics, listener, files);
   loops.start();

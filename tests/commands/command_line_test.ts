@@ -44,6 +44,7 @@ Deno.test("parseCommandLine without arguments asks for the main loop", () => {
     command: { name: "serve" },
     view: { table: false, rows: 20, utc: false },
     flags: {},
+    hasUnknown: false,
   });
 });
 
@@ -59,12 +60,18 @@ for (
     [["--count=5", "--json"], { ...RUN, count: 5, output: "json" }],
     [["--check"], { name: "check", json: false }],
     [["--check", "--json"], { name: "check", json: true }],
+    [["check"], { name: "check", json: false }],
+    [["check", "--json"], { name: "check", json: true }],
     [["--healthcheck"], { name: "healthcheck" }],
+    [["healthcheck"], { name: "healthcheck" }],
     [["--print-config"], { name: "print-config" }],
     [["--help"], { name: "help" }],
     [["-h"], { name: "help" }],
+    [["help"], { name: "help" }],
+    [["help", "tasks"], { name: "help" }],
     [["--version"], { name: "version" }],
     [["-V"], { name: "version" }],
+    [["version"], { name: "version" }],
     [["rules"], { name: "rules", options: { severities: {}, labels: {} } }],
     [["dashboard"], { name: "dashboard" }],
     [["tasks"], TASKS],
@@ -121,9 +128,11 @@ Deno.test("parseCommandLine reads a probe's URL with user and password", () => {
 
 for (
   const [args, problem] of [
-    [["--no-such"], "--no-such: unknown flag; did you mean"],
+    [["--no-such"], "--no-such: unknown flag; --help lists them all"],
     [["--task-intervall=5"], "--task-intervall: unknown flag; did you mean --task-interval?"],
     [["-x"], "-x: unknown flag"],
+    [["--env", "dev"], "--env: unknown flag; did you mean --environment?"],
+    [["--client-secret", "s3cret"], "--client-secret: unknown flag; set OKDATA_CLIENT_SECRET in"],
     [["task"], "task: expected tasks, rules, dashboard or a flag; a value follows its flag"],
     [["--once", "5"], "5: expected tasks, rules, dashboard or a flag"],
     [["--port"], "--port: expected a value, got nothing"],
@@ -135,6 +144,7 @@ for (
     [["--rows", "few"], '--rows: expected a whole number, at least 1, got "few"'],
     [["--once", "--count", "2"], "--once: not together with --count"],
     [["--check", "--once"], "--check: not together with --once"],
+    [["check", "--once"], "--check: not together with --once"],
     [["tasks", "rules"], "tasks: not together with rules"],
     [["rules", "--once"], "rules: not together with --once"],
     [["--once", "--json", "--table"], "--json: not together with --table"],
@@ -174,6 +184,14 @@ for (
     assert(problems[0]?.includes(problem), problems[0]);
   });
 }
+
+Deno.test("parseCommandLine says whether a flag or a word is unknown", () => {
+  for (const args of [["--no-such"], ["start"], ["--once", "5"]]) {
+    assertEquals(parseCommandLine(args).hasUnknown, true, args.join(" "));
+  }
+  assertEquals(parseCommandLine(["--count", "0", "--json", "--table"]).hasUnknown, false);
+  assertEquals(parseCommandLine(["--dataset-id", "help"]).command, { name: "serve" });
+});
 
 Deno.test("parseCommandLine reports all problems at once", () => {
   assertEquals(problemsOf("--no-such", "--count", "0", "--watch").length, 3);

@@ -1,4 +1,5 @@
 import type { Config } from "../../config/config.ts";
+import { warningsOf } from "../../config/hints/relations.ts";
 import { okdataOptions } from "../../config/okdata_options.ts";
 import { exitCodeOfSignal } from "../../core/exit_code.ts";
 import { exitCodeOf, type Reason } from "../../core/reasons.ts";
@@ -59,6 +60,10 @@ export async function check(
   interrupted.catch(() => {});
 
   report({ ...FOUND, name: "configuration", what: describe(config) });
+  if (!json) {
+    const warnings = warningsOf(config);
+    stdout.write(warnings.map((warning) => `warning configuration: ${warning}\n`).join(""));
+  }
   for (const stage of stagesOf(config, utc, runtime, signal)) {
     // What depends on a broken step would only fail again, with a worse message.
     const isBroken = findings.some(({ ok }) => ok === false);
@@ -107,6 +112,7 @@ function documentOf(findings: readonly Finding[], config: Config, exitCode: numb
     environment: config.environmentName,
     url: config.apiUrl,
     exit_code: exitCode,
+    warnings: warningsOf(config),
     findings: findings.map(({ name, ok, what, reason, advice, durationSeconds }) => ({
       ...{ name, ok, what, reason, advice },
       duration_seconds: durationSeconds,

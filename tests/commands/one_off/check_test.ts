@@ -236,6 +236,7 @@ Deno.test("--json has every finding of a check, with what it took and what to do
     environment: "local",
     url: "http://api",
     exit_code: 1,
+    warnings: [],
     findings: [
       {
         ...good,
@@ -268,4 +269,17 @@ Deno.test("--json says what a check has not tried, and which signal ended it", a
   interrupted.stop.abort("SIGINT");
   assertEquals(await interrupted.exitCode, 130);
   assertEquals(JSON.parse(interrupted.stdout.text).exit_code, 130);
+});
+
+Deno.test("a check warns of settings that undo each other, without failing", async () => {
+  const env = { TASK_TIMEOUT_SECONDS: "5" };
+  const warning = "TASK_TIMEOUT_SECONDS=5 is less than REQUEST_TIMEOUT_SECONDS=10: " +
+    "an attempt that gets no response is never tried again";
+  for (const json of [false, true]) {
+    const { transport, stdout, exitCode } = await start(env, {}, { json });
+    transport.oldest.succeed();
+    assertEquals(await exitCode, 0);
+    if (json) assertEquals(JSON.parse(stdout.text).warnings, [warning]);
+    else assertEquals(stdout.text.split("\n")[1], `warning configuration: ${warning}`);
+  }
 });
