@@ -107,6 +107,7 @@ test("the counters say what the target saw, and add up at every scrape", async (
       TASK_INTERVAL_SECONDS: "0.02",
       RETRIES: "0",
       DATASET_ID: "abc,def",
+      LOG_LEVEL: "debug",
     },
   });
 

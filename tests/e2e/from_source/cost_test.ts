@@ -141,7 +141,7 @@ Deno.test({
       env: {
         OKDATA_API_URL: target.url.replace("127.0.0.1", "localhost"),
         TASK_INTERVAL_SECONDS: OFTEN,
-        LOG_LEVEL: "info",
+        LOG_LEVEL: "debug",
       },
     });
     await eventually("it has done enough", () => target.requests.length > TRACED_TASKS, MAX_MS);
