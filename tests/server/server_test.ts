@@ -11,7 +11,7 @@ Deno.test("GET / sends a browser the page with a policy that allows its own scri
   const policy = response.headers.get("content-security-policy") ?? "";
   assert(policy.includes("default-src 'none'"), policy);
   assert(!policy.includes("unsafe"), policy);
-  assertEquals(response.headers.get("cache-control"), "no-store");
+  assertEquals(response.headers.get("cache-control"), "no-store, no-transform");
   assertHasSecurityHeaders(response);
 });
 
