@@ -79,7 +79,7 @@ function alerts(): string {
     .map((
       { alert, labels, annotations },
     ) => [
-      code(alert),
+      `[${code(alert)}](#${alert.toLowerCase()})`,
       labels.severity === "ticket" ? "ticket" : "page",
       annotations.description,
     ]);

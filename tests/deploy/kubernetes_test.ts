@@ -12,7 +12,9 @@ import { type IIngress, Ingress } from "npm:kubernetes-models@5.1.0/networking.k
 import { ConfigMap, type IConfigMap, type IService, Service } from "npm:kubernetes-models@5.1.0/v1";
 import { parseConfig } from "../../src/config/config.ts";
 import { VARIABLES } from "../../src/config/settings.ts";
+import { OBJECTIVES } from "../../local/tools/docs_tables.ts";
 import { VERSION } from "../../src/core/version.ts";
+import { rulesAsYaml } from "../../src/prometheus/rules/rules.ts";
 import { isAvailable, ROOT, shell } from "../support/program.ts";
 import { WITHOUT_PROMTOOL } from "../support/prometheus_tools.ts";
 import {
@@ -67,8 +69,11 @@ async function renderEdited(folder: string, edit: (text: string) => string): Pro
   }
 }
 
-/** The rules of the default settings. */
-const RULES = "--set-file=prometheusRule.rules=local/prometheus/rules.yaml";
+/** The rules of the default settings, as the program prints them. */
+const rules = await Deno.makeTempFile({ suffix: ".yaml" });
+await Deno.writeTextFile(rules, rulesAsYaml(OBJECTIVES));
+const RULES = `--set-file=prometheusRule.rules=${rules}`;
+Deno.test.afterAll(() => Deno.remove(rules));
 
 /** How Prometheus finds a pod without the operator, where it follows annotations. */
 const ANNOTATIONS = {
@@ -306,7 +311,7 @@ async function labelsOf(pods: Record<string, string>[]): Promise<Record<string, 
     );
     assert(given !== text, "no discovery of pods");
     await Deno.writeTextFile(`${folder}/prometheus.yml`, given);
-    await Deno.copyFile(`${ROOT}local/prometheus/rules.yaml`, `${folder}/dataplatform-probe.yaml`);
+    await Deno.copyFile(rules, `${folder}/dataplatform-probe.yaml`);
     const config = await shell(`promtool check config ${folder}/prometheus.yml`);
     assertEquals(config.code, 0, config.stdout + config.stderr);
     const { code, stdout, stderr } = await shell(

@@ -11,9 +11,13 @@ export const RULE_FLAGS = {
   "severity-ticket": { value: "NAME", help: "with rules: severity that waits (ticket)" },
   job: { value: "NAME", help: `with rules: scrape job (${DEFAULT_JOB})` },
   label: { value: "KEY=VALUE", help: "with rules: label of each alert; may be repeated" },
+  "runbook-url": { value: "URL", help: "with rules: what runbook_url leads to, by {alert}" },
 };
 
 const EXPECTED_NAME = "1 to 100 letters, digits or any of _ . : / -";
+
+const EXPECTED_URL =
+  "an http:// or https:// URL without user; {alert} in it stands for the alert's name";
 
 /** The options of `rules`, and a line for each flag whose value is none. */
 export function parseRuleFlags(
@@ -35,6 +39,10 @@ export function parseRuleFlags(
     if (problem) problems.push(`--label: expected ${problem}, got ${quote(text)}`);
     else labels.set(name, value.trim());
   }
+  const runbookUrl = given["runbook-url"] === undefined ? undefined : String(given["runbook-url"]);
+  if (runbookUrl !== undefined && !isRunbookUrl(runbookUrl)) {
+    problems.push(`--runbook-url: expected ${EXPECTED_URL}, got ${quote(runbookUrl)}`);
+  }
   const [page, ticket, job] = [nameOf("severity-page"), nameOf("severity-ticket"), nameOf("job")];
   const options: RuleOptions = {
     ...job === undefined ? {} : { job },
@@ -43,6 +51,7 @@ export function parseRuleFlags(
       ...ticket === undefined ? {} : { ticket },
     },
     labels: Object.fromEntries(labels),
+    ...runbookUrl === undefined ? {} : { links: { runbookUrl } },
   };
   return { options, problems };
 }
@@ -59,4 +68,12 @@ function problemOf(name: string, value: string): string | undefined {
   if (value.includes("{{") || /[\x00-\x1f\x7f]/.test(value)) {
     return "a value of plain text, without {{ and control characters";
   }
+}
+
+function isRunbookUrl(text: string): boolean {
+  const filled = text.replaceAll("{alert}", "a");
+  const url = URL.canParse(filled) ? new URL(filled) : undefined;
+  // It stands in a template.
+  return url !== undefined && /^https?:$/.test(url.protocol) && !url.username && !url.password &&
+    !/[{}\s]/.test(filled);
 }

@@ -13,5 +13,10 @@ export function rulesDocument(
 ): { text: string; warnings: string[] } {
   const objectives = objectivesOf(config);
   const warning = retentionWarning(objectives, options);
-  return { text: rulesAsYaml(objectives, options), warnings: warning === null ? [] : [warning] };
+  const { publicUrl, dashboardUrl } = config;
+  const links = { ...options.links, publicUrl, dashboardUrl };
+  return {
+    text: rulesAsYaml(objectives, { ...options, links }),
+    warnings: warning === null ? [] : [warning],
+  };
 }

@@ -1,3 +1,5 @@
+import type { LinkBases } from "./alerts/links.ts";
+
 /** What operators choose for rules beside the objectives. */
 export type RuleOptions = {
   /** The shortest window of the objectives, 300 by default; all other times scale with it. */
@@ -8,6 +10,8 @@ export type RuleOptions = {
   severities?: Partial<Record<Severity, string>>;
   /** Further labels of each alert. */
   labels?: Readonly<Record<string, string>>;
+  /** Where the links of alerts lead to. */
+  links?: LinkBases;
 };
 
 /** A `page` wakes somebody, a `ticket` waits for the morning. */

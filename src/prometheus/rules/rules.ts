@@ -36,9 +36,12 @@ export function retentionWarning(objectives: Objectives, options: RuleOptions = 
 export function rulesAsYaml(objectives: Objectives, options?: RuleOptions): string {
   const { taskIntervalSeconds, availability, latencySeconds } = objectives;
   const warning = retentionWarning(objectives, options);
+  const { publicUrl, dashboardUrl } = options?.links ?? {};
   return `# Made by \`dataplatform-probe rules\`, do not edit. Made for
 # TASK_INTERVAL_SECONDS=${taskIntervalSeconds} SLO_AVAILABILITY=${availability} \
 SLO_LATENCY_SECONDS=${latencySeconds}
+${publicUrl === undefined ? "" : `# PUBLIC_URL=${publicUrl}\n`}\
+${dashboardUrl === undefined ? "" : `# DASHBOARD_URL=${dashboardUrl}\n`}\
 ${warning === null ? "" : `# Note: ${warning}\n`}${
     stringify(rules(objectives, options), { lineWidth: -1 })
   }`;

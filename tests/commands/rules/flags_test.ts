@@ -7,6 +7,7 @@ Deno.test("the flags of rules become its options", () => {
   );
   const { command, problems } = parseCommandLine([
     ...args,
+    ...["--runbook-url", "https://wiki.example/probe#{alert}"],
     ...["--label", "team=data", "--label= cost_centre = 42 = 6 × 7 "],
   ]);
   assertEquals(problems, []);
@@ -16,11 +17,14 @@ Deno.test("the flags of rules become its options", () => {
       job: "team/probes",
       severities: { page: "critical", ticket: "warning" },
       labels: { team: "data", cost_centre: "42 = 6 × 7" },
+      links: { runbookUrl: "https://wiki.example/probe#{alert}" },
     },
   });
 });
 
 const KEY = "KEY=VALUE, with a key of letters, digits and _ that begins with no digit and no __";
+const URL_EXPECTED =
+  "an http:// or https:// URL without user; {alert} in it stands for the alert's name";
 const NAME = "1 to 100 letters, digits or any of _ . : / -";
 
 for (
@@ -36,6 +40,9 @@ for (
     [["--label", "__a=x"], KEY, '"__a=x"'],
     [["--label", "a-b=x"], KEY, '"a-b=x"'],
     [["--label"], KEY, '""'],
+    [["--runbook-url", "wiki"], URL_EXPECTED, '"wiki"'],
+    [["--runbook-url", "ftp://wiki"], URL_EXPECTED, '"ftp://wiki"'],
+    [["--runbook-url", "https://wiki/{name}"], URL_EXPECTED, '"https://wiki/{name}"'],
     [["--label", "a=1", "--label", "a=2"], "each name once", '"a=2"'],
     [
       ["--label", "severity=x"],

@@ -143,6 +143,6 @@ function annotationsOf(rule: AlertingRule | undefined, labels: Labels, summary: 
   assert(rule, `no alert has the summary ${summary}`);
   const fill = (text: string) =>
     text.replace(/\{\{ \$labels\.(\w+) \}\}/g, (_, name: string) => labels[name] ?? "");
-  const { description, runbook } = rule.annotations;
-  return { summary, description: fill(description), runbook: fill(runbook) };
+  const filled = Object.entries(rule.annotations).map(([name, text]) => [name, fill(text)]);
+  return { ...Object.fromEntries(filled), summary };
 }

@@ -14,7 +14,7 @@ type Labels = Record<string, string>;
 type Case = {
   name: string;
   labels: Labels;
-  linked?: { tasks?: "succeeded"; lookBackSeconds?: number };
+  view?: { tasks?: "succeeded"; lookBackSeconds?: number };
   bases?: LinkBases;
   externalLabels?: Labels;
   links: Record<string, string>;
@@ -43,7 +43,7 @@ const CASES: Case[] = [
   {
     name: "an alert on slow tasks leads to those, and looks back as far as its window",
     labels: { dataset_id: "abc123" },
-    linked: { tasks: "succeeded", lookBackSeconds: 60 },
+    view: { tasks: "succeeded", lookBackSeconds: 60 },
     links: {
       runbook_url: RUNBOOK,
       status_url: "https://probe.example/path/?dataset_id=abc123&state=succeeded&until=120",
@@ -93,13 +93,13 @@ const CASES: Case[] = [
   },
 ];
 
-for (const { name, labels, linked, bases = BASES, externalLabels = {}, links } of CASES) {
+for (const { name, labels, view, bases = BASES, externalLabels = {}, links } of CASES) {
   Deno.test({
     name,
     ignore: WITHOUT_PROMTOOL,
     async fn() {
       const alert = "DatasetFails";
-      const annotations = linkAnnotations({ alert, ...linked }, bases);
+      const annotations = linkAnnotations(alert, view, bases);
       const series = `broken{${
         Object.entries(labels).map(([key, value]) => `${key}=${JSON.stringify(value)}`)
       }}`;

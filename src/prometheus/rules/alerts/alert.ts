@@ -1,5 +1,6 @@
 import type { AlertingRule, Annotations } from "../rule_file.ts";
 import type { RuleOptions, Severity } from "../rule_options.ts";
+import { type AlertView, linkAnnotations } from "./links.ts";
 
 /** An alert before what all alerts have in common is added to it. */
 export type Alert = {
@@ -13,15 +14,17 @@ export type Alert = {
   description: string;
   /** What to look at first, and numbered steps after it. */
   runbook: string;
+  /** What its links show; the failed tasks of the last hour unless given. */
+  view?: AlertView;
 };
 
 /** The alert as a rule, whose pages are tickets in `dev` and `local`. */
 export function alertingRule(alert: Alert, options: RuleOptions): AlertingRule {
-  const { summary: _, description: __, runbook: ___, severity, ...rest } = alert;
+  const { summary: _, description: __, runbook: ___, view: ____, severity, ...rest } = alert;
   return {
     ...rest,
     labels: { severity: severityLabel(severity, options), ...options.labels },
-    annotations: annotationsOf(alert),
+    annotations: annotationsOf(alert, options),
   };
 }
 
@@ -33,6 +36,9 @@ function severityLabel(severity: Severity, { severities = {} }: RuleOptions): st
 }
 
 /** What a receiver is told: the only place that puts annotations together. */
-function annotationsOf({ summary, description, runbook }: Alert): Annotations {
-  return { summary, description, runbook };
+function annotationsOf(
+  { alert, summary, description, runbook, view }: Alert,
+  { links }: RuleOptions,
+): Annotations {
+  return { summary, description, runbook, ...linkAnnotations(alert, view, links) };
 }

@@ -17,8 +17,7 @@ export type LinkBases = {
 };
 
 /** What the links of an alert show. */
-export type Linked = {
-  alert: string;
+export type AlertView = {
   /** The state of the tasks that the alert is about; `failed` unless given. */
   tasks?: "failed" | "succeeded";
   /** What the dashboard shows before the instant of the alert; an hour unless given. */
@@ -41,12 +40,15 @@ const PLACEHOLDER_VALUES: Record<typeof LINK_PLACEHOLDERS[number], string> = {
  * time of the alert filled in. A link whose address depends on a label that an alert does not have is
  * empty.
  */
-export function linkAnnotations(linked: Linked, bases: LinkBases): Record<string, string> {
-  const { publicUrl, dashboardUrl, runbookUrl } = bases;
+export function linkAnnotations(
+  alert: string,
+  view: AlertView = {},
+  { publicUrl, dashboardUrl, runbookUrl }: LinkBases = {},
+): Record<string, string> {
   return {
-    runbook_url: runbookAddress(linked.alert, runbookUrl),
-    ...publicUrl === undefined ? {} : { status_url: statusPage(linked, publicUrl) },
-    ...dashboardUrl === undefined ? {} : { dashboard_url: dashboardPage(linked, dashboardUrl) },
+    runbook_url: runbookAddress(alert, runbookUrl),
+    ...publicUrl === undefined ? {} : { status_url: statusPage(view, publicUrl) },
+    ...dashboardUrl === undefined ? {} : { dashboard_url: dashboardPage(view, dashboardUrl) },
   };
 }
 
@@ -58,7 +60,7 @@ function runbookAddress(alert: string, base = RUNBOOKS): string {
 }
 
 /** The tasks of the alert's dataset until now; of an alert without a dataset the page as it is. */
-function statusPage({ tasks = "failed" }: Linked, publicUrl: string): string {
+function statusPage({ tasks = "failed" }: AlertView, publicUrl: string): string {
   const { datasetId, state, until } = STATUS_PARAMETERS;
   const query = `?${datasetId}={{ urlquery $labels.dataset_id }}&${state}=${tasks}` +
     `&${until}=${evaluated("time()")}`;
@@ -66,7 +68,7 @@ function statusPage({ tasks = "failed" }: Linked, publicUrl: string): string {
 }
 
 function dashboardPage(
-  { lookBackSeconds = LOOK_BACK_SECONDS }: Linked,
+  { lookBackSeconds = LOOK_BACK_SECONDS }: AlertView,
   dashboardUrl: string,
 ): string {
   const { from, to, environment, location, datasetId } = DASHBOARD_PARAMETERS;

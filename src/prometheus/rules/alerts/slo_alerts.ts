@@ -44,6 +44,10 @@ function burnAlert(
       whyAndWhere(objective, burns, times),
     description: descriptionOf(objective, burns, times),
     runbook,
+    view: {
+      tasks: title === "Latency" ? "succeeded" : "failed",
+      lookBackSeconds: Math.max(...burns.map(({ long }) => times.windowSeconds(long))),
+    },
   };
   // An outage is an alert of its own: this one waits until it would have fired.
   return [title === "Availability" ? { ...rule, for: times.outage } : rule];
