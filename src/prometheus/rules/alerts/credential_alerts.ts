@@ -99,8 +99,8 @@ and
 ${increase(LOCATION_LABELS, METRICS.succeeded.name, times.outage)} > 0`,
     for: times.minutes(2),
     severity: "ticket",
-    summary:
-      `The probe${IN_ENVIRONMENT}${IN_LOCATION} has received no token for ${window}: ` + "its tasks fail when the one in use ends",
+    summary: `The probe${IN_ENVIRONMENT}${IN_LOCATION} has received no token for ${window}: ` +
+      "its tasks fail when the one in use ends",
     description:
       `Requests for a token have failed for ${window}, at least three. Tasks still succeed; they ` +
       `fail with ${REASONS_WITHOUT_TOKEN} when the token in use ends.`,
