@@ -139,7 +139,7 @@ Deno.test("the action fails with the exit code of the probe, and annotates what 
   assertEquals({ code, output }, { code: 1, output: "exit-code=1\n" });
   assertMatch(
     log,
-    /^::error title=abc123%3A 0 of 2 tasks succeeded%2C 2 failed \(not_found\)::not_found: status 404/m,
+    /^::error title=abc123%3A 2 of 2 tasks failed::not_found: status 404/m,
   );
   assertStringIncludes(summary, "### Dataplatform: abc123 failed\n");
 });

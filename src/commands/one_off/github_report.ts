@@ -54,13 +54,18 @@ export function createGithubReport(context: ReportContext): Report {
     return [...shown.map(annotationOf), errorCommand(title, others.join(", "))];
   }
 
+  /** The title stays below the 255 characters that GitHub takes. */
   function annotationOf(dataset: DatasetResult): string {
-    const title = `${dataset.datasetId}: ${describeRunCounts(dataset)}`;
-    const cause = dataset.lastBad === null ? [] : causeOf(dataset.lastBad);
-    return errorCommand(
-      title,
-      [...cause, dataset.url, ...describeLinks(config, [dataset.datasetId])].join("\n"),
-    );
+    const { datasetId, counts, tooSlow, lastBad, url } = dataset;
+    const settled = counts.SUCCEEDED + counts.FAILED;
+    const tasks = `${counts.FAILED + tooSlow} of ${settled} ${settled === 1 ? "task" : "tasks"}`;
+    const lines = [
+      ...lastBad === null ? [] : causeOf(lastBad),
+      ...settled > 1 ? [describeRunCounts(dataset)] : [],
+      url,
+      ...describeLinks(config, [datasetId]),
+    ];
+    return errorCommand(`${datasetId}: ${tasks} failed`, lines.join("\n"));
   }
 
   /** What went wrong with a task, and what to do about it. */

@@ -143,7 +143,7 @@ function caseAfterWait(
     ...tooSlow > 0 ? [`${tooSlow} too slow`] : [],
   ];
   const tries = counts.SUCCEEDED + counts.FAILED;
-  const earlier = tries > 1 ? `${tries} tries, ${bad} of them in vain: ${causes.join(", ")}` : null;
+  const earlier = tries > 1 ? `${bad} of ${tries} tries failed: ${causes.join(", ")}` : null;
   return [{ task, settlement: pending ? null : last, number: 1, earlier }];
 }
 

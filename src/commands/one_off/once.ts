@@ -109,7 +109,7 @@ function createLineWriter({ stdout, progress }: Runtime, total: number | null) {
         await progress?.flush();
         stdout.write(text);
         await stdout.flush();
-        progress?.write(total === null ? `${++done} tasks` : `${++done} of ${total} tasks`);
+        progress?.write(total === null ? `tasks: ${++done}` : `${++done} of ${total} tasks`);
       });
     },
     async end(): Promise<void> {

@@ -176,7 +176,7 @@ Deno.test("--junit has the last task of each dataset after a wait, and counts th
   assertEquals(cases[0]?.children, {
     "system-out": {
       attributes: {},
-      text: "3 tries, 2 of them in vain: 1 connect, 1 server_error",
+      text: "2 of 3 tries failed: 1 connect, 1 server_error",
     },
   });
 });
@@ -232,7 +232,7 @@ Deno.test("--github has the lines, an annotation for each dataset that failed, a
   const { stopped, commands, summary } = readGithub(stdout.text);
   assertEquals(stopped.length, 5);
   assertEquals(commands, [
-    "::error title=b%3A 0 of 1 task succeeded%2C 1 failed (not_found)::" +
+    "::error title=b%3A 1 of 1 task failed::" +
     "not_found: status 404: 100 %25, gone%0A" +
     "Check DATASET_ID and OKDATA_API_URL: the dataset must exist in this platform.%0A" +
     "http://api/b",
@@ -261,6 +261,22 @@ Deno.test("--github lets nothing that the platform sends be a command or markup"
   // Cells end with a bar that is not escaped.
   assertEquals(summary[4]?.match(/(?<!\\)\|/g)?.length, 7);
   assert(!/<b>|`x`(?<!\\`)/.test(summary[4] ?? ""), summary[4]);
+});
+
+Deno.test("--github counts the tasks of a dataset in the title, and their reasons under it", async () => {
+  const options = { output: "github", count: 3, maxDurationSeconds: 0.5 } as const;
+  const env = { TASK_INTERVAL_SECONDS: "1" };
+  const { transport, clock, stdout, exitCode } = await startOneOff(env, options);
+  transport.oldest.respond(503);
+  await clock.run(1_000);
+  transport.oldest.breakOff("ECONNREFUSED");
+  await clock.run(1_700);
+  transport.oldest.succeed();
+  assertEquals(await exitCode, 1);
+  assertEquals(readGithub(stdout.text).commands, [
+    "::error title=abc123%3A 3 of 3 tasks failed::0.700 s, slower than 0.5 s%0A" +
+    "1 of 3 tasks succeeded, 1 too slow, 2 failed (1 server_error, 1 connect)%0Ahttp://api/abc123",
+  ]);
 });
 
 Deno.test("--github sums up what is more than GitHub shows", async () => {
