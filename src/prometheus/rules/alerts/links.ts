@@ -86,9 +86,12 @@ function dashboardPage(
   );
 }
 
-/** A whole number that Prometheus computes when it evaluates the alert. */
+/**
+ * A whole number that Prometheus computes when it evaluates the alert. It is left out where there is
+ * nothing to ask, as when vmalert checks a file of rules: `first` fails there.
+ */
 function evaluated(expression: string): string {
-  return `{{ query "${expression}" | first | value | printf "%.0f" }}`;
+  return `{{ range query "${expression}" }}{{ printf "%.0f" .Value }}{{ end }}`;
 }
 
 /** The link with the alert's own values for placeholders; empty when the alert lacks one of them. */
