@@ -76,7 +76,9 @@ function pageOf(c: Context, notifications: readonly Notification[]) {
           ${detailsOf(alert).map(([name, value]) =>
             html`
               <dt>${name}</dt>
-              <dd>${value}</dd>
+              <dd>${isLink(value)
+                ? html`<a href="${value}" rel="noreferrer">${value}</a>`
+                : value}</dd>
             `
           )}
         </dl>
@@ -109,6 +111,11 @@ function pageOf(c: Context, notifications: readonly Notification[]) {
           </body>
     </html>
   `);
+}
+
+/** No other scheme: what stands there could act on the reader. */
+function isLink(value: string): boolean {
+  return /^https?:\/\/\S+$/.test(value);
 }
 
 /** Status and name, such as `FIRING DatasetFails`. */

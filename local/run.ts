@@ -27,6 +27,9 @@ export const SERVICES = {
   emulator: "Emulator            http://localhost:8081",
 };
 
+/** The dashboard in that Grafana. */
+const DASHBOARD_URL = "http://localhost:3000/d/dataplatform-probe";
+
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
@@ -120,6 +123,7 @@ async function runWithServices(
   }
   const settings = {
     PROMETHEUS_URL: Deno.env.get("PROMETHEUS_URL") || "http://localhost:9090",
+    DASHBOARD_URL: Deno.env.get("DASHBOARD_URL") || DASHBOARD_URL,
     ...env,
   };
   const sequence = new Sequence();

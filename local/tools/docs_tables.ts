@@ -13,7 +13,6 @@ import {
 import { DATASET_STATES, STATE_DEFINITIONS } from "../../src/core/verdict/states.ts";
 import { reasonOfStatus } from "../../src/http_client/errors.ts";
 import type { Objectives } from "../../src/prometheus/slo.ts";
-import { PAGE_IN_PRODUCTION } from "../../src/prometheus/rules/rule_file.ts";
 import { rules } from "../../src/prometheus/rules/rules.ts";
 import { LABEL_VALUES, METRICS } from "../../src/prometheus/definitions.ts";
 import { dependencies } from "./dependencies.ts";
@@ -80,8 +79,8 @@ function alerts(): string {
     .map((
       { alert, labels, annotations },
     ) => [
-      code(alert),
-      labels.severity === PAGE_IN_PRODUCTION ? "page" : labels.severity,
+      `[${code(alert)}](#${alert.toLowerCase()})`,
+      labels.severity === "ticket" ? "ticket" : "page",
       annotations.description,
     ]);
   return table(["Alert", "Severity", "Fires when"], rows);

@@ -12,12 +12,18 @@ import { DOCUMENTS, OBJECTIVES, withTables } from "./docs_tables.ts";
 
 const root = new URL("../..", import.meta.url);
 
+/** Where the services of `compose.yaml` and a probe beside them are. */
+const LOCAL_LINKS = {
+  publicUrl: "http://localhost:8000",
+  dashboardUrl: "http://localhost:3000/d/dataplatform-probe",
+};
+
 /** The files, and what each must hold given what it holds now. */
 const GENERATED: Record<string, (now: string) => string | Promise<string>> = {
   ...Object.fromEntries(
     Object.keys(DOCUMENTS).map((path) => [path, (now: string) => withTables(path, now)]),
   ),
-  "local/prometheus/rules.yaml": () => rulesAsYaml(OBJECTIVES),
+  "local/prometheus/rules.yaml": () => rulesAsYaml(OBJECTIVES, { links: LOCAL_LINKS }),
   "local/grafana/dashboard.json": () => JSON.stringify(dashboard(OBJECTIVES), null, 2) + "\n",
   "src/http_client/generated/llhttp_wasm.ts": parserModule,
   "src/status_page/generated/client.js": pageScript,

@@ -1,16 +1,21 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { closestString } from "@std/text/closest-string";
+import { hintFor } from "../config/hints/suggestions.ts";
 import { SETTINGS } from "../config/settings.ts";
-import { count, quote } from "../config/values.ts";
+import { count, quote, seconds } from "../config/values.ts";
 import { type State, STATES } from "../core/task.ts";
+import type { RuleOptions } from "../prometheus/rules/rule_options.ts";
+import { isOneOff, runConflicts, type RunOptions, runOutput } from "./one_off/options.ts";
+import { parseRuleFlags, RULE_FLAGS } from "./rules/flags.ts";
 
 /** What the program is asked to do. */
 export type Command =
   | { name: "serve" }
   /** `--once`, or `--count N`. */
-  | { name: "run"; count: number; json: boolean }
+  | ({ name: "run" } & RunOptions)
+  | { name: "check"; json: boolean }
   | TasksCommand
-  | { name: "check" | "healthcheck" | "rules" | "dashboard" | "print-config" | "help" | "version" };
+  | { name: "rules"; options: RuleOptions }
+  | { name: "healthcheck" | "dashboard" | "print-config" | "help" | "version" };
 
 /** Which tasks of which running probe are shown, and how. */
 export type TasksCommand = {
@@ -35,6 +40,8 @@ export type CommandLine = {
   flags: Record<string, string | undefined>;
   /** A line for each problem; with any of them the rest must not be used. */
   problems: string[];
+  /** Whether a flag or word is not known, so that what seems to be missing may be what was meant. */
+  hasUnknown: boolean;
 };
 
 /** What the program does besides probing, requested by a word. */
@@ -49,6 +56,8 @@ export const SWITCHES = {
   table: "print the tracked tasks at intervals",
   once: "one task of each dataset, then exit",
   json: "one JSON document instead of lines",
+  junit: "with --once, --count: JUnit XML instead of lines",
+  github: "with them: annotations and step summary of GitHub",
   utc: "times in UTC",
   watch: "with tasks: draw them again every second",
   check: "check configuration and platform, then exit",
@@ -58,16 +67,27 @@ export const SWITCHES = {
   version: "print the version, then exit",
 };
 
+/** Switches that may be given as a word too, as other programs have them. */
+const SWITCH_WORDS: readonly (keyof typeof SWITCHES)[] = [
+  ...["check", "healthcheck", "print-config", "help", "version"] as const,
+];
+
 /** How many tasks a table has when `--rows` is not given. */
 export const DEFAULT_ROWS = 20;
 
 /** Flags with a value that are not settings. */
 export const VALUES = {
   count: { value: "N", help: "N tasks of each dataset, an interval apart" },
+  wait: { value: "SEC", help: "with --once: try again until all succeed" },
+  "max-duration": { value: "SEC", help: "with --once, --count: slower counts as failed" },
   rows: { value: "N", help: `rows of a table (${DEFAULT_ROWS})` },
   url: { value: "URL", help: "with tasks: URL of the probe (default this machine)" },
   state: { value: "STATE", help: "with tasks: only pending, succeeded or failed" },
+  ...RULE_FLAGS,
 };
+
+/** Flags that may be given several times. */
+const REPEATED: readonly string[] = ["label"] satisfies (keyof typeof VALUES)[];
 
 /** `LOCAL_RUN` and its like need no value as flags. */
 const BOOLEAN_SETTINGS = new Set<string>([SETTINGS.localRun.flag, SETTINGS.localServicesOnly.flag]);
@@ -88,50 +108,61 @@ const SETTINGS_OF_TASKS: readonly string[] = [
 ];
 
 /** Flags as the parser returns them, and the words between them. */
-type Args = Record<string, unknown> & { words: string[] };
+type Args = Record<string, unknown> & { words: string[]; unknown: string[] };
 
 /** Parses the command line. Never throws: what is wrong is listed in `problems`. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const problems: string[] = [];
   const given = parse(args, problems);
   const flags = settingFlags(given, problems);
-  const rows = countOf("rows", given, problems) ?? null;
-  const number = countOf("count", given, problems) ?? 1;
+  const rows = numberOf("rows", count, given, problems);
+  const run = {
+    count: numberOf("count", count, given, problems) ?? 1,
+    output: runOutput(given),
+    waitSeconds: numberOf("wait", seconds, given, problems),
+    maxDurationSeconds: numberOf("max-duration", seconds, given, problems),
+  };
   problems.push(...conflicts(given));
+  const rules = parseRuleFlags(given);
+  problems.push(...rules.problems);
   const tasks = tasksCommand(given, flags, rows);
   if (given.words.includes("tasks")) problems.push(...tasks.problems);
   return {
-    command: commandOf(given, tasks.command, number),
+    command: commandOf(given, tasks.command, run, rules.options),
     view: { table: given.table === true, rows: rows ?? DEFAULT_ROWS, utc: given.utc === true },
     flags,
     problems,
+    hasUnknown: given.unknown.length > 0,
   };
 }
 
 function parse(args: readonly string[], problems: string[]): Args {
   // As aliases of the parser they would be accepted with two dashes as well.
   const long = args.map((arg) => arg === "-h" ? "--help" : arg === "-V" ? "--version" : arg);
+  const unknown: string[] = [];
   const parsed = parseArgs(joinNegativeNumbers(long), {
     string: VALUE_FLAGS,
     boolean: Object.keys(SWITCHES),
+    collect: REPEATED,
     unknown(argument: string, name?: string) {
       // A word is not a flag and is checked below.
       if (name === undefined) return true;
       const [flag = argument] = argument.split("=");
-      const closest = closestString(name, ALL_FLAGS);
-      problems.push(`${shownWord(flag)}: unknown flag; did you mean --${closest}?`);
+      unknown.push(`${shownWord(flag)}: unknown flag; ${hintFor(name, ALL_FLAGS)}`);
       return false;
     },
   });
   // The empty value of a flag is among the words too; it is reported with its flag.
   const words = parsed._.map(String).filter((word) => word !== "");
-  for (const word of words.filter((each) => !isCommand(each))) {
-    problems.push(
+  const switches = words.filter(isSwitchWord);
+  for (const word of words.filter((each) => !isCommand(each) && !isSwitchWord(each))) {
+    unknown.push(
       `${shownWord(word)}: expected ${Object.keys(COMMANDS).join(", ")} or a flag; ` +
         "a value follows its flag",
     );
   }
-  for (const name of ALL_FLAGS) {
+  problems.push(...unknown);
+  for (const name of ALL_FLAGS.filter((each) => !REPEATED.includes(each))) {
     const isMeant = (arg: string) => arg === `--${name}` || arg.startsWith(`--${name}=`);
     if (args.filter(isMeant).length > 1) problems.push(`--${name}: expected once, got it twice`);
   }
@@ -141,7 +172,8 @@ function parse(args: readonly string[], problems: string[]): Args {
       problems.push(`--${name}: expected no value, got ${quote(argument.slice(name.length + 3))}`);
     }
   }
-  return { ...parsed, words };
+  const asFlags = Object.fromEntries(switches.map((word) => [word, true]));
+  return { ...parsed, ...asFlags, words: words.filter((word) => !isSwitchWord(word)), unknown };
 }
 
 function settingFlags(given: Args, problems: string[]): CommandLine["flags"] {
@@ -155,15 +187,20 @@ function settingFlags(given: Args, problems: string[]): CommandLine["flags"] {
   return flags;
 }
 
-/** The value of `--rows` or `--count`, undefined when it is missing or wrong. */
-function countOf(flag: "rows" | "count", given: Args, problems: string[]): number | undefined {
+/** The number that a flag of this name has, null when it is missing or wrong. */
+function numberOf(
+  flag: keyof typeof VALUES,
+  schema: typeof count | typeof seconds,
+  given: Args,
+  problems: string[],
+): number | null {
   const value = given[flag];
-  if (value === undefined) return undefined;
-  const { data, error } = count.safeParse(value);
+  if (value === undefined) return null;
+  const { data, error } = schema.safeParse(value);
   for (const { message } of error?.issues ?? []) {
     problems.push(`--${flag}: expected ${message}, got ${quote(String(value))}`);
   }
-  return data;
+  return data ?? null;
 }
 
 /** A problem for each pair of words and flags that exclude or require each other. */
@@ -178,32 +215,38 @@ function conflicts(given: Args): string[] {
   const [first, ...others] = requested;
   for (const other of others) problems.push(`${first}: not together with ${other}`);
   const showsTasks = given.words.includes("tasks");
-  if (given.json && given.table) problems.push("--json: not together with --table");
-  if (given.json && !isOneOff(given) && !showsTasks) {
-    problems.push("--json: only together with --once, --count or tasks");
-  }
-  for (const name of ["watch", "url", "state"]) {
-    const isGiven = given[name] !== undefined && given[name] !== false;
-    if (isGiven && !showsTasks) problems.push(`--${name}: only together with tasks`);
+  problems.push(...runConflicts(given, { showsTasks }));
+  const belonging = { tasks: ["watch", "url", "state"], rules: Object.keys(RULE_FLAGS) };
+  for (const [word, names] of Object.entries(belonging)) {
+    if (given.words.includes(word)) continue;
+    for (const name of names.filter((each) => isGiven(given[each]))) {
+      problems.push(`--${name}: only together with ${word}`);
+    }
   }
   return problems;
 }
 
-function commandOf(given: Args, tasks: TasksCommand, count: number): Command {
+/** Whether the parser has found this flag: it has an empty list of one that may be repeated. */
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0);
+}
+
+function commandOf(
+  given: Args,
+  tasks: TasksCommand,
+  run: RunOptions,
+  options: RuleOptions,
+): Command {
   if (given.help) return { name: "help" };
   if (given.version) return { name: "version" };
   if (given["print-config"]) return { name: "print-config" };
-  if (given.check) return { name: "check" };
+  if (given.check) return { name: "check", json: given.json === true };
   if (given.healthcheck) return { name: "healthcheck" };
   if (given.words.includes("tasks")) return tasks;
-  const document = given.words.find(isDocument);
-  if (document) return { name: document };
-  if (isOneOff(given)) return { name: "run", count, json: given.json === true };
+  if (given.words.includes("rules")) return { name: "rules", options };
+  if (given.words.includes("dashboard")) return { name: "dashboard" };
+  if (isOneOff(given)) return { name: "run", ...run };
   return { name: "serve" };
-}
-
-function isOneOff(given: Args): boolean {
-  return given.once === true || given.count !== undefined;
 }
 
 /** The command `tasks` with its flags, and what is wrong with them. */
@@ -274,9 +317,8 @@ function isCommand(word: string): boolean {
   return Object.hasOwn(COMMANDS, word);
 }
 
-/** Whether the word asks for a document that follows from the configuration alone. */
-function isDocument(word: string): word is Exclude<keyof typeof COMMANDS, "tasks"> {
-  return isCommand(word) && word !== "tasks";
+function isSwitchWord(word: string): boolean {
+  return SWITCH_WORDS.some((name) => name === word);
 }
 
 /** The parser would take the value in `--retries -1` for a flag. */

@@ -2,6 +2,7 @@ import { type Config, parseConfig } from "../config/config.ts";
 import { checkAuthorityFile, checkSecretFiles, FileError } from "../config/credentials.ts";
 import { describeConfig } from "../config/describe.ts";
 import type { Input } from "../config/given.ts";
+import { warningsOf } from "../config/hints/relations.ts";
 import { SETTINGS } from "../config/settings.ts";
 import { EXIT, exitCodeOfSignal } from "../core/exit_code.ts";
 import { systemRandom } from "../core/random.ts";
@@ -21,7 +22,7 @@ const PROBING: readonly Command["name"][] = ["serve", "run", "check", "print-con
  * it is asked for: all of them start faster without the others.
  */
 export async function runCommand(args: string[], process: DenoProcess): Promise<number> {
-  const { command, view, flags, problems } = parseCommandLine(args);
+  const { command, view, flags, problems, hasUnknown } = parseCommandLine(args);
   // They work whatever else is wrong.
   if (command.name === "help" || command.name === "version") {
     process.print(await informationFor(command.name));
@@ -29,11 +30,11 @@ export async function runCommand(args: string[], process: DenoProcess): Promise<
   }
   const input: Input = { flags, env: (name) => process.env(name) };
   const probes = PROBING.includes(command.name);
-  const parsed = parseConfig(input, () => systemRandom.hex(4), { probes });
+  const parsed = parseConfig(input, () => systemRandom.hex(4), { probes, hasUnknown });
   if (!parsed.ok) problems.push(...parsed.problems);
   if (!parsed.ok || problems.length > 0) return refuse(process, problems);
 
-  const document = await documentFor(command.name, input, parsed.config);
+  const document = await documentFor(command, input, parsed.config, process);
   if (document !== null) {
     process.print(document);
     return EXIT.ok;
@@ -49,14 +50,18 @@ async function informationFor(name: "help" | "version"): Promise<string> {
 
 /** The text of a command that only prints what follows from the configuration; null for others. */
 async function documentFor(
-  name: Command["name"],
+  command: Command,
   input: Input,
   config: Config,
+  process: DenoProcess,
 ): Promise<string | null> {
-  if (name === "print-config") return describeConfig(input, config);
-  if (name === "rules") return (await import("./rules.ts")).rulesText(config);
-  if (name === "dashboard") return (await import("./dashboard.ts")).dashboardText(config);
-  return null;
+  if (command.name === "print-config") return describeConfig(input, config);
+  if (command.name === "dashboard") return (await import("./dashboard.ts")).dashboardText(config);
+  if (command.name !== "rules") return null;
+  const { rulesDocument } = await import("./rules/rules.ts");
+  const { text, warnings } = rulesDocument(config, command.options);
+  process.report(warnings);
+  return text;
 }
 
 async function runWithRuntime(
@@ -68,7 +73,7 @@ async function runWithRuntime(
   const isWatch = command.name === "tasks" && command.watch;
   if (command.name === "serve" || isWatch) {
     // A screen that is drawn on gets all of its output, since it must be restored at the end.
-    process.runUntilStopped({ mayDrop: !(isWatch && process.stdoutIsTerminal) });
+    process.runUntilStopped({ mayDrop: !(isWatch && process.drawsOnStdout) });
   }
   const { appId, environmentName: environment, logLevel: level, logFormat, localRun } = config;
   const format = logFormat ?? (localRun ? "text" : undefined);
@@ -105,8 +110,8 @@ async function dispatch(
 ): Promise<number> {
   switch (command.name) {
     case "check": {
-      const { check } = await import("./check.ts");
-      return await check(config, view, runtime, signal);
+      const { check } = await import("./one_off/check.ts");
+      return await check(config, { ...view, json: command.json }, runtime, signal);
     }
     case "healthcheck": {
       const { healthcheck } = await import("./healthcheck.ts");
@@ -122,7 +127,8 @@ async function dispatch(
       return await showTasks(command, view, config, runtime, screen, signal);
     }
     case "run": {
-      const { runOnce } = await import("./once.ts");
+      const { runOnce } = await import("./one_off/once.ts");
+      for (const warning of warningsOf(config)) runtime.log.warn(warning);
       return await runOnce(config, view, command, runtime, signal);
     }
     default: {

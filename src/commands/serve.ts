@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { readEndpointFiles } from "../config/endpoint_files.ts";
+import { warningsOf } from "../config/hints/relations.ts";
 import { untilAborted } from "../core/clock.ts";
 import { EXIT } from "../core/exit_code.ts";
 import { observeWithAll } from "../core/task_observer.ts";
@@ -10,7 +11,7 @@ import { Backlog } from "../probing/backlog.ts";
 import { HealthHistory } from "../probing/health.ts";
 import { Ledger, type LedgerCounts } from "../probing/ledger.ts";
 import { ProbeLoops } from "../probing/probe_loops.ts";
-import { TaskLog } from "../probing/task_log.ts";
+import { SUMMARY_SECONDS, TaskLog } from "../probing/task_log.ts";
 import { createTaskRunner } from "../probing/task_runner.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { Events } from "../server/events.ts";
@@ -73,13 +74,14 @@ export async function serve(
   const { getDataset } = connectPlatform(config, runtime, metrics, abandonTasks.signal);
   const certificates = createCertificateWatch(config, runtime, metrics, abandonTasks.signal);
   const table = await createTable(config, view, runtime, backlog, health, history);
+  const taskLog = new TaskLog({ ...config, clock, log, newsOf: (task) => health.newsOf(task) });
   const observer = observeWithAll([
     ledger,
     metrics,
     health,
     { settled: (task) => events.send("settled", () => taskToJson(task, config.appId)) },
     // After `health`, which knows only then whether an outage has begun or ended with this task.
-    new TaskLog(log, config, (task) => health.newsOf(task)),
+    taskLog,
     createHeartbeat(config, runtime, metrics, abandonTasks.signal),
     certificates,
     // The first table follows the first settled task: before it there is nothing to see.
@@ -119,10 +121,15 @@ export async function serve(
     isDraining: () => noNewSlots.signal.aborted,
   });
   onInternals({ ledger: ledger.counts, backlog, health, stalledLoops: () => loops.stalled() });
-  log.info(startLine(config, listener.url), { version: VERSION });
+  log.info(startLine(config, listener), { version: VERSION });
+  for (const warning of warningsOf(config)) log.warn(warning);
+  taskLog.announce();
   reportOwnCertificate(files, runtime, metrics);
   reloadOnRequest(config, runtime, metrics, listener, files);
   loops.start();
+  if (taskLog.summarizes) {
+    loops.run("summary", SUMMARY_SECONDS, () => taskLog.summarize(), { phase: 1 });
+  }
   certificates.start();
   past.start();
 
@@ -132,6 +139,7 @@ export async function serve(
   await loops.drain(GRACE_MS);
   const abandoned = backlog.counts.PENDING;
   abandonTasks.abort(new Error("the probe has stopped"));
+  taskLog.summarize();
   if (abandoned > 0) log.warn(`abandoned ${abandoned} tasks, still pending`, { abandoned });
   table?.print();
   events.close();

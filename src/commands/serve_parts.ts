@@ -30,6 +30,7 @@ import { createServer } from "../server/server.ts";
 import { statusDocument } from "../server/status_document.ts";
 import { viewOf } from "../status_page/view.ts";
 import { stackOf } from "../text/error_text.ts";
+import { publicLink } from "../text/links.ts";
 import type { View } from "./command_line.ts";
 import { objectivesOf } from "./objectives.ts";
 
@@ -242,7 +243,7 @@ export async function createTableRenderer(
 }
 
 /** The port as the readers find it, which takes new files. */
-export type ReadersPort = Pick<Listener, "url" | "close"> & {
+export type ReadersPort = Pick<Listener, "url" | "address" | "close"> & {
   /** Serves with these files from now on. Throws a `PortError`, and then nothing changes. */
   replace: (before: EndpointFiles, after: EndpointFiles) => void;
 };
@@ -347,16 +348,17 @@ export function reloadOnRequest(
 }
 
 /** The first line of the log: what is probed, how often, by which proxy, and where to look. */
-export function startLine(config: Config, url: string): string {
+export function startLine(config: Config, { url, address }: Pick<Listener, "url" | "address">) {
   const { apiUrl, datasetIds, taskIntervalSeconds, environmentName } = config;
   const [only = ""] = datasetIds;
   const target = datasetIds.length === 1
     ? `${apiUrl}/${only}`
     : `${datasetIds.length} datasets at ${apiUrl}`;
   const proxies = proxiesOf(config);
+  const publicUrl = publicLink(config);
   const where = environmentName === null ? "" : ` (${environmentName})`;
   return `dataplatform-probe ${VERSION} probes ${target}${where} every ${taskIntervalSeconds} s` +
-    `${proxies ? ` by ${proxies}` : ""}; see ${url}`;
+    `${proxies ? ` by ${proxies}` : ""}; listening on ${address}; see ${publicUrl ?? url}`;
 }
 
 /** The proxies in use, by host and port alone; null when there are none. */

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { Setting } from "./setting.ts";
-import { flag, linkTemplate, lowerCase, number, seconds } from "./values.ts";
+import { flag, link, linkTemplate, lowerCase, number, seconds } from "./values.ts";
 
 /** The settings of what the probe tells others: heartbeats, objectives, logs, tables, links. */
 export const OUTPUT_SETTINGS = {
@@ -104,5 +104,26 @@ export const OUTPUT_SETTINGS = {
     help: "link to the trace of a task, with {trace_id}",
     defaultNote: "none: the ID alone is shown",
     schema: linkTemplate("trace_id"),
+  },
+  publicUrl: {
+    env: "PUBLIC_URL",
+    flag: "public-url",
+    placeholder: "URL",
+    group: "Output",
+    help: "URL of the status page, for links to it",
+    defaultNote: "none: no links to it",
+    schema: z.pipe(
+      link({ query: false }),
+      z.transform((value) => value.replace(/\/+$/, "")),
+    ),
+  },
+  dashboardUrl: {
+    env: "DASHBOARD_URL",
+    flag: "dashboard-url",
+    placeholder: "URL",
+    group: "Output",
+    help: "URL of the dashboard in Grafana, for links to it",
+    defaultNote: "none: no links to it",
+    schema: link({ query: true }),
   },
 } as const satisfies Record<string, Setting>;

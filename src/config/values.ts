@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { parseProxy, parseProxyExceptions } from "../http_client/connection/proxy.ts";
 import { escapeControls } from "../text/escape.ts";
+import { replacePlaceholders } from "../text/links.ts";
 
 export const MAX_DATASETS = 200;
 
@@ -39,6 +40,23 @@ export function linkTemplate(name: string) {
       return filled !== value && link !== undefined && !link.username && !link.password &&
         /^https?:$/.test(link.protocol);
     }, `an http:// or https:// URL with {${name}} in it, without user and password`),
+  );
+}
+
+/**
+ * A URL that people open, to which parameters are added; `{environment}` and `{location}` may stand
+ * in it. `query` allows it to have parameters of its own.
+ */
+export function link({ query }: { query: boolean }) {
+  const without = query ? "user and #" : "user, query or #";
+  return z.string().check(
+    z.refine(
+      (value) => {
+        const text = replacePlaceholders(value, () => "a");
+        return !/[{}]/.test(text) && isHttpUrl(query ? text.replace("?", "") : text);
+      },
+      `an http:// or https:// URL without ${without}, in which {environment} and {location} may stand`,
+    ),
   );
 }
 

@@ -19,7 +19,7 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   failed: "failures with different exit codes; `--healthcheck` of a probe that is not healthy",
   usage: "wrong flags or configuration; the port cannot be opened",
   auth: "`tasks`: the probe refuses these credentials",
-  timeout: "",
+  timeout: "a success slower than `--max-duration`",
   unreachable: "`tasks`, `--healthcheck`: no probe responds there",
   invalidResponse: "`tasks`, `--healthcheck`: what responds is not this probe",
   identityProvider: "",

@@ -145,19 +145,19 @@ export function isSlow(
 }
 
 /**
- * The index of the first of `length` tasks with at least this `seqno`, and `length` without one.
- * `seqnoAt` gives the `seqno` at an index; they ascend.
+ * The index of the first of `length` tasks whose number is at least `least`, and `length` without
+ * one. `numberAt` gives the number at an index: the `seqno`, or a time; they ascend.
  */
 export function firstFrom(
-  seqno: number,
+  least: number,
   length: number,
-  seqnoAt: (index: number) => number,
+  numberAt: (index: number) => number,
 ): number {
   let low = 0;
   let high = length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (seqnoAt(middle) < seqno) low = middle + 1;
+    if (numberAt(middle) < least) low = middle + 1;
     else high = middle;
   }
   return low;

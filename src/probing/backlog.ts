@@ -39,6 +39,7 @@ const MAX_SCANNED = 20_000;
 type TaskSequence = {
   readonly length: number;
   seqnoAt(index: number): number;
+  createdMonotonicMsAt(index: number): number;
   datasetIdAt(index: number): string;
   /** Absent for tasks that have not failed. */
   reasonAt?(index: number): Reason;
@@ -125,6 +126,19 @@ export class Backlog {
     return task?.seqno === seqno ? task : undefined;
   }
 
+  /**
+   * The `seqno` of the first tracked task that was created at this monotonic instant or later;
+   * undefined when there is none.
+   */
+  firstCreatedFrom(monotonicMs: number): number | undefined {
+    const seqnos = this.#sequences({}).flatMap((sequence) => {
+      const { length } = sequence;
+      const index = firstFrom(monotonicMs, length, (at) => sequence.createdMonotonicMsAt(at));
+      return index < length ? [sequence.seqnoAt(index)] : [];
+    });
+    return seqnos.length > 0 ? Math.min(...seqnos) : undefined;
+  }
+
   /** The number of tracked failures by reason, of one dataset or of all. */
   failures(datasetId?: string): Map<Reason, number> {
     return this.#failed.tally(datasetId);
@@ -191,6 +205,7 @@ function pendingSequence(tasks: PendingTask[]): TaskSequence {
   return {
     length: tasks.length,
     seqnoAt: (index) => at(index).seqno,
+    createdMonotonicMsAt: (index) => at(index).createdMonotonicMs,
     datasetIdAt: (index) => at(index).datasetId,
     at,
   };

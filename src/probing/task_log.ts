@@ -1,43 +1,95 @@
+import type { Clock } from "../core/clock.ts";
 import type { Attempt, FailedTask, SettledTask } from "../core/task.ts";
 import type { SkippedSlots, TaskObserver } from "../core/task_observer.ts";
 import type { News } from "../core/verdict/dataset_verdict.ts";
 import type { Log } from "../runtime/log.ts";
 import { stackOf } from "../text/error_text.ts";
 import { formatSeconds, formatTraceUrl } from "../text/format.ts";
+import { dashboardLink, type LinkSettings, statusPageLink } from "../text/links.ts";
+
+/** With more tasks than this, a line of each success would hide the lines that matter. */
+const MAX_SUCCESSES_PER_SECOND = 5;
+
+/** How often successes are summarized that have no line at level info. */
+export const SUMMARY_SECONDS = 60;
+
+export type TaskLogOptions = LinkSettings & {
+  clock: Clock;
+  log: Log;
+  /** Whether an outage has begun or ended with the task that was just settled. */
+  newsOf: (task: SettledTask) => News | null;
+  maxInFlightTasks: number;
+  datasetIds: readonly string[];
+  taskIntervalSeconds: number;
+};
 
 /**
  * Logs settled tasks, a line each: a success as information, a failure as a warning, since a probe
- * expects failures. The line with which an outage begins stands out, and the one with which it ends.
+ * expects failures. The line with which an outage begins stands out and has the link to the status
+ * page, or else to the dashboard; so does the one with which it ends. With many tasks a second,
+ * successes have level debug and are summarized.
  */
 export class TaskLog implements TaskObserver {
-  readonly #log: Log;
-  readonly #maxInFlightTasks: number;
-  readonly #newsOf: (task: SettledTask) => News | null;
+  /** Whether successes are summarized: by how many tasks there are, whatever becomes of them. */
+  readonly summarizes: boolean;
+  readonly #options: TaskLogOptions;
+  readonly #tasksPerSecond: number;
+  #settled = 0;
+  #succeeded = 0;
+  #slowestSeconds = 0;
+  #sinceMs: number;
 
-  /** `newsOf` says whether an outage has begun or ended with the task that was just settled. */
-  constructor(
-    log: Log,
-    { maxInFlightTasks }: { maxInFlightTasks: number },
-    newsOf: (task: SettledTask) => News | null,
-  ) {
-    this.#log = log;
-    this.#maxInFlightTasks = maxInFlightTasks;
-    this.#newsOf = newsOf;
+  constructor(options: TaskLogOptions) {
+    this.#options = options;
+    this.#tasksPerSecond = options.datasetIds.length / options.taskIntervalSeconds;
+    this.summarizes = this.#tasksPerSecond > MAX_SUCCESSES_PER_SECOND;
+    this.#sinceMs = options.clock.monotonic();
+  }
+
+  /** Says once where the successes are, when they have no line at level info. */
+  announce(): void {
+    if (!this.summarizes) return;
+    const rate = Number(this.#tasksPerSecond.toPrecision(2));
+    this.#options.log.info(
+      `successes are logged at level debug and summarized every ${SUMMARY_SECONDS} s, since there ` +
+        `are ${rate} tasks a second; failures have a line each`,
+    );
+  }
+
+  /** Logs how many tasks were settled since the last time; nothing where each has its line. */
+  summarize(): void {
+    if (!this.summarizes) return;
+    const { clock, log } = this.#options;
+    const nowMs = clock.monotonic();
+    const seconds = Math.round((nowMs - this.#sinceMs) / 1e3);
+    const [settled, succeeded] = [this.#settled, this.#succeeded];
+    const slowest = `, the slowest of them in ${formatSeconds(this.#slowestSeconds)}`;
+    const sentence = settled === 0
+      ? `no task was settled in ${seconds} s`
+      : `${succeeded} of ${settled} tasks succeeded in ${seconds} s${succeeded > 0 ? slowest : ""}`;
+    log.info(sentence, { succeeded, failed: settled - succeeded, window_seconds: seconds });
+    this.#settled = this.#succeeded = this.#slowestSeconds = 0;
+    this.#sinceMs = nowMs;
   }
 
   settled(task: SettledTask, error: unknown): void {
-    const found = this.#newsOf(task);
-    const news = found ? newsLine(task.datasetId, found) : "";
-    if (task.state === "FAILED") return logFailure(this.#log, task, error, news);
-    this.#log.info(`${news}${sentenceOf(task, "succeeded")}`, propertiesOf(task));
+    const { log, newsOf } = this.#options;
+    const found = newsOf(task);
+    const news = found ? newsLine(task.datasetId, found, this.#options) : "";
+    this.#settled++;
+    if (task.state === "FAILED") return logFailure(log, task, error, news);
+    this.#succeeded++;
+    this.#slowestSeconds = Math.max(this.#slowestSeconds, task.durationSeconds);
+    const logLine = this.summarizes && !found ? log.debug : log.info;
+    logLine(`${news}${sentenceOf(task, "succeeded")}`, propertiesOf(task));
   }
 
   skipped({ datasetId, cause, count }: SkippedSlots): void {
     const slots = count === 1 ? "a slot" : `${count} slots`;
     const why = cause === "late"
       ? "the probe itself was late"
-      : `${this.#maxInFlightTasks} tasks are in flight`;
-    this.#log.warn(`skipped ${slots} of ${datasetId}: ${why}`, {
+      : `${this.#options.maxInFlightTasks} tasks are in flight`;
+    this.#options.log.warn(`skipped ${slots} of ${datasetId}: ${why}`, {
       dataset_id: datasetId,
       skipped: count,
     });
@@ -91,9 +143,17 @@ export function logFailure(log: Log, task: FailedTask, error: unknown, news = ""
   }
 }
 
-function newsLine(datasetId: string, { change, sinceMs, lost }: News): string {
+function newsLine(
+  datasetId: string,
+  { change, sinceMs, lost }: News,
+  links: LinkSettings,
+): string {
   const since = `${new Date(sinceMs).toISOString().slice(0, 19)}Z`;
-  if (change === "failing") return `FAILING: ${datasetId} fails since ${since}; `;
+  if (change === "failing") {
+    const link = statusPageLink(links, datasetId) ??
+      dashboardLink(links, { datasetId, from: `${sinceMs}` });
+    return `FAILING: ${datasetId} fails since ${since}${link === null ? "" : `, see ${link}`}; `;
+  }
   const tasks = lost === 1 ? "1 failed task" : `${lost} failed tasks`;
   return `RECOVERED: ${datasetId} works again after ${tasks} since ${since}; `;
 }

@@ -12,7 +12,8 @@ import { stackOf } from "../text/error_text.ts";
 import { createLog, type LogOptions } from "./log.ts";
 import { createOutput } from "./output.ts";
 import type { Listen, Runtime } from "./runtime.ts";
-import { abortOnSignals } from "./signals.ts";
+import { abortOnSignals, Hangups } from "./signals.ts";
+import { canDraw, hasControllingTerminal, StartTerminal } from "./terminal.ts";
 import { plainTrace, spanTrace, traceExchange } from "./tracing.ts";
 
 /** How long a log line may wait for the next one, so that both share a write; not on a terminal. */
@@ -38,6 +39,7 @@ export class DenoProcess {
   });
   #stdout = createOutput(Deno.stdout, { keepsAll: true });
   #stdoutHoldsResult = true;
+  #hangups: Hangups | null = null;
 
   /** A variable's value. Deno's own error would show a value that is not UTF-8, secret or not. */
   env(name: string): string | undefined {
@@ -103,21 +105,16 @@ export class DenoProcess {
         earliestExpiryMs((await readPresented(url, signal)).certificates),
       listen,
       readFile: (path) => Deno.readTextFile(path),
-      onReload: (callback) => {
-        // At a terminal the signal says that the terminal is gone, which ends the process.
-        const isService = !Deno.stdin.isTerminal() && !this.#stdoutIsTerminal &&
-          !this.#stderrIsTerminal;
-        if (isService) Deno.addSignalListener("SIGHUP", callback);
-      },
+      onReload: (callback) => this.#hangups?.onHangup(callback),
       resolve,
       log: await createLog({
         ...log,
         format: log.format ?? (this.#stderrIsTerminal ? "text" : "json"),
-        color: this.#stderrIsTerminal && !Deno.noColor,
+        color: this.#stderrIsTerminal && this.#canDraw && !Deno.noColor,
         output: this.#stderr,
       }),
       stdout: this.#stdout,
-      progress: this.#stderrIsTerminal ? this.#stderr : null,
+      progress: this.#stderrIsTerminal && this.#canDraw ? this.#stderr : null,
       // A table that does not go to a terminal is as wide as it needs to be.
       terminal: () => ({
         width: this.#stdoutIsTerminal ? terminalSize().columns : Infinity,
@@ -128,9 +125,9 @@ export class DenoProcess {
     };
   }
 
-  /** What drawing on the terminal needs; null when standard output is not a terminal. */
+  /** What drawing on the terminal needs; null when standard output is not one that can be drawn on. */
   get screen() {
-    if (!this.#stdoutIsTerminal) return null;
+    if (!this.drawsOnStdout) return null;
     // Ctrl-Z would leave the shell on the alternate screen.
     Deno.addSignalListener("SIGTSTP", () => {});
     return {
@@ -142,17 +139,32 @@ export class DenoProcess {
     };
   }
 
-  get stdoutIsTerminal(): boolean {
-    return this.#stdoutIsTerminal;
+  get drawsOnStdout(): boolean {
+    return this.#stdoutIsTerminal && this.#canDraw;
   }
 
-  /** Aborts at SIGINT or SIGTERM; a second signal ends the process at once. */
+  /**
+   * Aborts at SIGINT or SIGTERM, and as at SIGTERM when the terminal goes away; a second signal ends
+   * the process at once.
+   */
   abortOnSignals(): AbortSignal {
+    const terminal = new StartTerminal(
+      [Deno.stdin, Deno.stdout, Deno.stderr],
+      hasControllingTerminal,
+    );
+    const stop = new AbortController();
+    this.#hangups = new Hangups({
+      clock: systemClock,
+      listen: (callback) => Deno.addSignalListener("SIGHUP", callback),
+      isAtTerminal: terminal.endsProgram,
+      isTerminalGone: () => terminal.isGone,
+      stop,
+    });
     return abortOnSignals({
       onSignal: (name, callback) => Deno.addSignalListener(name, callback),
       monotonic: () => systemClock.monotonic(),
       exit: () => Deno.exit(EXIT.interrupted),
-    });
+    }, stop);
   }
 
   /** Logs an error that nothing caught and exits: a half-dead probe is worse than a restart. */
@@ -176,8 +188,12 @@ export class DenoProcess {
     return exitCode || (isLost && this.#stdoutHoldsResult ? EXIT.failed : EXIT.ok);
   }
 
+  get #canDraw(): boolean {
+    return canDraw(this.env("TERM"));
+  }
+
   get #hasColor(): boolean {
-    return this.#stdoutIsTerminal && !Deno.noColor;
+    return this.drawsOnStdout && !Deno.noColor;
   }
 }
 

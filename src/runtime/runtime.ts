@@ -46,7 +46,10 @@ export type Listen = (
 
 /** A port that is open. */
 export type Listener = {
+  /** How a client on this machine reaches it. */
   url: string;
+  /** The address and port that it is bound to. */
+  address: string;
   /**
    * Serves this certificate to new connections; those that are open keep the old one. Throws for a
    * certificate or key that is unusable, and then nothing changes.

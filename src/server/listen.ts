@@ -1,5 +1,7 @@
 import { type Clock, systemClock } from "../core/clock.ts";
+import { quote } from "../config/values.ts";
 import type { Listen } from "../runtime/runtime.ts";
+import { messageOf } from "../text/error_text.ts";
 import { DescriptorReserve, type OpenDescriptor } from "./descriptor_reserve.ts";
 import { shedLoad } from "./load_shedding/load_shedding.ts";
 import { type HttpServer, ReopeningPort } from "./reopening_port.ts";
@@ -58,7 +60,8 @@ export function listenWith({ clock, serve, openDescriptor, isTaken }: System): L
       });
       const scheme = tls ? "https" : "http";
       return {
-        url: `${scheme}://${hostInUrl(hostname)}:${opened.number}`,
+        url: `${scheme}://${hostInUrl(hostname, opened.hostname)}:${opened.number}`,
+        address: `${bracketed(opened.hostname)}:${opened.number}`,
         replaceTls(replacement) {
           checkKeyPair(replacement);
           pair = replacement;
@@ -67,14 +70,18 @@ export function listenWith({ clock, serve, openDescriptor, isTaken }: System): L
         close: () => opened.close(),
       };
     } catch (error) {
-      throw new PortError(`cannot listen on port ${port} of ${hostname}: ${reasonOf(error)}`);
+      throw new PortError(describe(error, hostname, port));
     }
   };
 }
 
-/** How a client on this machine writes the host; IPv6 addresses need brackets. RFC 3986, 3.2.2. */
-function hostInUrl(hostname: string): string {
-  const host = ["0.0.0.0", "::"].includes(hostname) ? "localhost" : hostname;
+/** How a client on this machine writes the host that is bound to `address`. */
+function hostInUrl(hostname: string, address: string): string {
+  return ["0.0.0.0", "::"].includes(address) ? "localhost" : bracketed(hostname);
+}
+
+/** IPv6 addresses need brackets before a port. RFC 3986, section 3.2.2. */
+function bracketed(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
@@ -84,14 +91,23 @@ function checkKeyPair(pair: { cert: string; key: string }): void {
     Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...pair }).close();
   } catch (error) {
     throw new PortError(
-      `TLS_CERT_FILE, TLS_KEY_FILE: expected a certificate and its key as PEM: ${reasonOf(error)}`,
+      `TLS_CERT_FILE, TLS_KEY_FILE: expected a certificate and its key as PEM: ${messageOf(error)}`,
     );
   }
 }
 
-function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.AddrInUse) return "it is in use";
-  if (error instanceof Deno.errors.AddrNotAvailable) return "this machine has no such address";
-  if (error instanceof Deno.errors.PermissionDenied) return "it is not permitted";
-  return error instanceof Error ? error.message : String(error);
+/** What is wrong with the host or the port, as an error of the configuration. */
+function describe(error: unknown, hostname: string, port: number): string {
+  const host = quote(hostname);
+  if (error instanceof Deno.errors.AddrNotAvailable) {
+    return `HOST: expected an address of this machine, got ${host}`;
+  }
+  // Deno has no class for what getaddrinfo and bind say of a name or an address.
+  if (error instanceof URIError || /lookup address|os error 22\)/.test(messageOf(error))) {
+    return `HOST: expected an address of this machine or a name that stands for one, got ${host}`;
+  }
+  const where = `cannot listen on port ${port} of ${hostname}`;
+  if (error instanceof Deno.errors.AddrInUse) return `PORT: ${where}: it is in use`;
+  if (error instanceof Deno.errors.PermissionDenied) return `PORT: ${where}: it is not permitted`;
+  return `${where}: ${messageOf(error)}`;
 }

@@ -13,8 +13,8 @@ export type PageOptions = {
   eventFlushes: () => number;
 };
 
-/** A status page and the Content-Security-Policy that its own script and style need. */
-export type RenderedPage = { html: string; policy: string };
+/** A status page, in HTML, and the Content-Security-Policy that its own script and style need. */
+export type RenderedPage = { body: Uint8Array<ArrayBuffer>; policy: string };
 
 /**
  * Renders status pages, and reuses each until the readers of `/events` are notified: browsers then
@@ -22,7 +22,7 @@ export type RenderedPage = { html: string; policy: string };
  * and style.
  */
 export function createPageRenderer({ clock, viewStatus, eventFlushes }: PageOptions) {
-  const cache = new Map<string, { html: string; renderedMs: number }>();
+  const cache = new Map<string, { body: RenderedPage["body"]; renderedMs: number }>();
   let cachedFlushes = eventFlushes();
 
   return async (query: StatusQuery, minimal: boolean): Promise<RenderedPage> => {
@@ -33,10 +33,10 @@ export function createPageRenderer({ clock, viewStatus, eventFlushes }: PageOpti
     const key = JSON.stringify([query, minimal]);
     const nowMs = clock.monotonic();
     const cached = cache.get(key);
-    if (cached && nowMs - cached.renderedMs < MAX_PAGE_AGE_MS) return { html: cached.html, policy };
-    const html = statusPage(viewStatus(query), { minimal });
-    cache.set(key, { html, renderedMs: nowMs });
-    return { html, policy };
+    if (cached && nowMs - cached.renderedMs < MAX_PAGE_AGE_MS) return { body: cached.body, policy };
+    const body = new TextEncoder().encode(statusPage(viewStatus(query), { minimal }));
+    cache.set(key, { body, renderedMs: nowMs });
+    return { body, policy };
   };
 }
 

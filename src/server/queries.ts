@@ -29,6 +29,10 @@ const taskQuery = z.strictObject({
 const statusQuery = z.strictObject({ dataset_id: filters.dataset_id });
 const pageQuery = z.strictObject({
   ...filters,
+  until: z.optional(z.pipe(
+    wholeNumber("seconds since 1970, a whole number", 0, 1e11),
+    z.transform((seconds) => seconds * 1e3),
+  )),
   task: z.optional(seqno),
   q: z.optional(z.string().check(z.trim())),
   range: z.optional(z.enum(RANGE_NAMES, `one of ${RANGE_NAMES.join(", ")}`)),

@@ -40,6 +40,8 @@ export type ReopeningPortOptions = {
 export class ReopeningPort {
   /** The port that was opened; the one that the system chose when 0 was given. */
   readonly number: number;
+  /** The address that the host name stands for. */
+  readonly hostname: string;
   #options: ReopeningPortOptions;
   /** Null while the port is closed. */
   #server: HttpServer | null = null;
@@ -55,6 +57,7 @@ export class ReopeningPort {
     this.#options = options;
     const server = this.#open(port);
     this.number = server.addr.port;
+    this.hostname = server.addr.hostname;
     this.#watch(server);
   }
 

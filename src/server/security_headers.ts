@@ -5,7 +5,8 @@ import type { MiddlewareHandler } from "hono";
  * origin. Strict-Transport-Security is left out: it would force all other ports of the host to HTTPS.
  */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  "cache-control": "no-store",
+  // Some versions of Deno would compress each response by themselves, in one piece of the event loop.
+  "cache-control": "no-store, no-transform",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",

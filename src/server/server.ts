@@ -9,6 +9,8 @@ import type { Exposition } from "../prometheus/metrics.ts";
 import { toSafeJson } from "../text/escape.ts";
 import { challengeFor, createGuard } from "./auth.ts";
 import { badgeOf, datasetOfBadge } from "./badge.ts";
+import { Compressor } from "./compression/compressor.ts";
+import { send } from "./compression/send.ts";
 import { createPageRenderer, type PageOptions } from "./pages.ts";
 import { parsePageQuery, parseStatusQuery, parseTaskQuery } from "./queries.ts";
 import { addSecurityHeaders } from "./security_headers.ts";
@@ -45,6 +47,7 @@ const HTML = "text/html";
 export function createServer(options: ServerOptions): Hono {
   const { appId, environment, credentials, stalledLoops, isDraining, onError } = options;
   const renderPage = createPageRenderer(options);
+  const compressor = new Compressor(options.clock);
   const guard = createGuard(credentials);
   const server = new Hono();
 
@@ -60,8 +63,12 @@ export function createServer(options: ServerOptions): Hono {
     if (!parsed.ok) return c.text(`${parsed.problem}\n`, 400);
     // An open page updates itself this way: it has script and style already. RFC 7240, section 4.2.
     const minimal = c.req.header("prefer") === "return=minimal";
-    const { html, policy } = await renderPage(parsed.query, minimal);
-    return c.html(html, 200, { "vary": "Accept, Prefer", "content-security-policy": policy });
+    const { body, policy } = await renderPage(parsed.query, minimal);
+    return await send(c, compressor, body, {
+      "content-type": "text/html; charset=UTF-8",
+      "content-security-policy": policy,
+      "vary": "Accept, Prefer",
+    });
   });
 
   server.get("/tasks", (c) => {
@@ -77,15 +84,13 @@ export function createServer(options: ServerOptions): Hono {
       tasks: tasks.map((task) => taskToJson(task, appId)),
       next,
     });
-    const bytes = new TextEncoder().encode(body);
-    return c.body(streamOf(bytes), 200, { "content-type": "application/json" });
+    return sendJson(c, body);
   });
 
   server.get("/status", (c) => {
     const parsed = parseStatusQuery(c.req.queries());
     if (!parsed.ok) return c.json({ error: parsed.problem }, 400);
-    const bytes = new TextEncoder().encode(toSafeJson(options.readStatus(parsed.query.datasetId)));
-    return c.body(streamOf(bytes), 200, { "content-type": "application/json" });
+    return sendJson(c, toSafeJson(options.readStatus(parsed.query.datasetId)));
   });
 
   server.get("/badge/:file", (c) => {
@@ -146,15 +151,15 @@ export function createServer(options: ServerOptions): Hono {
   async function sendMetrics(c: Context, type: string): Promise<Response> {
     const format = type === OPENMETRICS ? "openmetrics" : "text";
     const { contentType, body } = await options.renderMetrics(format);
-    return c.body(streamOf(body), 200, { "content-type": contentType, "vary": "Accept" });
+    return await send(c, compressor, body, { "content-type": contentType, "vary": "Accept" });
+  }
+
+  function sendJson(c: Context, json: string): Promise<Response> {
+    const body = new TextEncoder().encode(json);
+    return send(c, compressor, body, { "content-type": "application/json" });
   }
 }
 
 function preferredType(c: Context, supports: string[]): string {
   return accepts(c, { header: "Accept", supports, default: TEXT });
-}
-
-/** A body that is not copied: a `Response` would copy a string, or bytes, at once. */
-function streamOf(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return ReadableStream.from([bytes]);
 }

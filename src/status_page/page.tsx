@@ -41,6 +41,9 @@ export function statusPage(view: StatusView, { minimal = false } = {}): string {
               `${view.datasetIds.length} datasets at ${view.apiUrl}`
             )}
           </p>
+          {view.dashboardUrl !== null && (
+            <a id="dashboard" href={view.dashboardUrl} rel="noreferrer">Dashboard</a>
+          )}
           <p id="live" role="status">
             As of <Time ms={view.nowMs} /> <Zone />; reload to update
           </p>

@@ -16,6 +16,7 @@ import type {
   Slowness,
 } from "../probing/health.ts";
 import type { OutageGroup } from "../probing/outage.ts";
+import { dashboardLink, type LinkSettings } from "../text/links.ts";
 import { type ChartView, chartView } from "./chart/chart_view.ts";
 import { groupIncidents, type IncidentGroup } from "./incidents.ts";
 
@@ -26,6 +27,9 @@ const LONG_ID = 48;
 const MAX_TASKS = 20;
 const MAX_INCIDENTS = 5;
 
+/** What the dashboard shows when no range is chosen: as much as the strips. */
+const DASHBOARD_RANGE: Range = "24h";
+
 /** The query of the status page: what to show. */
 export type StatusQuery = {
   state?: State;
@@ -35,6 +39,11 @@ export type StatusQuery = {
   before?: number;
   /** Show only tasks with a larger `seqno`. */
   after?: number;
+  /**
+   * Show only tasks that were created before this instant, milliseconds since the epoch: how a link
+   * from an alert says `before`, which wins over it. Links of the page itself have `before`.
+   */
+  until?: number;
   /** The `seqno` of the task whose details are shown. */
   task?: number;
   /** A part of the IDs of the datasets that are listed, in any case. */
@@ -61,6 +70,8 @@ export type StatusView = {
   taskIntervalSeconds: number;
   /** The link to a trace, with `{trace_id}`; null when there is none. */
   traceUrl: string | null;
+  /** The dashboard, with the choices of the query made; null when there is none. */
+  dashboardUrl: string | null;
   /** The base URL of the API that is probed. */
   apiUrl: string;
   draining: boolean;
@@ -122,7 +133,7 @@ export type StatusSources = {
     taskIntervalSeconds: number;
     traceUrl?: string;
     datasetIds: readonly string[];
-  };
+  } & LinkSettings;
   clock: Clock;
   backlog: Backlog;
   health: HealthHistory;
@@ -133,12 +144,17 @@ export type StatusSources = {
 };
 
 /** The data of the page at this moment; a `page` after the last one gives the last one. */
-export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
+export function viewOf(
+  { until, ...asked }: StatusQuery,
+  sources: StatusSources,
+): StatusView {
   const { config, clock, backlog, health, history } = sources;
   const { datasetIds, taskIntervalSeconds } = config;
   const nowMs = clock.now();
   const nowMonotonicMs = clock.monotonic();
-  const { state, datasetId, reason, before, after } = query;
+  const before = asked.before ?? seqnoAt(until);
+  const query = before === undefined ? asked : { ...asked, before };
+  const { state, datasetId, reason, after } = query;
 
   const matching = idsOf(query, health, nowMonotonicMs);
   const isLong = datasetIds.join("").length > LONG_ID * datasetIds.length;
@@ -159,6 +175,10 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
     startedMs: sources.startedMs,
     taskIntervalSeconds,
     traceUrl: config.traceUrl ?? null,
+    dashboardUrl: dashboardLink(config, {
+      datasetId: only,
+      from: `now-${query.range ?? DASHBOARD_RANGE}`,
+    }),
     apiUrl: config.apiUrl,
     draining: sources.isDraining(),
     stalledLoops: sources.stalledLoops(),
@@ -195,6 +215,10 @@ export function viewOf(query: StatusQuery, sources: StatusSources): StatusView {
     query: { ...query, page },
     task: query.task === undefined ? undefined : backlog.find(query.task),
   };
+
+  function seqnoAt(ms: number | undefined): number | undefined {
+    return ms === undefined ? undefined : backlog.firstCreatedFrom(nowMonotonicMs - (nowMs - ms));
+  }
 }
 
 /** The IDs that the query names, those that need attention first. */

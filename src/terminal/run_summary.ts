@@ -9,8 +9,13 @@ export type DatasetRun = {
   url: string;
   state: DatasetState;
   counts: Readonly<Record<State, number>>;
+  /** Successes that took longer than they may. */
+  tooSlow: number;
   reasons: ReadonlyMap<Reason, number>;
 };
+
+/** The counts of one dataset, or of several together. */
+export type RunCounts = Pick<DatasetRun, "counts" | "tooSlow" | "reasons">;
 
 /** The state of a task in its colour, where there is colour. */
 export function paintTaskState(state: State, color: boolean): string {
@@ -22,37 +27,45 @@ export function paintTaskState(state: State, color: boolean): string {
  * the sum of them when there are several.
  */
 export function renderRunSummary(runs: readonly DatasetRun[], color: boolean): string[] {
-  const lines = runs.map(({ datasetId, url, state, counts, reasons }) => {
+  const lines = runs.map(({ datasetId, url, state, ...counts }) => {
     const { word } = STATE_DEFINITIONS[state];
     const shown = color ? styled(DATASET_COLORS[state] ?? YELLOW, word) : word;
-    return `${datasetId}: ${shown}, ${describeCounts(counts, reasons)}; ${url}`;
+    return `${datasetId}: ${shown}, ${describeRunCounts(counts)}; ${url}`;
   });
   if (runs.length < 2) return lines;
+  return [...lines, `${runs.length} datasets: ${describeRunCounts(sumRuns(runs))}`];
+}
+
+/** The counts of all datasets together. */
+export function sumRuns(runs: readonly RunCounts[]): RunCounts {
   const counts = { PENDING: 0, SUCCEEDED: 0, FAILED: 0 };
   const reasons = new Map<Reason, number>();
+  let tooSlow = 0;
   for (const run of runs) {
-    for (const state of STATES) {
-      counts[state] += run.counts[state];
-    }
+    for (const state of STATES) counts[state] += run.counts[state];
     for (const [reason, count] of run.reasons) {
       reasons.set(reason, (reasons.get(reason) ?? 0) + count);
     }
+    tooSlow += run.tooSlow;
   }
-  return [...lines, `${runs.length} datasets: ${describeCounts(counts, reasons)}`];
+  return { counts, tooSlow, reasons };
 }
 
-function describeCounts(
-  { PENDING, SUCCEEDED, FAILED }: Readonly<Record<State, number>>,
-  reasons: ReadonlyMap<Reason, number>,
-): string {
+/** Such as `2 of 4 tasks succeeded, 1 too slow, 2 failed (1 dns, 1 reset)`. */
+export function describeRunCounts({ counts, tooSlow, reasons }: RunCounts): string {
+  const { PENDING, SUCCEEDED, FAILED } = counts;
   const settled = SUCCEEDED + FAILED;
-  const sorted = [...reasons].sort(([, a], [, b]) => b - a);
-  const causes = sorted.length === 1
-    ? sorted[0]?.[0]
-    : sorted.map(([reason, count]) => `${count} ${reason}`).join(", ");
   return [
     `${SUCCEEDED} of ${settled} ${settled === 1 ? "task" : "tasks"} succeeded`,
-    ...FAILED > 0 ? [`${FAILED} failed (${causes})`] : [],
+    ...tooSlow > 0 ? [`${tooSlow} too slow`] : [],
+    ...FAILED > 0 ? [`${FAILED} failed (${describeReasons(reasons)})`] : [],
     ...PENDING > 0 ? [`${PENDING} abandoned`] : [],
   ].join(", ");
+}
+
+/** The reasons with their counts, the most frequent first; a single one without. */
+export function describeReasons(reasons: ReadonlyMap<Reason, number>): string {
+  const sorted = [...reasons].sort(([, a], [, b]) => b - a);
+  if (sorted.length === 1) return String(sorted[0]?.[0]);
+  return sorted.map(([reason, count]) => `${count} ${reason}`).join(", ");
 }

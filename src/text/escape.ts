@@ -52,6 +52,46 @@ export function toSafeJson(value: unknown, indent?: number): string {
   return escapeControlsInLines(JSON.stringify(value, null, indent));
 }
 
+const XML_ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+};
+
+/**
+ * The text as content of an element of XML 1.0, with its lines and tabs; every other unsafe character
+ * as `\uXXXX`, since XML has no way at all to write some of them.
+ */
+export function escapeXml(text: string): string {
+  return escapeControlsInLines(text)
+    .replace(/[&<>"]/g, (character) => XML_ENTITIES[character] ?? character);
+}
+
+/** The same as the value of an attribute in double quotes, where a bare line end would be a blank. */
+export function escapeXmlAttribute(text: string): string {
+  return escapeXml(text).replace(/[\t\r\n]/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** The text in one line of Markdown, in a cell of a table too, where none of it is markup. */
+export function escapeMarkdown(text: string): string {
+  return escapeControls(text).replace(/[\\`*_{}[\]<>()#!|~&$:@]/g, "\\$&");
+}
+
+/** The text as the message of a workflow command of GitHub Actions. */
+export function escapeCommandMessage(text: string): string {
+  return escapeControlsInLines(text).replace(/[%\r\n]/g, percentEncoded);
+}
+
+/** The text as a property of such a command, such as the title of an annotation. */
+export function escapeCommandProperty(text: string): string {
+  return escapeControlsInLines(text).replace(/[%\r\n:,]/g, percentEncoded);
+}
+
+function percentEncoded(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
+}
+
 /** As JSON writes it: a character beyond U+FFFF becomes two escapes. */
 function escaped(character: string): string {
   return Array.from(

@@ -211,3 +211,38 @@ browserTest(
     await page.locator("#detail h3", { hasText: `Task ${older}` }).waitFor();
   },
 );
+
+browserTest(
+  "a link to another site leaves the page, and that to the dashboard follows what is chosen",
+  async () => {
+    await using elsewhere = startServer(({ path }) =>
+      new Response(`<title>${path}</title>`, { headers: { "content-type": "text/html" } })
+    );
+    await using target = startServer(({ path }) =>
+      path.includes("/b")
+        ? new Response("gone", { status: 404 })
+        : Response.json({ Id: path.split("/").at(-1), Type: "Dataset" })
+    );
+    await using probe = await startFastProbe(`${target.url}/metadata`, {
+      DATASET_ID: "a,b",
+      DASHBOARD_URL: `${elsewhere.url}/dashboard`,
+      TRACE_URL: `${elsewhere.url}/trace/{trace_id}`,
+    });
+    await using opened = await open(`${probe.url}/?state=failed`);
+    const { page, problems } = opened;
+    await untilLive(page);
+    await untilHeadline(page, "1 of 2 failing");
+    const dashboard = () => page.locator("#dashboard").getAttribute("href");
+    assertMatch(await dashboard() ?? "", /\/dashboard\?from=now-24h&to=now&var-environment=local$/);
+    await page.getByLabel("Dataset", { exact: true }).selectOption("b");
+    await eventually(
+      "the dataset is chosen",
+      async () => (await dashboard())?.endsWith("&var-dataset_id=b"),
+    );
+
+    await page.locator(`#t${await newestSeqno(page)}`).click();
+    await page.locator("#detail .facts a").click();
+    await page.waitForURL(`${elsewhere.url}/trace/*`);
+    assertEquals(problems, []);
+  },
+);

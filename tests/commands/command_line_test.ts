@@ -31,28 +31,48 @@ const TASKS: TasksCommand = {
   rows: null,
 };
 
+const RUN = {
+  name: "run",
+  count: 1,
+  output: "lines",
+  waitSeconds: null,
+  maxDurationSeconds: null,
+} as const;
+
 Deno.test("parseCommandLine without arguments asks for the main loop", () => {
   assertEquals(parse(), {
     command: { name: "serve" },
     view: { table: false, rows: 20, utc: false },
     flags: {},
+    hasUnknown: false,
   });
 });
 
 for (
   const [args, command] of [
-    [["--once"], { name: "run", count: 1, json: false }],
-    [["--once", "--json"], { name: "run", count: 1, json: true }],
-    [["--count", "5"], { name: "run", count: 5, json: false }],
-    [["--count=5", "--json"], { name: "run", count: 5, json: true }],
-    [["--check"], { name: "check" }],
+    [["--once"], RUN],
+    [["--once", "--json"], { ...RUN, output: "json" }],
+    [["--once", "--junit"], { ...RUN, output: "junit" }],
+    [["--once", "--github"], { ...RUN, output: "github" }],
+    [["--once", "--wait", "90"], { ...RUN, waitSeconds: 90 }],
+    [["--once", "--max-duration=0.5"], { ...RUN, maxDurationSeconds: 0.5 }],
+    [["--count", "5"], { ...RUN, count: 5 }],
+    [["--count=5", "--json"], { ...RUN, count: 5, output: "json" }],
+    [["--check"], { name: "check", json: false }],
+    [["--check", "--json"], { name: "check", json: true }],
+    [["check"], { name: "check", json: false }],
+    [["check", "--json"], { name: "check", json: true }],
     [["--healthcheck"], { name: "healthcheck" }],
+    [["healthcheck"], { name: "healthcheck" }],
     [["--print-config"], { name: "print-config" }],
     [["--help"], { name: "help" }],
     [["-h"], { name: "help" }],
+    [["help"], { name: "help" }],
+    [["help", "tasks"], { name: "help" }],
     [["--version"], { name: "version" }],
     [["-V"], { name: "version" }],
-    [["rules"], { name: "rules" }],
+    [["version"], { name: "version" }],
+    [["rules"], { name: "rules", options: { severities: {}, labels: {} } }],
     [["dashboard"], { name: "dashboard" }],
     [["tasks"], TASKS],
     [["tasks", "--watch"], { ...TASKS, watch: true }],
@@ -108,9 +128,11 @@ Deno.test("parseCommandLine reads a probe's URL with user and password", () => {
 
 for (
   const [args, problem] of [
-    [["--no-such"], "--no-such: unknown flag; did you mean"],
+    [["--no-such"], "--no-such: unknown flag; --help lists them all"],
     [["--task-intervall=5"], "--task-intervall: unknown flag; did you mean --task-interval?"],
     [["-x"], "-x: unknown flag"],
+    [["--env", "dev"], "--env: unknown flag; did you mean --environment?"],
+    [["--client-secret", "s3cret"], "--client-secret: unknown flag; set OKDATA_CLIENT_SECRET in"],
     [["task"], "task: expected tasks, rules, dashboard or a flag; a value follows its flag"],
     [["--once", "5"], "5: expected tasks, rules, dashboard or a flag"],
     [["--port"], "--port: expected a value, got nothing"],
@@ -122,11 +144,27 @@ for (
     [["--rows", "few"], '--rows: expected a whole number, at least 1, got "few"'],
     [["--once", "--count", "2"], "--once: not together with --count"],
     [["--check", "--once"], "--check: not together with --once"],
+    [["check", "--once"], "--check: not together with --once"],
     [["tasks", "rules"], "tasks: not together with rules"],
     [["rules", "--once"], "rules: not together with --once"],
     [["--once", "--json", "--table"], "--json: not together with --table"],
-    [["--json"], "--json: only together with --once, --count or tasks"],
-    [["rules", "--json"], "--json: only together with --once, --count or tasks"],
+    [["--json"], "--json: only together with --once, --count, --check or tasks"],
+    [["rules", "--json"], "--json: only together with --once, --count, --check or tasks"],
+    [["--once", "--junit", "--json"], "--json: not together with --junit"],
+    [["--once", "--github", "--json"], "--json: not together with --github"],
+    [["--once", "--junit", "--github"], "--junit: not together with --github"],
+    [["--count", "2", "--junit", "--table"], "--junit: not together with --table"],
+    [["--once", "--github", "--table"], "--github: not together with --table"],
+    [["--junit"], "--junit: only together with --once or --count"],
+    [["--check", "--junit"], "--junit: only together with --once or --count"],
+    [["tasks", "--github"], "--github: only together with --once or --count"],
+    [["--wait", "5"], "--wait: only together with --once"],
+    [["--count", "2", "--wait", "5"], "--wait: only together with --once"],
+    [["--check", "--wait", "5"], "--wait: only together with --once"],
+    [["--once", "--wait", "soon"], '--wait: expected seconds, from 0.001 to 2592000, got "soon"'],
+    [["--once", "--wait"], '--wait: expected seconds, from 0.001 to 2592000, got ""'],
+    [["--max-duration", "1"], "--max-duration: only together with --once or --count"],
+    [["--once", "--max-duration", "0"], "--max-duration: expected seconds, from 0.001"],
     [["--watch"], "--watch: only together with tasks"],
     [["--url", "http://x"], "--url: only together with tasks"],
     [["--once", "--state", "failed"], "--state: only together with tasks"],
@@ -146,6 +184,14 @@ for (
     assert(problems[0]?.includes(problem), problems[0]);
   });
 }
+
+Deno.test("parseCommandLine says whether a flag or a word is unknown", () => {
+  for (const args of [["--no-such"], ["start"], ["--once", "5"]]) {
+    assertEquals(parseCommandLine(args).hasUnknown, true, args.join(" "));
+  }
+  assertEquals(parseCommandLine(["--count", "0", "--json", "--table"]).hasUnknown, false);
+  assertEquals(parseCommandLine(["--dataset-id", "help"]).command, { name: "serve" });
+});
 
 Deno.test("parseCommandLine reports all problems at once", () => {
   assertEquals(problemsOf("--no-such", "--count", "0", "--watch").length, 3);

@@ -14,3 +14,11 @@ Deno.test("dashboardText is one JSON document for the configured interval and ob
   assertNotEquals(text, dashboardText(configOf({})));
   assert(text.endsWith("}\n"));
 });
+
+Deno.test("dashboardText leads to the status page, unless its URL is that of several probes", () => {
+  const linksOf = (env: Record<string, string>) => JSON.parse(dashboardText(configOf(env))).links;
+  const [link, ...others] = linksOf({ PUBLIC_URL: "https://probe.example/" });
+  assertEquals([link.url, others], ["https://probe.example/", []]);
+  assertEquals(linksOf({ PUBLIC_URL: "https://{environment}.example" }), []);
+  assertEquals(linksOf({}), []);
+});

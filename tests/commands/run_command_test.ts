@@ -67,6 +67,18 @@ Deno.test("a wrong command line and configuration are reported together, with ex
   assertEquals(problems.map((problem) => problem.split(":")[0]), ["--json", "DATASET_ID", "PORT"]);
 });
 
+Deno.test("a flag or word that is unknown is reported without the settings that seem to be missing", async () => {
+  for (const args of [["--datset-id", "abc123"], ["start"]]) {
+    const { exitCode, problems } = await run(args);
+    assertEquals([exitCode, problems.map((problem) => problem.split(":")[0])], [
+      2,
+      args.slice(0, 1),
+    ]);
+  }
+  const { problems } = await run(["--datset-id", "abc123"], { PORT: "http" });
+  assertEquals(problems.map((problem) => problem.split(":")[0]), ["--datset-id", "PORT"]);
+});
+
 for (const args of [[], ["--once"], ["--check"], ["--print-config"]]) {
   Deno.test(`the command "${args.join(" ")}" needs a dataset and credentials`, async () => {
     const { exitCode, problems } = await run(args);

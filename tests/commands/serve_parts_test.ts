@@ -7,18 +7,20 @@ import { HealthHistory } from "../../src/probing/health.ts";
 import { configOf, createFakeRuntime } from "../support/fake_runtime.ts";
 import { attempt, failed, pending } from "../support/tasks.ts";
 
+const LISTENER = { url: "http://localhost:8000", address: "0.0.0.0:8000" };
 const VIEW = { table: false, rows: 20, utc: true };
 
 Deno.test("startLine names the dataset, or the number of them", () => {
   const one = configOf({ TASK_INTERVAL_SECONDS: "2.5" });
   assertEquals(
-    startLine(one, "http://localhost:8000"),
-    `dataplatform-probe ${VERSION} probes http://api/abc123 (local) every 2.5 s; see http://localhost:8000`,
+    startLine(one, LISTENER),
+    `dataplatform-probe ${VERSION} probes http://api/abc123 (local) every 2.5 s; ` +
+      "listening on 0.0.0.0:8000; see http://localhost:8000",
   );
   assertEquals(
-    startLine(configOf({ DATASET_ID: "a,b" }), "http://localhost:8000"),
+    startLine(configOf({ DATASET_ID: "a,b" }), LISTENER),
     `dataplatform-probe ${VERSION} probes 2 datasets at http://api (local) every 10 s; ` +
-      "see http://localhost:8000",
+      "listening on 0.0.0.0:8000; see http://localhost:8000",
   );
 });
 
@@ -31,9 +33,18 @@ Deno.test("startLine names the proxies by host and port, and shows no secret", (
     NO_PROXY: "10.0.0.0/8",
   });
   assertEquals(
-    startLine(config, "http://localhost:8000"),
+    startLine(config, LISTENER),
     `dataplatform-probe ${VERSION} probes https://api.test/datasets/abc123 (local) every 10 s ` +
-      "by proxy proxy.test:3128 for api.test, beat.test, prometheus.test; see http://localhost:8000",
+      "by proxy proxy.test:3128 for api.test, beat.test, prometheus.test; " +
+      "listening on 0.0.0.0:8000; see http://localhost:8000",
+  );
+});
+
+Deno.test("startLine has the public address beside that on which it listens", () => {
+  const config = configOf({ PUBLIC_URL: "https://probe.example/" });
+  assertEquals(
+    startLine(config, LISTENER).split("; ").slice(1),
+    ["listening on 0.0.0.0:8000", "see https://probe.example/"],
   );
 });
 

@@ -51,6 +51,13 @@ Deno.test("the URL of the API loses the slashes at its end", () => {
   assertEquals(SETTINGS.apiUrl.schema.parse("http://api/metadata//"), "http://api/metadata");
 });
 
+Deno.test("the public URL loses the slashes at its end", () => {
+  assertEquals(
+    SETTINGS.publicUrl.schema.parse("https://probe.example/a//"),
+    "https://probe.example/a",
+  );
+});
+
 Deno.test("a log level may be written `warn`, and in any case", () => {
   assertEquals(["WARN", "warning", "Debug"].map((text) => SETTINGS.logLevel.schema.parse(text)), [
     "warning",
@@ -83,6 +90,28 @@ for (
       "traces.example/{trace_id}",
       "javascript:alert('{trace_id}')",
       "https://user:password@traces.example/{trace_id}",
+    ]],
+    ["publicUrl", [
+      "https://probe.example",
+      "http://{environment}.example:8000/{location}/",
+    ], [
+      "",
+      "probe.example",
+      "https://probe.example/?a=1",
+      "https://probe.example/#a",
+      "https://me:s3cret@probe.example",
+      "https://{env}.example",
+      "https://probe.example/{{ $labels.environment }}",
+      "javascript:alert(1)",
+    ]],
+    ["dashboardUrl", [
+      "https://grafana.example/d/probe?orgId=1&var-x={environment}",
+      "http://grafana:3000",
+    ], [
+      "https://grafana.example/d/probe#a",
+      "https://me:s3cret@grafana.example/d/probe?orgId=1",
+      "https://grafana.example/d/{uid}",
+      "grafana.example",
     ]],
     ["environment", ["dev", "PROD"], ["test", "production", ""]],
     ["retries", ["0", "10"], ["-1", "11", "1.5"]],

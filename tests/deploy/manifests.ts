@@ -8,12 +8,21 @@ export type Manifest = { apiVersion: string; kind: string; metadata: { name: str
 
 /** What kustomize makes of a folder; throws with what it says, be it only a warning. */
 export async function render(folder: string): Promise<Manifest[]> {
-  const { code, stdout, stderr } = await new Deno.Command("kubectl", {
-    args: ["kustomize", folder],
-    cwd: ROOT,
-  }).output();
+  return await manifestsFrom("kubectl", ["kustomize", folder]);
+}
+
+/** What Helm makes of the chart with these flags; throws as `render` does. */
+export async function renderChart(...flags: string[]): Promise<Manifest[]> {
+  return await manifestsFrom("helm", [
+    ...["template", "dataplatform-probe", "deploy/helm"],
+    ...flags,
+  ]);
+}
+
+async function manifestsFrom(command: string, args: string[]): Promise<Manifest[]> {
+  const { code, stdout, stderr } = await new Deno.Command(command, { args, cwd: ROOT }).output();
   const said = new TextDecoder().decode(stderr);
-  if (code !== 0 || said !== "") throw new Error(`kubectl kustomize ${folder}: ${said}`);
+  if (code !== 0 || said !== "") throw new Error(`${command} ${args.join(" ")}: ${said}`);
   return parseAll(new TextDecoder().decode(stdout)) as Manifest[];
 }
 

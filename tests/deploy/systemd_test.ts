@@ -13,7 +13,9 @@ import {
 import { startEmulator } from "../support/targets.ts";
 
 const PATH = `${ROOT}deploy/systemd/dataplatform-probe.service`;
+const TEMPLATE_PATH = `${ROOT}deploy/systemd/dataplatform-probe@.service`;
 const unit = await Deno.readTextFile(PATH);
+const template = await Deno.readTextFile(TEMPLATE_PATH);
 const example = await Deno.readTextFile(`${ROOT}deploy/systemd/environment.example`);
 
 const CI = Deno.env.get("CI") === "true";
@@ -63,24 +65,32 @@ async function allowedCalls(): Promise<Set<string>> {
   return allowed;
 }
 
-Deno.test({
-  name: "systemd has nothing to say against the unit",
-  ignore: withoutSystemd,
-  async fn() {
-    const folder = await Deno.makeTempDir();
-    try {
-      // The executable must exist, and is not installed here.
-      const copy = `${folder}/dataplatform-probe.service`;
-      const command = valueOf("ExecStart");
-      assertEquals(command, "/usr/local/bin/dataplatform-probe");
-      await Deno.writeTextFile(copy, unit.replace(command, "/bin/true"));
-      const { code, stdout, stderr } = await shell(`systemd-analyze verify ${copy}`);
-      assertEquals([code, stdout, stderr], [0, "", ""]);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
-});
+for (
+  const [text, file, instance] of [
+    [unit, "dataplatform-probe.service", "dataplatform-probe.service"],
+    [template, "dataplatform-probe@.service", "dataplatform-probe@dev.service"],
+  ] as const
+) {
+  Deno.test({
+    name: `systemd has nothing to say against ${file}`,
+    ignore: withoutSystemd,
+    async fn() {
+      const folder = await Deno.makeTempDir();
+      try {
+        // The executable must exist, and is not installed here.
+        const command = valueOf("ExecStart");
+        assertEquals(command, "/usr/local/bin/dataplatform-probe");
+        await Deno.writeTextFile(`${folder}/${file}`, text.replace(command, "/bin/true"));
+        const { code, stdout, stderr } = await shell(
+          `SYSTEMD_UNIT_PATH=${folder}: systemd-analyze verify ${folder}/${instance}`,
+        );
+        assertEquals([code, stdout, stderr], [0, "", ""]);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
 
 Deno.test({
   name: "the unit is exposed 1.5 of 10 at most",
@@ -91,6 +101,27 @@ Deno.test({
     );
     assertEquals(code, 0, linesOf(stdout).at(-1));
   },
+});
+
+Deno.test("the template is the unit, with the name of the instance in its paths", () => {
+  const settingsOf = (text: string) => linesOf(text).filter((line) => !line.startsWith("#"));
+  assertEquals(
+    settingsOf(template),
+    settingsOf(unit).map((line) =>
+      line.startsWith("Description=")
+        ? `${line} (%i)`
+        : line.replace("/etc/dataplatform-probe/", "/etc/dataplatform-probe/%i/")
+    ),
+  );
+});
+
+Deno.test("a reload of the unit has the running probe read its files again, and it probes on", async () => {
+  await using emulator = startEmulator();
+  await using program = await startLoop({ env: { OKDATA_API_URL: emulator.apiUrl } });
+  const { code } = await shell(`MAINPID=${program.pid}; ${valueOf("ExecReload")}`);
+  assertEquals(code, 0);
+  await eventually("the log line", () => /read the endpoint's files again/.test(program.stderr));
+  assertEquals((await fetch(`${program.url}/healthz`)).status, 200);
 });
 
 Deno.test("the unit restarts what a restart can mend, and waits for tasks in flight", () => {

@@ -110,7 +110,7 @@ async function run(command: string, args: string[], options: Deno.CommandOptions
 
 Deno.test("every action of others is pinned by its commit, and its version stands beside", () => {
   for (const [file, text] of Object.entries(texts)) {
-    for (const [line] of text.matchAll(/^.*\buses: (?!\.\/\.github\/workflows\/).*$/gm)) {
+    for (const [line] of text.matchAll(/^.*\buses: (?!\.\/\.github\/).*$/gm)) {
       assertMatch(line, /uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/, file);
     }
   }
@@ -224,9 +224,11 @@ Deno.test("a release has the executables that the documentation offers, each tri
     Object.entries(EXECUTABLES).map(([name, of]) => ({ name, ...of })),
   );
   const commands = steps.map(({ run, uses }) => run ?? uses?.split("@")[0]);
-  assertEquals(commands.slice(-3), [
+  assertEquals(commands.slice(-5), [
     '$DENO task compile --target "$TARGET" --output "$FILE"',
     '$DENO run --frozen -A .github/scripts/smoke.ts "$FILE"',
+    "$DENO run --frozen -A local/http_server/http_server.ts >emulator.log 2>&1 &",
+    "./.github/actions/probe",
     "actions/upload-artifact",
   ]);
   const offers = await read("docs/deploy.md");
@@ -537,9 +539,10 @@ Deno.test({
       ...await Promise.all((await namesIn(".ci/")).map(
         (name) => read(`.ci/${name}`),
       )),
+      await read(".github/actions/probe/probe"),
     ];
     const own = ours.filter((text) => text.startsWith("#!/usr/bin/env bash"));
-    assertEquals(own.length, 6);
+    assertEquals(own.length, 7);
     const inline = steps.flatMap(({ step }) => step.run ? [`#!/bin/bash -e\n${step.run}\n`] : []);
     const folder = await Deno.makeTempDir();
     try {

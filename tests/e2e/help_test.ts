@@ -5,6 +5,7 @@ import { linesOf, run, test } from "../support/program.ts";
 
 const SWITCHES = [
   ...["--table", "--once", "--count", "--json", "--rows", "--utc"],
+  ...["--junit", "--github", "--wait", "--max-duration"],
   ...["--watch", "--url", "--state", "--check", "--healthcheck"],
   ...["--print-config", "--help", "--version"],
 ];

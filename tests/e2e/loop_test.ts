@@ -33,7 +33,8 @@ test("it says in its log what it probes, how often, and where it can be seen", a
 
   assertStringIncludes(
     probe.stderr,
-    ` probes ${target.url}/${DATASET_ID} (local) every 12.5 s; see ${probe.url}\n`,
+    ` probes ${target.url}/${DATASET_ID} (local) every 12.5 s; ` +
+      `listening on 0.0.0.0:${new URL(probe.url).port}; see ${probe.url}\n`,
   );
 });
 
@@ -106,6 +107,7 @@ test("the counters say what the target saw, and add up at every scrape", async (
       TASK_INTERVAL_SECONDS: "0.02",
       RETRIES: "0",
       DATASET_ID: "abc,def",
+      LOG_LEVEL: "debug",
     },
   });
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { readJunit } from "../support/junit.ts";
 import { DATASET_ID, linesOf, run, test } from "../support/program.ts";
 import {
   occupyPort,
@@ -85,7 +86,10 @@ test("--json is one document, with exactly the promised keys", async () => {
 
   assertEquals({ code, stderr }, { code: 1, stderr: "" });
   const document = JSON.parse(stdout);
-  assertEquals(Object.keys(document), ["version", "environment", "tasks"]);
+  assertEquals(Object.keys(document), [
+    ...["version", "program_version", "environment", "url", "exit_code"],
+    ...["wait_seconds", "max_duration_seconds", "counts", "datasets", "tasks"],
+  ]);
   assertEquals(document.version, 1);
   const [succeeded, failed] = document.tasks;
   for (const task of [succeeded, failed]) {
@@ -157,6 +161,50 @@ test("a failure that passes is retried, and the line says so", async () => {
 
   assertEquals(code, 0);
   assertMatch(stdout, /^#1 abc123 SUCCEEDED in \d+\.\d{3} s after 3 attempts\nabc123: working, /);
+});
+
+test("the forms for pipelines hold the same run, and end with its exit code", async () => {
+  await using target = startServer(() => new Response("]]> \0\n::error::x", { status: 404 }));
+  const env = { DATASET_ID, OKDATA_API_URL: target.url };
+  const [junit, github, check] = await Promise.all([
+    run({ args: ["--once", "--junit"], env }),
+    run({ args: ["--count", "1", "--github"], env }),
+    run({ args: ["--check", "--json"], env }),
+  ]);
+
+  const stderr = "";
+  for (const { code, stderr: said } of [junit, github, check]) {
+    assertEquals({ code, stderr: said }, { code: 1, stderr });
+  }
+  const [bad] = readJunit(junit.stdout).cases;
+  const message = "not_found: status 404: ]]> \\u0000 ::error::x";
+  assertEquals(bad?.children.failure?.attributes, { type: "not_found", message });
+  assertEquals(
+    linesOf(github.stdout).filter((line) => line.startsWith("::"))
+      .map((line) => line.replace(/[0-9a-f]{32}/, "TOKEN").replace(/(?<==).*/, "…")),
+    [
+      ...["::stop-commands::TOKEN", "::TOKEN::", "::error title=…", "::group::Step summary"],
+      ...["::stop-commands::TOKEN", "::TOKEN::", "::endgroup::"],
+    ],
+  );
+  const { exit_code, findings } = JSON.parse(check.stdout);
+  assertEquals([exit_code, findings.at(-1).reason], [1, "not_found"]);
+});
+
+test("--wait tries again until the platform is there", async () => {
+  await using target = startServer((request, count) =>
+    count <= 2 ? new Response("busy", { status: 503 }) : respondWithDataset(request)
+  );
+  const { code, stdout } = await run({
+    args: ["--once", "--wait", "60", "--max-duration", "60"],
+    env: { DATASET_ID, OKDATA_API_URL: target.url, RETRIES: "0", TASK_INTERVAL_SECONDS: "0.01" },
+  });
+
+  assertEquals(code, 0);
+  assertMatch(
+    stdout,
+    /^#3 abc123 SUCCEEDED .*\nabc123: .*\nwaited .*: every dataset has succeeded$/m,
+  );
 });
 
 test("REQUEST_TIMEOUT_SECONDS ends one attempt, TASK_TIMEOUT_SECONDS the task", async () => {

@@ -56,6 +56,7 @@ const VALID: Record<string, Record<string, (value: string) => boolean>> = {
   "/tasks": { ...shared, limit: isWhole(1, 1_000) },
   "/": {
     ...shared,
+    until: isWhole(0, 1e11),
     task: isWhole(0, Number.MAX_SAFE_INTEGER),
     q: () => true,
     range: (value) => RANGES.includes(value),
@@ -92,7 +93,7 @@ const valid = fc.oneof(
   fc.tuple(fc.constantFrom("dataset_id", "q"), fc.oneof(fc.constantFrom(...IDS), hostile)),
   fc.tuple(fc.constant("range"), fc.constantFrom(...RANGES)),
   fc.tuple(
-    fc.constantFrom("before", "after", "task", "limit", "page"),
+    fc.constantFrom("before", "after", "until", "task", "limit", "page"),
     fc.oneof(
       fc.nat({ max: 1_100 }).map(String),
       fc.maxSafeNat().map(String),

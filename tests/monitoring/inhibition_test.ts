@@ -11,18 +11,20 @@ type Labels = { alertname: string } & Record<string, string>;
 
 /** Alerts that fire together, each with whether it is left out. */
 const TOGETHER: [labels: Labels, isInhibited: boolean][] = [
-  [{ alertname: "ProbeTokenNearExpiry", job: "token" }, false],
-  [{ alertname: "DatasetFails", job: "token", dataset_id: "a", reason: "auth" }, true],
-  [{ alertname: "DatasetFails", job: "token", dataset_id: "b", reason: "identity_provider" }, true],
-  // Not for want of a token.
-  [{ alertname: "DatasetFails", job: "token", dataset_id: "c", reason: "unauthorized" }, false],
-  [{ alertname: "DatasetFails", job: "token", dataset_id: "d", reason: "server_error" }, false],
-  // Of a probe that has a token.
-  [{ alertname: "DatasetFails", job: "other", dataset_id: "a", reason: "auth" }, false],
+  [{ alertname: "IdentityProviderFails", job: "token" }, false],
+  [{ alertname: "ProbeTokenRequestsFail", job: "token" }, true],
+  [{ alertname: "ProbeTokenRequestsFail", job: "other" }, false],
+  [{ alertname: "DatasetFails", job: "other", dataset_id: "a" }, false],
+  [
+    { alertname: "DatasetFailsFromOneLocation", job: "other", dataset_id: "a", location: "x" },
+    true,
+  ],
   [{ alertname: "DatasetAvailabilityBudgetBurnsFast", job: "other", dataset_id: "a" }, true],
   [{ alertname: "DatasetAvailabilityBudgetBurnsFast", job: "other", dataset_id: "b" }, false],
+  [{ alertname: "DatasetLatencyBudgetBurnsFast", job: "other", dataset_id: "a" }, false],
   [{ alertname: "ProbeNetworkSuspect", job: "network" }, false],
-  [{ alertname: "DatasetFails", job: "network", dataset_id: "a", reason: "connect" }, true],
+  [{ alertname: "DatasetFails", job: "network", dataset_id: "a" }, true],
+  [{ alertname: "DatasetFails", job: "network", dataset_id: "a", environment: "prod" }, false],
 ];
 
 Deno.test({

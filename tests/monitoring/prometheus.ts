@@ -18,6 +18,8 @@ export type PrometheusOptions = {
   rules?: string;
   /** The Alertmanager that gets the alerts, as `host:port`. */
   alertmanager?: string;
+  /** Added to what leaves this Prometheus. */
+  externalLabels?: Record<string, string>;
 };
 
 /** Starts a Prometheus that scrapes these jobs, with its data in a temporary folder. */
@@ -157,7 +159,9 @@ function client(url: string) {
       return (await get("query", { query: `${selector}[1h]` })).result;
     },
     /** The result of the expression now. */
-    async query(expression: string): Promise<{ metric: Record<string, string> }[]> {
+    async query(
+      expression: string,
+    ): Promise<{ metric: Record<string, string>; value: [seconds: number, value: string] }[]> {
       return (await get("query", { query: expression })).result;
     },
     /** The trace ids of the stored exemplars. */
@@ -172,12 +176,16 @@ function client(url: string) {
   };
 }
 
-function configuration(jobs: readonly Job[], { rules, alertmanager }: PrometheusOptions): string {
+function configuration(
+  jobs: readonly Job[],
+  { rules, alertmanager, externalLabels = {} }: PrometheusOptions,
+): string {
   return JSON.stringify({
     global: {
       scrape_interval: SCRAPE_INTERVAL,
       scrape_timeout: SCRAPE_INTERVAL,
       evaluation_interval: SCRAPE_INTERVAL,
+      external_labels: externalLabels,
     },
     rule_files: rules === undefined ? [] : ["rules.yaml"],
     alerting: {

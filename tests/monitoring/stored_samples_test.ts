@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { eventually, startLoop } from "../support/program.ts";
 import {
   checkOpenMetrics,
@@ -50,9 +50,10 @@ Deno.test({
       },
     });
     await using relay = startTextRelay(probe.url);
+    await using tap = startTap(Number(new URL(probe.url).port));
     const address = new URL(probe.url).host;
     const jobs = [
-      { name: "openmetrics", address, path: "/metrics" },
+      { name: "openmetrics", address: tap.address, path: "/metrics" },
       { name: "root", address, path: "/" },
       { name: "text", address: relay.address, path: "/" },
     ];
@@ -91,6 +92,9 @@ Deno.test({
       assertEquals(counts, expected, name);
     }
 
+    assert(tap.heads.length > 1);
+    for (const head of tap.heads) assertMatch(head, /^content-encoding: gzip\r?$/im);
+
     for (const { name } of jobs) {
       const scrapes = byScrape(await stored(name));
       assert(scrapes.length > 1);
@@ -127,6 +131,38 @@ function startTextRelay(url: string) {
     [Symbol.asyncDispose]() {
       stop.abort();
       return server.finished;
+    },
+  };
+}
+
+/** Passes connections on to a port, and keeps the heads of the responses. */
+function startTap(port: number) {
+  const heads: string[] = [];
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const passing: Promise<unknown>[] = [];
+  const accepting = (async () => {
+    for await (const client of listener) {
+      const probe = await Deno.connect({ port });
+      const keepHead = new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, controller) {
+          const [head = ""] = new TextDecoder("latin1").decode(chunk).split("\r\n\r\n");
+          if (head.startsWith("HTTP/")) heads.push(head);
+          controller.enqueue(chunk);
+        },
+      });
+      passing.push(
+        client.readable.pipeTo(probe.writable).catch(() => {}),
+        probe.readable.pipeThrough(keepHead).pipeTo(client.writable).catch(() => {}),
+      );
+    }
+  })();
+  return {
+    address: `127.0.0.1:${listener.addr.port}`,
+    heads,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await accepting;
+      await Promise.all(passing);
     },
   };
 }

@@ -107,6 +107,9 @@ Deno.test("the backlog keeps, orders and removes tasks like a plain list", () =>
             model.makeRoom();
           }
           assertEquals(backlog.page({ limit: 1_000 }).tasks, model.tasks.toReversed());
+          const since = nowMs - 20;
+          const next = model.tasks.find((task) => task.createdMonotonicMs >= since);
+          assertEquals(backlog.firstCreatedFrom(since), next?.seqno);
           assertEquals(dismissed, model.dismissed);
           assertSameCounts(backlog, model.tasks);
         });

@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { lineOf, logFailure, TaskLog } from "../../src/probing/task_log.ts";
+import type { News } from "../../src/core/verdict/dataset_verdict.ts";
+import { lineOf, logFailure, TaskLog, type TaskLogOptions } from "../../src/probing/task_log.ts";
 import type { Log, LogLine } from "../../src/runtime/log.ts";
 import { at } from "../support/at.ts";
+import { FakeClock } from "../support/clock.ts";
 import { settle, startProgram } from "../support/fake_runtime.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
 
@@ -32,6 +34,36 @@ Deno.test("the task log has a line a task, and the begin and the end of an outag
   }
 });
 
+for (
+  const [settings, link] of [
+    [
+      { PUBLIC_URL: "https://probe.example", DASHBOARD_URL: "https://grafana.example" },
+      "https://probe.example/?dataset_id=abc123&state=failed",
+    ],
+    [
+      { DASHBOARD_URL: "https://grafana.example" },
+      `https://grafana.example?from=${
+        Date.UTC(2026, 9, 24, 12)
+      }&to=now&var-environment=local&var-dataset_id=abc123`,
+    ],
+  ] as const
+) {
+  Deno.test(`the line with which an outage begins leads to ${new URL(link).host}`, async () => {
+    const { clock, transport, logged } = await startProgram({ RETRIES: "0", ...settings });
+    for (let i = 0; i < 2; i++) {
+      transport.oldest.respond(500);
+      await clock.run(10_000);
+    }
+    const [line, ...others] = logged.filter(({ message }) => message.includes(link));
+    assertEquals(
+      line?.message,
+      `FAILING: abc123 fails since 2026-10-24T12:00:00Z, see ${link}; ` +
+        "task 1 of abc123 failed in 0.000 s: server_error: status 500",
+    );
+    assertEquals(others, []);
+  });
+}
+
 Deno.test("the task log has each attempt at level debug, and a retried success names their number", async () => {
   const { clock, transport, logged } = await startProgram({ LOG_LEVEL: "debug" });
   transport.oldest.respond(503);
@@ -59,9 +91,89 @@ function keptLog() {
   return { log, lines };
 }
 
+function taskLogOf(log: Log, options: Partial<TaskLogOptions> = {}): TaskLog {
+  return new TaskLog({
+    log,
+    clock: new FakeClock(),
+    newsOf: () => null,
+    maxInFlightTasks: 7,
+    datasetIds: ["abc123"],
+    taskIntervalSeconds: 10,
+    ...options,
+  });
+}
+
+Deno.test("the task log summarizes successes of more than five tasks a second", () => {
+  const summarizes = (datasets: number, taskIntervalSeconds: number) =>
+    taskLogOf(keptLog().log, {
+      datasetIds: Array.from({ length: datasets }, (_, i) => `${i}`),
+      taskIntervalSeconds,
+    }).summarizes;
+  assertEquals([summarizes(1, 0.2), summarizes(50, 10)], [false, false]);
+  assertEquals([summarizes(1, 0.199), summarizes(51, 10)], [true, true]);
+});
+
+Deno.test("the task log of few tasks neither announces a summary nor makes one", () => {
+  const { log, lines } = keptLog();
+  const taskLog = taskLogOf(log);
+  taskLog.announce();
+  taskLog.summarize();
+  assertEquals(lines, []);
+});
+
+Deno.test("the task log of many tasks has successes at debug, failures, turns, and a summary", async () => {
+  const { log, lines } = keptLog();
+  const clock = new FakeClock();
+  const turns: News[] = [];
+  const taskLog = taskLogOf(log, {
+    clock,
+    taskIntervalSeconds: 0.05,
+    newsOf: () => turns.pop() ?? null,
+  });
+  taskLog.announce();
+  taskLog.settled(succeeded(pending({ seqno: 1 })), undefined);
+  taskLog.settled(failed(pending({ seqno: 2 })), undefined);
+  turns.push({ change: "recovered", sinceMs: 0, lost: 3 });
+  taskLog.settled(succeeded(pending({ seqno: 3 }), 2.5), undefined);
+  await clock.run(60_000);
+  taskLog.summarize();
+  await clock.run(30_000);
+  taskLog.summarize();
+  assertEquals(lines.map(([level, message]) => `${level}: ${message}`), [
+    "info: successes are logged at level debug and summarized every 60 s, since there are 20 tasks " +
+    "a second; failures have a line each",
+    "debug: task 1 of abc123 succeeded in 0.125 s",
+    "warn: task 2 of abc123 failed in 0.125 s: server_error: status 500: it broke",
+    "info: RECOVERED: abc123 works again after 3 failed tasks since 1970-01-01T00:00:00Z; " +
+    "task 3 of abc123 succeeded in 2.500 s",
+    "info: 2 of 3 tasks succeeded in 60 s, the slowest of them in 2.500 s",
+    "info: no task was settled in 30 s",
+  ]);
+  assertEquals(lines.at(-2)?.[2], { succeeded: 2, failed: 1, window_seconds: 60 });
+});
+
+Deno.test("the main loop summarizes the successes of many tasks once a minute, and at its end", async () => {
+  const { clock, transport, logged, stop, exitCode } = await startProgram({
+    TASK_INTERVAL_SECONDS: "0.1",
+    TASK_TIMEOUT_SECONDS: "200",
+    REQUEST_TIMEOUT_SECONDS: "100",
+  });
+  transport.oldest.succeed();
+  await clock.run(60_000);
+  const infos = () => logged.filter(({ level }) => level === "info").map(({ message }) => message);
+  assert(at(infos(), 1).startsWith("successes are logged at level debug"), infos().join("\n"));
+  assertEquals(infos().slice(2), [
+    "1 of 1 tasks succeeded in 60 s, the slowest of them in 0.000 s",
+  ]);
+  stop();
+  await clock.run(10_000);
+  await exitCode;
+  assert(infos().some((line) => /^no task was settled in 8 s$/.test(line)), infos().join("\n"));
+});
+
 Deno.test("the task log says why slots were skipped", () => {
   const { log, lines } = keptLog();
-  const taskLog = new TaskLog(log, { maxInFlightTasks: 7 }, () => null);
+  const taskLog = taskLogOf(log);
   taskLog.skipped({ datasetId: "abc123", cause: "late", count: 3 });
   taskLog.skipped({ datasetId: "abc123", cause: "in_flight", count: 1 });
   assertEquals(lines, [
@@ -79,14 +191,12 @@ Deno.test("the task log says why slots were skipped", () => {
 Deno.test("the task log asks for the news of each settled task, and counts one task as one", () => {
   const { log, lines } = keptLog();
   const sinceMs = Date.UTC(2026, 9, 24, 12, 0, 10, 700);
-  const taskLog = new TaskLog(
-    log,
-    { maxInFlightTasks: 7 },
-    ({ seqno, state }) =>
+  const taskLog = taskLogOf(log, {
+    newsOf: ({ seqno, state }) =>
       seqno === 1
         ? null
         : { change: state === "FAILED" ? "failing" : "recovered", sinceMs, lost: 1 },
-  );
+  });
   for (const seqno of [1, 2]) taskLog.settled(failed(pending({ seqno })), new Error("broken"));
   taskLog.settled(succeeded(pending({ seqno: 3 })), undefined);
   assertEquals(lines.map(([level, message]) => `${level}: ${message}`.split(";")[0]), [

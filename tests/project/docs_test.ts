@@ -1,10 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { stale } from "../../local/tools/generate.ts";
+import { OBJECTIVES } from "../../local/tools/docs_tables.ts";
 import { REASONS } from "../../src/core/reasons.ts";
+import { rules } from "../../src/prometheus/rules/rules.ts";
+import { check } from "../support/promql.ts";
 import { filesBelow, read } from "./source_files.ts";
 
 const ROOT = new URL("../..", import.meta.url);
+
+const REPOSITORY = "https://github.com/oslokommune/dataplatform-probe";
 
 /** A README that is read in one sitting; the rest is in `docs/`. */
 const MAX_README_LINES = 250;
@@ -91,3 +96,40 @@ Deno.test("every folder of tests that a document or a task names exists", () => 
   );
   assertEquals(named.filter((path) => !exists(new URL(path, ROOT))), []);
 });
+
+/** The alerts of the default settings. */
+const alerts = rules(OBJECTIVES).groups.flatMap((group) => group.rules)
+  .flatMap((rule) => "alert" in rule ? [rule] : []);
+
+/** What stands under each heading of the third level in a part of a document. */
+function sectionsOf(path: string, heading: string): [name: string, text: string][] {
+  const [, part = ""] = read(path).split(`\n## ${heading}\n`);
+  const [own = ""] = part.split("\n## ");
+  return own.split("\n### ").slice(1).map((section) => {
+    const [name = "", ...lines] = section.split("\n");
+    return [name, lines.join("\n")];
+  });
+}
+
+Deno.test("runbook_url of every alert leads to its section in docs/alerts.md, in the same order", () => {
+  const sections = sectionsOf("docs/alerts.md", "What to do").map(([name]) => name);
+  assertEquals(sections, alerts.map(({ alert }) => alert));
+  const anchors = anchorsOf("docs/alerts.md");
+  for (const { alert, annotations } of alerts) {
+    const { origin, pathname, hash } = new URL(annotations.runbook_url ?? "");
+    assertEquals(`${origin}${pathname}`, `${REPOSITORY}/blob/main/docs/alerts.md`);
+    assertEquals(hash, `#${anchors.find((anchor) => anchor === alert.toLowerCase())}`);
+  }
+});
+
+for (const [alert, text] of sectionsOf("docs/alerts.md", "What to do")) {
+  Deno.test(`the section of ${alert} has its four parts, and a query of series that exist`, () => {
+    const parts = [...text.matchAll(/^\*\*(.+?)\.\*\*/gm)].map(([, part]) => part);
+    assertEquals(parts, ["Means", "Likely causes", "First"]);
+    const queries = [...text.matchAll(/^```promql\n([^]+?)\n```$/gm)].map(([, query]) =>
+      query ?? ""
+    );
+    assertEquals(queries.length, 1);
+    assertEquals(queries.flatMap((query) => check(query)), []);
+  });
+}

@@ -11,7 +11,7 @@ Deno.test("GET / sends a browser the page with a policy that allows its own scri
   const policy = response.headers.get("content-security-policy") ?? "";
   assert(policy.includes("default-src 'none'"), policy);
   assert(!policy.includes("unsafe"), policy);
-  assertEquals(response.headers.get("cache-control"), "no-store");
+  assertEquals(response.headers.get("cache-control"), "no-store, no-transform");
   assertHasSecurityHeaders(response);
 });
 
@@ -53,7 +53,7 @@ Deno.test("GET / passes its query on, without the fields that a form left empty"
     },
   });
   const path =
-    "/?state=failed&dataset_id=abc123&reason=dns&before=7&after=2&task=3&q=+Skol+&range=6h&page=2";
+    "/?state=failed&dataset_id=abc123&reason=dns&before=7&after=2&until=1700000000&task=3&q=+Skol+&range=6h&page=2";
   assertEquals((await requestPage(server, path)).status, 200);
   assertEquals((await requestPage(server, "/?state=&dataset_id=&reason=&before=&q=")).status, 200);
   const [full, empty] = queries.map((query) => JSON.parse(JSON.stringify(query)));
@@ -63,6 +63,7 @@ Deno.test("GET / passes its query on, without the fields that a form left empty"
     reason: "dns",
     before: 7,
     after: 2,
+    until: 1_700_000_000_000,
     task: 3,
     q: "Skol",
     range: "6h",
@@ -80,8 +81,9 @@ const BAD_QUERIES: [path: string, problem: string][] = [
   ["/?page=0", "page: expected a whole number, at least 1"],
   [
     "/?colour=red",
-    "colour: unknown; expected state, dataset_id, reason, before, after, task, q, range, page",
+    "colour: unknown; expected state, dataset_id, reason, before, after, until, task, q, range, page",
   ],
+  ["/?until=2026-11-29", "until: expected seconds since 1970, a whole number"],
   ["/?range=7h", "range: expected one of 5m, 1h, 6h, 24h"],
   ["/tasks?limit=1001", "limit: expected a whole number from 1 to 1000"],
   ["/tasks?reason=bad", "reason: expected one of timeout, dns"],

@@ -124,3 +124,12 @@ async function hashOf(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return `'sha256-${btoa(String.fromCharCode(...new Uint8Array(digest)))}'`;
 }
+
+Deno.test("the page leads to the dashboard where there is one", () => {
+  const view = play(SCENES.one)();
+  const dashboardUrl = "https://grafana.example/d/probe?orgId=1&to=now";
+  const link =
+    '<a id="dashboard" href="https://grafana.example/d/probe?orgId=1&amp;to=now" rel="noreferrer">';
+  assert(statusPage({ ...view, dashboardUrl }).includes(`${link}Dashboard</a>`));
+  assert(!statusPage(view).includes("Dashboard"));
+});

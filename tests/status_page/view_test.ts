@@ -9,8 +9,7 @@ import { pending, succeeded } from "../support/tasks.ts";
 const DATASETS = Array.from({ length: 53 }, (_, i) => `dataset-${i}`);
 
 /** A probe of many datasets, and the data of its page. */
-function start() {
-  const clock = new FakeClock();
+function start(clock = new FakeClock(), dashboardUrl?: string) {
   const backlog = new Backlog(10_000, () => {});
   const health = new HealthHistory({
     datasetIds: DATASETS,
@@ -25,11 +24,15 @@ function start() {
     apiUrl: "http://api",
     taskIntervalSeconds: 10,
     datasetIds: DATASETS,
+    dashboardUrl,
   };
   const history = new History(health);
   const sources = { config, clock, backlog, health, history, startedMs: clock.now() };
   const open = (datasetId: string) => {
-    const { seqno: _seqno, state: _state, ...fields } = pending({ datasetId });
+    const { seqno: _seqno, state: _state, ...fields } = pending({
+      datasetId,
+      createdMonotonicMs: clock.monotonic(),
+    });
     return backlog.open(fields);
   };
   const status = (query: Partial<StatusQuery> = {}) =>
@@ -54,6 +57,34 @@ Deno.test("the view has result pages of datasets, and shows the last one for a p
 Deno.test("the view shows the dataset of the query, whichever result page it is on", () => {
   const { datasets, pages } = start().status({ datasetId: "dataset-52" });
   assertEquals([datasets.map(({ datasetId }) => datasetId), pages], [["dataset-52"], 1]);
+});
+
+Deno.test("the view has the tasks that were created before the instant of the query", () => {
+  const clock = new FakeClock();
+  const { open, status } = start(clock);
+  const untilMs = clock.now() + 2_500;
+  for (let i = 0; i < 5; i++) {
+    open("dataset-1");
+    clock.advance(1_000);
+  }
+  const seqnosOf = (query: Partial<StatusQuery>) => status(query).tasks.map(({ seqno }) => seqno);
+  assertEquals(seqnosOf({ until: untilMs }), [3, 2, 1]);
+  // The links of the page go on from there.
+  assertEquals(status({ until: untilMs }).query, { page: 1, before: 4 });
+  assertEquals(seqnosOf({ until: untilMs, before: 2 }), [1]);
+  assertEquals(seqnosOf({ until: 0 }), []);
+  assertEquals(seqnosOf({ until: clock.now() + 1 }), [5, 4, 3, 2, 1]);
+});
+
+Deno.test("the view leads to the dashboard with the dataset and the range of the query", () => {
+  const { status } = start(undefined, "https://grafana.example/d/probe");
+  const base = "https://grafana.example/d/probe?from=now-";
+  assertEquals(status().dashboardUrl, `${base}24h&to=now`);
+  assertEquals(
+    status({ datasetId: "dataset-1", range: "6h" }).dashboardUrl,
+    `${base}6h&to=now&var-dataset_id=dataset-1`,
+  );
+  assertEquals(start().status().dashboardUrl, null);
 });
 
 Deno.test("the view has the tasks of the newest five minutes, however many are pending", () => {

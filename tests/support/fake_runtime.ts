@@ -57,6 +57,7 @@ export function createFakeRuntime() {
       if (tls) served.push(tls.cert);
       return {
         url: `http://localhost:${port}`,
+        address: `0.0.0.0:${port}`,
         replaceTls: ({ cert }) => void served.push(cert),
         close: () => Promise.resolve(),
       };

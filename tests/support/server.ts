@@ -17,6 +17,7 @@ export const NOTHING_YET: StatusView = {
   startedMs: Date.UTC(2026, 10, 23, 22),
   taskIntervalSeconds: 10,
   traceUrl: null,
+  dashboardUrl: null,
   apiUrl: "http://api",
   draining: false,
   stalledLoops: [],
@@ -88,7 +89,7 @@ export function serverWith(options: Partial<ServerOptions>): Hono {
 
 /** Every response has these headers, whatever its status. */
 export function assertHasSecurityHeaders({ headers }: { headers: Headers }, shown = ""): void {
-  assertEquals(headers.get("cache-control"), "no-store", shown);
+  assertEquals(headers.get("cache-control"), "no-store, no-transform", shown);
   assertEquals(headers.get("x-content-type-options"), "nosniff", shown);
   assertEquals(headers.get("referrer-policy"), "no-referrer", shown);
   assertEquals(headers.get("x-frame-options"), "DENY", shown);

@@ -20,10 +20,15 @@ export class Terminal implements AsyncDisposable {
     start: Start,
     { redirect = "", history = "", columns = 80, rows = 24 }: TerminalOptions = {},
   ): Promise<Terminal> {
-    // The folder holds tmux's socket, so that no other tmux server is affected.
-    const terminal = new Terminal(await Deno.makeTempDir({ prefix: "probe-terminal-" }));
     const before = history && `echo '${history}'; `;
     const script = `${before}${shellCommand(start)} ${redirect}; echo "exit $?"; read _`;
+    return await Terminal.run(script, { columns, rows });
+  }
+
+  /** Runs a shell with this script, which the terminal ends with. */
+  static async run(script: string, { columns = 80, rows = 24 } = {}): Promise<Terminal> {
+    // The folder holds tmux's socket, so that no other tmux server is affected.
+    const terminal = new Terminal(await Deno.makeTempDir({ prefix: "probe-terminal-" }));
     try {
       const size = ["-x", `${columns}`, "-y", `${rows}`];
       const session = ["new-session", "-d", "-c", ROOT, ...size, script];
@@ -67,8 +72,13 @@ export class Terminal implements AsyncDisposable {
     return { cursor: isSet(0), alternateScreen: isSet(1), wrap: isSet(2) };
   }
 
+  /** Takes the terminal away from all that runs in it. */
+  async close(): Promise<void> {
+    await this.#tmux("kill-server").catch(() => {/* It did not start, or is closed. */});
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#tmux("kill-server").catch(() => {/* It did not start. */});
+    await this.close();
     await Deno.remove(this.folder, { recursive: true });
   }
 

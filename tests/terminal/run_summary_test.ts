@@ -7,6 +7,7 @@ function runOf(run: Partial<DatasetRun>): DatasetRun {
     url: "http://api/abc123",
     state: "working",
     counts: { PENDING: 0, SUCCEEDED: 3, FAILED: 0 },
+    tooSlow: 0,
     reasons: new Map(),
     ...run,
   };

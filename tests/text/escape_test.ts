@@ -1,8 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import {
+  escapeCommandMessage,
+  escapeCommandProperty,
   escapeControls,
   escapeControlsInLines,
+  escapeMarkdown,
   toMessage,
   toSafeJson,
 } from "../../src/text/escape.ts";
@@ -61,4 +64,32 @@ Deno.test("toMessage keeps 399 characters of a longer text and cuts none in half
   assertEquals(toMessage("x".repeat(400)), "x".repeat(400));
   assertEquals(toMessage("x".repeat(401)), "x".repeat(399) + "…");
   assertEquals(toMessage("x".repeat(398) + "🌲🌲"), "x".repeat(398) + "…");
+});
+
+Deno.test("escapeCommandMessage and escapeCommandProperty are one line that GitHub reads back", () => {
+  const decoded = (escaped: string) =>
+    escaped.replaceAll(/%(25|0D|0A|3A|2C)/g, (_, code) => String.fromCharCode(parseInt(code, 16)));
+  fc.assert(fc.property(text, (given) => {
+    const shown = escapeControlsInLines(given);
+    for (const escape of [escapeCommandMessage, escapeCommandProperty]) {
+      assert(!/[\r\n]/.test(escape(given)));
+      assertEquals(decoded(escape(given)), shown);
+    }
+    assert(!/[:,]/.test(escapeCommandProperty(given)));
+  }));
+  assertEquals(escapeCommandMessage("1 %: a, b\nc"), "1 %25: a, b%0Ac");
+  assertEquals(escapeCommandProperty("1 %: a, b"), "1 %25%3A a%2C b");
+});
+
+Deno.test("escapeMarkdown leaves no markup, and is one line", () => {
+  assertEquals(
+    escapeMarkdown("a|b `c` <d> [e](f) *g* _h_ ~i~ $j$ \\ !k #l &amp; @m :n:"),
+    "a\\|b \\`c\\` \\<d\\> \\[e\\]\\(f\\) \\*g\\* \\_h\\_ \\~i\\~ \\$j\\$ " +
+      "\\\\ \\!k \\#l \\&amp; \\@m \\:n\\:",
+  );
+  fc.assert(fc.property(text, (given) => {
+    const shown = escapeMarkdown(given);
+    assert(!ACTS.test(shown));
+    assertEquals(shown.replaceAll(/\\([\x21-\x7e])/g, "$1"), escapeControls(given));
+  }));
 });

@@ -1,9 +1,8 @@
-/** The scrape job of the probes. */
-export const JOB = "dataplatform-probe";
-
 // A restart changes `app_id`, and `instance` too for a pod: a sum by them would start again.
 // Without `environment` the tasks of one would hide an outage of the other.
 export const DATASET_LABELS = "job, environment, location, dataset_id";
+/** A dataset as all locations see it. */
+export const FLEET_LABELS = "job, environment, dataset_id";
 export const LOCATION_LABELS = "job, environment, location";
 /** For faults of one process: its address survives most restarts. */
 export const INSTANCE_LABELS = "job, environment, location, instance";

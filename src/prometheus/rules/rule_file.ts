@@ -13,27 +13,11 @@ export type AlertingRule = {
   alert: string;
   expr: string;
   for?: string;
-  labels: { severity: string };
-  annotations: {
-    /** What is broken, and for whom. */
-    summary: string;
-    /** When the alert fires, so also how long it has lasted at least. */
-    description: string;
-    /** What to look at first, and numbered steps after it. */
-    runbook: string;
-  };
+  labels: { severity: string } & Record<string, string>;
+  annotations: Annotations;
 };
 
-/** A `page` wakes somebody, a `ticket` waits for the morning. */
-export type Severity = "page" | "ticket";
-
-/** A template: nobody is woken for an environment that nobody depends on. */
-export const PAGE_IN_PRODUCTION =
-  '{{ if match "^(dev|local)$" $labels.environment }}ticket{{ else }}page{{ end }}';
-
-/** The alert, whose pages are tickets in `dev` and `local`. */
-export function withSeverityByEnvironment(rule: AlertingRule): AlertingRule {
-  return rule.labels.severity === "page"
-    ? { ...rule, labels: { severity: PAGE_IN_PRODUCTION } }
-    : rule;
-}
+/** What a receiver is told; links among them. */
+export type Annotations =
+  & { summary: string; description: string; runbook: string }
+  & Record<string, string>;

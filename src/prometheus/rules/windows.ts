@@ -1,9 +1,5 @@
 import type { Objectives } from "../slo.ts";
-
-export type RuleOptions = {
-  /** The shortest window of the objectives, 300 by default; all other times scale with it. */
-  shortestWindowSeconds?: number;
-};
+import type { RuleOptions } from "./rule_options.ts";
 
 /** A dataset without a success, or a probe without a task, for this many intervals is not chance. */
 const MANY_INTERVALS = 6;

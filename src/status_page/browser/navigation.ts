@@ -9,7 +9,7 @@ export function handleNavigation(): void {
     const link = event.target instanceof Element &&
       event.target.closest<HTMLAnchorElement>("main a");
     const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey;
-    if (!link || !isPlain) return;
+    if (!link || !isPlain || !isOfThisPage(link)) return;
     event.preventDefault();
     void navigate(link.href);
   });
@@ -37,6 +37,11 @@ export function handleNavigation(): void {
   });
 
   addEventListener("popstate", () => void showAddress());
+}
+
+/** Trace and dashboard are elsewhere, perhaps on the same host. */
+function isOfThisPage({ origin, pathname }: HTMLAnchorElement): boolean {
+  return origin === location.origin && pathname === location.pathname;
 }
 
 async function navigate(address: string): Promise<void> {

@@ -78,6 +78,9 @@ function replaceWith(page: Document): void {
   // The script draws the chart: the server sends an empty element.
   morph(find("main"), find("main", page), ({ id }) => id === "chart");
   setTitle(page.title);
+  // The dashboard with the choices of this address.
+  const dashboard = document.querySelector<HTMLAnchorElement>("#dashboard");
+  if (dashboard) dashboard.href = find<HTMLAnchorElement>("#dashboard", page).href;
   find<HTMLLinkElement>("link[rel=icon]", document.head).href =
     find<HTMLLinkElement>("link[rel=icon]", page.head).href;
   const after = find("h1").textContent;

@@ -98,7 +98,7 @@ const REFUSALS: Refusal[] = [
   },
   { name: "an unknown switch", args: ["--onse"], says: ["--onse: ", "--once?"] },
   { name: "an unknown short flag", args: ["-x"], says: ["-x: "] },
-  { name: "a short flag with two dashes", args: ["--h=::1"], says: ["--h: ", "--host?"] },
+  { name: "a short flag with two dashes", args: ["--h=::1"], says: ["--h: ", "--host "] },
   { name: "a word that is not a flag", args: ["start"], says: ["start: "] },
   { name: "a word behind --", args: ["--", "start"], says: ["start: "] },
   {
@@ -179,7 +179,7 @@ test("an unknown flag with a value behind it is refused, with the nearest one su
 
 test("all that is wrong with one start is said at once, in one line each", async () => {
   const lines = await refused({
-    args: ["--retries", "11", "--nonsense", "--port", "70000", "--json"],
+    args: ["--retries", "11", "--rows", "0", "--port", "70000", "--json"],
     env: {
       DATASET_ID: "",
       OKDATA_API_URL: "nowhere",
@@ -192,7 +192,7 @@ test("all that is wrong with one start is said at once, in one line each", async
   });
 
   const expected = [
-    ["--nonsense: ", ""],
+    ["--rows: ", 'got "0"'],
     ["--json: ", ""],
     ["DATASET_ID: ", "got nothing"],
     ["OKDATA_API_URL: ", 'got "nowhere"'],
@@ -250,6 +250,7 @@ test("a port in use: one line that names it, exit code 2, no task", async () => 
 
     assertEquals({ code, stdout }, { code: 2, stdout: "" });
     assertMatch(stderr, new RegExp(`^[^\\n]*\\b${taken.port}\\b[^\\n]*in use[^\\n]*\\n$`));
+    assertStringIncludes(stderr, ": PORT: cannot listen on ");
   }
   assertEquals(target.requests, []);
 });
@@ -261,7 +262,7 @@ test("an address that is not this machine's: one line that names it, exit code 2
   });
 
   assertEquals({ code, stdout }, { code: 2, stdout: "" });
-  assertMatch(stderr, /^[^\n]*203\.0\.113\.1[^\n]*\n$/);
+  assertMatch(stderr, /^[^\n]*: HOST: expected an address [^\n]*, got "203\.0\.113\.1"\n$/);
 });
 
 test("a host that cannot be resolved to listen on: one line that names it, exit code 2", async () => {
@@ -270,7 +271,7 @@ test("a host that cannot be resolved to listen on: one line that names it, exit 
   });
 
   assertEquals({ code, stdout }, { code: 2, stdout: "" });
-  assertMatch(stderr, /^[^\n]*nothing\.invalid[^\n]*\n$/);
+  assertMatch(stderr, /^[^\n]*: HOST: expected an address [^\n]*, got "nothing\.invalid"\n$/);
 });
 
 test("an API address that would swallow the dataset's ID, or shows a password, is refused", async () => {

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { at } from "../../support/at.ts";
 import { startLoop, test } from "../../support/program.ts";
 import { getTasks, ONCE, untilSettled } from "../../support/loop.ts";
-import { respondWithDataset, startServer } from "../../support/targets.ts";
+import { readHead, respondWithDataset, startServer, write } from "../../support/targets.ts";
 
 const PATHS = ["/metrics", "/", "/tasks", "/status", "/healthz", "/readyz"];
 
@@ -21,6 +21,43 @@ test("HEAD responds as GET does, without the body", async () => {
     assertEquals(await head.text(), "", path);
     assertEquals(head.status, get.status, path);
     assertEquals(head.headers.get("content-type"), get.headers.get("content-type"), path);
+  }
+});
+
+/** The head of a response, as it comes from the port: `fetch` would hide how it was encoded. */
+async function headOf(url: string, method: string, path: string, accepted: string) {
+  using connection = await Deno.connect({ port: Number(new URL(url).port) });
+  await write(
+    connection,
+    `${method} ${path} HTTP/1.1\r\nHost: probe\r\nAccept: text/html\r\n` +
+      `Accept-Encoding: ${accepted}\r\nConnection: close\r\n\r\n`,
+  );
+  const head = await readHead(connection);
+  const header = (name: string) => head.match(new RegExp(`^${name}: (.*)\\r$`, "im"))?.[1] ?? null;
+  return { coding: header("content-encoding"), length: Number(header("content-length") ?? NaN) };
+}
+
+test("large responses come in gzip to those who prefer it, and none in what was not asked for", async () => {
+  await using target = startServer(respondWithDataset);
+  await using probe = await startLoop({
+    env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: ONCE },
+  });
+  await untilSettled(probe.url, 1);
+  for (const path of ["/metrics", "/"]) {
+    const gzip = await headOf(probe.url, "GET", path, "gzip");
+    const head = await headOf(probe.url, "HEAD", path, "gzip");
+    // The runtime of the executable would compress these by itself.
+    for (const accepted of ["br", "gzip;q=0, *;q=0.5", "deflate, br;q=1"]) {
+      const plain = await headOf(probe.url, "GET", path, accepted);
+      assertEquals(plain.coding, null, `${path} ${accepted}`);
+      assert(plain.length > 2 * gzip.length, `${plain.length} and ${gzip.length} bytes`);
+    }
+    assertEquals([gzip.coding, head.coding], ["gzip", "gzip"], path);
+    // A figure of the metrics, or the time on the page, may have changed.
+    assert(Math.abs(head.length - gzip.length) < 100, `${head.length} and ${gzip.length} bytes`);
+  }
+  for (const path of ["/healthz", "/tasks?limit=0", "/nothing"]) {
+    assertEquals((await headOf(probe.url, "GET", path, "gzip, br")).coding, null, path);
   }
 });
 

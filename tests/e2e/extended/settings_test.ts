@@ -95,6 +95,8 @@ const VALUES: Record<Key, [variable: string, flag: string]> = {
   prometheusToken: ["s3cret", ""],
   prometheusTokenFile: ["", ""],
   traceUrl: ["https://traces.example/trace/{trace_id}", ""],
+  publicUrl: ["https://variable.example", "https://flag.example/probe"],
+  dashboardUrl: ["https://variable.example/d/probe", "https://flag.example/d/probe"],
 };
 
 const settings: (Setting & { key: Key })[] = Object.entries(SETTINGS).map(([key, setting]) => ({

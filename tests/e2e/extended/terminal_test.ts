@@ -162,6 +162,28 @@ test("the main loop logs text on a terminal and stops on Ctrl-C", async () => {
   assertMatch(lines.at(-2) ?? "", /^\d\d:\d\d:\d\d\.\d{3} info +stopped$/);
 }, { ignore });
 
+test("a dumb terminal gets no colour and no movement of a cursor", async () => {
+  await using target = startBrokenServer();
+  const command = shellCommand({
+    args: ["--count", "2", "--table"],
+    env: settings(target.url, {
+      TERM: "dumb",
+      RETRIES: "0",
+      LOG_FORMAT: "text",
+      LOG_LEVEL: "debug",
+    }),
+  });
+  const quoted = `'${command.replaceAll("'", "'\\''")}'`;
+  const { code, stdout } = await shell(
+    `script --quiet --return --command "stty cols 80; "${quoted} /dev/null`,
+  );
+
+  assertEquals(code, 6);
+  assertMatch(stdout, / debug +an attempt of task 1 ended /);
+  assertMatch(stdout, /^2 +FAILED .* invalid_response\r$/m);
+  assert(!stdout.includes("\u001b") && !/\r(?!\n)/.test(stdout), JSON.stringify(stdout));
+}, { ignore: !hasScript });
+
 test("--table on a terminal of unknown size is 80 columns wide", async () => {
   await using emulator = startEmulator();
   const ids = ["1", "2"].map((end) => "a".repeat(60) + end);

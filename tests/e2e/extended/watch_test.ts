@@ -234,6 +234,18 @@ test("tasks --watch is coloured, but not with NO_COLOR", async () => {
   assert(!(await plain.colors()).includes("\u001b"), JSON.stringify(await plain.colors()));
 }, { ignore });
 
+test("tasks --watch on a dumb terminal prints what has changed, and moves no cursor", async () => {
+  await using target = startAlternatingServer();
+  await using probe = await startWatchedProbe(target.url);
+  const start = { args: ["tasks", "--watch", "--url", probe.url], env: { TERM: "dumb" } };
+  await using terminal = await Terminal.start({ ...start, args: [...start.args, "--rows", "2"] });
+  await eventually("two tables", async () => {
+    return (await terminal.scrollback()).match(/^ *# +State/gm)?.length === 2;
+  });
+  assertEquals(await terminal.modes(), NORMAL_MODES);
+  assert(!(await terminal.colors()).includes("\u001b"));
+}, { ignore });
+
 test("tasks --watch draws plain characters on a terminal without others", async () => {
   await using target = startAlternatingServer();
   await using probe = await startWatchedProbe(target.url);

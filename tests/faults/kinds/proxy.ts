@@ -231,7 +231,10 @@ proxyTest(
     await eventually("a heartbeat arrives", () => rig.seen.some(({ path }) => path === "/beat"));
     assertEquals(rig.seen.map(({ path }) => path), ["/token", "/abc123", "/beat"]);
     assert(rig.seen.every(({ via }) => via?.includes("tinyproxy")), JSON.stringify(rig.seen));
-    assertStringIncludes(program.stderr, `by ${rig.name} for ${API}, ${LOGIN}, ${BEAT}; see `);
+    assertStringIncludes(
+      program.stderr,
+      `by ${rig.name} for ${API}, ${LOGIN}, ${BEAT}; listening on `,
+    );
     checkSecrets(program.stderr, password);
   },
 );

@@ -2,6 +2,7 @@
 import { SHARED } from "../../../src/prometheus/definitions.ts";
 import { Metrics } from "../../../src/prometheus/metrics.ts";
 import type { Reason } from "../../../src/core/reasons.ts";
+import type { DatasetState } from "../../../src/core/verdict/states.ts";
 import { FakeClock } from "../../support/clock.ts";
 import { failed, pending, succeeded } from "../../support/tasks.ts";
 import { parse } from "../../support/exposition.ts";
@@ -15,8 +16,8 @@ export type Slot = "fast" | "slow" | Reason | "late" | "in_flight" | "nothing";
 export type Behaviour = {
   /** By the number of slots since this behaviour began, and the dataset. */
   slot: (slot: number, datasetId: string) => Slot;
-  /** What becomes of a token request; null in a run without credentials. */
-  token: "ok" | "refused" | "unreachable" | null;
+  /** What becomes of a token request, `mixed` in turn; null in a run without credentials. */
+  token: "ok" | "refused" | "unreachable" | "mixed" | null;
   /** Whether heartbeats are received; null when none is sent. */
   heartbeat: "ok" | "failed" | null;
 };
@@ -166,6 +167,8 @@ export class SimulatedProbe {
   #slots = 0;
   #next: { slot: number; token: number };
   #tokenEnds = -Infinity;
+  /** Failures in a row of each dataset, for its verdict. */
+  #rows = new Map<string, { failures: number; firstMs: number; hasSucceeded: boolean }>();
 
   constructor(
     labels: Labels,
@@ -193,7 +196,7 @@ export class SimulatedProbe {
         cpuSeconds: 0,
         residentBytes: 0,
         heapBytes: 0,
-        verdicts: [],
+        verdicts: this.#verdicts(),
       }),
     });
   }
@@ -262,6 +265,7 @@ export class SimulatedProbe {
         ? succeeded(task, outcome === "fast" ? 0.1 : this.#options.latencySeconds * 2)
         : failed(task, outcome);
       this.#metrics.settled(settled);
+      this.#countRow(datasetId, settled.state === "FAILED", nowSeconds * 1e3);
       allSucceeded &&= settled.state === "SUCCEEDED";
     }
     if (this.#behaviour.heartbeat && allSucceeded) {
@@ -269,8 +273,29 @@ export class SimulatedProbe {
     }
   }
 
+  #countRow(datasetId: string, hasFailed: boolean, createdMs: number): void {
+    const { failures = 0, firstMs = createdMs, hasSucceeded = false } = this.#rows.get(datasetId) ??
+      {};
+    this.#rows.set(
+      datasetId,
+      hasFailed
+        ? { failures: failures + 1, firstMs: failures === 0 ? createdMs : firstMs, hasSucceeded }
+        : { failures: 0, firstMs: createdMs, hasSucceeded: true },
+    );
+  }
+
+  /** Only whether and since when a dataset is failing: the rules read nothing else of it. */
+  #verdicts(): { datasetId: string; state: DatasetState; sinceMs: number }[] {
+    return [...this.#rows].map(([datasetId, { failures, firstMs, hasSucceeded }]) => {
+      const isFailing = failures >= 3 || failures > 0 && !hasSucceeded;
+      return { datasetId, state: isFailing ? "failing" : "working", sinceMs: firstMs };
+    });
+  }
+
   #reasonWithoutToken(): Reason {
-    return this.#behaviour.token === "unreachable" ? "identity_provider" : "auth";
+    const { token } = this.#behaviour;
+    const isReached = token === "mixed" ? this.#slots % 2 === 0 : token === "refused";
+    return isReached ? "auth" : "identity_provider";
   }
 
   /** Tokens are requested in the background, and soon again after a failure. */

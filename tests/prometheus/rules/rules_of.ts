@@ -1,5 +1,6 @@
 import type { Objectives } from "../../../src/prometheus/slo.ts";
 import type { AlertingRule, RecordingRule } from "../../../src/prometheus/rules/rule_file.ts";
+import type { RuleOptions } from "../../../src/prometheus/rules/rule_options.ts";
 import { rules } from "../../../src/prometheus/rules/rules.ts";
 
 export const OBJECTIVES: Objectives = {
@@ -9,8 +10,8 @@ export const OBJECTIVES: Objectives = {
 };
 
 /** The rules, by kind. */
-export function rulesOf(objectives: Objectives, shortestWindowSeconds?: number) {
-  const { groups } = rules(objectives, { shortestWindowSeconds });
+export function rulesOf(objectives: Objectives, options?: RuleOptions) {
+  const { groups } = rules(objectives, options);
   const all = groups.flatMap((group) => group.rules);
   return {
     groups,

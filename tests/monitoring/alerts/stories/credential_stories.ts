@@ -1,43 +1,78 @@
-import { burns, fails, JOB, NO_TOKEN, type Story, TOKEN_ENDS } from "./story.ts";
+import { JOB, NO_TOKEN, PROVIDER_FAILS, REFUSED, type Story } from "./story.ts";
 
 /** Tokens and certificates come to their end. */
 export const CREDENTIAL_STORIES: Story[] = [
   {
-    name: "ProbeTokenNearExpiry fires until the next token comes in time",
-    nearMisses: ["ProbeTokenRequestsFail", "DatasetFails", "ProbeNetworkSuspect"],
+    name: "IdentityProviderFails fires alone when the token has ended, for any number of datasets",
+    nearMisses: ["IdentityProviderFails", "DatasetFails", "ProbeNetworkSuspect"],
+    async run(world) {
+      const one = world.start({ datasets: ["a", "b"], environment: "prod" });
+      await world.advance(10.25);
+      one.behave({ token: "unreachable" });
+      // Requested from minute twelve on; the current one ends at minute 13.
+      await world.advance(4.5);
+      world.expect();
+      await world.advance(0.75);
+      const labels = { job: JOB, environment: "prod" };
+      const summary = "Every task in prod has failed since 1970-01-01 00:13 UTC, as it gets no " +
+        "token: the identity provider could not be reached, timed out, or responded 429 or 5xx " +
+        "(identity_provider)";
+      world.expect({ ...PROVIDER_FAILS, labels, summary });
+      one.behave({ token: "ok" });
+      await world.expectFor(10);
+    },
+  },
+  {
+    name: "ProbeCredentialsRefused fires when no token comes, and lasts through a restart",
+    nearMisses: ["ProbeCredentialsRefused", "DatasetFails"],
     async run(world) {
       const one = world.start();
       await world.advance(5.25);
       one.behave({ token: "refused" });
-      await world.advance(3.25);
-      // Requested from minute eight on; the current one ends at minute nine.
-      world.expect();
-      await world.advance(0.5);
-      const summary = "The token of the probe at probe:8000 ends in 15s, and it gets no new one";
-      world.expect({ ...TOKEN_ENDS, summary });
-      one.behave({ token: "ok" });
-      await world.advance(0.25);
-      world.expect();
+      await world.advance(6);
+      const summary = "Every task has failed since 1970-01-01 00:09 UTC, as it gets no token: " +
+        "the identity provider refused this client, or sent no usable token (auth)";
+      world.expect({ ...REFUSED, summary });
+      one.vanish();
+      const two = world.start({ instance: "other:8000" });
+      two.behave({ token: "refused" });
+      await world.expectFor(6, REFUSED);
+      two.behave({ token: "ok" });
+      await world.expectFor(5);
     },
   },
   {
-    name: "ProbeTokenNearExpiry stays silent while a token still lasts",
-    nearMisses: ["ProbeTokenNearExpiry"],
-    options: { tokenLifeSeconds: 1200 },
+    name: "an identity provider that fails and refuses in turn is one alert",
+    nearMisses: ["ProbeCredentialsRefused"],
     async run(world) {
       const one = world.start();
       await world.advance(5);
-      one.behave({ token: "refused" });
-      // Requested from minute 16 on; the current one ends at minute 20.
-      await world.advance(13.5);
-      world.expect(NO_TOKEN);
-      await world.advance(1.5);
-      world.expect(NO_TOKEN, TOKEN_ENDS);
+      one.behave({ token: "mixed" });
+      // The token ends at minute nine.
+      await world.advance(6.5);
+      await world.expectFor(1, PROVIDER_FAILS);
     },
   },
   {
-    name: "ProbeTokenNearExpiry stays silent for one refused token",
-    nearMisses: ["ProbeTokenNearExpiry", "ProbeTokenRequestsFail"],
+    name: "ProbeTokenRequestsFail warns while a token still lasts",
+    nearMisses: ["IdentityProviderFails"],
+    options: { tokenLifeSeconds: 1800 },
+    async run(world) {
+      const one = world.start();
+      await world.advance(5);
+      one.behave({ token: "unreachable" });
+      // Requested from minute 24 on; the current one ends at minute 30.
+      await world.advance(25);
+      const summary = "The probe has received no token for 5m: " +
+        "its tasks fail when the one in use ends";
+      world.expect({ ...NO_TOKEN, summary });
+      await world.advance(3);
+      world.expect(PROVIDER_FAILS);
+    },
+  },
+  {
+    name: "one refused token raises no alert",
+    nearMisses: ["ProbeCredentialsRefused", "ProbeTokenRequestsFail"],
     async run(world) {
       const one = world.start();
       await world.advance(4);
@@ -48,35 +83,14 @@ export const CREDENTIAL_STORIES: Story[] = [
     },
   },
   {
-    name: "ProbeTokenRequestsFail and ProbeTokenNearExpiry fire when no token comes",
+    name: "ProbeCredentialsRefused fires for a probe that never had a token",
     nearMisses: ["ProbeNetworkSuspect"],
     async run(world) {
       const one = world.start();
-      await world.advance(5.25);
       one.behave({ token: "refused" });
-      await world.advance(8);
-      world.expect(
-        {
-          ...TOKEN_ENDS,
-          summary: "The token of the probe at probe:8000 has ended, and it gets no new one",
-        },
-        { ...NO_TOKEN, summary: "The probe at probe:8000 gets no token" },
-        fails("auth"),
-        ...burns(),
-      );
-      one.behave({ token: "ok" });
-      await world.advance(0.5);
-      world.expect(...burns());
-    },
-  },
-  {
-    name: "ProbeTokenRequestsFail fires for a probe that never had a token",
-    nearMisses: ["ProbeTokenNearExpiry", "ProbeNetworkSuspect"],
-    async run(world) {
-      const one = world.start();
-      one.behave({ token: "refused" });
-      await world.advance(4);
-      world.expect(NO_TOKEN, fails("auth"), ...burns());
+      await world.expectFor(2);
+      await world.advance(2);
+      world.expect(REFUSED);
     },
   },
   {
@@ -117,7 +131,9 @@ export const CREDENTIAL_STORIES: Story[] = [
         alert: "CertificateNearExpiry",
         severity: "ticket",
         labels: { job: JOB, host },
-        summary: `The certificate of ${host} has ended`,
+        summary: host === "self"
+          ? "The probe's own certificate has ended"
+          : `The certificate of ${host} has ended`,
       });
     },
   })),

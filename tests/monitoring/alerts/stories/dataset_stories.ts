@@ -1,4 +1,4 @@
-import { burns, fails, oneIn, type Story } from "./story.ts";
+import { fails, failsFrom, fast, oneIn, type Story } from "./story.ts";
 
 /** All is well, or a dataset fails. */
 export const DATASET_STORIES: Story[] = [
@@ -16,20 +16,36 @@ export const DATASET_STORIES: Story[] = [
     },
   },
   {
-    name: "DatasetFails fires while every task of a dataset fails",
-    nearMisses: ["DatasetFails"],
+    name: "DatasetFails is the only alert of an outage, whose end leaves none",
+    nearMisses: ["DatasetFails", "DatasetAvailabilityBudgetBurnsFast"],
     async run(world) {
       const one = world.start({ datasets: ["a", "b"] });
-      await world.advance(5);
+      await world.advance(35);
       one.behave({ slot: (_, id) => id === "a" ? "server_error" : "fast" });
-      await world.advance(1.75);
-      world.expect(...burns());
+      await world.expectFor(1.75);
       await world.advance(0.75);
-      const summary = "Every task of dataset a fails: server_error";
-      world.expect({ ...fails("server_error"), summary }, ...burns());
+      const summary = "Every task of dataset a has failed since 1970-01-01 00:34 UTC: " +
+        "server_error 100 % (status 5xx)";
+      world.expect({ ...fails(), summary });
+      await world.expectFor(10, fails());
       one.behave("fast");
-      await world.advance(0.5);
-      world.expect(...burns());
+      await world.advance(0.25);
+      await world.expectFor(32);
+    },
+  },
+  {
+    name: "an outage of half an hour leaves no ticket behind, with hours of history",
+    nearMisses: ["DatasetAvailabilityBudgetBurnsSlowly"],
+    options: { scrapeSeconds: 60 },
+    async run(world) {
+      const one = world.start();
+      await world.advance(6.5 * 60);
+      one.behave("timeout");
+      await world.advance(30);
+      world.expect(fails());
+      one.behave("fast");
+      await world.advance(1);
+      await world.expectFor(6.5 * 60);
     },
   },
   {
@@ -44,38 +60,67 @@ export const DATASET_STORIES: Story[] = [
       prod?.behave("server_error");
       await world.advance(2.5);
       const labels = { environment: "prod" };
-      const summary = "Every task of dataset a in prod fails: server_error";
-      world.expect({ ...fails("server_error", labels), summary }, ...burns(labels));
+      const summary = "Every task of dataset a in prod has failed since 1970-01-01 00:04 UTC: " +
+        "server_error 100 % (status 5xx)";
+      world.expect({ ...fails(labels), summary });
       prod?.behave("fast");
       dev?.behave("server_error");
       await world.advance(5);
-      const inDev = { environment: "dev" };
-      const tickets = [fails("server_error", inDev), ...burns(inDev)]
-        .map((alert) => ({ ...alert, severity: "ticket" }));
-      world.expect(...tickets, ...burns(labels));
+      world.expect({ ...fails({ environment: "dev" }), severity: "ticket" });
     },
   },
   {
-    name: "DatasetFails stays silent when a task succeeds now and then",
+    name: "a dataset that succeeds now and then is no outage, but burns its budget",
     nearMisses: ["DatasetFails"],
     async run(world) {
       const one = world.start();
-      await world.advance(5);
+      await world.advance(12);
       one.behave({ slot: (slot) => slot % 6 === 5 ? "fast" : "timeout" });
-      await world.advance(5);
-      world.expect(...burns());
+      await world.expectFor(2);
+      await world.advance(3);
+      await world.expectFor(3, fast());
     },
   },
   {
-    name: "DatasetFails names the most frequent reason and the location",
+    name: "DatasetFails keeps its labels while reasons alternate, and names them with their shares",
     nearMisses: [],
     async run(world) {
       const labels = { location: "oslo" };
       const one = world.start({ labels });
+      await world.advance(5);
       one.behave({ slot: (slot) => slot % 3 === 0 ? "timeout" : "server_error" });
+      await world.advance(3.5);
+      const summary =
+        "Every task of dataset a (probed from oslo) has failed since 1970-01-01 00:04 UTC: " +
+        "server_error 67 % (status 5xx), timeout 33 % (no complete response in time)";
+      world.expect({ ...fails(), summary });
+      for (const reason of ["dns", "server_error", "reset", "not_found"] as const) {
+        one.behave(reason);
+        await world.expectFor(3, fails());
+      }
+      one.behave({ slot: (slot) => slot % 2 === 0 ? "connect" : "http" });
+      await world.expectFor(3, fails());
+      // A scrape that fails is no end.
+      one.stop();
+      await world.expectFor(0.5, fails());
+      one.appear();
+      await world.expectFor(3, fails());
+      one.behave("fast");
+      await world.advance(0.25);
+      await world.expectFor(10);
+    },
+  },
+  {
+    name: "DatasetFails lasts when the token ends in the outage",
+    nearMisses: ["IdentityProviderFails"],
+    async run(world) {
+      const one = world.start();
+      await world.advance(5);
+      one.behave({ slot: () => "server_error" });
       await world.advance(3);
-      const summary = "Every task of dataset a (probed from oslo) fails: server_error";
-      world.expect({ ...fails("server_error", labels), summary }, ...burns(labels));
+      world.expect(fails());
+      one.behave({ token: "refused" });
+      await world.expectFor(1, fails());
     },
   },
   {
@@ -84,10 +129,26 @@ export const DATASET_STORIES: Story[] = [
     externalLabels: { location: "bergen" },
     async run(world) {
       const one = world.start();
+      await world.advance(5);
       one.behave("tls");
       await world.advance(3);
-      const summary = "Every task of dataset a (probed from bergen) fails: tls";
-      world.expect({ ...fails("tls"), summary }, ...burns());
+      const summary =
+        "Every task of dataset a (probed from bergen) has failed since 1970-01-01 00:04 UTC: " +
+        "tls 100 % (no trusted TLS connection could be made)";
+      world.expect({ ...fails(), summary });
+    },
+  },
+  {
+    name: "a Prometheus that has just started judges no window that it has not seen",
+    nearMisses: ["DatasetFails", "DatasetAvailabilityBudgetBurnsFast"],
+    async run(world) {
+      const one = world.start({ datasets: ["a", "b"] });
+      one.behave({ slot: (slot, id) => id === "a" || slot % 2 === 0 ? "server_error" : "fast" });
+      await world.expectFor(2);
+      await world.advance(0.5);
+      await world.expectFor(2.5, fails());
+      await world.advance(5);
+      world.expect(fails(), fast({ dataset_id: "b" }));
     },
   },
   ...["probe:8000", "other:8000"].map((instance): Story => ({
@@ -98,46 +159,83 @@ export const DATASET_STORIES: Story[] = [
       await world.advance(10);
       one.behave("connect");
       await world.advance(3);
-      world.expect(fails("connect"), ...burns());
+      world.expect(fails());
       one.vanish();
       await world.advance(0.25);
-      world.expect(fails("connect"), ...burns());
+      world.expect(fails());
       const two = world.start({ instance });
       two.behave("connect");
-      await world.expectFor(5, fails("connect"), ...burns());
+      await world.expectFor(5, fails());
       two.behave("fast");
       await world.advance(0.5);
-      world.expect(...burns());
+      await world.expectFor(10);
     },
   })),
   {
-    name: "DatasetFailsFromSeveralLocations fires when a second location fails",
-    nearMisses: ["DatasetFailsFromSeveralLocations"],
+    name: "an outage in all locations is one alert, however far apart they notice it",
+    nearMisses: ["DatasetFailsFromOneLocation"],
     async run(world) {
-      const [oslo, bergen] = ["oslo", "bergen"].map((location) => ({ location }));
-      const one = world.start({ labels: oslo });
-      const two = world.start({ labels: bergen, instance: "b:8000" });
-      await world.advance(5);
-      one.behave("not_found");
-      two.behave({ slot: oneIn(3, "not_found") });
-      await world.advance(6);
-      world.expect(fails("not_found", oslo), ...burns(oslo), ...burns(bergen));
-      two.behave("not_found");
-      await world.advance(3);
-      world.expect(
-        fails("not_found", oslo),
-        fails("not_found", bergen),
-        ...burns(oslo),
-        ...burns(bergen),
-        {
-          alert: "DatasetFailsFromSeveralLocations",
-          labels: { dataset_id: "a" },
-          summary: "Most tasks of dataset a fail from 2 locations",
-        },
+      const [oslo, bergen] = ["oslo", "bergen"].map((location) =>
+        world.start({ labels: { location }, instance: `${location}:8000` })
       );
-      two.behave("fast");
-      await world.advance(3);
-      world.expect(fails("not_found", oslo), ...burns(oslo), ...burns(bergen));
+      await world.advance(5);
+      oslo?.behave("not_found");
+      await world.expectFor(0.75);
+      bergen?.behave("not_found");
+      await world.expectFor(1.75);
+      await world.advance(0.5);
+      const summary = "Every task of dataset a (probed from bergen, oslo) has failed since " +
+        "1970-01-01 00:05 UTC: not_found 100 % (status 404)";
+      world.expect({ ...fails(), summary });
+      await world.expectFor(5, fails());
+      oslo?.behave("fast");
+      await world.advance(0.5);
+      world.expect();
+      bergen?.behave("fast");
+      await world.expectFor(5);
+    },
+  },
+  {
+    name: "a dataset that fails from one location alone makes the network there suspect",
+    nearMisses: ["DatasetFailsFromOneLocation", "DatasetFails"],
+    async run(world) {
+      const [oslo, bergen] = ["oslo", "bergen", "lund"].map((location) =>
+        world.start({ labels: { location }, environment: "prod", instance: `${location}:8000` })
+      );
+      await world.advance(5);
+      oslo?.behave("connect");
+      await world.expectFor(2.75);
+      await world.advance(0.75);
+      const alert = failsFrom("oslo");
+      const labels = { ...alert.labels, environment: "prod" };
+      const summary =
+        "Every task of dataset a in prod has failed from oslo alone since 1970-01-01 00:04 UTC: " +
+        "connect 100 % (no connection could be made). Not seen from bergen, lund: " +
+        "suspect the network of oslo first";
+      world.expect({ ...alert, labels, summary });
+      bergen?.behave("connect");
+      await world.advance(2.5);
+      world.expect(fails({ environment: "prod" }));
+      bergen?.behave("fast");
+      oslo?.behave("fast");
+      await world.advance(0.5);
+      await world.expectFor(5);
+    },
+  },
+  {
+    name: "a budget that burns in one location alone makes the network there suspect",
+    nearMisses: [],
+    async run(world) {
+      const [oslo] = ["oslo", "bergen"].map((location) =>
+        world.start({ labels: { location }, instance: `${location}:8000` })
+      );
+      await world.advance(35);
+      oslo?.behave({ slot: oneIn(4, "reset") });
+      await world.advance(12);
+      const summary = "6.406% of the tasks of dataset a (probed from oslo) failed in the last 1h " +
+        "or 6h: its availability budget burns fast. Most frequent reasons: reset 100 %. " +
+        "Not seen from bergen: suspect the network of oslo first";
+      world.expect({ ...fast({ location: "oslo" }), summary });
     },
   },
 ];

@@ -25,8 +25,12 @@ export function probe(labels: Labels = {}): Labels {
   return { job: JOB, instance: "probe:8000", ...labels };
 }
 
-export function fails(reason: string, labels: Labels = {}): ExpectedAlert {
-  return { alert: "DatasetFails", labels: dataset({ reason, ...labels }) };
+export function fails(labels: Labels = {}): ExpectedAlert {
+  return { alert: "DatasetFails", labels: dataset(labels) };
+}
+
+export function failsFrom(location: string): ExpectedAlert {
+  return { alert: "DatasetFailsFromOneLocation", labels: dataset({ location }) };
 }
 
 export function fast(labels: Labels = {}, title = "Availability"): ExpectedAlert {
@@ -41,21 +45,20 @@ export function slowly(labels: Labels = {}, title = "Availability"): ExpectedAle
   };
 }
 
-/** Many failures in a short history burn both budgets. */
-export function burns(labels: Labels = {}): ExpectedAlert[] {
-  return [fast(labels), slowly(labels)];
-}
-
 export const NO_TOKEN: ExpectedAlert = {
   alert: "ProbeTokenRequestsFail",
   severity: "ticket",
-  labels: probe(),
+  labels: { job: JOB },
 };
 
-/** The token of the first probe of a story ends. */
-export const TOKEN_ENDS: ExpectedAlert = {
-  alert: "ProbeTokenNearExpiry",
-  labels: probe({ app_id: "0000000" }),
+export const PROVIDER_FAILS: ExpectedAlert = {
+  alert: "IdentityProviderFails",
+  labels: { job: JOB },
+};
+
+export const REFUSED: ExpectedAlert = {
+  alert: "ProbeCredentialsRefused",
+  labels: { job: JOB },
 };
 
 export const NETWORK_SUSPECT: ExpectedAlert = {

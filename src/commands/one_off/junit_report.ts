@@ -1,0 +1,153 @@
+import type { Attempt, Task } from "../../core/task.ts";
+import { VERSION } from "../../core/version.ts";
+import { describeReasons } from "../../terminal/run_summary.ts";
+import { formatSeconds, formatTraceUrl } from "../../text/format.ts";
+import { describeLinks } from "../../text/links.ts";
+import { renderXml, type XmlElement } from "../../text/xml.ts";
+import type { Report, ReportContext } from "./report.ts";
+import type { DatasetResult, RunResult, Settlement } from "./run_record.ts";
+
+/** A task of a dataset, and its number among those of the dataset. */
+type Case = { task: Task; settlement: Settlement | null; number: number; earlier: string | null };
+
+/**
+ * JUnit XML at the end: a test case for each task; after a wait, one for the last task of each
+ * dataset. The document keeps to what the schemas of Maven Surefire and Jenkins have in common: a
+ * `testsuite` as the root, children in one order, three digits of a second.
+ */
+export function createJunitReport({ config, options }: ReportContext): Report {
+  const { count, waitSeconds, maxDurationSeconds } = options;
+  const settlements: Settlement[] = [];
+  return {
+    settled(settlement) {
+      // After a wait the results hold the tasks that count.
+      if (waitSeconds === null) settlements.push(settlement);
+      return "";
+    },
+    end(result) {
+      const cases = casesOf(result).map(testCase);
+      const withOutcome = (outcome: string) =>
+        cases.filter(({ children }) => children.some(({ name }) => name === outcome)).length;
+      return renderXml({
+        name: "testsuite",
+        attributes: {
+          name: config.environmentName ? `${PROGRAM} ${config.environmentName}` : PROGRAM,
+          tests: cases.length,
+          failures: withOutcome("failure"),
+          errors: withOutcome("error"),
+          skipped: withOutcome("skipped"),
+          time: result.durationSeconds.toFixed(3),
+          timestamp: new Date(result.startedMs).toISOString(),
+        },
+        children: [propertiesOf(result), ...cases],
+      });
+    },
+  };
+
+  function casesOf({ datasets, abandoned }: RunResult): Case[] {
+    if (waitSeconds !== null) {
+      return datasets.flatMap((dataset) => caseAfterWait(dataset, abandoned));
+    }
+    const numbers = new Map<string, number>();
+    return [...settlements, ...abandoned.map((task) => ({ task }))]
+      .sort((a, b) => a.task.seqno - b.task.seqno)
+      .map((each) => {
+        const number = (numbers.get(each.task.datasetId) ?? 0) + 1;
+        numbers.set(each.task.datasetId, number);
+        return {
+          task: each.task,
+          settlement: "advice" in each ? each : null,
+          number,
+          earlier: null,
+        };
+      });
+  }
+
+  function testCase({ task, settlement, number, earlier }: Case) {
+    const ofMany = count > 1 ? `, task ${number} of ${count}` : "";
+    return {
+      name: "testcase",
+      attributes: {
+        classname: task.datasetId,
+        name: `metadata of ${task.datasetId}${ofMany}`,
+        time: (settlement?.task.durationSeconds ?? 0).toFixed(3),
+      },
+      children: [
+        ...settlement ? outcomeOf(settlement) : [ABANDONED],
+        ...earlier === null ? [] : [{ name: "system-out", children: [earlier] }],
+      ],
+    };
+  }
+
+  function outcomeOf({ task, advice, tooSlow }: Settlement): XmlElement[] {
+    if (task.state === "FAILED") {
+      // A fault of the probe is none of the platform, which is what is tested.
+      const name = task.reason === "internal" ? "error" : "failure";
+      const message = `${task.reason}: ${task.message}`;
+      const text = [message, advice, ...detailsOf(task)].join("\n");
+      return [{ name, attributes: { type: task.reason, message }, children: [text] }];
+    }
+    if (!tooSlow) return [];
+    const message = `succeeded in ${formatSeconds(task.durationSeconds)}, ` +
+      `slower than ${maxDurationSeconds} s`;
+    const text = [message, ...detailsOf(task)].join("\n");
+    return [{ name: "failure", attributes: { type: "too_slow", message }, children: [text] }];
+  }
+
+  function detailsOf({ datasetId, traceId, attempts }: Settlement["task"]): string[] {
+    const { apiUrl, traceUrl } = config;
+    return [
+      ...describeLinks(config, [datasetId]),
+      `URL: ${apiUrl}/${datasetId}`,
+      `trace: ${traceUrl === undefined ? traceId : formatTraceUrl(traceUrl, traceId)}`,
+      ...attempts.map((attempt, i) => `attempt ${i + 1}: ${describeAttempt(attempt)}`),
+    ];
+  }
+
+  function propertiesOf({ exitCode }: RunResult): XmlElement {
+    const properties = {
+      version: VERSION,
+      environment: config.environmentName,
+      url: config.apiUrl,
+      app_id: config.appId,
+      wait_seconds: waitSeconds,
+      max_duration_seconds: maxDurationSeconds,
+      exit_code: exitCode,
+    };
+    return {
+      name: "properties",
+      children: Object.entries(properties).filter(([, value]) => value !== null)
+        .map(([name, value]) => ({ name: "property", attributes: { name, value } })),
+    };
+  }
+}
+
+const PROGRAM = "dataplatform-probe";
+
+const ABANDONED: XmlElement = {
+  name: "skipped",
+  attributes: { message: "abandoned: the run was interrupted" },
+};
+
+/** The task of a dataset that a wait ended with; none when not one was even created. */
+function caseAfterWait(
+  { datasetId, last, counts, tooSlow, reasons }: DatasetResult,
+  abandoned: RunResult["abandoned"],
+): Case[] {
+  const pending = abandoned.find((task) => task.datasetId === datasetId);
+  const task = pending ?? last?.task;
+  if (!task) return [];
+  const bad = counts.FAILED + tooSlow;
+  const causes = [
+    ...reasons.size > 0 ? [describeReasons(reasons)] : [],
+    ...tooSlow > 0 ? [`${tooSlow} too slow`] : [],
+  ];
+  const tries = counts.SUCCEEDED + counts.FAILED;
+  const earlier = tries > 1 ? `${bad} of ${tries} tries failed: ${causes.join(", ")}` : null;
+  return [{ task, settlement: pending ? null : last, number: 1, earlier }];
+}
+
+function describeAttempt({ status, reason, durationSeconds }: Attempt): string {
+  const result = [reason, status && `status ${status}`].filter(Boolean).join(", ");
+  return `${result} in ${formatSeconds(durationSeconds)}`;
+}

@@ -1,0 +1,133 @@
+import { METRICS } from "../../definitions.ts";
+import { type Objectives, percentOf } from "../../slo.ts";
+import { OUTAGE } from "../outage_rules.ts";
+import { DATASET_LABELS, SEVERAL } from "../promql.ts";
+import type { Severity } from "../rule_options.ts";
+import { countName, type Objective, objectivesOf, ratioName } from "../slo_rules.ts";
+import { BURN_RATES, type BurnRate, type Times } from "../windows.ts";
+import type { Alert } from "./alert.ts";
+import { CHECK, FAILED_TASKS, steps, WHO_IS_AT_FAULT } from "./runbook.ts";
+import { onlyHere, PROBED_FROM, queryOf, reasons } from "./templates.ts";
+
+/** Alerts on error budgets that burn too fast. */
+export function budgetAlerts(objectives: Objectives, times: Times): Alert[] {
+  const { availability, latency } = objectivesOf(objectives);
+  return [
+    ...burnAlert(availability, "page", times, availabilityRunbook(times)),
+    ...burnAlert(availability, "ticket", times, availabilityRunbook(times)),
+    ...burnAlert(latency, "page", times, latencyRunbook(objectives, times)),
+    ...burnAlert(latency, "ticket", times, latencyRunbook(objectives, times)),
+  ];
+}
+
+/** The alert on the burn rates that a share of bad tasks below 1 can reach; none when none can. */
+function burnAlert(
+  objective: Objective,
+  severity: Severity,
+  times: Times,
+  runbook: string,
+): Alert[] {
+  const burns = BURN_RATES.filter((burn) =>
+    burn.severity === severity && thresholdOf(burn, objective) < 1
+  );
+  if (burns.length === 0) return [];
+  const { title, subject, predicate } = objective;
+  const speed = severity === "page" ? "Fast" : "Slowly";
+  const longWindows = burns.map(({ long }) => times.window(long)).join(" or ");
+  const rule: Alert = {
+    alert: `Dataset${title}BudgetBurns${speed}`,
+    expr: burns.map((burn) => conditionOf(burn, objective, times)).join("\nor\n"),
+    severity,
+    summary: `{{ $value | humanizePercentage }} of the ${subject} of dataset ` +
+      `{{ $labels.dataset_id }}${PROBED_FROM} ${predicate} in the last ${longWindows}: its ` +
+      `${title.toLowerCase()} budget burns ${speed.toLowerCase()}` +
+      whyAndWhere(objective, burns, times),
+    description: descriptionOf(objective, burns, times),
+    runbook,
+    view: {
+      tasks: title === "Latency" ? "succeeded" : "failed",
+      lookBackSeconds: Math.max(...burns.map(({ long }) => times.windowSeconds(long))),
+    },
+  };
+  // An outage is an alert of its own: this one waits until it would have fired.
+  return [title === "Availability" ? { ...rule, for: times.outage } : rule];
+}
+
+/** The reasons of failures, and the locations where the budget does not burn. */
+function whyAndWhere(objective: Objective, burns: BurnRate[], times: Times): string {
+  const burn = burns.reduce((one, other) => one.short > other.short ? one : other);
+  const [window, threshold] = [times.window(burn.short), thresholdOf(burn, objective)];
+  const elsewhere = queryOf(DATASET_LABELS, (own) => {
+    const ratio = `${ratioName(objective, window)}{${own.replace("location=", "location!=")}}`;
+    return `${ratio} <= ${threshold} unless on () (${ratio} > ${threshold})`;
+  });
+  const first = ". Most frequent reasons: ";
+  const why = objective.title === "Availability" ? reasons(DATASET_LABELS, window, { first }) : "";
+  return why + onlyHere(elsewhere);
+}
+
+/**
+ * Both windows burn. Nothing is said of less history than the short window, nor of failures of an
+ * outage, which has an alert of its own.
+ */
+function conditionOf(burn: BurnRate, objective: Objective, times: Times): string {
+  const [long, short] = [times.window(burn.long), times.window(burn.short)];
+  const threshold = thresholdOf(burn, objective);
+  const ratio = ratioName(objective, short);
+  const notInOutage = objective.title === "Availability"
+    ? `\n  unless max_over_time(${OUTAGE}[${short}])`
+    : "";
+  return `(
+  ${ratioName(objective, long)} > ${threshold}
+  and ${ratio} > ${threshold}
+  and ${countName(objective, short)} ${SEVERAL}
+  and last_over_time(${ratio}[${short}] offset ${short})${notInOutage}
+)`;
+}
+
+function descriptionOf(objective: Objective, burns: BurnRate[], times: Times): string {
+  const { subject, predicate } = objective;
+  const limits = burns.map((burn) =>
+    `${percentOf(thresholdOf(burn, objective))} in the last ${
+      times.window(burn.long)
+    } and in the ` +
+    `last ${times.window(burn.short)}`
+  );
+  return `At least three of a dataset's ${subject} ${predicate}: more than ` +
+    `${limits.join(", or more than ")}.`;
+}
+
+function thresholdOf({ factor }: BurnRate, { budget }: Objective): number {
+  return Number((factor * budget).toPrecision(6));
+}
+
+function availabilityRunbook(times: Times): string {
+  const failures = `${METRICS.failures.name}{dataset_id="{{ $labels.dataset_id }}"}`;
+  return steps(
+    `First look at the failures by reason: \`sum by (reason) (increase(${failures}` +
+      `[${times.window(12)}]))\`, or the dashboard's panel "Failures by reason".`,
+    WHO_IS_AT_FAULT,
+    `Open ${FAILED_TASKS}: it shows each response, and whether failures come in bursts or evenly. ` +
+      "If the last failure is old, the fault is over and this alert ends by itself.",
+    `Run ${CHECK}: it says what to do about a failure.`,
+    "If it is the platform's fault, send its team the reason, the time of the first failure and " +
+      "one `trace_id`.",
+  );
+}
+
+function latencyRunbook({ latencySeconds }: Objectives, times: Times): string {
+  const { phaseDuration } = METRICS;
+  const [phase] = phaseDuration.labels;
+  const seconds = (suffix: string) =>
+    `sum by (${phase}) (rate(${phaseDuration.name}_${suffix}[${times.window(1)}]))`;
+  return steps(
+    'First look at which phase became slower: the dashboard\'s panel "Where the time goes", or ' +
+      `\`${seconds("sum")} / ${seconds("count")}\`.`,
+    "resolve, connect and tls point to the network or the probe's machine, token to the identity " +
+      "provider, processing and transfer to the platform.",
+    "Open `/tasks?state=succeeded&dataset_id={{ $labels.dataset_id }}` on the probe and look for " +
+      `tasks above ${latencySeconds} s. Several attempts mean that the first ones failed.`,
+    "Look at the dashboard's panel \"Schedule lag\": if slots come late, the probe's machine is " +
+      "too busy and its durations are wrong.",
+  );
+}

@@ -1,0 +1,91 @@
+/** Parts of an alert's summary that Prometheus fills in when it sends the alert. */
+import { REASON_DEFINITIONS, REASONS } from "../../../core/reasons.ts";
+import { type Definition, METRICS } from "../../definitions.ts";
+import { FAILING_SINCE } from "../history_rules.ts";
+import { increase } from "../promql.ts";
+
+/** The most reasons that a sentence names. */
+const MAX_SHARES = 3;
+
+/** Which environment of the platform is meant, when the probe knows. */
+export const IN_ENVIRONMENT = "{{ with $labels.environment }} in {{ . }}{{ end }}";
+
+/** Where the probe stands, by a label of the probe or of Prometheus itself; empty when unknown. */
+const LOCATION = "or $labels.location $externalLabels.location";
+
+/** The environment, and where the probe stands when Prometheus knows. */
+export const PROBED_FROM = `${IN_ENVIRONMENT}{{ with ${LOCATION} }} (probed from {{ . }}){{ end }}`;
+export const IN_LOCATION = `{{ with ${LOCATION} }} in {{ . }}{{ end }}`;
+export const THIS_LOCATION = `{{ ${LOCATION} "this location" }}`;
+
+/** The values of a label in the result of a query. */
+export function listed(label: string): string {
+  return `{{ range $i, $each := sortByLabel "${label}" . }}{{ if $i }}, {{ end }}` +
+    `{{ $each.Labels.${label} }}{{ end }}`;
+}
+
+/** Since when all of the series' datasets fail, by their verdicts; nothing when no probe says so. */
+export function since(labels: string): string {
+  return `{{ with ${queryOf(labels, (own) => `max(${FAILING_SINCE}{${own}})`)} }} since ` +
+    '{{ (. | first | value | toTime).UTC.Format "2006-01-02 15:04 UTC" }}{{ end }}';
+}
+
+/** The most frequent reasons of failed tasks with their shares, each after `first` or a comma. */
+export function reasons(
+  labels: string,
+  window: string,
+  { first = "", explained = false }: { first?: string; explained?: boolean } = {},
+): string {
+  const meaning =
+    REASONS.map((reason, i) =>
+      `{{ ${i === 0 ? "" : "else "}if eq $each.Labels.reason "${reason}" }}` +
+      REASON_DEFINITIONS[reason].meaning
+    ).join("") + "{{ end }}";
+  return shares(labels, METRICS.failures, window, {
+    first,
+    after: explained ? ` (${meaning})` : "",
+  });
+}
+
+/** The most frequent values of a counter's last label, with their shares of all in the window. */
+export function shares(
+  labels: string,
+  { name, labels: [...own] }: Definition,
+  window: string,
+  { first = "", after = "" }: { first?: string; after?: string } = {},
+): string {
+  const by = own.at(-1)!;
+  const query = queryOf(labels, (matchers) => {
+    const counter = `${name}{${matchers}}`;
+    const share = `100 * ${increase(by, counter, window)} / ` +
+      `scalar(sum(increase(${counter}[${window}]))) > 0`;
+    return `sort_desc(topk(${MAX_SHARES}, ${share}))`;
+  });
+  const before = first && `{{ else }}${first}`;
+  return `{{ range $i, $each := ${query} }}{{ if $i }}, ${before}{{ end }}` +
+    `{{ $each.Labels.${by} }} {{ printf "%.0f" $each.Value }} %${after}{{ end }}`;
+}
+
+/** The environment and all locations in which the series has a sample. */
+export function probedFromAll(labels: string, series: string): string {
+  const query = queryOf(labels, (own) => `count by (location) (${series}{${own}, location!=""})`);
+  const from = (locations: string) => ` (probed from ${locations})`;
+  return `${IN_ENVIRONMENT}{{ with ${query} }}${from(listed("location"))}{{ else }}` +
+    `{{ with $externalLabels.location }}${from("{{ . }}")}{{ end }}{{ end }}`;
+}
+
+/** A clause that blames the probe's own network; none unless the query finds other locations. */
+export function onlyHere(query: string): string {
+  return `{{ with ${query} }}. Not seen from ${
+    listed("location")
+  }: suspect the network of ${THIS_LOCATION} ` +
+    "first{{ end }}";
+}
+
+/** A query whose expression takes the given labels of the alert as matchers; no `%` in it. */
+export function queryOf(labels: string, expression: (own: string) => string): string {
+  const names = labels.split(", ");
+  const own = names.map((name, i) => `${name}=%[${i + 1}]q`).join(", ");
+  const values = names.map((name) => `$labels.${name}`).join(" ");
+  return `query (printf \`${expression(own)}\` ${values})`;
+}

@@ -1,0 +1,61 @@
+import { concat } from "@std/bytes/concat";
+import { type Clock, sleep } from "../../core/clock.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A part takes a fraction of a millisecond, in which the event loop stands still. */
+const PART_BYTES = 64 * 1024;
+
+/** How long compression may occupy the event loop before it yields. */
+const MAX_HOLD_MS = 2;
+
+/** Limits the bodies that wait: those of the largest responses, a few times. */
+const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Compresses bodies, one at a time and a part at a time: Deno compresses on the event loop. A body is
+ * compressed once for all who ask for it while it is in use.
+ */
+export class Compressor {
+  readonly #clock: Clock;
+  /** By the body itself: who shares a rendering shares its bytes. */
+  readonly #results = new WeakMap<Bytes, Promise<Bytes>>();
+  #last: Promise<unknown> = Promise.resolve();
+  #queuedBytes = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The body in gzip; null when too many others wait for theirs. RFC 1952. */
+  async gzip(body: Bytes): Promise<Bytes | null> {
+    const known = this.#results.get(body);
+    if (known) return await known;
+    const isFull = this.#queuedBytes > 0 && this.#queuedBytes + body.length > MAX_QUEUED_BYTES;
+    if (isFull) return null;
+    this.#queuedBytes += body.length;
+    const result = this.#last
+      .then(() => this.#compress(body))
+      .finally(() => this.#queuedBytes -= body.length);
+    this.#last = result.catch(() => {});
+    this.#results.set(body, result);
+    return await result;
+  }
+
+  async #compress(body: Bytes): Promise<Bytes> {
+    const { readable, writable } = new CompressionStream("gzip");
+    const reading = Array.fromAsync(readable);
+    const writer = writable.getWriter();
+    // Whoever made a large body has just held the loop.
+    let heldSinceMs = body.length > PART_BYTES ? -Infinity : this.#clock.monotonic();
+    for (let start = 0; start < body.length; start += PART_BYTES) {
+      if (this.#clock.monotonic() - heldSinceMs > MAX_HOLD_MS) {
+        await sleep(this.#clock, 0);
+        heldSinceMs = this.#clock.monotonic();
+      }
+      await writer.write(body.subarray(start, start + PART_BYTES));
+    }
+    await writer.close();
+    return concat(await reading);
+  }
+}
