@@ -114,7 +114,7 @@ export const OUTPUT_SETTINGS = {
     defaultNote: "none: no links to it",
     schema: z.pipe(
       link({ query: false }),
-      z.transform((value) => value.replace(/\/+$/, "")),
+      z.transform((value) => value.replace(/(?<!\/)\/+$/, "")),
     ),
   },
   dashboardUrl: {

@@ -66,7 +66,7 @@ export const bearerToken = z.string().check(
 );
 
 /** A URL to which paths are added. */
-export const baseUrl = z.pipe(url, z.transform((value) => value.replace(/\/+$/, "")));
+export const baseUrl = z.pipe(url, z.transform((value) => value.replace(/(?<!\/)\/+$/, "")));
 
 /** An HTTP proxy. */
 export const proxy = parsed("an http:// URL of a proxy", parseProxy);

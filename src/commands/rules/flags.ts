@@ -34,10 +34,11 @@ export function parseRuleFlags(
   };
   const labels = new Map<string, string>();
   for (const text of [given.label ?? []].flat().map(String)) {
-    const [, name = "", value = ""] = text.match(/^\s*([^=]*?)\s*=(.*)$/s) ?? [];
-    const problem = labels.has(name) ? "each name once" : problemOf(name, value.trim());
+    const [key = "", ...values] = text.split("=");
+    const [name, value] = [key.trim(), values.join("=").trim()];
+    const problem = labels.has(name) ? "each name once" : problemOf(name, value);
     if (problem) problems.push(`--label: expected ${problem}, got ${quote(text)}`);
-    else labels.set(name, value.trim());
+    else labels.set(name, value);
   }
   const runbookUrl = given["runbook-url"] === undefined ? undefined : String(given["runbook-url"]);
   if (runbookUrl !== undefined && !isRunbookUrl(runbookUrl)) {

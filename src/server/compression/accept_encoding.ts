@@ -19,11 +19,19 @@ export function acceptedCodings(header: string | undefined): AcceptedCodings {
   };
 }
 
-/** Each coding with its quality; what is malformed is left out. */
+/**
+ * Each coding with its quality; what is malformed is left out. Takes time in proportion to the length,
+ * which the client chooses: a pattern that begins with blanks would not.
+ */
 function itemsOf(header: string): [coding: string, quality: number][] {
   return header.toLowerCase().split(",").flatMap((item) => {
-    const [, coding, quality = "1"] =
-      item.match(/^\s*([^\s;]+)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?))?\s*$/) ?? [];
-    return coding === undefined ? [] : [[coding, Math.min(1, Number(quality))]];
+    const [coding = "", weight = "q=1", ...others] = trimmedParts(item, ";");
+    const [name, quality = "", ...rest] = trimmedParts(weight, "=");
+    const isWeight = name === "q" && /^[01](?:\.\d{0,3})?$/.test(quality) && rest.length === 0;
+    return isWeight && others.length === 0 ? [[coding, Math.min(1, Number(quality))]] : [];
   });
+}
+
+function trimmedParts(text: string, separator: string): string[] {
+  return text.split(separator).map((part) => part.trim());
 }

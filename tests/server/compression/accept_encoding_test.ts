@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { acceptedCodings } from "../../../src/server/compression/accept_encoding.ts";
 
 const GZIP = { prefersGzip: true, acceptsIdentity: true };
@@ -19,6 +19,7 @@ for (
     ["gzip;q=0.000", IDENTITY],
     ["gzip ; q=0.001", GZIP],
     ["gzip;Q=0.5", GZIP],
+    [" gzip ;\tq = 0.5 ", GZIP],
     ["gzip;q=0.5, identity", IDENTITY],
     ["gzip;q=0.5, identity;q=0.6", IDENTITY],
     ["gzip;q=0.5, identity;q=0.5", GZIP],
@@ -40,9 +41,37 @@ for (
     ["identity;q=none", IDENTITY],
     ["identity;q=none, gzip", GZIP],
     [";;, ,q=,", IDENTITY],
+    ["identity;q=0;q=0", IDENTITY],
+    ["identity;q=0=0", IDENTITY],
+    ["identity;0", IDENTITY],
   ] as const
 ) {
   Deno.test(`acceptedCodings of ${header === undefined ? "no header" : `"${header}"`}`, () => {
     assertEquals(acceptedCodings(header), expected);
   });
 }
+
+Deno.test("acceptedCodings takes time in proportion to the length of a header", () => {
+  const fill = (length: number) => [
+    " ".repeat(length) + "x",
+    "x" + " ".repeat(length) + "x",
+    "x;" + " ".repeat(length) + "x",
+    "x;q" + " ".repeat(length) + "x",
+    "x;q=" + " ".repeat(length) + "x",
+    "x;q=1" + " ".repeat(length) + "x",
+    "x;".repeat(length / 2),
+    "x,".repeat(length / 2),
+  ];
+  /** The fastest of many runs, which nothing else has slowed down. */
+  const fastestMs = (header: string) =>
+    Math.min(...Array.from({ length: 8 }, () => {
+      const startMs = performance.now();
+      assertEquals(acceptedCodings(header), IDENTITY);
+      return performance.now() - startMs;
+    }));
+  const short = fill(6_000).map(fastestMs);
+  // Ten times as long; a quadratic pattern takes a hundred times as long for it.
+  fill(60_000).map(fastestMs).forEach((ms, i) => {
+    assert(ms < 40 * Math.max(short[i] ?? 0, 0.1), `${ms} ms after ${short[i]} ms`);
+  });
+});
