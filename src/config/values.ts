@@ -27,13 +27,21 @@ export const flag = z.pipe(
   z.transform((value) => value === "true" || value === "1"),
 );
 
+/** `URL` drops line breaks and tabs, and escapes blanks: the text would be no address. */
+const unbroken = z.regex(/^[^\s\p{Cc}]*$/u, {
+  error: "a URL without blanks and control characters",
+  abort: true,
+});
+
 export const url = z.string().check(
+  unbroken,
   z.refine(isHttpUrl, "an http:// or https:// URL without user, query or #"),
 );
 
 /** A link for people, with `{name}` where a value belongs; no user and no password in it. */
 export function linkTemplate(name: string) {
   return z.string().check(
+    unbroken,
     z.refine((value) => {
       const filled = value.replaceAll(`{${name}}`, "0");
       const link = URL.canParse(filled) ? new URL(filled) : undefined;
@@ -50,6 +58,7 @@ export function linkTemplate(name: string) {
 export function link({ query }: { query: boolean }) {
   const without = query ? "user and #" : "user, query or #";
   return z.string().check(
+    unbroken,
     z.refine(
       (value) => {
         const text = replacePlaceholders(value, () => "a");

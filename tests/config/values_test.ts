@@ -5,6 +5,8 @@ import {
   count,
   datasetIds,
   flag,
+  link,
+  linkTemplate,
   lowerCase,
   MAX_DATASETS,
   number,
@@ -87,6 +89,15 @@ Deno.test("a URL is http or https, without user, query or fragment", () => {
     ],
     "an http:// or https:// URL without user, query or #",
   );
+});
+
+Deno.test("no URL has blanks or control characters, which URL itself would let pass", () => {
+  const broken = ["\t", "\n", "\r", " ", "\u2028", "\x7f"].map((it) =>
+    `https://probe.example/a${it}b`
+  );
+  for (const schema of [url, link({ query: false }), link({ query: true }), linkTemplate("id")]) {
+    assertRefuses(schema, broken, "a URL without blanks and control characters");
+  }
 });
 
 Deno.test("dataset IDs are separated by commas and trimmed", () => {

@@ -17,7 +17,8 @@ export const RULE_FLAGS = {
 const EXPECTED_NAME = "1 to 100 letters, digits or any of _ . : / -";
 
 const EXPECTED_URL =
-  "an http:// or https:// URL without user; {alert} in it stands for the alert's name";
+  "an http:// or https:// URL without user, blanks and control characters, with # only where " +
+  "{alert} stands for the alert's name";
 
 /** The options of `rules`, and a line for each flag whose value is none. */
 export function parseRuleFlags(
@@ -74,7 +75,9 @@ function problemOf(name: string, value: string): string | undefined {
 function isRunbookUrl(text: string): boolean {
   const filled = text.replaceAll("{alert}", "a");
   const url = URL.canParse(filled) ? new URL(filled) : undefined;
+  // Without {alert} it gets a # with the alert's anchor.
+  const hasPlace = filled !== text || !text.includes("#");
   // It stands in a template.
   return url !== undefined && /^https?:$/.test(url.protocol) && !url.username && !url.password &&
-    !/[{}\s]/.test(filled);
+    hasPlace && !/[{}\s\p{Cc}]/u.test(filled);
 }

@@ -24,7 +24,8 @@ Deno.test("the flags of rules become its options", () => {
 
 const KEY = "KEY=VALUE, with a key of letters, digits and _ that begins with no digit and no __";
 const URL_EXPECTED =
-  "an http:// or https:// URL without user; {alert} in it stands for the alert's name";
+  "an http:// or https:// URL without user, blanks and control characters, with # only where " +
+  "{alert} stands for the alert's name";
 const NAME = "1 to 100 letters, digits or any of _ . : / -";
 
 for (
@@ -43,6 +44,8 @@ for (
     [["--runbook-url", "wiki"], URL_EXPECTED, '"wiki"'],
     [["--runbook-url", "ftp://wiki"], URL_EXPECTED, '"ftp://wiki"'],
     [["--runbook-url", "https://wiki/{name}"], URL_EXPECTED, '"https://wiki/{name}"'],
+    [["--runbook-url", "https://wiki/x#top"], URL_EXPECTED, '"https://wiki/x#top"'],
+    [["--runbook-url", "https://wiki/\0#{alert}"], URL_EXPECTED, '"https://wiki/\\u0000#{alert}"'],
     [["--label", "a=1", "--label", "a=2"], "each name once", '"a=2"'],
     [
       ["--label", "severity=x"],
