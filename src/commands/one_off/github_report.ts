@@ -99,9 +99,13 @@ export function createGithubReport(context: ReportContext): Report {
 
   function rowOf(dataset: DatasetResult): string {
     const { datasetId, state, last, lastBad, failed } = dataset;
+    const results = [
+      ...failed ? ["**failed**"] : [],
+      ...dataset.missing + dataset.counts.PENDING > 0 ? ["interrupted"] : [],
+    ];
     const cells = [
       linkedName(datasetId),
-      failed ? "**failed**" : last === null ? "abandoned" : "passed",
+      results.join(", ") || "passed",
       STATE_DEFINITIONS[state].word,
       escapeMarkdown(describeRunCounts(dataset)),
       last === null ? "" : formatSeconds(last.task.durationSeconds),
@@ -111,15 +115,16 @@ export function createGithubReport(context: ReportContext): Report {
   }
 }
 
-function headingOf({ datasets, abandoned }: RunResult): string {
+function headingOf({ datasets, interrupted }: RunResult): string {
   const failed = datasets.filter((dataset) => dataset.failed).length;
   const [first] = datasets;
-  if (failed === 0 && abandoned.length > 0) return "interrupted";
-  if (datasets.length === 1 && first) {
-    return escapeMarkdown(`${first.datasetId} ${failed ? "failed" : "works"}`);
+  const name = datasets.length === 1 && first ? escapeMarkdown(first.datasetId) : null;
+  if (failed > 0) {
+    const what = name ?? `${failed} of ${datasets.length} datasets`;
+    return `${what} failed${interrupted ? ", interrupted" : ""}`;
   }
-  if (failed > 0) return `${failed} of ${datasets.length} datasets failed`;
-  return `all ${datasets.length} datasets work`;
+  if (interrupted) return "interrupted";
+  return name === null ? `all ${datasets.length} datasets work` : `${name} works`;
 }
 
 function errorCommand(title: string, message: string): string {

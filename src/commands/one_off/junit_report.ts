@@ -1,4 +1,4 @@
-import type { Attempt, Task } from "../../core/task.ts";
+import type { Attempt } from "../../core/task.ts";
 import { VERSION } from "../../core/version.ts";
 import { describeReasons } from "../../terminal/run_summary.ts";
 import { formatSeconds, formatTraceUrl } from "../../text/format.ts";
@@ -7,8 +7,16 @@ import { renderXml, type XmlElement } from "../../text/xml.ts";
 import type { Report, ReportContext } from "./report.ts";
 import type { DatasetResult, RunResult, Settlement } from "./run_record.ts";
 
-/** A task of a dataset, and its number among those of the dataset. */
-type Case = { task: Task; settlement: Settlement | null; number: number; earlier: string | null };
+/** A task of a dataset, and what is reported of it. */
+type Case = {
+  datasetId: string;
+  /** Its number among those of the dataset. */
+  number: number;
+  /** How it ended, or why it did not. */
+  result: Settlement | string;
+  /** What is said of the tasks before it. */
+  earlier?: string;
+};
 
 /**
  * JUnit XML at the end: a test case for each task; after a wait, one for the last task of each
@@ -37,7 +45,6 @@ export function createJunitReport({ config, options }: ReportContext): Report {
           errors: withOutcome("error"),
           skipped: withOutcome("skipped"),
           time: result.durationSeconds.toFixed(3),
-          timestamp: new Date(result.startedMs).toISOString(),
         },
         children: [propertiesOf(result), ...cases],
       });
@@ -45,36 +52,46 @@ export function createJunitReport({ config, options }: ReportContext): Report {
   };
 
   function casesOf({ datasets, abandoned }: RunResult): Case[] {
-    if (waitSeconds !== null) {
-      return datasets.flatMap((dataset) => caseAfterWait(dataset, abandoned));
-    }
+    const created = waitSeconds === null
+      ? createdCases(abandoned)
+      : datasets.flatMap((dataset) => caseAfterWait(dataset, abandoned));
+    return [...created, ...datasets.flatMap(missingCase)];
+  }
+
+  function createdCases(abandoned: RunResult["abandoned"]): Case[] {
     const numbers = new Map<string, number>();
     return [...settlements, ...abandoned.map((task) => ({ task }))]
       .sort((a, b) => a.task.seqno - b.task.seqno)
       .map((each) => {
-        const number = (numbers.get(each.task.datasetId) ?? 0) + 1;
-        numbers.set(each.task.datasetId, number);
-        return {
-          task: each.task,
-          settlement: "advice" in each ? each : null,
-          number,
-          earlier: null,
-        };
+        const { datasetId } = each.task;
+        const number = (numbers.get(datasetId) ?? 0) + 1;
+        numbers.set(datasetId, number);
+        return { datasetId, number, result: "advice" in each ? each : ABANDONED };
       });
   }
 
-  function testCase({ task, settlement, number, earlier }: Case) {
+  /** One case for all tasks that a dataset lacks: there may be a million of them. */
+  function missingCase({ datasetId, missing }: DatasetResult): Case[] {
+    if (missing === 0) return [];
+    const which = count > 1 ? `${missing} of ${count} tasks were ` : "";
+    const result = `${which}not created: ${INTERRUPTED}`;
+    return [{ datasetId, number: count - missing + 1, result }];
+  }
+
+  function testCase({ datasetId, number, result, earlier }: Case) {
+    const settlement = typeof result === "string" ? null : result;
+    const skipped = { name: "skipped", attributes: { message: String(result) } };
     const ofMany = count > 1 ? `, task ${number} of ${count}` : "";
     return {
       name: "testcase",
       attributes: {
-        classname: task.datasetId,
-        name: `metadata of ${task.datasetId}${ofMany}`,
+        classname: datasetId,
+        name: `metadata of ${datasetId}${ofMany}`,
         time: (settlement?.task.durationSeconds ?? 0).toFixed(3),
       },
       children: [
-        ...settlement ? outcomeOf(settlement) : [ABANDONED],
-        ...earlier === null ? [] : [{ name: "system-out", children: [earlier] }],
+        ...settlement ? outcomeOf(settlement) : [skipped],
+        ...earlier === undefined ? [] : [{ name: "system-out", children: [earlier] }],
       ],
     };
   }
@@ -124,10 +141,9 @@ export function createJunitReport({ config, options }: ReportContext): Report {
 
 const PROGRAM = "dataplatform-probe";
 
-const ABANDONED: XmlElement = {
-  name: "skipped",
-  attributes: { message: "abandoned: the run was interrupted" },
-};
+const INTERRUPTED = "the run was interrupted";
+
+const ABANDONED = `abandoned: ${INTERRUPTED}`;
 
 /** The task of a dataset that a wait ended with; none when not one was even created. */
 function caseAfterWait(
@@ -135,16 +151,16 @@ function caseAfterWait(
   abandoned: RunResult["abandoned"],
 ): Case[] {
   const pending = abandoned.find((task) => task.datasetId === datasetId);
-  const task = pending ?? last?.task;
-  if (!task) return [];
+  const result = pending ? ABANDONED : last;
+  if (result === null) return [];
   const bad = counts.FAILED + tooSlow;
   const causes = [
     ...reasons.size > 0 ? [describeReasons(reasons)] : [],
     ...tooSlow > 0 ? [`${tooSlow} too slow`] : [],
   ];
   const tries = counts.SUCCEEDED + counts.FAILED;
-  const earlier = tries > 1 ? `${bad} of ${tries} tries failed: ${causes.join(", ")}` : null;
-  return [{ task, settlement: pending ? null : last, number: 1, earlier }];
+  const earlier = `${bad} of ${tries} tries failed: ${causes.join(", ")}`;
+  return [{ datasetId, number: 1, result, ...tries > 1 ? { earlier } : {} }];
 }
 
 function describeAttempt({ status, reason, durationSeconds }: Attempt): string {

@@ -44,7 +44,6 @@ export async function runOnce(
   const { clock, trace, log, stdout, readFile } = runtime;
   const { datasetIds, taskIntervalSeconds: intervalSeconds, maxInFlightTasks } = config;
   const { count, waitSeconds } = options;
-  const startedMs = clock.now();
   const startedMonotonicMs = clock.monotonic();
   const backlog = new Backlog(config.maxTrackedTasks, () => {});
   const report = REPORTS[options.output]({ config, options, view, runtime, backlog });
@@ -87,7 +86,7 @@ export async function runOnce(
       // After an interruption some tasks stay pending.
       abandoned: backlog.page({ state: "PENDING", limit: Infinity }).tasks
         .filter((task) => task.state === "PENDING"),
-      startedMs,
+      interrupted: signal.aborted,
       durationSeconds: secondsBetween(startedMonotonicMs, clock.monotonic()),
       exitCode,
     }),

@@ -25,6 +25,8 @@ export type DatasetResult = DatasetRun & {
   lastBad: Settlement | null;
   /** Whether they make the run fail: after a wait the last one alone decides. */
   failed: boolean;
+  /** How many tasks were to be created and were not, since the run was interrupted. */
+  missing: number;
 };
 
 /** A one-off run that is over. */
@@ -32,8 +34,8 @@ export type RunResult = {
   datasets: readonly DatasetResult[];
   /** Tasks that were in flight when the run was interrupted. */
   abandoned: readonly PendingTask[];
-  /** Wall-clock time of the start, milliseconds since the epoch. */
-  startedMs: number;
+  /** Whether a signal ended it before its time. */
+  interrupted: boolean;
   durationSeconds: number;
   exitCode: number;
 };
@@ -96,12 +98,19 @@ export class RunRecord implements TaskObserver {
       state: stateOf(datasetId),
       ...tally,
       failed: this.#reasonsThatCount(tally).length > 0,
+      missing: this.#missing(tally),
     }));
   }
 
   /** A success that is too slow counts as one that came after its time: `timeout`. */
   exitCode(): number {
     return exitCodeOf([...this.#tallies.values()].flatMap((each) => this.#reasonsThatCount(each)));
+  }
+
+  /** After a wait, whose tries nobody has counted beforehand, at most the first one is missing. */
+  #missing({ counts }: Tally): number {
+    const created = counts.PENDING + counts.SUCCEEDED + counts.FAILED;
+    return Math.max(0, this.#options.count - created);
   }
 
   #reasonsThatCount({ reasons, tooSlow, last }: Tally): Reason[] {

@@ -76,7 +76,6 @@ Deno.test("--junit has a test case for each task, with what failed and what to d
     errors: "0",
     skipped: "0",
     time: "1.234",
-    timestamp: "2026-10-24T12:00:00.000Z",
   });
   assertEquals(properties, {
     version: VERSION,
@@ -145,6 +144,35 @@ Deno.test("--junit calls a fault of the probe an error, and an abandoned task sk
   const { attributes, cases } = readJunit(stdout.text);
   assertEquals([attributes.errors, attributes.skipped, attributes.failures], ["1", "1", "0"]);
   assertEquals(cases.map(({ children }) => Object.keys(children)), [["error"], ["skipped"]]);
+});
+
+Deno.test("--junit has one skipped case for the tasks of a dataset that were not created", async () => {
+  const env = { DATASET_ID: "a,b", TASK_INTERVAL_SECONDS: "10" };
+  const options = { output: "junit", count: 4 } as const;
+  const { transport, clock, stdout, stop, exitCode } = await startOneOff(env, options);
+  transport.oldest.succeed();
+  await clock.run(5_000);
+  transport.oldest.succeed();
+  await clock.run(5_000);
+  transport.oldest.succeed();
+  await settle();
+  stop.abort("SIGTERM");
+  assertEquals(await exitCode, 143);
+  const { attributes, cases } = readJunit(stdout.text);
+  assertEquals([attributes.tests, attributes.skipped], ["5", "2"]);
+  assertEquals(
+    cases.map(({ attributes, children }) => [
+      attributes.name,
+      children.skipped?.attributes.message,
+    ]),
+    [
+      ["metadata of a, task 1 of 4", undefined],
+      ["metadata of b, task 1 of 4", undefined],
+      ["metadata of a, task 2 of 4", undefined],
+      ["metadata of a, task 3 of 4", "2 of 4 tasks were not created: the run was interrupted"],
+      ["metadata of b, task 2 of 4", "3 of 4 tasks were not created: the run was interrupted"],
+    ],
+  );
 });
 
 Deno.test("--junit calls a success that is too slow a failure", async () => {
@@ -310,4 +338,23 @@ Deno.test("--github says that a run was interrupted", async () => {
   assertEquals(await exitCode, 130);
   const { commands, summary } = readGithub(stdout.text);
   assertEquals([commands, summary[0]], [[], "### Dataplatform: interrupted"]);
+});
+
+Deno.test("--github says that a run was interrupted between two tasks", async () => {
+  const cases = [
+    [200, "interrupted", "interrupted"],
+    [404, "abc123 failed, interrupted", "**failed**, interrupted"],
+  ] as const;
+  for (const [status, heading, result] of cases) {
+    const options = { output: "github", count: 5 } as const;
+    const { transport, stdout, stop, exitCode } = await startOneOff({}, options);
+    if (status === 200) transport.oldest.succeed();
+    else transport.oldest.respond(status);
+    await settle();
+    stop.abort("SIGTERM");
+    assertEquals(await exitCode, 143);
+    const { summary } = readGithub(stdout.text);
+    assertEquals(summary[0], `### Dataplatform: ${heading}`);
+    assertStringIncludes(summary[4] ?? "", `| abc123 | ${result} |`);
+  }
 });
