@@ -19,7 +19,7 @@ const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
 export class Compressor {
   readonly #clock: Clock;
   /** By the body itself: who shares a rendering shares its bytes. */
-  readonly #results = new WeakMap<Bytes, Promise<Bytes>>();
+  readonly #results = new WeakMap<Bytes, Promise<Bytes | null>>();
   #last: Promise<unknown> = Promise.resolve();
   #queuedBytes = 0;
 
@@ -27,7 +27,10 @@ export class Compressor {
     this.#clock = clock;
   }
 
-  /** The body in gzip; null when too many others wait for theirs. RFC 1952. */
+  /**
+   * The body in gzip; null when too many others wait for theirs, or when compression fails. Never
+   * throws. RFC 1952.
+   */
   async gzip(body: Bytes): Promise<Bytes | null> {
     const known = this.#results.get(body);
     if (known) return await known;
@@ -36,16 +39,26 @@ export class Compressor {
     this.#queuedBytes += body.length;
     const result = this.#last
       .then(() => this.#compress(body))
+      .catch(() => {
+        // Whoever asks next may have more luck.
+        this.#results.delete(body);
+        return null;
+      })
       .finally(() => this.#queuedBytes -= body.length);
-    this.#last = result.catch(() => {});
+    this.#last = result;
     this.#results.set(body, result);
     return await result;
   }
 
   async #compress(body: Bytes): Promise<Bytes> {
     const { readable, writable } = new CompressionStream("gzip");
-    const reading = Array.fromAsync(readable);
-    const writer = writable.getWriter();
+    const writing = this.#writeParts(body, writable.getWriter());
+    // A failure rejects both.
+    const [parts] = await Promise.all([Array.fromAsync(readable), writing]);
+    return concat(parts);
+  }
+
+  async #writeParts(body: Bytes, writer: WritableStreamDefaultWriter<Bytes>): Promise<void> {
     // Whoever made a large body has just held the loop.
     let heldSinceMs = body.length > PART_BYTES ? -Infinity : this.#clock.monotonic();
     for (let start = 0; start < body.length; start += PART_BYTES) {
@@ -56,6 +69,5 @@ export class Compressor {
       await writer.write(body.subarray(start, start + PART_BYTES));
     }
     await writer.close();
-    return concat(await reading);
   }
 }

@@ -7,7 +7,8 @@ const MIN_BYTES = 1024;
 
 /**
  * Responds with a body, in gzip where the client prefers it and the body is worth it. While too many
- * bodies wait to be compressed it goes as it is, so that a flood costs little more than without gzip.
+ * bodies wait to be compressed it goes as it is, so that a flood costs little more than without gzip;
+ * likewise when compression fails.
  */
 export async function send(
   c: Context,
@@ -23,7 +24,7 @@ export async function send(
   const isWorthIt = prefersGzip && (body.length >= MIN_BYTES || !acceptsIdentity);
   const compressed = isWorthIt ? await compressor.gzip(body) : null;
   if (compressed === null && !acceptsIdentity) {
-    const error = "too many responses wait to be compressed";
+    const error = "the response cannot be compressed now";
     return c.json({ error }, 503, { "retry-after": "1" });
   }
   const sent = compressed ?? body;

@@ -82,3 +82,24 @@ Deno.test("Compressor takes a body that is larger than its bound when nothing wa
   const huge = new Uint8Array(5 * 1024 * 1024);
   assert(await new Compressor(systemClock).gzip(huge) !== null);
 });
+
+Deno.test("Compressor has nothing for a body of which the compression fails, and tries it again", async () => {
+  const compressor = new Compressor(systemClock);
+  const body = bodyOf(100_000);
+  const failing = (): Transformer => ({ transform: () => Promise.reject(new Error("broken")) });
+  const failingAtEnd = (): Transformer => ({ flush: () => Promise.reject(new Error("broken")) });
+  const original = globalThis.CompressionStream;
+  for (const transformer of [failing, failingAtEnd]) {
+    globalThis.CompressionStream = class extends TransformStream {
+      constructor() {
+        super(transformer());
+      }
+    };
+    try {
+      assertEquals(await Promise.all([compressor.gzip(body), compressor.gzip(body)]), [null, null]);
+    } finally {
+      globalThis.CompressionStream = original;
+    }
+  }
+  assertEquals(await decompressed(await compressor.gzip(body)), new TextDecoder().decode(body));
+});
