@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { parse } from "npm:yaml@2.9.1";
 import manifest from "../../deno.json" with { type: "json" };
 import { SETTINGS } from "../../src/config/settings.ts";
-import { baseEnvironment, COMMAND, DATASET_ID, ROOT } from "../support/program.ts";
+import { baseEnvironment, COMMAND, DATASET_ID, eventually, ROOT } from "../support/program.ts";
 import { startEmulator } from "../support/targets.ts";
 
 const FOLDER = `${ROOT}.github/actions/probe`;
@@ -37,8 +37,15 @@ async function executable(name: string, body: string) {
 const program = () =>
   executable("probe", `exec ${COMMAND.map((word) => `'${word}'`).join(" ")} "$@"`);
 
-/** Runs the step as the runner does, with these inputs and the environment of the step. */
-async function runStep(inputs: Record<string, string>, env: Env, path = "") {
+/**
+ * Runs the step as the runner does, with these inputs and the environment of the step, and cancels it
+ * when `cancel` is settled.
+ */
+async function runStep(
+  inputs: Record<string, string>,
+  env: Env,
+  { path = "", cancel }: { path?: string; cancel?: Promise<unknown> } = {},
+) {
   const folder = await Deno.makeTempDir();
   try {
     const files = { GITHUB_STEP_SUMMARY: `${folder}/summary`, GITHUB_OUTPUT: `${folder}/output` };
@@ -50,8 +57,11 @@ async function runStep(inputs: Record<string, string>, env: Env, path = "") {
       return [name, new Map(given).get(input ?? "") ?? ""];
     });
     const base = baseEnvironment();
-    const { code, stdout, stderr } = await new Deno.Command("bash", {
-      args: ["-c", step?.run ?? ""],
+    await Deno.writeTextFile(`${folder}/script.sh`, step?.run ?? "");
+    const child = new Deno.Command("bash", {
+      args: ["--noprofile", "--norc", "-e", "-o", "pipefail", `${folder}/script.sh`],
+      stdout: "piped",
+      stderr: "piped",
       cwd: ROOT,
       clearEnv: true,
       env: {
@@ -62,7 +72,9 @@ async function runStep(inputs: Record<string, string>, env: Env, path = "") {
         ...env,
         ...Object.fromEntries(set),
       },
-    }).output();
+    }).spawn();
+    void cancel?.then(() => child.kill("SIGINT"));
+    const { code, stdout, stderr } = await child.output();
     const decoder = new TextDecoder();
     return {
       code,
@@ -157,23 +169,85 @@ Deno.test("the action takes an input for a value, whatever stands in it", async 
   assertStringIncludes(log, "::error title=dataplatform-probe::The configuration is wrong");
 });
 
+/** Settings of the loop and its endpoints, and a file that the container does not see: `DENO_CERT`. */
+const NOT_PASSED = [
+  "DENO_CERT",
+  "DISMISS_TASK_SECONDS",
+  "CLEAN_TASKS_INTERVAL_SECONDS",
+  "MAX_TRACKED_TASKS",
+  "HOST",
+  "PORT",
+  "HTTP_BEARER_TOKEN",
+  "HTTP_BEARER_TOKEN_FILE",
+  "HTTP_BASIC_AUTH",
+  "HTTP_BASIC_AUTH_FILE",
+  "TLS_CERT_FILE",
+  "TLS_KEY_FILE",
+  "PROMETHEUS_URL",
+  "PROMETHEUS_BEARER_TOKEN",
+  "PROMETHEUS_BEARER_TOKEN_FILE",
+  "HEARTBEAT_URL",
+  "HEARTBEAT_METHOD",
+  "TABLE_INTERVAL_SECONDS",
+];
+
 Deno.test("the action gives a container the variables of the probe by name, and no others", async () => {
   await using docker = await executable("docker", `printf '%s\\n' "$@"; exit 5`);
-  // What a single run has no use for, and files, which the container does not see.
-  const groups = ["Server", "Access", "Backlog", "History", "Output", "Heartbeat"];
-  const names = Object.values(SETTINGS)
-    .filter(({ env, group }) => !groups.includes(group) && !/_FILE$|^DENO_CERT$/.test(env))
-    .map(({ env }) => env);
+  const names = Object.values(SETTINGS).map(({ env }) => env);
   const env = Object.fromEntries(names.map((name) => [name, "s3cret"]));
   const inputs = { "max-duration": "2", wait: "60", image: "probe@sha256:0" };
-  const { code, log } = await runStep(inputs, { ...env, OTHER: "s3cret" }, `${docker.folder}:`);
+  const path = `${docker.folder}:`;
+  const { code, log } = await runStep(inputs, { ...env, OTHER: "s3cret" }, { path });
   assertEquals(code, 5);
   const words = log.trimEnd().split("\n");
   const passed = words.flatMap((word, i) => word === "--env" ? words[i + 1] ?? [] : []);
-  assertEquals(names.filter((name) => !passed.includes(name)), []);
+  assertEquals(names.filter((name) => !passed.includes(name)), NOT_PASSED);
   assert(!passed.includes("OTHER") && !log.includes("s3cret"), log);
-  assertEquals(words.slice(0, 4), ["run", "--rm", "--network", "host"]);
+  assertEquals(words.slice(0, 6), ["run", "--rm", "--network", "host", "--init", "--cidfile"]);
   assertEquals(words.slice(-5), [
     ...["probe@sha256:0", "--github", "--once", "--wait=60", "--max-duration=2"],
   ]);
 });
+
+Deno.test("the action says what is wrong when the probe does not even start", async () => {
+  for (const [code, problem] of [[125, "Docker"], [126, "executed"], [127, "no Docker"]] as const) {
+    await using docker = await executable("docker", `exit ${code}`);
+    const { log, output, ...ended } = await runStep({}, {}, { path: `${docker.folder}:` });
+    assertEquals([ended.code, output], [code, `exit-code=${code}\n`]);
+    assertMatch(log, new RegExp(`^::error title=dataplatform-probe::.*${problem}.*\n$`));
+  }
+});
+
+Deno.test("the action stops its container when it is cancelled, and writes what it has", async () => {
+  await using docker = await executable(
+    "docker",
+    `if [ "$1" = stop ]; then echo "$@" >"$0.stop"; exit; fi
+    while [ "$1" != --cidfile ]; do shift; done
+    printf 'c0ffee' >"$2"
+    printf '::group::Step summary\\ninterrupted\\n::endgroup::\\n'
+    : >"$0.started"
+    for _ in $(seq 500); do ! [ -e "$0.stop" ] || exit 143; sleep 0.02; done`,
+  );
+  const cancel = started(docker.path);
+  const { code, summary, output } = await runStep({}, {}, { path: `${docker.folder}:`, cancel });
+  assertEquals({ code, summary, output }, {
+    code: 143,
+    summary: "interrupted\n",
+    output: "exit-code=143\n",
+  });
+  assertEquals(await Deno.readTextFile(`${docker.path}.stop`), "stop -t 5 c0ffee\n");
+});
+
+Deno.test("the action stops its executable when it is cancelled", async () => {
+  await using probe = await executable(
+    "probe",
+    `trap 'exit 143' TERM; : >"$0.started"; for _ in $(seq 500); do sleep 0.02; done`,
+  );
+  const { code, output } = await runStep({ path: probe.path }, {}, { cancel: started(probe.path) });
+  assertEquals({ code, output }, { code: 143, output: "exit-code=143\n" });
+});
+
+/** Waits until an executable has made a file beside it. */
+function started(path: string): Promise<unknown> {
+  return eventually("a start", () => Deno.stat(`${path}.started`).catch(() => undefined));
+}

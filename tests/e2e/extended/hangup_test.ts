@@ -102,15 +102,16 @@ test(
     await using platform = startWaitingServer();
     await using target = startServer(respondWithDataset);
     await using outputs = await createOutputs();
-    const start = (wrapper: string, name: string, start: Start) =>
-      `${wrapper} ${shellCommand(start)} >${outputs.path(name)} 2>&1 & echo $! >${
+    const start = (wrapper: string, name: string, start: Start, input = "") =>
+      `${wrapper} ${shellCommand(start)} ${input} >${outputs.path(name)} 2>&1 & echo $! >${
         outputs.path(`${name}.pid`)
       }`;
     const once = { args: ["--once"], env: { DATASET_ID, OKDATA_API_URL: platform.url } };
     await using terminal = await Terminal.run([
       start("nohup", "nohup", loop(target.url)),
-      // Its standard input leads to the terminal, which is not its controlling one.
-      start("setsid", "setsid", loop(target.url)),
+      // Its standard input leads to the terminal, which is not its controlling one; in the background
+      // a shell would replace it by /dev/null.
+      start("setsid", "setsid", loop(target.url), "</dev/tty"),
       start("nohup", "once", once),
       "read _",
     ].join("; "));
