@@ -73,9 +73,12 @@ export function escapeXmlAttribute(text: string): string {
   return escapeXml(text).replace(/[\t\r\n]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** The text in one line of Markdown, in a cell of a table too, where none of it is markup. */
+/**
+ * The text in one line of Markdown, in a cell of a table too, where none of it is markup, and none a
+ * link: GitHub makes one of `www.` alone.
+ */
 export function escapeMarkdown(text: string): string {
-  return escapeControls(text).replace(/[\\`*_{}[\]<>()#!|~&$:@]/g, "\\$&");
+  return escapeControls(text).replace(/[\\`*_{}[\]<>()#!|~&$:@]|(?<=www)\./gi, "\\$&");
 }
 
 /** The text as the message of a workflow command of GitHub Actions. */

@@ -87,6 +87,10 @@ Deno.test("escapeMarkdown leaves no markup, and is one line", () => {
     "a\\|b \\`c\\` \\<d\\> \\[e\\]\\(f\\) \\*g\\* \\_h\\_ \\~i\\~ \\$j\\$ " +
       "\\\\ \\!k \\#l \\&amp; \\@m \\:n\\:",
   );
+  assertEquals(
+    escapeMarkdown("www.example.org and WWW.example.org, w.w. it is"),
+    "www\\.example.org and WWW\\.example.org, w.w. it is",
+  );
   fc.assert(fc.property(text, (given) => {
     const shown = escapeMarkdown(given);
     assert(!ACTS.test(shown));
