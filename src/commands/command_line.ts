@@ -1,5 +1,5 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { hintFor } from "../config/hints/suggestions.ts";
+import { closestWords, hintFor } from "../config/hints/suggestions.ts";
 import { SETTINGS } from "../config/settings.ts";
 import { count, quote, seconds } from "../config/values.ts";
 import { type State, STATES } from "../core/task.ts";
@@ -72,6 +72,8 @@ const SWITCH_WORDS: readonly (keyof typeof SWITCHES)[] = [
   ...["check", "healthcheck", "print-config", "help", "version"] as const,
 ];
 
+const KNOWN_WORDS: readonly string[] = [...Object.keys(COMMANDS), ...SWITCH_WORDS];
+
 /** How many tasks a table has when `--rows` is not given. */
 export const DEFAULT_ROWS = 20;
 
@@ -108,7 +110,7 @@ const SETTINGS_OF_TASKS: readonly string[] = [
 ];
 
 /** Flags as the parser returns them, and the words between them. */
-type Args = Record<string, unknown> & { words: string[]; unknown: string[] };
+type Args = Record<string, unknown> & { words: string[]; hasUnknown: boolean };
 
 /** Parses the command line. Never throws: what is wrong is listed in `problems`. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
@@ -132,14 +134,15 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     view: { table: given.table === true, rows: rows ?? DEFAULT_ROWS, utc: given.utc === true },
     flags,
     problems,
-    hasUnknown: given.unknown.length > 0,
+    hasUnknown: given.hasUnknown,
   };
 }
 
 function parse(args: readonly string[], problems: string[]): Args {
   // As aliases of the parser they would be accepted with two dashes as well.
   const long = args.map((arg) => arg === "-h" ? "--help" : arg === "-V" ? "--version" : arg);
-  const unknown: string[] = [];
+  // The parser takes `-env` for three flags; people mean one.
+  const unknown = new Set<string>();
   const parsed = parseArgs(joinNegativeNumbers(long), {
     string: VALUE_FLAGS,
     boolean: Object.keys(SWITCHES),
@@ -148,7 +151,8 @@ function parse(args: readonly string[], problems: string[]): Args {
       // A word is not a flag and is checked below.
       if (name === undefined) return true;
       const [flag = argument] = argument.split("=");
-      unknown.push(`${shownWord(flag)}: unknown flag; ${hintFor(name, ALL_FLAGS)}`);
+      const hint = hintFor(flag.replace(/^-+/, ""), ALL_FLAGS);
+      unknown.add(`${shownWord(flag)}: unknown flag; ${hint}`);
       return false;
     },
   });
@@ -156,10 +160,11 @@ function parse(args: readonly string[], problems: string[]): Args {
   const words = parsed._.map(String).filter((word) => word !== "");
   const switches = words.filter(isSwitchWord);
   for (const word of words.filter((each) => !isCommand(each) && !isSwitchWord(each))) {
-    unknown.push(
-      `${shownWord(word)}: expected ${Object.keys(COMMANDS).join(", ")} or a flag; ` +
-        "a value follows its flag",
-    );
+    const meant = closestWords(word, KNOWN_WORDS);
+    const hint = meant.length > 0
+      ? `did you mean ${meant.join(" or ")}?`
+      : "a value follows its flag";
+    unknown.add(`${shownWord(word)}: expected ${KNOWN_WORDS.join(", ")} or a flag; ${hint}`);
   }
   problems.push(...unknown);
   for (const name of ALL_FLAGS.filter((each) => !REPEATED.includes(each))) {
@@ -173,7 +178,12 @@ function parse(args: readonly string[], problems: string[]): Args {
     }
   }
   const asFlags = Object.fromEntries(switches.map((word) => [word, true]));
-  return { ...parsed, ...asFlags, words: words.filter((word) => !isSwitchWord(word)), unknown };
+  return {
+    ...parsed,
+    ...asFlags,
+    words: words.filter((word) => !isSwitchWord(word)),
+    hasUnknown: unknown.size > 0,
+  };
 }
 
 function settingFlags(given: Args, problems: string[]): CommandLine["flags"] {

@@ -126,6 +126,9 @@ Deno.test("parseCommandLine reads a probe's URL with user and password", () => {
   assertEquals(command.url?.href, "https://user:p%40ss@probe.example:8443/base/");
 });
 
+const EXPECTED_WORD =
+  "expected tasks, rules, dashboard, check, healthcheck, print-config, help, version or a flag";
+
 for (
   const [args, problem] of [
     [["--no-such"], "--no-such: unknown flag; --help lists them all"],
@@ -133,8 +136,11 @@ for (
     [["-x"], "-x: unknown flag"],
     [["--env", "dev"], "--env: unknown flag; did you mean --environment?"],
     [["--client-secret", "s3cret"], "--client-secret: unknown flag; set OKDATA_CLIENT_SECRET in"],
-    [["task"], "task: expected tasks, rules, dashboard or a flag; a value follows its flag"],
-    [["--once", "5"], "5: expected tasks, rules, dashboard or a flag"],
+    [["-env", "dev"], "-env: unknown flag; did you mean --environment?"],
+    [["-dataset=x"], "-dataset: unknown flag; did you mean --dataset-id?"],
+    [["task"], `task: ${EXPECTED_WORD}; did you mean tasks?`],
+    [["helthcheck"], `helthcheck: ${EXPECTED_WORD}; did you mean healthcheck?`],
+    [["--once", "5"], `5: ${EXPECTED_WORD}; a value follows its flag`],
     [["--port"], "--port: expected a value, got nothing"],
     [["--port="], "--port: expected a value, got nothing"],
     [["--port", "1", "--port", "2"], "--port: expected once, got it twice"],
