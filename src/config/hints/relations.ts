@@ -13,13 +13,13 @@ export function warningsOf(config: Config): string[] {
     config[lower] < config[upper]
       ? [`${show(lower)} is less than ${show(upper)}: ${consequence}`]
       : [];
-  const longestKept = dismissTaskSeconds + config.cleanTasksIntervalSeconds;
+  // The sum of two binary fractions may have many digits.
+  const longestKept = Number((dismissTaskSeconds + config.cleanTasksIntervalSeconds).toFixed(3));
   return [
-    ...below(
-      "taskTimeoutSeconds",
-      "requestTimeoutSeconds",
+    ...taskTimeoutSeconds > config.requestTimeoutSeconds ? [] : [
+      `${show("taskTimeoutSeconds")} is not more than ${show("requestTimeoutSeconds")}: ` +
       "an attempt that gets no response is never tried again",
-    ),
+    ],
     ...config.sloLatencySeconds < taskTimeoutSeconds ? [] : [
       `${show("sloLatencySeconds")} is not less than ${show("taskTimeoutSeconds")}: ` +
       "no task that succeeds is ever too slow",

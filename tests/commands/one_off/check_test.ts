@@ -273,7 +273,7 @@ Deno.test("--json says what a check has not tried, and which signal ended it", a
 
 Deno.test("a check warns of settings that undo each other, without failing", async () => {
   const env = { TASK_TIMEOUT_SECONDS: "5" };
-  const warning = "TASK_TIMEOUT_SECONDS=5 is less than REQUEST_TIMEOUT_SECONDS=10: " +
+  const warning = "TASK_TIMEOUT_SECONDS=5 is not more than REQUEST_TIMEOUT_SECONDS=10: " +
     "an attempt that gets no response is never tried again";
   for (const json of [false, true]) {
     const { transport, stdout, exitCode } = await start(env, {}, { json });

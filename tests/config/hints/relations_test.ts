@@ -12,8 +12,13 @@ Deno.test("warningsOf has nothing to say about the defaults, for one dataset and
 
 const CASES: [env: Record<string, string>, expected: string][] = [
   [
+    { TASK_TIMEOUT_SECONDS: "10" },
+    "TASK_TIMEOUT_SECONDS=10 is not more than REQUEST_TIMEOUT_SECONDS=10: " +
+    "an attempt that gets no response is never tried again",
+  ],
+  [
     { TASK_TIMEOUT_SECONDS: "5" },
-    "TASK_TIMEOUT_SECONDS=5 is less than REQUEST_TIMEOUT_SECONDS=10: " +
+    "TASK_TIMEOUT_SECONDS=5 is not more than REQUEST_TIMEOUT_SECONDS=10: " +
     "an attempt that gets no response is never tried again",
   ],
   [
@@ -39,6 +44,18 @@ const CASES: [env: Record<string, string>, expected: string][] = [
     { DISMISS_TASK_SECONDS: "299" },
     "DISMISS_TASK_SECONDS=299 is less than CLEAN_TASKS_INTERVAL_SECONDS=300: " +
     "tasks are kept for up to 599 s",
+  ],
+  [
+    {
+      DISMISS_TASK_SECONDS: "0.1",
+      CLEAN_TASKS_INTERVAL_SECONDS: "0.2",
+      TASK_INTERVAL_SECONDS: "0.1",
+      TASK_TIMEOUT_SECONDS: "0.1",
+      REQUEST_TIMEOUT_SECONDS: "0.05",
+      SLO_LATENCY_SECONDS: "0.05",
+    },
+    "DISMISS_TASK_SECONDS=0.1 is less than CLEAN_TASKS_INTERVAL_SECONDS=0.2: " +
+    "tasks are kept for up to 0.3 s",
   ],
   [
     { DATASET_ID: "a,b,c", MAX_TRACKED_TASKS: "2" },
@@ -71,6 +88,7 @@ Deno.test("warningsOf accepts values that just fit each other", () => {
   assertEquals(
     warnings({
       ...{ TASK_TIMEOUT_SECONDS: "10", SLO_LATENCY_SECONDS: "9.999" },
+      REQUEST_TIMEOUT_SECONDS: "9.999",
       ...{ DISMISS_TASK_SECONDS: "300", TASK_INTERVAL_SECONDS: "300" },
       ...{ MAX_TRACKED_TASKS: "1", MAX_IN_FLIGHT_TASKS: "1000" },
       ...{ HEARTBEAT_METHOD: "POST", HEARTBEAT_URL: "http://beat.example" },
