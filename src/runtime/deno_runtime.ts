@@ -13,7 +13,7 @@ import { createLog, type LogOptions } from "./log.ts";
 import { createOutput } from "./output.ts";
 import type { Listen, Runtime } from "./runtime.ts";
 import { abortOnSignals, Hangups } from "./signals.ts";
-import { canDraw, hasControllingTerminal, StartTerminal } from "./terminal.ts";
+import { canDraw, hasControllingTerminal, StartTerminal, streamsOfStart } from "./terminal.ts";
 import { plainTrace, spanTrace, traceExchange } from "./tracing.ts";
 
 /** How long a log line may wait for the next one, so that both share a write; not on a terminal. */
@@ -149,7 +149,7 @@ export class DenoProcess {
    */
   abortOnSignals(): AbortSignal {
     const terminal = new StartTerminal(
-      [Deno.stdin, Deno.stdout, Deno.stderr],
+      streamsOfStart(Deno, Deno.build.os),
       hasControllingTerminal,
     );
     const stop = new AbortController();

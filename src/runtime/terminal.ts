@@ -1,5 +1,16 @@
 type Stream = { isTerminal: () => boolean };
 
+/**
+ * The streams that show whether the program was started at a terminal. On macOS standard input is none
+ * of them: `nohup` leaves it the terminal.
+ */
+export function streamsOfStart(
+  { stdin, stdout, stderr }: Record<"stdin" | "stdout" | "stderr", Stream>,
+  os: string,
+): Stream[] {
+  return os === "darwin" ? [stdout, stderr] : [stdin, stdout, stderr];
+}
+
 /** The terminal that the program was started at, if it was. */
 export class StartTerminal {
   readonly #streams: readonly Stream[];

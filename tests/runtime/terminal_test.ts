@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { canDraw, StartTerminal } from "../../src/runtime/terminal.ts";
+import { canDraw, StartTerminal, streamsOfStart } from "../../src/runtime/terminal.ts";
 
 const stream = (isTerminal: boolean) => ({ isTerminal: () => isTerminal });
 
@@ -12,6 +12,13 @@ Deno.test("StartTerminal ends the program when a stream leads to its controlling
   assertEquals(ends([false, false, false], true), false);
   // As setsid leaves it.
   assertEquals(ends([true, true, true], false), false);
+});
+
+Deno.test("streamsOfStart has no standard input on macOS, where nohup leaves it a terminal", () => {
+  const underNohup = { stdin: stream(true), stdout: stream(false), stderr: stream(false) };
+  const ends = (os: string) =>
+    new StartTerminal(streamsOfStart(underNohup, os), () => true).endsProgram;
+  assertEquals([ends("darwin"), ends("linux")], [false, true]);
 });
 
 Deno.test("StartTerminal is gone when no stream that led to it does any more", () => {
