@@ -95,7 +95,7 @@ Deno.test({
       summary,
       RegExp(
         `^Every task of dataset ${DATASET_ID} in prod \\(probed from local\\) has failed since ` +
-          "\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC: server_error \\d\\d % \\(status 5xx\\), ",
+          "at least \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC: server_error \\d\\d % \\(status 5xx\\), ",
       ),
     );
     assertStringIncludes(

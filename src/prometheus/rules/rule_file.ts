@@ -13,6 +13,8 @@ export type AlertingRule = {
   alert: string;
   expr: string;
   for?: string;
+  /** Since Prometheus 2.42. */
+  keep_firing_for?: string;
   labels: { severity: string } & Record<string, string>;
   annotations: Annotations;
 };

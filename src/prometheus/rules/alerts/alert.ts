@@ -7,6 +7,7 @@ export type Alert = {
   alert: string;
   expr: string;
   for?: string;
+  keep_firing_for?: string;
   severity: Severity;
   /** What is broken, and for whom. */
   summary: string;

@@ -1,6 +1,6 @@
 import { type Reason, REASON_DEFINITIONS, reasonsFrom } from "../../../core/reasons.ts";
 import { METRICS } from "../../definitions.ts";
-import { OUTAGE } from "../outage_rules.ts";
+import { DATASET_OUTAGE, OUTAGE } from "../outage_rules.ts";
 import { increase, LOCATION_LABELS, onlyFailures, SEVERAL } from "../promql.ts";
 import type { Times } from "../windows.ts";
 import type { Alert } from "./alert.ts";
@@ -71,11 +71,14 @@ ${failuresWith("identity_provider", times)} ${SEVERAL}`,
   };
 }
 
-/** The tasks that failed with this reason, while a dataset is in an outage and no task succeeds. */
+/**
+ * The tasks that failed with this reason, while no task succeeds and a dataset is in an outage that
+ * has no alert of its own.
+ */
 function tasksWithoutToken(reason: Reason, times: Times): string {
   return `${failuresWith(reason, times)} ${SEVERAL}
 and on (${LOCATION_LABELS})
-${OUTAGE}
+(${OUTAGE} unless ${DATASET_OUTAGE})
 unless
 ${increase(LOCATION_LABELS, METRICS.succeeded.name, times.outage)} > 0`;
 }

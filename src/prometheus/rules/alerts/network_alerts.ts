@@ -6,7 +6,7 @@ import type { RecordingRule } from "../rule_file.ts";
 import type { Times } from "../windows.ts";
 import type { Alert } from "./alert.ts";
 import { CHECK, steps } from "./runbook.ts";
-import { listed, PROBED_FROM, queryOf } from "./templates.ts";
+import { LOCATIONS, PROBED_FROM, queryOf, since } from "./templates.ts";
 
 /** Failures without any response. `timeout` comes last so that deployed rules do not change. */
 const NETWORK_REASONS = reasonsFrom("network")
@@ -51,11 +51,10 @@ and on (${LOCATION_LABELS}) ${OUTAGE}
 and ${increaseOf(`${tokenRequests.name}{result="failed"}`)} ${SEVERAL}
 unless ${increaseOf(`${tokenRequests.name}{result="ok"}`)} > 0`,
       severity: "page",
-      summary: `Neither a dataset nor the identity provider can be reached${PROBED_FROM}: ` +
-        `{{ with ${elsewhere} }}the same from ${
-          listed("location")
-        }, so suspect the platform{{ else }}` +
-        "suspect the probe's own network{{ end }}",
+      summary: `No dataset has responded${since(LOCATION_LABELS)}${PROBED_FROM}, and no token ` +
+        `comes: {{ with ${elsewhere} }}the same from ${LOCATIONS}, so suspect platform ` +
+        "and identity provider{{ else }}suspect the probe's own network, or platform and " +
+        "identity provider together{{ end }}",
       description: `For ${outage} no dataset has responded (${NETWORK_REASONS.join(", ")}), and ` +
         "no token request has succeeded.",
       runbook: steps(
@@ -63,7 +62,8 @@ unless ${increaseOf(`${tokenRequests.name}{result="ok"}`)} > 0`,
           "gateway, a site outside.",
         `Run ${CHECK}, and run it on another machine. A step that fails only on the probe's ` +
           "machine is what is broken.",
-        "Look at the dashboard for other locations. If they fail too, suspect the platform.",
+        "Look at the dashboard for other locations. If they fail too, suspect platform and identity " +
+          "provider.",
         "Until this is repaired, ignore the datasets' alerts of this location: they say nothing " +
           "about the platform.",
       ),

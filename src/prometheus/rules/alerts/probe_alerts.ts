@@ -11,15 +11,26 @@ import type { RecordingRule } from "../rule_file.ts";
 import type { Times } from "../windows.ts";
 import type { Alert } from "./alert.ts";
 import { steps } from "./runbook.ts";
-import { IN_ENVIRONMENT, IN_LOCATION, listed, PROBED_FROM, queryOf, shares } from "./templates.ts";
+import {
+  IN_ENVIRONMENT,
+  IN_LOCATION,
+  INSTANCES,
+  PROBED_FROM,
+  queryOf,
+  shares,
+} from "./templates.ts";
 
 /** The environment of each target, also of one that is down: `up` does not have it. */
 const ENVIRONMENT = "instance:probe_environment:known";
+
+/** Each location of an environment that had a probe in the last day, and has none now. */
+const LOST = "location:probe_environment:lost";
 
 /** Alerts on the probe's process and schedule, and the series that they need. */
 export function probeRules(job: string, times: Times): (RecordingRule | Alert)[] {
   return [
     targetEnvironment(job),
+    lostProbe(job, times),
     probeDown(job, times),
     probeStalled(job, times),
     probeSlotsSkipped(times),
@@ -38,8 +49,27 @@ or on (${TARGET_LABELS})
   };
 }
 
+/** A probe that is gone may leave no target behind. Without `instance`, which changes with a pod. */
+function lostProbe(job: string, times: Times): RecordingRule {
+  return {
+    record: LOST,
+    expr: `group by (${LOCATION_LABELS}) (
+  last_over_time(${ENVIRONMENT}[${memoryOf(times)}])
+  unless on (${TARGET_LABELS})
+  up{job="${job}"}
+)
+unless on (${LOCATION_LABELS})
+${ENVIRONMENT}`,
+  };
+}
+
+/** For how long a probe that is gone is remembered. */
+function memoryOf(times: Times): string {
+  return times.hours(24);
+}
+
 function probeDown(job: string, times: Times): Alert {
-  const [memory, wait] = [times.hours(24), times.minutes(2)];
+  const [memory, wait] = [memoryOf(times), times.minutes(2)];
   // `up` does not have the environment.
   const down = queryOf(
     "job, location, environment",
@@ -51,30 +81,26 @@ function probeDown(job: string, times: Times): Alert {
   );
   return {
     alert: "ProbeDown",
-    // A probe that is gone may leave no target behind that could be down: so each location of an
-    // environment that had one is remembered for a day. Without `instance`, which changes with a pod.
+    // A target that never said its environment is taken for the probe that its location lost: a pod
+    // that does not start in place of another is one alert.
     expr: `group by (${LOCATION_LABELS}) (
   (up{job="${job}"} == 0)
   + on (${TARGET_LABELS}) group_left (environment)
   0 * ${ENVIRONMENT}
   or on (${TARGET_LABELS})
   up{job="${job}"} == 0
+  unless on (job, location)
+  ${LOST}
 )
 or
-group by (${LOCATION_LABELS}) (
-  last_over_time(${ENVIRONMENT}[${memory}])
-  unless on (${TARGET_LABELS})
-  up{job="${job}"}
-)
-unless on (${LOCATION_LABELS})
-${ENVIRONMENT}
+${LOST}
 or
 absent(up{job="${job}"})
 unless on (job)
 last_over_time(${ENVIRONMENT}[${memory}])`,
     for: wait,
     severity: "page",
-    summary: `{{ with ${down} }}The probe at ${listed("instance")}{{ else }}No probe{{ end }}` +
+    summary: `{{ with ${down} }}The probe at ${INSTANCES}{{ else }}No probe{{ end }}` +
       `${IN_ENVIRONMENT}${IN_LOCATION} {{ with ${down} }}cannot be{{ else }}is{{ end }} scraped: ` +
       "nobody notices an outage from there",
     description:
@@ -87,8 +113,8 @@ last_over_time(${ENVIRONMENT}[${memory}])`,
         "port in use. 70: a fault of the probe.",
       "If it runs, request `/healthz` from Prometheus' machine: check address, port and firewall.",
       `If no probe is scraped, look at Prometheus' list of targets for the job ${job}; in a ` +
-        "cluster the pod may be pending. For an environment or location that you gave up, wait: the alert ends " +
-        `within ${memory}.`,
+        "cluster the pod may be pending. For an environment or location that you gave up, wait: " +
+        `the alert ends within ${memory}. It lasts when that was the last one: remove these rules.`,
     ),
   };
 }

@@ -33,13 +33,20 @@ function burnAlert(
   if (burns.length === 0) return [];
   const { title, subject, predicate } = objective;
   const speed = severity === "page" ? "Fast" : "Slowly";
-  const longWindows = burns.map(({ long }) => times.window(long)).join(" or ");
-  const rule: Alert = {
+  const longWindows = burns.map(({ long }) => times.window(long));
+  const span = burns.length > 1
+    ? `one of the windows of ${longWindows.join(" and ")}`
+    : `the last ${longWindows}`;
+  return [{
     alert: `Dataset${title}BudgetBurns${speed}`,
     expr: burns.map((burn) => conditionOf(burn, objective, times)).join("\nor\n"),
+    // An outage is an alert of its own: this one waits until it would have fired.
+    ...title === "Availability" ? { for: times.outage } : {},
+    // At a steady share of failures, the short window holds too few of them now and then.
+    ...severity === "page" ? { keep_firing_for: times.window(1) } : {},
     severity,
     summary: `{{ $value | humanizePercentage }} of the ${subject} of dataset ` +
-      `{{ $labels.dataset_id }}${PROBED_FROM} ${predicate} in the last ${longWindows}: its ` +
+      `{{ $labels.dataset_id }}${PROBED_FROM} ${predicate} in ${span}: its ` +
       `${title.toLowerCase()} budget burns ${speed.toLowerCase()}` +
       whyAndWhere(objective, burns, times),
     description: descriptionOf(objective, burns, times),
@@ -48,9 +55,7 @@ function burnAlert(
       tasks: title === "Latency" ? "succeeded" : "failed",
       lookBackSeconds: Math.max(...burns.map(({ long }) => times.windowSeconds(long))),
     },
-  };
-  // An outage is an alert of its own: this one waits until it would have fired.
-  return [title === "Availability" ? { ...rule, for: times.outage } : rule];
+  }];
 }
 
 /** The reasons of failures, and the locations where the budget does not burn. */

@@ -18,15 +18,24 @@ export const PROBED_FROM = `${IN_ENVIRONMENT}{{ with ${LOCATION} }} (probed from
 export const IN_LOCATION = `{{ with ${LOCATION} }} in {{ . }}{{ end }}`;
 export const THIS_LOCATION = `{{ ${LOCATION} "this location" }}`;
 
-/** The values of a label in the result of a query. */
-export function listed(label: string): string {
+/** What the result of a query names: addresses, or locations, which not every probe has. */
+export const INSTANCES = listed("instance", "$each.Labels.instance");
+export const LOCATIONS = listed(
+  "location",
+  'or $each.Labels.location "a probe without a location"',
+);
+
+function listed(label: string, value: string): string {
   return `{{ range $i, $each := sortByLabel "${label}" . }}{{ if $i }}, {{ end }}` +
-    `{{ $each.Labels.${label} }}{{ end }}`;
+    `{{ ${value} }}{{ end }}`;
 }
 
-/** Since when all of the series' datasets fail, by their verdicts; nothing when no probe says so. */
+/**
+ * Since when all of the series' datasets fail, by their verdicts; nothing when no probe says so. A
+ * probe that was restarted meanwhile does not know of the time before.
+ */
 export function since(labels: string): string {
-  return `{{ with ${queryOf(labels, (own) => `max(${FAILING_SINCE}{${own}})`)} }} since ` +
+  return `{{ with ${queryOf(labels, (own) => `max(${FAILING_SINCE}{${own}})`)} }} since at least ` +
     '{{ (. | first | value | toTime).UTC.Format "2006-01-02 15:04 UTC" }}{{ end }}';
 }
 
@@ -70,16 +79,14 @@ export function shares(
 export function probedFromAll(labels: string, series: string): string {
   const query = queryOf(labels, (own) => `count by (location) (${series}{${own}, location!=""})`);
   const from = (locations: string) => ` (probed from ${locations})`;
-  return `${IN_ENVIRONMENT}{{ with ${query} }}${from(listed("location"))}{{ else }}` +
+  return `${IN_ENVIRONMENT}{{ with ${query} }}${from(LOCATIONS)}{{ else }}` +
     `{{ with $externalLabels.location }}${from("{{ . }}")}{{ end }}{{ end }}`;
 }
 
 /** A clause that blames the probe's own network; none unless the query finds other locations. */
 export function onlyHere(query: string): string {
-  return `{{ with ${query} }}. Not seen from ${
-    listed("location")
-  }: suspect the network of ${THIS_LOCATION} ` +
-    "first{{ end }}";
+  return `{{ with ${query} }}. Not seen from ${LOCATIONS}: suspect the network of ` +
+    `${THIS_LOCATION} first{{ end }}`;
 }
 
 /** A query whose expression takes the given labels of the alert as matchers; no `%` in it. */

@@ -14,7 +14,8 @@ export const CREDENTIAL_STORIES: Story[] = [
       world.expect();
       await world.advance(0.75);
       const labels = { job: JOB, environment: "prod" };
-      const summary = "Every task in prod has failed since 1970-01-01 00:13 UTC, as it gets no " +
+      const summary =
+        "Every task in prod has failed since at least 1970-01-01 00:13 UTC, as it gets no " +
         "token: the identity provider could not be reached, timed out, or responded 429 or 5xx " +
         "(identity_provider)";
       world.expect({ ...PROVIDER_FAILS, labels, summary });
@@ -30,7 +31,8 @@ export const CREDENTIAL_STORIES: Story[] = [
       await world.advance(5.25);
       one.behave({ token: "refused" });
       await world.advance(6);
-      const summary = "Every task has failed since 1970-01-01 00:09 UTC, as it gets no token: " +
+      const summary =
+        "Every task has failed since at least 1970-01-01 00:09 UTC, as it gets no token: " +
         "the identity provider refused this client, or sent no usable token (auth)";
       world.expect({ ...REFUSED, summary });
       one.vanish();

@@ -1,4 +1,5 @@
-import { fails, failsFrom, fast, oneIn, type Story } from "./story.ts";
+import { fails, failsFrom, fast, oneIn, PROVIDER_FAILS, type Story } from "./story.ts";
+import type { Labels } from "../world.ts";
 
 /** All is well, or a dataset fails. */
 export const DATASET_STORIES: Story[] = [
@@ -24,7 +25,7 @@ export const DATASET_STORIES: Story[] = [
       one.behave({ slot: (_, id) => id === "a" ? "server_error" : "fast" });
       await world.expectFor(1.75);
       await world.advance(0.75);
-      const summary = "Every task of dataset a has failed since 1970-01-01 00:34 UTC: " +
+      const summary = "Every task of dataset a has failed since at least 1970-01-01 00:34 UTC: " +
         "server_error 100 % (status 5xx)";
       world.expect({ ...fails(), summary });
       await world.expectFor(10, fails());
@@ -60,7 +61,8 @@ export const DATASET_STORIES: Story[] = [
       prod?.behave("server_error");
       await world.advance(2.5);
       const labels = { environment: "prod" };
-      const summary = "Every task of dataset a in prod has failed since 1970-01-01 00:04 UTC: " +
+      const summary =
+        "Every task of dataset a in prod has failed since at least 1970-01-01 00:04 UTC: " +
         "server_error 100 % (status 5xx)";
       world.expect({ ...fails(labels), summary });
       prod?.behave("fast");
@@ -90,9 +92,8 @@ export const DATASET_STORIES: Story[] = [
       await world.advance(5);
       one.behave({ slot: (slot) => slot % 3 === 0 ? "timeout" : "server_error" });
       await world.advance(3.5);
-      const summary =
-        "Every task of dataset a (probed from oslo) has failed since 1970-01-01 00:04 UTC: " +
-        "server_error 67 % (status 5xx), timeout 33 % (no complete response in time)";
+      const summary = "Every task of dataset a (probed from oslo) has failed since at least " +
+        "1970-01-01 00:04 UTC: server_error 67 % (status 5xx), timeout 33 % (no complete response in time)";
       world.expect({ ...fails(), summary });
       for (const reason of ["dns", "server_error", "reset", "not_found"] as const) {
         one.behave(reason);
@@ -111,16 +112,23 @@ export const DATASET_STORIES: Story[] = [
     },
   },
   {
-    name: "DatasetFails lasts when the token ends in the outage",
-    nearMisses: ["IdentityProviderFails"],
+    name: "DatasetFails lasts alone when the token ends in the outage",
+    nearMisses: ["IdentityProviderFails", "ProbeCredentialsRefused"],
     async run(world) {
       const one = world.start();
       await world.advance(5);
       one.behave({ slot: () => "server_error" });
       await world.advance(3);
       world.expect(fails());
+      // The token ends at minute nine.
       one.behave({ token: "refused" });
-      await world.expectFor(1, fails());
+      await world.expectFor(4, fails());
+      one.behave({ token: "unreachable" });
+      await world.expectFor(3, fails());
+      const two = world.start({ instance: "other:8000", datasets: ["b"] });
+      two.behave({ token: "unreachable" });
+      await world.advance(4);
+      world.expect(fails(), PROVIDER_FAILS);
     },
   },
   {
@@ -132,9 +140,8 @@ export const DATASET_STORIES: Story[] = [
       await world.advance(5);
       one.behave("tls");
       await world.advance(3);
-      const summary =
-        "Every task of dataset a (probed from bergen) has failed since 1970-01-01 00:04 UTC: " +
-        "tls 100 % (no trusted TLS connection could be made)";
+      const summary = "Every task of dataset a (probed from bergen) has failed since at least " +
+        "1970-01-01 00:04 UTC: tls 100 % (no trusted TLS connection could be made)";
       world.expect({ ...fails(), summary });
     },
   },
@@ -184,7 +191,8 @@ export const DATASET_STORIES: Story[] = [
       bergen?.behave("not_found");
       await world.expectFor(1.75);
       await world.advance(0.5);
-      const summary = "Every task of dataset a (probed from bergen, oslo) has failed since " +
+      const summary =
+        "Every task of dataset a (probed from bergen, oslo) has failed since at least " +
         "1970-01-01 00:05 UTC: not_found 100 % (status 404)";
       world.expect({ ...fails(), summary });
       await world.expectFor(5, fails());
@@ -199,8 +207,9 @@ export const DATASET_STORIES: Story[] = [
     name: "a dataset that fails from one location alone makes the network there suspect",
     nearMisses: ["DatasetFailsFromOneLocation", "DatasetFails"],
     async run(world) {
-      const [oslo, bergen] = ["oslo", "bergen", "lund"].map((location) =>
-        world.start({ labels: { location }, environment: "prod", instance: `${location}:8000` })
+      const places: Labels[] = [{ location: "oslo" }, { location: "bergen" }, {}];
+      const [oslo, bergen] = places.map((labels, i) =>
+        world.start({ labels, environment: "prod", instance: `${i}:8000` })
       );
       await world.advance(5);
       oslo?.behave("connect");
@@ -208,10 +217,9 @@ export const DATASET_STORIES: Story[] = [
       await world.advance(0.75);
       const alert = failsFrom("oslo");
       const labels = { ...alert.labels, environment: "prod" };
-      const summary =
-        "Every task of dataset a in prod has failed from oslo alone since 1970-01-01 00:04 UTC: " +
-        "connect 100 % (no connection could be made). Not seen from bergen, lund: " +
-        "suspect the network of oslo first";
+      const summary = "Every task of dataset a in prod has failed from oslo alone since at least " +
+        "1970-01-01 00:04 UTC: connect 100 % (no connection could be made). Not seen from a probe " +
+        "without a location, bergen: suspect the network of oslo first";
       world.expect({ ...alert, labels, summary });
       bergen?.behave("connect");
       await world.advance(2.5);
@@ -232,9 +240,9 @@ export const DATASET_STORIES: Story[] = [
       await world.advance(35);
       oslo?.behave({ slot: oneIn(4, "reset") });
       await world.advance(12);
-      const summary = "6.406% of the tasks of dataset a (probed from oslo) failed in the last 1h " +
-        "or 6h: its availability budget burns fast. Most frequent reasons: reset 100 %. " +
-        "Not seen from bergen: suspect the network of oslo first";
+      const summary = "6.406% of the tasks of dataset a (probed from oslo) failed in one of the " +
+        "windows of 1h and 6h: its availability budget burns fast. Most frequent reasons: reset " +
+        "100 %. Not seen from bergen: suspect the network of oslo first";
       world.expect({ ...fast({ location: "oslo" }), summary });
     },
   },

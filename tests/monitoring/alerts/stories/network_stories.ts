@@ -14,8 +14,9 @@ export const NETWORK_STORIES: Story[] = [
       // The provider has not been asked for a new token yet.
       world.expect(...both);
       await world.advance(1.25);
-      const summary = "Neither a dataset nor the identity provider can be reached: " +
-        "suspect the probe's own network";
+      const summary =
+        "No dataset has responded since at least 1970-01-01 00:05 UTC, and no token " +
+        "comes: suspect the probe's own network, or platform and identity provider together";
       world.expect(...both, { ...NETWORK_SUSPECT, summary });
       // The token has ended: the platform gets no request any more.
       await world.advance(6);
@@ -43,8 +44,9 @@ export const NETWORK_STORIES: Story[] = [
       const suspect = (location: string, other: string) => ({
         alert: "ProbeNetworkSuspect",
         labels: { job: JOB, location },
-        summary: "Neither a dataset nor the identity provider can be reached " +
-          `(probed from ${location}): the same from ${other}, so suspect the platform`,
+        summary: "No dataset has responded since at least 1970-01-01 00:05 UTC (probed from " +
+          `${location}), and no token comes: the same from ${other}, so suspect platform and ` +
+          "identity provider",
       });
       world.expect(fails(), suspect("oslo", "bergen"), suspect("bergen", "oslo"));
     },

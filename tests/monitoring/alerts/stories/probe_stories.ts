@@ -110,16 +110,38 @@ export const PROBE_STORIES: Story[] = [
     },
   },
   {
+    name: "ProbeDown of a rollout that fails is one alert, of the environment that lost its probe",
+    nearMisses: ["ProbeDown"],
+    async run(world) {
+      const old = world.start({ environment: "dev", instance: "old:8000" });
+      await world.advance(5);
+      old.vanish();
+      const next = world.start({ environment: "dev", instance: "next:8000" });
+      next.stop();
+      await world.advance(2.5);
+      const summary =
+        "The probe at next:8000 in dev cannot be scraped: nobody notices an outage from there";
+      const labels = { job: JOB, environment: "dev" };
+      world.expect({ alert: "ProbeDown", severity: "ticket", labels, summary });
+      next.appear();
+      await world.advance(0.25);
+      world.expect();
+      world.start({ instance: "unknown:8000" }).stop();
+      await world.advance(2.5);
+      world.expect({ alert: "ProbeDown", labels: { job: JOB } });
+    },
+  },
+  {
     name: "ProbeDown of dev wakes nobody, however long it lasts",
     nearMisses: [],
-    options: { scrapeSeconds: 120 },
+    options: { scrapeSeconds: 240 },
     async run(world) {
       const [dev, prod] = ["dev", "prod"].map((environment) =>
         world.start({ environment, instance: `${environment}:8000` })
       );
-      await world.advance(10);
+      await world.advance(12);
       dev?.stop();
-      await world.advance(4);
+      await world.advance(8);
       const down = (environment: string) => ({
         alert: "ProbeDown",
         labels: { job: JOB, environment },
@@ -130,7 +152,7 @@ export const PROBE_STORIES: Story[] = [
       await world.advance(26 * 60);
       world.expect({ ...down("dev"), summary, severity: "ticket" });
       prod?.stop();
-      await world.advance(4);
+      await world.advance(8);
       world.expect({ ...down("dev"), severity: "ticket" }, down("prod"));
     },
   },

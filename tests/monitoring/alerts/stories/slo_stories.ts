@@ -10,7 +10,8 @@ export const SLO_STORIES: Story[] = [
       : "tasks of dataset a failed";
     const name = title.toLowerCase();
     const summary = (speed: string, share: string, windows: string) =>
-      `${share} of the ${what} in the last ${windows}: its ${name} budget burns ${speed}` +
+      `${share} of the ${what} in one of the windows of ${windows}: its ${name} budget burns ` +
+      speed +
       (title === "Latency" ? "" : ". Most frequent reasons: server_error 100 %");
     const [burnsFast, burnsSlowly] = [fast({}, title), slowly({}, title)];
     return [
@@ -24,13 +25,13 @@ export const SLO_STORIES: Story[] = [
           one.behave({ slot: oneIn(5, bad) });
           await world.advance(10);
           world.expect(
-            { ...burnsFast, summary: summary("fast", "3.333%", "1h or 6h") },
-            { ...burnsSlowly, summary: summary("slowly", "1.437%", "1d or 3d") },
+            { ...burnsFast, summary: summary("fast", "3.333%", "1h and 6h") },
+            { ...burnsSlowly, summary: summary("slowly", "1.437%", "1d and 3d") },
           );
           one.behave("fast");
           await world.advance(25);
           world.expect(burnsFast, burnsSlowly);
-          await world.advance(8);
+          await world.advance(13);
           world.expect(burnsSlowly);
           await world.advance(5.5 * 60);
           world.expect();
@@ -50,6 +51,21 @@ export const SLO_STORIES: Story[] = [
           const two = world.start();
           two.behave({ slot: oneIn(5, bad) });
           await world.expectFor(10, burnsFast, burnsSlowly);
+        },
+      },
+      {
+        name: `${burnsFast.alert} lasts while a steady 1.5 % of tasks is bad`,
+        nearMisses: [burnsFast.alert],
+        options: { scrapeSeconds: 60 },
+        async run(world) {
+          const one = world.start();
+          await world.advance(60);
+          one.behave({ slot: oneIn(67, bad) });
+          await world.advance(75);
+          await world.expectFor(45, burnsFast, burnsSlowly);
+          one.behave("fast");
+          await world.advance(40);
+          world.expect(burnsSlowly);
         },
       },
       {
