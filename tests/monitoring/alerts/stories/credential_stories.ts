@@ -58,7 +58,7 @@ export const CREDENTIAL_STORIES: Story[] = [
   {
     name: "ProbeTokenRequestsFail warns while a token still lasts",
     nearMisses: ["IdentityProviderFails"],
-    options: { tokenLifeSeconds: 1800 },
+    options: { tokenLifeSeconds: 1800, scrapeSeconds: 30 },
     async run(world) {
       const one = world.start();
       await world.advance(5);

@@ -19,6 +19,7 @@ export const DATASET_STORIES: Story[] = [
   {
     name: "DatasetFails is the only alert of an outage, whose end leaves none",
     nearMisses: ["DatasetFails", "DatasetAvailabilityBudgetBurnsFast"],
+    options: { scrapeSeconds: 30 },
     async run(world) {
       const one = world.start({ datasets: ["a", "b"] });
       await world.advance(35);
