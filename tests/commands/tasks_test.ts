@@ -122,7 +122,7 @@ Deno.test("tasks shows its table where a proxy or another version has no such st
     ]
   ) {
     const respond = (path: string) => path.startsWith("/tasks") ? Response.json(DOCUMENT) : status;
-    assertMatch((await printed({}, runtimeWith(respond))).split("\n")[1] ?? "", /^#  State /);
+    assertMatch((await printed({}, runtimeWith(respond))).split("\n")[1] ?? "", /^# +State /);
   }
 });
 
