@@ -2,13 +2,10 @@
  * The main loop while its endpoints are attacked: probing must go on as if there were no attack.
  * With ATTACK_FIGURES=1 each attack prints what was measured.
  */
-import { assertEquals } from "@std/assert";
 import { eventually, isAvailable, sharingTest, startLoop } from "../support/program.ts";
 import { scrape } from "../support/scrape.ts";
 import { respondWithDataset, type Seen, startServer } from "../support/targets.ts";
 import { attack, type Attacker, PROBE_FIRST, type Victim, withDescriptors } from "./attack.ts";
-import { send } from "./bytes.ts";
-import { ODDITIES } from "./oddities.ts";
 
 /** 10,000 connections, and some for everything else. */
 const DESCRIPTORS = 12_000;
@@ -160,34 +157,4 @@ for (const { name, size, attackers, isCrowd, ignore } of ATTACKS) {
     }
     await attack({ victim, bystander, attackers, isCrowd });
   }, { ignore });
-}
-
-for (const { name, request, statuses } of ODDITIES) {
-  sharingTest(name, async () => {
-    const { small: { url } } = await (victims ??= startVictims());
-    assertEquals(await statusesOf(url, request), statuses);
-  });
-}
-
-/** Sent after each request: a smuggled request in it has its response before this one. */
-const LAST_REQUEST = "GET /readyz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
-
-/** The statuses of all responses to a request, until the connection is closed. */
-async function statusesOf(url: string, request: string): Promise<number[]> {
-  const { hostname, port } = new URL(url);
-  using connection = await Deno.connect({ hostname, port: Number(port) });
-  let text = "";
-  try {
-    await send(connection, request + LAST_REQUEST);
-    const decoder = new TextDecoder("latin1");
-    for await (const chunk of connection.readable) text += decoder.decode(chunk);
-  } catch (error) {
-    // The program may refuse the request and close the connection before it was sent completely.
-    const { ConnectionReset, BrokenPipe } = Deno.errors;
-    if (!(error instanceof ConnectionReset || error instanceof BrokenPipe)) throw error;
-  }
-  const statuses = [...text.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map(([, status]) =>
-    Number(status)
-  );
-  return text.endsWith('{"status":"ready"}') ? statuses.slice(0, -1) : statuses;
 }

@@ -20,7 +20,7 @@ export const EXCEPTIONS: readonly { name: string; reason: string }[] = [
     COMPILED,
     "with Deno's OpenTelemetry each task is one root trace, of the id that the task shows",
   ),
-  // tests/attack/
+  // tests/e2e/oddities_test.ts
   ...excepted(
     LAX,
     "absolute form of a file",
