@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { withoutChoices } from "../text/links.ts";
 import type { Setting } from "./setting.ts";
 import { flag, link, linkTemplate, lowerCase, number, seconds } from "./values.ts";
 
@@ -124,6 +125,6 @@ export const OUTPUT_SETTINGS = {
     group: "Output",
     help: "URL of the dashboard in Grafana, for links to it",
     defaultNote: "none: no links to it",
-    schema: link({ query: true }),
+    schema: z.pipe(link({ query: true }), z.transform(withoutChoices)),
   },
 } as const satisfies Record<string, Setting>;

@@ -103,6 +103,20 @@ function filled(
   return replacePlaceholders(url, (name) => encodeURIComponent(values[name] ?? ""));
 }
 
+/**
+ * A dashboard's URL without the parameters that links add, which one that was copied from a browser
+ * has. The others stay as they are written.
+ */
+export function withoutChoices(dashboardUrl: string): string {
+  const [base = "", query] = dashboardUrl.split("?", 2);
+  const names: string[] = Object.values(DASHBOARD_PARAMETERS);
+  const kept = query?.split("&").filter((parameter) => {
+    const [name = ""] = new URLSearchParams(parameter).keys();
+    return !names.includes(name);
+  });
+  return kept?.length ? `${base}?${kept.join("&")}` : base;
+}
+
 /** The URL with these parameters after those that it has; undefined ones are left out. */
 function withParameters(
   url: string,

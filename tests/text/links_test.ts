@@ -6,6 +6,7 @@ import {
   type LinkSettings,
   publicLink,
   statusPageLink,
+  withoutChoices,
 } from "../../src/text/links.ts";
 
 const SETTINGS: LinkSettings = {
@@ -52,6 +53,25 @@ Deno.test("a link to the dashboard keeps the parameters of its URL and adds the 
     dashboardLink(elsewhere, { from: "1700000000000" }),
     "https://grafana.example/d/probe?from=1700000000000&to=now&var-location=a+b",
   );
+});
+
+Deno.test("a dashboard's URL from a browser loses the choices that links add, and nothing else", () => {
+  for (
+    const [url, kept] of [
+      [
+        "https://g.example/d/probe?orgId=1&from=now-6h&to=now&var-environment=prod&kiosk",
+        "?orgId=1&kiosk",
+      ],
+      [
+        "https://g.example/d/probe?var-dataset_id=$__all&var-location=a%20b&var-job=x+y",
+        "?var-job=x+y",
+      ],
+      ["https://g.example/d/probe?from=1&to=2", ""],
+      ["https://g.example/d/probe", ""],
+    ] as const
+  ) {
+    assertEquals(withoutChoices(url), `https://g.example/d/probe${kept}`);
+  }
 });
 
 Deno.test("a placeholder is the environment or the location; a link of which none is known is left out", () => {

@@ -65,7 +65,7 @@ const CASES: Case[] = [
   {
     name: "placeholders are labels of the alert, or of Prometheus itself",
     labels: { environment: "dev" },
-    externalLabels: { location: "here" },
+    externalLabels: { location: "here+there, north" },
     bases: {
       publicUrl: "https://{environment}.example/{location}",
       dashboardUrl: "https://grafana.example/d/probe-{environment}",
@@ -73,7 +73,7 @@ const CASES: Case[] = [
     },
     links: {
       runbook_url: "https://wiki.example/runbooks/DatasetFails",
-      status_url: "https://dev.example/here/",
+      status_url: "https://dev.example/here%2Bthere%2C%20north/",
       dashboard_url: "https://grafana.example/d/probe-dev?from=-3480000&to=now&var-environment=dev",
     },
   },

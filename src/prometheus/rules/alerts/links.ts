@@ -27,7 +27,7 @@ export type AlertView = {
 const RUNBOOKS = "https://github.com/oslokommune/dataplatform-probe/blob/main/docs/alerts.md";
 const LOOK_BACK_SECONDS = 3_600;
 
-/** What stands for a placeholder in a template of Prometheus. */
+/** What stands for a placeholder in a template of Prometheus, before it is encoded. */
 const PLACEHOLDER_VALUES: Record<typeof LINK_PLACEHOLDERS[number], string> = {
   environment: "$labels.environment",
   // Of the series, or of Prometheus itself.
@@ -97,8 +97,8 @@ function evaluated(expression: string): string {
 /** The link with the alert's own values for placeholders; empty when the alert lacks one of them. */
 function filledIn(url: string, link: (base: string) => string): string {
   const needed = placeholdersOf(url).map((name) => PLACEHOLDER_VALUES[name]);
-  const filled = link(
-    replacePlaceholders(url, (name) => `{{ urlquery ${PLACEHOLDER_VALUES[name]} }}`),
-  );
+  // `urlquery` writes a blank as "+", which is none in a path.
+  const encoded = (value: string) => `{{ reReplaceAll "\\\\+" "%20" (urlquery ${value}) }}`;
+  const filled = link(replacePlaceholders(url, (name) => encoded(PLACEHOLDER_VALUES[name])));
   return needed.length === 0 ? filled : `{{ if and ${needed.join(" ")} }}${filled}{{ end }}`;
 }
