@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { acceptedCodings } from "../../../src/server/compression/accept_encoding.ts";
 
 const GZIP = { prefersGzip: true, acceptsIdentity: true };
@@ -51,8 +51,10 @@ for (
   });
 }
 
-Deno.test("acceptedCodings takes time in proportion to the length of a header", () => {
-  const fill = (length: number) => [
+Deno.test("acceptedCodings reads a header of a million characters, however it is filled", () => {
+  // A pattern with quadratic time would take minutes for one of them.
+  const length = 1_000_000;
+  const headers = [
     " ".repeat(length) + "x",
     "x" + " ".repeat(length) + "x",
     "x;" + " ".repeat(length) + "x",
@@ -62,16 +64,5 @@ Deno.test("acceptedCodings takes time in proportion to the length of a header", 
     "x;".repeat(length / 2),
     "x,".repeat(length / 2),
   ];
-  /** The fastest of many runs, which nothing else has slowed down. */
-  const fastestMs = (header: string) =>
-    Math.min(...Array.from({ length: 8 }, () => {
-      const startMs = performance.now();
-      assertEquals(acceptedCodings(header), IDENTITY);
-      return performance.now() - startMs;
-    }));
-  const short = fill(6_000).map(fastestMs);
-  // Ten times as long; a quadratic pattern takes a hundred times as long for it.
-  fill(60_000).map(fastestMs).forEach((ms, i) => {
-    assert(ms < 40 * Math.max(short[i] ?? 0, 0.1), `${ms} ms after ${short[i]} ms`);
-  });
+  for (const header of headers) assertEquals(acceptedCodings(header), IDENTITY);
 });

@@ -31,12 +31,8 @@ function burnAlert(
     burn.severity === severity && thresholdOf(burn, objective) < 1
   );
   if (burns.length === 0) return [];
-  const { title, subject, predicate } = objective;
+  const { title } = objective;
   const speed = severity === "page" ? "Fast" : "Slowly";
-  const longWindows = burns.map(({ long }) => times.window(long));
-  const span = burns.length > 1
-    ? `one of the windows of ${longWindows.join(" and ")}`
-    : `the last ${longWindows}`;
   return [{
     alert: `Dataset${title}BudgetBurns${speed}`,
     expr: burns.map((burn) => conditionOf(burn, objective, times)).join("\nor\n"),
@@ -45,10 +41,9 @@ function burnAlert(
     // At a steady share of failures, the short window holds too few of them now and then.
     ...severity === "page" ? { keep_firing_for: times.window(1) } : {},
     severity,
-    summary: `{{ $value | humanizePercentage }} of the ${subject} of dataset ` +
-      `{{ $labels.dataset_id }}${PROBED_FROM} ${predicate} in ${span}: its ` +
-      `${title.toLowerCase()} budget burns ${speed.toLowerCase()}` +
-      whyAndWhere(objective, burns, times),
+    summary: `Dataset {{ $labels.dataset_id }}${PROBED_FROM}: ` +
+      `${sharesOf(objective, burns, times)}. Its ${title.toLowerCase()} budget burns ` +
+      speed.toLowerCase() + whyAndWhere(objective, burns, times),
     description: descriptionOf(objective, burns, times),
     runbook,
     view: {
@@ -56,6 +51,22 @@ function burnAlert(
       lookBackSeconds: Math.max(...burns.map(({ long }) => times.windowSeconds(long))),
     },
   }];
+}
+
+/** The shares of bad tasks now and in each long window: whether it goes on, and for how long. */
+function sharesOf(objective: Objective, burns: BurnRate[], times: Times): string {
+  const { subject, predicate } = objective;
+  const shortest = Math.min(...burns.map(({ short }) => short));
+  return [shortest, ...burns.map(({ long }) => long)]
+    .map((multiple) => times.window(multiple))
+    .map((window, i) => {
+      const query = queryOf(
+        DATASET_LABELS,
+        (own) => `100 * ${ratioName(objective, window)}{${own}}`,
+      );
+      const share = `{{ range ${query} }}{{ printf "%.3g" .Value }} %{{ else }}none{{ end }}`;
+      return `${share}${i === 0 ? ` of the ${subject} ${predicate}` : ""} in the last ${window}`;
+    }).join(", ");
 }
 
 /** The reasons of failures, and the locations where the budget does not burn. */

@@ -5,14 +5,22 @@ import type { Slot } from "../world.ts";
 export const SLO_STORIES: Story[] = [
   ...(["Availability", "Latency"] as const).flatMap((title): Story[] => {
     const bad: Slot = title === "Latency" ? "slow" : "server_error";
-    const what = title === "Latency"
-      ? "successes of dataset a took more than 1 s"
-      : "tasks of dataset a failed";
+    const what = title === "Latency" ? "successes took more than 1 s" : "tasks failed";
     const name = title.toLowerCase();
-    const summary = (speed: string, share: string, windows: string) =>
-      `${share} of the ${what} in one of the windows of ${windows}: its ${name} budget burns ` +
-      speed +
+    const summary = (speed: string, [first, ...others]: string[]) =>
+      `Dataset a: ${first?.replace(" in ", ` of the ${what} in `)}, ${others.join(", ")}. ` +
+      `Its ${name} budget burns ${speed}` +
       (title === "Latency" ? "" : ". Most frequent reasons: server_error 100 %");
+    const lately = [
+      "20 % in the last 5m",
+      "3.33 % in the last 1h",
+      "1.44 % in the last 6h",
+    ];
+    const forDays = [
+      "1.67 % in the last 2h",
+      "1.44 % in the last 1d",
+      "1.44 % in the last 3d",
+    ];
     const [burnsFast, burnsSlowly] = [fast({}, title), slowly({}, title)];
     return [
       {
@@ -25,8 +33,8 @@ export const SLO_STORIES: Story[] = [
           one.behave({ slot: oneIn(5, bad) });
           await world.advance(10);
           world.expect(
-            { ...burnsFast, summary: summary("fast", "3.333%", "1h and 6h") },
-            { ...burnsSlowly, summary: summary("slowly", "1.437%", "1d and 3d") },
+            { ...burnsFast, summary: summary("fast", lately) },
+            { ...burnsSlowly, summary: summary("slowly", forDays) },
           );
           one.behave("fast");
           await world.advance(25);
