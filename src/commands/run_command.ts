@@ -2,7 +2,7 @@ import { type Config, parseConfig } from "../config/config.ts";
 import { checkAuthorityFile, checkSecretFiles, FileError } from "../config/credentials.ts";
 import { describeConfig } from "../config/describe.ts";
 import type { Input } from "../config/given.ts";
-import { warningsOf } from "../config/hints/relations.ts";
+import { taskWarningsOf } from "../config/hints/relations.ts";
 import { SETTINGS } from "../config/settings.ts";
 import { EXIT, exitCodeOfSignal } from "../core/exit_code.ts";
 import { systemRandom } from "../core/random.ts";
@@ -128,7 +128,7 @@ async function dispatch(
     }
     case "run": {
       const { runOnce } = await import("./one_off/once.ts");
-      for (const warning of warningsOf(config)) runtime.log.warn(warning);
+      for (const warning of taskWarningsOf(config)) runtime.log.warn(warning);
       return await runOnce(config, view, command, runtime, signal);
     }
     default: {

@@ -23,9 +23,8 @@ function keptBytes(taskOf: (nth: number) => FailedTask): number {
     assertEquals(tasks.length, count);
     return kept / count;
   };
-  // Once beforehand, since the program itself takes memory when it runs first.
-  measure();
-  return measure();
+  // What else takes memory meanwhile, such as code that is compiled, only adds to it.
+  return Math.min(...Array.from({ length: 4 }, measure));
 }
 
 Deno.test("FailedTasks keeps an attempt with its phases in at most 100 bytes", () => {

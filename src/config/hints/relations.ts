@@ -8,7 +8,7 @@ import { SETTINGS } from "../settings.ts";
  */
 export function warningsOf(config: Config): string[] {
   const { taskTimeoutSeconds, taskIntervalSeconds, dismissTaskSeconds } = config;
-  const show = (key: SecondsKey) => `${SETTINGS[key].env}=${config[key]}`;
+  const show = showIn(config);
   const below = (lower: SecondsKey, upper: SecondsKey, consequence: string) =>
     config[lower] < config[upper]
       ? [`${show(lower)} is less than ${show(upper)}: ${consequence}`]
@@ -16,10 +16,7 @@ export function warningsOf(config: Config): string[] {
   // The sum of two binary fractions may have many digits.
   const longestKept = Number((dismissTaskSeconds + config.cleanTasksIntervalSeconds).toFixed(3));
   return [
-    ...taskTimeoutSeconds > config.requestTimeoutSeconds ? [] : [
-      `${show("taskTimeoutSeconds")} is not more than ${show("requestTimeoutSeconds")}: ` +
-      "an attempt that gets no response is never tried again",
-    ],
+    ...taskWarningsOf(config),
     ...config.sloLatencySeconds < taskTimeoutSeconds ? [] : [
       `${show("sloLatencySeconds")} is not less than ${show("taskTimeoutSeconds")}: ` +
       "no task that succeeds is ever too slow",
@@ -42,6 +39,20 @@ export function warningsOf(config: Config): string[] {
     ...trackedWarnings(config, Math.floor(taskTimeoutSeconds / taskIntervalSeconds) + 1),
     ...withoutEffect(config),
   ];
+}
+
+/** Those of the warnings that are about a task itself, and so about a one-off run too. */
+export function taskWarningsOf(config: Config): string[] {
+  const { taskTimeoutSeconds, requestTimeoutSeconds, retries } = config;
+  const show = showIn(config);
+  return retries === 0 || taskTimeoutSeconds > requestTimeoutSeconds ? [] : [
+    `${show("taskTimeoutSeconds")} is not more than ${show("requestTimeoutSeconds")}: ` +
+    "an attempt that gets no response is never tried again",
+  ];
+}
+
+function showIn(config: Config): (key: SecondsKey) => string {
+  return (key) => `${SETTINGS[key].env}=${config[key]}`;
 }
 
 type SecondsKey =

@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { warningsOf } from "../../../src/config/hints/relations.ts";
+import { assert, assertEquals } from "@std/assert";
+import { taskWarningsOf, warningsOf } from "../../../src/config/hints/relations.ts";
 import { configOf } from "../../support/fake_runtime.ts";
 
 const warnings = (env: Record<string, string>) => warningsOf(configOf(env));
@@ -8,6 +8,14 @@ Deno.test("warningsOf has nothing to say about the defaults, for one dataset and
   assertEquals(warnings({}), []);
   const ids = Array.from({ length: 200 }, (_, i) => `dataset-${i}`).join();
   assertEquals(warnings({ DATASET_ID: ids }), []);
+});
+
+Deno.test("a one-off run is warned of what it does itself, and a run without retries of none", () => {
+  const [warning, ...others] = warnings({ TASK_TIMEOUT_SECONDS: "1", DISMISS_TASK_SECONDS: "1" });
+  assert(others.length > 1);
+  const config = configOf({ TASK_TIMEOUT_SECONDS: "1", DISMISS_TASK_SECONDS: "1" });
+  assertEquals(taskWarningsOf(config), [warning]);
+  assertEquals(taskWarningsOf({ ...config, retries: 0 }), []);
 });
 
 const CASES: [env: Record<string, string>, expected: string][] = [
