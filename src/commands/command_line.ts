@@ -40,8 +40,6 @@ export type CommandLine = {
   flags: Record<string, string | undefined>;
   /** A line for each problem; with any of them the rest must not be used. */
   problems: string[];
-  /** Whether a flag or word is not known, so that what seems to be missing may be what was meant. */
-  hasUnknown: boolean;
 };
 
 /** What the program does besides probing, requested by a word. */
@@ -110,7 +108,7 @@ const SETTINGS_OF_TASKS: readonly string[] = [
 ];
 
 /** Flags as the parser returns them, and the words between them. */
-type Args = Record<string, unknown> & { words: string[]; hasUnknown: boolean };
+type Args = Record<string, unknown> & { words: string[] };
 
 /** Parses the command line. Never throws: what is wrong is listed in `problems`. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
@@ -134,7 +132,6 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     view: { table: given.table === true, rows: rows ?? DEFAULT_ROWS, utc: given.utc === true },
     flags,
     problems,
-    hasUnknown: given.hasUnknown,
   };
 }
 
@@ -182,7 +179,6 @@ function parse(args: readonly string[], problems: string[]): Args {
     ...parsed,
     ...asFlags,
     words: words.filter((word) => !isSwitchWord(word)),
-    hasUnknown: unknown.size > 0,
   };
 }
 

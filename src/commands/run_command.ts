@@ -22,7 +22,7 @@ const PROBING: readonly Command["name"][] = ["serve", "run", "check", "print-con
  * it is asked for: all of them start faster without the others.
  */
 export async function runCommand(args: string[], process: DenoProcess): Promise<number> {
-  const { command, view, flags, problems, hasUnknown } = parseCommandLine(args);
+  const { command, view, flags, problems } = parseCommandLine(args);
   // They work whatever else is wrong.
   if (command.name === "help" || command.name === "version") {
     process.print(await informationFor(command.name));
@@ -30,9 +30,10 @@ export async function runCommand(args: string[], process: DenoProcess): Promise<
   }
   const input: Input = { flags, env: (name) => process.env(name) };
   const probes = PROBING.includes(command.name);
-  const parsed = parseConfig(input, () => systemRandom.hex(4), { probes, hasUnknown });
+  const isMisread = problems.length > 0;
+  const parsed = parseConfig(input, () => systemRandom.hex(4), { probes, isMisread });
   if (!parsed.ok) problems.push(...parsed.problems);
-  if (!parsed.ok || problems.length > 0) return refuse(process, problems);
+  if (!parsed.ok) return refuse(process, problems);
 
   const document = await documentFor(command, input, parsed.config, process);
   if (document !== null) {

@@ -62,19 +62,19 @@ export type ParsedConfig =
 
 /**
  * Parses the configuration and reports all problems at once. `newAppId` names a probe without
- * `APP_ID`. With `probes` false, settings that only probing needs may be missing. With `hasUnknown`
- * they are not reported: what was given under a wrong name seems to be missing.
+ * `APP_ID`. With `probes` false, settings that only probing needs may be missing. With `isMisread`
+ * they are not reported: what stands wrongly on the command line seems to be missing.
  */
 export function parseConfig(
   input: Input,
   newAppId: () => string,
-  { probes = true, hasUnknown = false }: { probes?: boolean; hasUnknown?: boolean } = {},
+  { probes = true, isMisread = false }: { probes?: boolean; isMisread?: boolean } = {},
 ): ParsedConfig {
   const { values, problems } = parseValues(input, probes);
   const isGiven = (key: Key) => givenValue(SETTINGS[key], input).text !== undefined;
   problems.unshift(...incomplete(isGiven));
-  if (probes && !hasUnknown) problems.unshift(...missing(values.localServicesOnly, isGiven));
-  if (hasUnknown || problems.length > 0) return { ok: false, problems };
+  if (probes && !isMisread) problems.unshift(...missing(values.localServicesOnly, isGiven));
+  if (isMisread || problems.length > 0) return { ok: false, problems };
 
   const { datasetIds = [], appId = newAppId() } = values;
   const { logLevel = values.localRun ? "debug" : "info" } = values;

@@ -282,7 +282,7 @@ const REFUSED: [args: string, message: string][] = [
   ["--watch", "--watch: only together with tasks"],
   ["--url http://h", "--url: only together with tasks"],
   ["--once --state failed", "--state: only together with tasks"],
-  ["--json", "--json: only together with --once, --count or tasks"],
+  ["--json", "--json: only together with --once, --count, --check or tasks"],
 ];
 
 for (const [args, message] of REFUSED) {
