@@ -181,7 +181,6 @@ test("all that is wrong with one start is said at once, in one line each", async
   const lines = await refused({
     args: ["--retries", "11", "--rows", "0", "--port", "70000", "--json"],
     env: {
-      DATASET_ID: "",
       OKDATA_API_URL: "nowhere",
       TASK_INTERVAL_SECONDS: "abc",
       DISMISS_TASK_SECONDS: "-1",
@@ -194,7 +193,6 @@ test("all that is wrong with one start is said at once, in one line each", async
   const expected = [
     ["--rows: ", 'got "0"'],
     ["--json: ", ""],
-    ["DATASET_ID: ", "got nothing"],
     ["OKDATA_API_URL: ", 'got "nowhere"'],
     ["TASK_INTERVAL_SECONDS: ", 'got "abc"'],
     ["DISMISS_TASK_SECONDS: ", 'got "-1"'],
