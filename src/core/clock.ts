@@ -8,10 +8,18 @@ export type Clock = {
   monotonic(): number;
   /**
    * Calls `callback` once, at least `delayMs` from now; returns a function that cancels it. With
-   * `exact` it is called within a fraction of a millisecond on a quiet machine, at the cost of up to
-   * two milliseconds of CPU time.
+   * `exact` it is called within a fraction of a millisecond on a quiet machine.
    */
-  after(delayMs: number, callback: () => void, exact?: boolean): () => void;
+  after(delayMs: number, callback: () => void, exact?: Exactness): () => void;
+};
+
+/** How the last two milliseconds before an exact timer are spent. */
+export type Exactness = {
+  /**
+   * Whether the whole program may stand still for them, which takes no CPU time. Otherwise it polls,
+   * which delays nothing else.
+   */
+  mayBlock: () => boolean;
 };
 
 /** `setTimeout` fires at once for a longer delay. */
@@ -23,24 +31,35 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 const TIMER_LATENESS_MS = 2;
 
+/** How late a thread that sleeps may wake up on a quiet machine; it polls for so long. */
+const SLEEP_LATENESS_MS = 0.2;
+
+/** Nobody wakes who waits for this; only the time ends the wait. */
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
+
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  after(delayMs, callback, exact = false) {
+  after(delayMs, callback, exact) {
     const dueMs = performance.now() + delayMs;
     let cancel = () => {};
 
     const wait = () => {
       const leftMs = dueMs - performance.now();
       if (leftMs > MAX_TIMER_MS) setTimer(wait, MAX_TIMER_MS);
-      else if (exact) setTimer(poll, Math.floor(leftMs - TIMER_LATENESS_MS));
+      else if (exact) setTimer(approach, Math.floor(leftMs - TIMER_LATENESS_MS));
       // Deno truncates fractions, which would fire the timer too early.
       else setTimer(callback, Math.ceil(leftMs));
     };
     const setTimer = (action: () => void, waitMs: number) => {
       const timer = setTimeout(action, Math.max(0, waitMs));
       cancel = () => clearTimeout(timer);
+    };
+    const approach = () => {
+      const leftMs = dueMs - SLEEP_LATENESS_MS - performance.now();
+      if (leftMs > 0 && exact?.mayBlock()) Atomics.wait(NEVER, 0, 0, leftMs);
+      poll();
     };
     /** Polls once per event-loop turn, which delays nothing else. */
     const poll = () => {

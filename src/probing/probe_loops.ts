@@ -1,4 +1,4 @@
-import { type Clock, sleep } from "../core/clock.ts";
+import { type Clock, type Exactness, sleep } from "../core/clock.ts";
 import type { TaskObserver } from "../core/task_observer.ts";
 import type { Backlog } from "./backlog.ts";
 import { createDeadlineCheck } from "./ledger.ts";
@@ -6,8 +6,8 @@ import { every, isStalled, type Loop, type Tick } from "./schedule.ts";
 import type { RunTask } from "./task_runner.ts";
 
 /**
- * Exact timers poll, so they are used only for slots at least this far apart: at that distance they
- * cost up to 2 % of a core.
+ * Exact timers may poll, so they are used only for slots at least this far apart: at that distance
+ * they cost up to 2 % of a core.
  */
 const EXACT_FROM_MS = 100;
 
@@ -50,7 +50,9 @@ export class ProbeLoops {
 
   start(): void {
     const { datasetIds, taskIntervalSeconds, cleanTasksIntervalSeconds } = this.#options;
-    const exact = taskIntervalSeconds * 1e3 / datasetIds.length >= EXACT_FROM_MS;
+    const isSparse = taskIntervalSeconds * 1e3 / datasetIds.length >= EXACT_FROM_MS;
+    // A response that came meanwhile would have a wrong instant.
+    const exact = isSparse ? { mayBlock: () => this.#inFlight.size === 0 } : undefined;
     for (const [i, datasetId] of datasetIds.entries()) {
       const phase = i / datasetIds.length;
       const runSlot = (tick: Tick) => this.#runSlot(datasetId, tick);
@@ -64,7 +66,7 @@ export class ProbeLoops {
     name: string,
     intervalSeconds: number,
     handler: (tick: Tick) => void,
-    { phase = 0, exact = false } = {},
+    { phase = 0, exact }: { phase?: number; exact?: Exactness } = {},
   ): void {
     const { clock, noNewSlots: signal, onBroken } = this.#options;
     const intervalMs = intervalSeconds * 1e3;

@@ -1,4 +1,4 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Exactness } from "../core/clock.ts";
 
 /** One run of a loop's handler. */
 export type Tick = {
@@ -27,11 +27,11 @@ export function every(
   name: string,
   intervalMs: number,
   handler: (tick: Tick) => void,
-  { clock, signal, phaseMs = 0, exact = false }: {
+  { clock, signal, phaseMs = 0, exact }: {
     clock: Clock;
     signal: AbortSignal;
     phaseMs?: number;
-    exact?: boolean;
+    exact?: Exactness;
   },
 ): Loop {
   const startMs = clock.monotonic() + phaseMs;

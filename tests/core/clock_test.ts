@@ -1,10 +1,14 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { sleep, systemClock, untilAborted, within } from "../../src/core/clock.ts";
+import { type Exactness, sleep, systemClock, untilAborted, within } from "../../src/core/clock.ts";
 import { FakeClock, settle } from "../support/clock.ts";
 
-for (const exact of [true, false]) {
-  const kind = exact ? "an exact timer" : "a timer";
+const KINDS: Record<string, Exactness | undefined> = {
+  "a timer": undefined,
+  "an exact timer": { mayBlock: () => false },
+  "an exact timer that may block": { mayBlock: () => true },
+};
 
+for (const [kind, exact] of Object.entries(KINDS)) {
   Deno.test(`${kind} never fires early, whatever the fraction of its delay`, async () => {
     for (const delayMs of [0, 0.1, 0.9, 1.5, 2.001, 3.7, 5]) {
       const dueMs = systemClock.monotonic() + delayMs;

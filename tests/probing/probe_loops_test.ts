@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { Exactness } from "../../src/core/clock.ts";
 import type { SettledTask } from "../../src/core/task.ts";
 import type { SkippedSlots } from "../../src/core/task_observer.ts";
 import { Backlog } from "../../src/probing/backlog.ts";
@@ -218,8 +219,8 @@ for (
     const clock = new FakeClock();
     const requested: unknown[] = [];
     const { after } = clock;
-    clock.after = (delayMs: number, callback: () => void, isExact?: boolean) => {
-      requested.push(isExact);
+    clock.after = (delayMs: number, callback: () => void, exactness?: Exactness) => {
+      requested.push(exactness !== undefined);
       return after.call(clock, delayMs, callback);
     };
     const datasetIds = Array.from({ length: datasets }, (_, i) => `dataset-${i}`);
@@ -228,3 +229,21 @@ for (
     assertEquals(requested, [...datasetIds.map(() => exact), false]);
   });
 }
+
+Deno.test("an exact timer may block the program only while no task is in flight", async () => {
+  const clock = new FakeClock();
+  const asked: (() => boolean)[] = [];
+  const { after } = clock;
+  clock.after = (delayMs: number, callback: () => void, exactness?: Exactness) => {
+    if (exactness) asked.push(exactness.mayBlock);
+    return after.call(clock, delayMs, callback);
+  };
+  const { tasks } = start({ clock });
+  const [mayBlock = () => null] = asked;
+  assertEquals(mayBlock(), true);
+  await clock.run(1);
+  assertEquals([tasks.length, mayBlock()], [1, false]);
+  tasks[0]?.resolve(null);
+  await clock.run(1);
+  assertEquals(mayBlock(), true);
+});
