@@ -60,18 +60,24 @@ export function newlyCounted(by: string, selector: string, window: string): stri
   return `sum by (${by}) (\n  ${now}\n  - (${before} <= ${now} or ${first})\n)`;
 }
 
+/** Since when datasets are failing, by the verdict of the probe that runs now. */
+export function failingSince(): string {
+  const { state, stateSince } = METRICS;
+  return `min by (${DATASET_LABELS}) (\n  ${stateSince.name}\n  and ${state.name} == ` +
+    `${STATE_NUMBERS.failing}\n)`;
+}
+
 /**
  * When datasets were failing, and why. Series with samples only while one is: months of them cost
  * little to read.
  */
 export function incidentRules(times: Times): RecordingRule[] {
-  const { state, stateSince, lastSuccess, failures } = METRICS;
+  const { lastSuccess, failures } = METRICS;
   const window = times.minutes(5);
   return [
     {
       record: FAILING_SINCE,
-      expr: `min by (${DATASET_LABELS}) (\n  ${stateSince.name}\n  and ${state.name} == ` +
-        `${STATE_NUMBERS.failing}\n)`,
+      expr: failingSince(),
     },
     {
       record: lostName(window),

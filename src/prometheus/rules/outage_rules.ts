@@ -1,41 +1,109 @@
 import { reasonsFrom } from "../../core/reasons.ts";
 import { METRICS } from "../definitions.ts";
-import { DATASET_LABELS, increase, SEVERAL } from "./promql.ts";
+import { failingSince } from "./history_rules.ts";
+import { DATASET_LABELS, grown, increase, LOCATION_LABELS, SEVERAL } from "./promql.ts";
 import type { RecordingRule } from "./rule_file.ts";
 import type { Times } from "./windows.ts";
 
-/** How many tasks of a dataset have failed, while none succeeds; no sample otherwise. */
-export const OUTAGE = "dataset:probe_outage:failures";
+/**
+ * Since when a dataset fails of which every task has failed for a while, until it recovers; seconds
+ * since the epoch. No sample of any other.
+ */
+export const OUTAGE = "dataset:probe_outage:since";
 
 /** The same for outages that did not begin with tasks that only lack a token. */
-export const DATASET_OUTAGE = "dataset:probe_outage_of_dataset:failures";
+export const DATASET_OUTAGE = "dataset:probe_outage_of_dataset:since";
 
 /** The reasons of a task that sends no request to the platform, since it gets no token. */
 const WITHOUT_TOKEN = reasonsFrom("identity provider").join("|");
 
+/** In so many steps a window is looked at for gaps; so many of them must have a sample. */
+const [STEPS, NEEDED_STEPS] = [24, 20];
+
 /** Which datasets fail altogether: alerts on them and on budgets must not differ about that. */
-export function outageRules({ outage }: Times): RecordingRule[] {
-  const { succeeded, failed, failures } = METRICS;
-  const withToken = `${failures.name}{reason!~"${WITHOUT_TOKEN}"}`;
+export function outageRules(times: Times): RecordingRule[] {
+  const withToken = `${METRICS.failures.name}{reason!~"${WITHOUT_TOKEN}"}`;
   return [
     {
       record: OUTAGE,
-      // Of a dataset that Prometheus knows for less than the window, nothing is said yet.
-      expr: `${increase(DATASET_LABELS, failed.name, outage)} ${SEVERAL}
-unless
-${increase(DATASET_LABELS, succeeded.name, outage)} > 0
-and on (${DATASET_LABELS})
-last_over_time(${failed.name}[${outage}] offset ${outage})`,
+      // In this order it keeps its begin, of which a probe that is restarted knows nothing.
+      expr: `(\n${indented(lasts(times))}\n)\nor\n(\n${indented(begins(times))}\n)`,
     },
     {
       record: DATASET_OUTAGE,
       // An outage keeps its name when the token ends meanwhile.
       expr: `${OUTAGE}
 and (
-  ${increase(DATASET_LABELS, withToken, outage)} ${SEVERAL}
+  ${increase(DATASET_LABELS, withToken, times.outage)} ${SEVERAL}
   or
   ${DATASET_OUTAGE}
 )`,
     },
   ];
+}
+
+/**
+ * All tasks of the window failed. Nothing is said of a window with a gap, in which Prometheus has not
+ * seen the dataset: it is new, or the probe was away.
+ */
+function begins({ outage, outageSeconds, seconds }: Times): string {
+  const { succeeded, failed } = METRICS;
+  const step = seconds(outageSeconds / STEPS);
+  return `(
+  ${indented(failingSince()).trimStart()}
+  or
+  (time() - ${outageSeconds}) * group by (${DATASET_LABELS}) (${failed.name})
+)
+and
+${increase(DATASET_LABELS, failed.name, outage)} ${SEVERAL}
+unless
+${increase(DATASET_LABELS, succeeded.name, outage)} > 0
+and on (${DATASET_LABELS})
+last_over_time(${failed.name}[${outage}] offset ${outage})
+and
+count_over_time((group by (${DATASET_LABELS}) (${failed.name}))[${outage}:${step}]) >= ${NEEDED_STEPS}`;
+}
+
+/**
+ * It began before, and nothing says that it is over: most tasks fail, and there was no time without a
+ * failure, or nobody has looked since.
+ */
+function lasts(times: Times): string {
+  const { outage, recovery } = times;
+  const { succeeded, failed } = METRICS;
+  const [by, on] = [`by (${DATASET_LABELS})`, `on (${DATASET_LABELS})`];
+  return `${OUTAGE}
+unless ${on} (
+  ${grown(DATASET_LABELS, succeeded.name, recovery)}
+  unless ${grown(DATASET_LABELS, failed.name, recovery)}
+  or
+  ${increase(DATASET_LABELS, succeeded.name, outage)}
+  > ${increase(DATASET_LABELS, failed.name, outage)}
+)
+and ${on} (
+  group ${by} (${failed.name})
+  or
+  group ${by} (${nobodyLooks(times)})
+)`;
+}
+
+/** The alert's expression, and what it had found while its location has no probe that could tell. */
+export function untilSeen(alert: string, expr: string, times: Times): string {
+  const found = `group by (${LOCATION_LABELS}) (ALERTS{alertname="${alert}", alertstate="firing"})`;
+  return `${expr}
+or
+${found}
+and on (${LOCATION_LABELS}) group by (${LOCATION_LABELS}) (${nobodyLooks(times)})`;
+}
+
+/** The datasets of a location whose probe is away, but not for good. */
+function nobodyLooks({ hours }: Times): string {
+  const { failed } = METRICS;
+  return `last_over_time(${failed.name}[${
+    hours(1)
+  }]) unless on (${LOCATION_LABELS}) ${failed.name}`;
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, "  ");
 }

@@ -25,6 +25,11 @@ export function increase(by: string, selector: string, window: string): string {
   return `sum by (${by}) (increase(${selector}[${window}]))`;
 }
 
+/** Whether a counter has a larger value than a window ago. One that is new has begun at 0. */
+export function grown(by: string, selector: string, window: string): string {
+  return `group by (${by}) (${selector} > (${selector} offset ${window} or 0 * ${selector}))`;
+}
+
 /** Several failures in the window and no success, of a counter with the label `result`. */
 export function onlyFailures(by: string, counter: string, window: string): string {
   const failed = increase(by, `${counter}{result="failed"}`, window);

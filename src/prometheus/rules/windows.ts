@@ -41,6 +41,7 @@ export function timesFor(
   const minuteSeconds = shortestWindowSeconds / 5;
   const manySeconds = Math.min(MANY_INTERVALS * taskIntervalSeconds, MAX_SHORTEST_WINDOW_SECONDS);
   const neededSeconds = Math.ceil(manySeconds / minuteSeconds) * minuteSeconds;
+  const outageSeconds = Math.max(2 * minuteSeconds, manySeconds);
   const shortestSeconds = Math.max(shortestWindowSeconds, neededSeconds);
   return {
     /** A multiple of the shortest window. */
@@ -49,9 +50,14 @@ export function timesFor(
     /** Minutes, hours and seconds, scaled with the shortest window. */
     minutes: (count: number) => duration(count * minuteSeconds),
     hours: (count: number) => duration(count * 60 * minuteSeconds),
-    seconds: (count: number) => count * minuteSeconds / 60,
+    seconds: (count: number) => duration(count),
     /** A dataset without a success for this long is down. */
-    outage: duration(Math.max(2 * minuteSeconds, manySeconds)),
+    outage: duration(outageSeconds),
+    outageSeconds,
+    /** A dataset that is down has recovered after this long without a failure. */
+    recovery: duration(Math.max(minuteSeconds / 3, 2 * taskIntervalSeconds)),
+    /** Failures go on while there was one in this time. */
+    recent: duration(Math.max(minuteSeconds, manySeconds)),
   };
 }
 

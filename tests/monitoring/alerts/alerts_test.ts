@@ -5,6 +5,7 @@ import { OBJECTIVES, rulesOf } from "../../prometheus/rules/rules_of.ts";
 import { CREDENTIAL_STORIES } from "./stories/credential_stories.ts";
 import { DATASET_STORIES } from "./stories/dataset_stories.ts";
 import { NETWORK_STORIES } from "./stories/network_stories.ts";
+import { OUTAGE_STORIES } from "./stories/outage_stories.ts";
 import { PROBE_STORIES } from "./stories/probe_stories.ts";
 import { SLO_STORIES } from "./stories/slo_stories.ts";
 import type { Story } from "./stories/story.ts";
@@ -12,6 +13,7 @@ import { type Labels, World } from "./world.ts";
 
 const STORIES = [
   ...DATASET_STORIES,
+  ...OUTAGE_STORIES,
   ...SLO_STORIES,
   ...PROBE_STORIES,
   ...CREDENTIAL_STORIES,

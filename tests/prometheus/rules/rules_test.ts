@@ -30,7 +30,8 @@ for (const objectives of [OBJECTIVES, ...OTHERS]) {
     }
     for (const { record, expr } of recordings) assertEquals(check(expr, recorded), [], record);
     for (const { alert, expr, annotations } of alerts) {
-      const { problems, labels } = read(expr, recorded);
+      // An alert that names itself is about a location.
+      const { problems, labels } = read(expr, { ...recorded, ALERTS: ["environment"] });
       assertEquals(problems, [], alert);
       const named = JSON.stringify(annotations).matchAll(/\$labels\.(\w+)/g);
       for (const [, label = ""] of named) assert(labels?.has(label), `${alert}: no ${label}`);
@@ -141,10 +142,14 @@ Deno.test("budget alerts need a long and a short window that burn too fast", () 
     return rule?.expr.replaceAll("dataset:probe_tasks_failed:", "").replace(/\s+/g, " ");
   };
 
+  const failuresGoOn =
+    "group by (job, environment, location, dataset_id) (probe_tasks_failed_total " +
+    "> (probe_tasks_failed_total offset 1m or 0 * probe_tasks_failed_total))";
   const burns = (long: string, short: string, share: number) =>
     `( ratio_rate${long} > ${share} and ratio_rate${short} > ${share} and increase${short} > 2.5 ` +
     `and last_over_time(ratio_rate${short}[${short}] offset ${short}) ` +
-    `unless max_over_time(dataset:probe_outage:failures[${short}]) )`;
+    `unless dataset:probe_outage:since ` +
+    `unless (max_over_time(dataset:probe_outage:since[${short}]) unless ${failuresGoOn}) )`;
   assertEquals(
     conditions("DatasetAvailabilityBudgetBurnsFast"),
     `${burns("1h", "5m", 0.0144)} or ${burns("6h", "30m", 0.006)}`,
@@ -216,7 +221,7 @@ Deno.test("windows and waits follow the shortest window and the task interval", 
   });
   assertEquals(windows({ ...OBJECTIVES, taskIntervalSeconds: 61 }).windows.split(" ")[0], "7m");
   assertEquals(windows({ ...OBJECTIVES, taskIntervalSeconds: 3600 }), {
-    windows: "6h 1d12h 3d 6d 18d 72d 216d 5m 15m 1d",
+    windows: "6h 1d12h 3d 6d 18d 72d 216d 5m 15m 1h 1d",
     waits: "1m 6h 6h 2m 2m",
   });
   assertEquals(windows({ ...OBJECTIVES, taskIntervalSeconds: 0.2 }, 5), {

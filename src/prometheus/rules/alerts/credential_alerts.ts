@@ -1,6 +1,6 @@
 import { type Reason, REASON_DEFINITIONS, reasonsFrom } from "../../../core/reasons.ts";
 import { METRICS } from "../../definitions.ts";
-import { DATASET_OUTAGE, OUTAGE } from "../outage_rules.ts";
+import { DATASET_OUTAGE, OUTAGE, untilSeen } from "../outage_rules.ts";
 import { increase, LOCATION_LABELS, onlyFailures, SEVERAL } from "../promql.ts";
 import type { Times } from "../windows.ts";
 import type { Alert } from "./alert.ts";
@@ -32,9 +32,13 @@ function identityProviderFails(times: Times): Alert {
   return {
     alert: "IdentityProviderFails",
     // A probe whose network fails has an alert of its own.
-    expr: `${tasksWithoutToken("identity_provider", times)}
+    expr: untilSeen(
+      "IdentityProviderFails",
+      `${tasksWithoutToken("identity_provider", times)}
 unless
 ${NETWORK_FAILURES}`,
+      times,
+    ),
     severity: "page",
     summary: noTaskHasToken("identity_provider"),
     description: `For ${times.outage} every task has failed without a token, at least three of ` +
@@ -53,9 +57,13 @@ ${NETWORK_FAILURES}`,
 function credentialsRefused(times: Times): Alert {
   return {
     alert: "ProbeCredentialsRefused",
-    expr: `${tasksWithoutToken("auth", times)}
+    expr: untilSeen(
+      "ProbeCredentialsRefused",
+      `${tasksWithoutToken("auth", times)}
 unless
 ${failuresWith("identity_provider", times)} ${SEVERAL}`,
+      times,
+    ),
     severity: "page",
     summary: noTaskHasToken("auth"),
     description: `For ${times.outage} every task has failed without a token, at least three of ` +

@@ -5,12 +5,12 @@ import type { Times } from "../windows.ts";
 import type { Alert } from "./alert.ts";
 import { CHECK, FAILED_TASKS, steps, WHO_IS_AT_FAULT } from "./runbook.ts";
 import {
+  failsSince,
   IN_ENVIRONMENT,
   onlyHere,
   probedFromAll,
   queryOf,
   reasons,
-  since,
   THIS_LOCATION,
 } from "./templates.ts";
 
@@ -19,8 +19,10 @@ export function datasetAlerts(job: string, times: Times): Alert[] {
   return [datasetFails(job, times), datasetFailsFromOneLocation(times)];
 }
 
-function datasetFails(job: string, { outage }: Times): Alert {
-  const { succeeded, failures } = METRICS;
+function datasetFails(job: string, times: Times): Alert {
+  const { failures } = METRICS;
+  const { outage } = times;
+  const from = probedFromAll(FLEET_LABELS, DATASET_OUTAGE);
   return {
     alert: "DatasetFails",
     // Without `location`: an outage that spreads stays one alert.
@@ -28,11 +30,11 @@ function datasetFails(job: string, { outage }: Times): Alert {
 or
 count by (${FLEET_LABELS}) (${DATASET_OUTAGE})
 unless
-${increase(FLEET_LABELS, succeeded.name, outage)} > 0`,
+${succeedsElsewhere(times)}`,
     severity: "page",
-    summary: `Every task of dataset {{ $labels.dataset_id }}${
-      probedFromAll(FLEET_LABELS, DATASET_OUTAGE)
-    } has failed${since(FLEET_LABELS)}: ${reasons(FLEET_LABELS, outage, { explained: true })}`,
+    summary: `${failsSince(FLEET_LABELS, outage, `${from} has failed`)}: ${
+      reasons(FLEET_LABELS, outage, { explained: true })
+    }`,
     description: `For ${outage} every task of a dataset has failed, at least three: from each ` +
       "location that probes it, or from two at least. Its users are probably affected.",
     runbook: steps(
@@ -50,6 +52,12 @@ ${increase(FLEET_LABELS, succeeded.name, outage)} > 0`,
   };
 }
 
+/** Datasets with a success where they are not in an outage: there, one success ends nothing. */
+function succeedsElsewhere({ outage }: Times): string {
+  const successes = increase(DATASET_LABELS, METRICS.succeeded.name, outage);
+  return `group by (${FLEET_LABELS}) (${successes} > 0 unless ${DATASET_OUTAGE})`;
+}
+
 function datasetFailsFromOneLocation(times: Times): Alert {
   const { succeeded } = METRICS;
   const { outage } = times;
@@ -63,14 +71,13 @@ function datasetFailsFromOneLocation(times: Times): Alert {
 unless on (${FLEET_LABELS})
 count by (${FLEET_LABELS}) (${DATASET_OUTAGE}) >= 2
 and on (${FLEET_LABELS})
-${increase(FLEET_LABELS, succeeded.name, outage)} > 0`,
+${succeedsElsewhere(times)}`,
     // Locations do not notice an outage of the dataset in the same second.
     for: times.minutes(1),
     severity: "page",
-    summary: `Every task of dataset {{ $labels.dataset_id }}${IN_ENVIRONMENT} has failed from ` +
-      `${THIS_LOCATION} alone${since(DATASET_LABELS)}: ${
-        reasons(DATASET_LABELS, outage, { explained: true })
-      }${onlyHere(working)}`,
+    summary: `${
+      failsSince(DATASET_LABELS, outage, `${IN_ENVIRONMENT} has failed from ${THIS_LOCATION} alone`)
+    }: ${reasons(DATASET_LABELS, outage, { explained: true })}${onlyHere(working)}`,
     description: `For ${outage} every task of a dataset has failed, at least three, from one ` +
       "location, while another one reaches it. The probe's own network is suspect.",
     runbook: steps(

@@ -1,6 +1,6 @@
 import { reasonsFrom } from "../../../core/reasons.ts";
 import { METRICS } from "../../definitions.ts";
-import { OUTAGE } from "../outage_rules.ts";
+import { OUTAGE, untilSeen } from "../outage_rules.ts";
 import { increase, LOCATION_LABELS, SEVERAL } from "../promql.ts";
 import type { RecordingRule } from "../rule_file.ts";
 import type { Times } from "../windows.ts";
@@ -20,7 +20,8 @@ const REASONS_WITHOUT_REQUEST = reasonsFrom("identity provider", "probe")
 export const NETWORK_FAILURES = "location:probe_network_failures:since_answer";
 
 /** The alert on a probe whose own network is broken, and the series that it needs. */
-export function networkRules({ outage }: Times): (RecordingRule | Alert)[] {
+export function networkRules(times: Times): (RecordingRule | Alert)[] {
+  const { outage } = times;
   const { succeeded, failed, failures, tokenRequests } = METRICS;
   const increaseOf = (selector: string) => increase(LOCATION_LABELS, selector, outage);
   const network = NETWORK_REASONS.join("|");
@@ -46,10 +47,14 @@ unless ${increaseOf(`${failures.name}{reason!~"${notResponded}"}`)} > 0`,
     {
       // A probe without credentials never asks the provider, and so never raises this alert.
       alert: "ProbeNetworkSuspect",
-      expr: `${NETWORK_FAILURES}
+      expr: untilSeen(
+        "ProbeNetworkSuspect",
+        `${NETWORK_FAILURES}
 and on (${LOCATION_LABELS}) ${OUTAGE}
 and ${increaseOf(`${tokenRequests.name}{result="failed"}`)} ${SEVERAL}
 unless ${increaseOf(`${tokenRequests.name}{result="ok"}`)} > 0`,
+        times,
+      ),
       severity: "page",
       summary: `No dataset has responded${since(LOCATION_LABELS)}${PROBED_FROM}, and no token ` +
         `comes: {{ with ${elsewhere} }}the same from ${LOCATIONS}, so suspect platform ` +

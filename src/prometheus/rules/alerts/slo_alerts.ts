@@ -1,7 +1,7 @@
 import { METRICS } from "../../definitions.ts";
 import { type Objectives, percentOf } from "../../slo.ts";
 import { OUTAGE } from "../outage_rules.ts";
-import { DATASET_LABELS, SEVERAL } from "../promql.ts";
+import { DATASET_LABELS, grown, SEVERAL } from "../promql.ts";
 import type { Severity } from "../rule_options.ts";
 import { countName, type Objective, objectivesOf, ratioName } from "../slo_rules.ts";
 import { BURN_RATES, type BurnRate, type Times } from "../windows.ts";
@@ -83,15 +83,17 @@ function whyAndWhere(objective: Objective, burns: BurnRate[], times: Times): str
 }
 
 /**
- * Both windows burn. Nothing is said of less history than the short window, nor of failures of an
- * outage, which has an alert of its own.
+ * Both windows burn. Nothing is said of less history than the short window, nor of an outage, which
+ * has an alert of its own, until failures go on after it.
  */
 function conditionOf(burn: BurnRate, objective: Objective, times: Times): string {
   const [long, short] = [times.window(burn.long), times.window(burn.short)];
   const threshold = thresholdOf(burn, objective);
   const ratio = ratioName(objective, short);
   const notInOutage = objective.title === "Availability"
-    ? `\n  unless max_over_time(${OUTAGE}[${short}])`
+    ? `\n  unless ${OUTAGE}\n  unless (max_over_time(${OUTAGE}[${short}]) unless ${
+      grown(DATASET_LABELS, METRICS.failed.name, times.recent)
+    })`
     : "";
   return `(
   ${ratioName(objective, long)} > ${threshold}

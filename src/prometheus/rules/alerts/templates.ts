@@ -1,7 +1,7 @@
 /** Parts of an alert's summary that Prometheus fills in when it sends the alert. */
 import { REASON_DEFINITIONS, REASONS } from "../../../core/reasons.ts";
 import { type Definition, METRICS } from "../../definitions.ts";
-import { FAILING_SINCE } from "../history_rules.ts";
+import { OUTAGE } from "../outage_rules.ts";
 import { increase } from "../promql.ts";
 
 /** The most reasons that a sentence names. */
@@ -30,13 +30,25 @@ function listed(label: string, value: string): string {
     `{{ ${value} }}{{ end }}`;
 }
 
-/**
- * Since when all of the series' datasets fail, by their verdicts; nothing when no probe says so. A
- * probe that was restarted meanwhile does not know of the time before.
- */
+/** Since when all of the series' datasets are in an outage; nothing when none is. */
 export function since(labels: string): string {
-  return `{{ with ${queryOf(labels, (own) => `max(${FAILING_SINCE}{${own}})`)} }} since at least ` +
+  return `{{ with ${queryOf(labels, (own) => `max(${OUTAGE}{${own}})`)} }} since at least ` +
     '{{ (. | first | value | toTime).UTC.Format "2006-01-02 15:04 UTC" }}{{ end }}';
+}
+
+/**
+ * What fails: "Every task of dataset a", and behind it since when; or "Dataset a", and behind it which
+ * share of its tasks where some succeed. `where` stands between.
+ */
+export function failsSince(labels: string, window: string, where: string): string {
+  const share = queryOf(labels, (own) => {
+    const count = ({ name }: Definition) => `sum(increase(${name}{${own}}[${window}]))`;
+    const [failed, succeeded] = [count(METRICS.failed), count(METRICS.succeeded)];
+    return `100 * ${failed} / (${failed} + (${succeeded} > 0))`;
+  });
+  return `{{ $share := ${share} }}{{ if $share }}Dataset{{ else }}Every task of dataset{{ end }} ` +
+    `{{ $labels.dataset_id }}${where}${since(labels)}` +
+    `{{ range $share }}, {{ printf "%.0f" .Value }} % of its tasks in the last ${window}{{ end }}`;
 }
 
 /** The most frequent reasons of failed tasks with their shares, each after `first` or a comma. */
@@ -53,6 +65,8 @@ export function reasons(
   return shares(labels, METRICS.failures, window, {
     first,
     after: explained ? ` (${meaning})` : "",
+    // Without failures there is no probe either, and the alert lasts.
+    otherwise: explained ? "{{ else }}nobody has looked since, as the probe is away" : "",
   });
 }
 
@@ -61,7 +75,11 @@ export function shares(
   labels: string,
   { name, labels: [...own] }: Definition,
   window: string,
-  { first = "", after = "" }: { first?: string; after?: string } = {},
+  { first = "", after = "", otherwise = "" }: {
+    first?: string;
+    after?: string;
+    otherwise?: string;
+  } = {},
 ): string {
   const by = own.at(-1)!;
   const query = queryOf(labels, (matchers) => {
@@ -72,7 +90,7 @@ export function shares(
   });
   const before = first && `{{ else }}${first}`;
   return `{{ range $i, $each := ${query} }}{{ if $i }}, ${before}{{ end }}` +
-    `{{ $each.Labels.${by} }} {{ printf "%.0f" $each.Value }} %${after}{{ end }}`;
+    `{{ $each.Labels.${by} }} {{ printf "%.0f" $each.Value }} %${after}${otherwise}{{ end }}`;
 }
 
 /** The environment and all locations in which the series has a sample. */

@@ -18,7 +18,8 @@ export const PROBE_STORIES: Story[] = [
       world.expect(fails());
       one.behave("nothing");
       await world.advance(8 * 60);
-      world.expect(STALLED);
+      // Nothing says that the outage is over.
+      world.expect(fails(), STALLED);
     },
   },
   {
