@@ -1,5 +1,5 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { closestWords, hintFor } from "../config/hints/suggestions.ts";
+import { hintFor, hintForWord } from "../config/hints/suggestions.ts";
 import { SETTINGS } from "../config/settings.ts";
 import { count, quote, seconds } from "../config/values.ts";
 import { type State, STATES } from "../core/task.ts";
@@ -157,10 +157,7 @@ function parse(args: readonly string[], problems: string[]): Args {
   const words = parsed._.map(String).filter((word) => word !== "");
   const switches = words.filter(isSwitchWord);
   for (const word of words.filter((each) => !isCommand(each) && !isSwitchWord(each))) {
-    const meant = closestWords(word, KNOWN_WORDS);
-    const hint = meant.length > 0
-      ? `did you mean ${meant.join(" or ")}?`
-      : "a value follows its flag";
+    const hint = hintForWord(word, KNOWN_WORDS, ALL_FLAGS);
     unknown.add(`${shownWord(word)}: expected ${KNOWN_WORDS.join(", ")} or a flag; ${hint}`);
   }
   problems.push(...unknown);
@@ -221,6 +218,12 @@ function conflicts(given: Args): string[] {
   const [first, ...others] = requested;
   for (const other of others) problems.push(`${first}: not together with ${other}`);
   const showsTasks = given.words.includes("tasks");
+  // The main loop may have its table from `LOCAL_RUN`.
+  const mayShowTable = first === undefined || showsTasks || isOneOff(given);
+  if (given.table && !mayShowTable) problems.push(`${first}: not together with --table`);
+  if (given.rows !== undefined && first !== undefined && !given.table && !showsTasks) {
+    problems.push("--rows: only together with --table or tasks");
+  }
   problems.push(...runConflicts(given, { showsTasks }));
   const belonging = { tasks: ["watch", "url", "state"], rules: Object.keys(RULE_FLAGS) };
   for (const [word, names] of Object.entries(belonging)) {

@@ -16,7 +16,8 @@ export const EXIT = {
 /** What each exit code means besides the reasons of failed tasks, for the documentation. */
 export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: "every task succeeded; the main loop or a watch was stopped",
-  failed: "failures with different exit codes; `--healthcheck` of a probe that is not healthy",
+  failed: "failures with different exit codes; `--healthcheck` of a probe that is not healthy; " +
+    "standard output cannot be written",
   usage: "wrong flags or configuration; the port cannot be opened",
   auth: "`tasks`: the probe refuses these credentials",
   timeout: "a success slower than `--max-duration`",
@@ -25,7 +26,7 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   identityProvider: "",
   brokenInvariant: "the probe ended itself: an invariant was broken, or an error was not caught",
   interrupted: "interrupted by SIGINT, or by a second signal",
-  terminated: "a one-off run, ended by SIGTERM",
+  terminated: "a one-off run, ended by SIGTERM, or by SIGHUP at a terminal",
 };
 
 /** Exit code of a one-off run that a signal ended; the abort's reason is the signal's name. */

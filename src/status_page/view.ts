@@ -120,6 +120,8 @@ export type StatusView = {
   /** `before` for the next result page of tasks; null when there is none. */
   next: number | null;
   query: StatusQuery;
+  /** The instant of a link from an alert, which `before` of the query stands for; null without one. */
+  untilMs: number | null;
   /** The task of the query; undefined when it is not tracked. */
   task?: Task;
 };
@@ -213,6 +215,7 @@ export function viewOf(
     chart: chartView(query, datasets, sources),
     ...backlog.page({ state, datasetId, reason, before, after, limit: MAX_TASKS }),
     query: { ...query, page },
+    untilMs: until ?? null,
     task: query.task === undefined ? undefined : backlog.find(query.task),
   };
 

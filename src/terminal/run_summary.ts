@@ -9,7 +9,7 @@ export type DatasetRun = {
   url: string;
   state: DatasetState;
   counts: Readonly<Record<State, number>>;
-  /** Successes that took longer than they may. */
+  /** Successes that took longer than they may: they count as failed. */
   tooSlow: number;
   reasons: ReadonlyMap<Reason, number>;
 };
@@ -51,21 +51,23 @@ export function sumRuns(runs: readonly RunCounts[]): RunCounts {
   return { counts, tooSlow, reasons };
 }
 
-/** Such as `2 of 4 tasks succeeded, 1 too slow, 2 failed (1 dns, 1 reset)`. */
-export function describeRunCounts({ counts, tooSlow, reasons }: RunCounts): string {
-  const { PENDING, SUCCEEDED, FAILED } = counts;
+/** Such as `1 of 4 tasks succeeded, 3 failed (1 dns, 1 reset, 1 too slow)`. */
+export function describeRunCounts(run: RunCounts): string {
+  const { counts: { PENDING, SUCCEEDED, FAILED }, tooSlow } = run;
+  const failed = FAILED + tooSlow;
   const settled = SUCCEEDED + FAILED;
   return [
-    `${SUCCEEDED} of ${settled} ${settled === 1 ? "task" : "tasks"} succeeded`,
-    ...tooSlow > 0 ? [`${tooSlow} too slow`] : [],
-    ...FAILED > 0 ? [`${FAILED} failed (${describeReasons(reasons)})`] : [],
+    `${SUCCEEDED - tooSlow} of ${settled} ${settled === 1 ? "task" : "tasks"} succeeded`,
+    ...failed > 0 ? [`${failed} failed (${describeReasons(run)})`] : [],
     ...PENDING > 0 ? [`${PENDING} abandoned`] : [],
   ].join(", ");
 }
 
-/** The reasons with their counts, the most frequent first; a single one without. */
-export function describeReasons(reasons: ReadonlyMap<Reason, number>): string {
-  const sorted = [...reasons].sort(([, a], [, b]) => b - a);
+/** Why tasks failed, with counts, the most frequent reason first; a single one without. */
+export function describeReasons({ reasons, tooSlow }: Omit<RunCounts, "counts">): string {
+  const all: [string, number][] = [...reasons];
+  if (tooSlow > 0) all.push(["too slow", tooSlow]);
+  const sorted = all.sort(([, a], [, b]) => b - a);
   if (sorted.length === 1) return String(sorted[0]?.[0]);
   return sorted.map(([reason, count]) => `${count} ${reason}`).join(", ");
 }

@@ -42,6 +42,8 @@ Deno.test("the usage has every exit code with its reasons, and names the documen
     assertStringIncludes(text, ` ${code} ${reasons.join(", ")}`.trimEnd());
     assertStringIncludes(text, meaning.replaceAll("`", ""));
   }
+  assertMatch(text, / 1 .* standard output cannot be written 2 /);
+  assertMatch(text, / 143 .* by SIGHUP at a terminal/);
   assertMatch(usage(), /\nDocumentation: https:\/\/\S+\n$/);
 });
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Past, PastSource } from "../../src/history/past.ts";
 import { statusPage } from "../../src/status_page/page.tsx";
 import { KNOWN, pastBefore, pastIncident } from "../support/past.ts";
@@ -69,6 +69,21 @@ Deno.test("the list has a row for each dataset, failing ones first, and links it
   const last = statusPage(ask({ page: ask().pages }));
   assert(!last.includes('rel="next">Next'), "no next");
   assert(last.includes('rel="prev">'), "previous");
+});
+
+Deno.test("the page of a link from an alert says that the probe started later, and where its tasks begin", () => {
+  const ask = play({ rounds: 50 });
+  const textOfTasks = (until?: number) =>
+    textOf(statusPage(ask({ until }))).match(/Tasks tracked: .*/s)?.[0].replace(/ (?=[,.])/g, "") ??
+      "";
+  assertMatch(
+    textOfTasks(SCENE_START_MS - 1_000),
+    /No tracked task matches\. The probe started at 20:01:05 UTC, after the time of this link\. It has no tasks of earlier processes\./,
+  );
+  const begun = "The probe started at 20:01:05 UTC. It has no tasks of earlier processes.";
+  assertStringIncludes(textOfTasks(SCENE_START_MS + 60_000), begun);
+  assert(!textOfTasks(SCENE_START_MS + 3_600_000).includes("The probe started"), "an older page");
+  assert(!textOfTasks().includes("The probe started"), "no link");
 });
 
 Deno.test("the list says how many datasets make room for the details of a task", () => {

@@ -48,6 +48,7 @@ export const NOTHING_YET: StatusView = {
   chart: { range: "5m", lines: [], points: [], outages: [] },
   tasks: [],
   next: null,
+  untilMs: null,
   query: { page: 1 },
 };
 

@@ -33,6 +33,21 @@ Deno.test("a run summary counts each of several reasons, and names a single one"
   assertEquals(reasonsOf([["dns", 1], ["reset", 2]]), "(2 reset, 1 dns)");
 });
 
+Deno.test("a run summary counts what was too slow among what failed", () => {
+  const [line] = renderRunSummary([
+    runOf({
+      state: "slow",
+      counts: { PENDING: 0, SUCCEEDED: 3, FAILED: 1 },
+      tooSlow: 2,
+      reasons: new Map([["dns", 1]]),
+    }),
+  ], false);
+  assertEquals(
+    line,
+    "abc123: slow, 1 of 4 tasks succeeded, 3 failed (2 too slow, 1 dns); http://api/abc123",
+  );
+});
+
 Deno.test("a run summary sums several datasets", () => {
   const failed = runOf({
     counts: { PENDING: 0, SUCCEEDED: 1, FAILED: 2 },

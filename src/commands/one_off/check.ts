@@ -27,7 +27,7 @@ type Step = { name: string; run: () => Promise<string> };
 /** What became of a step. */
 type Finding = {
   name: string;
-  /** Null when it was not tried, because one that it depends on has failed. */
+  /** Null when it did not end: one that it depends on has failed, or the check was interrupted. */
   ok: boolean | null;
   /** What was found, or the message of the failure. */
   what: string;
@@ -68,8 +68,8 @@ export async function check(
     // What depends on a broken step would only fail again, with a worse message.
     const isBroken = findings.some(({ ok }) => ok === false);
     for (const step of stage) {
-      if (signal.aborted) break;
-      if (isBroken) report({ ...FOUND, name: step.name, ok: null, what: "not tried" });
+      if (signal.aborted) report({ ...UNKNOWN, name: step.name, what: "not tried: interrupted" });
+      else if (isBroken) report({ ...UNKNOWN, name: step.name, what: "not tried" });
       else await tryStep(step);
     }
   }
@@ -87,7 +87,7 @@ export async function check(
       const what = await Promise.race([run(), interrupted]);
       report({ ...FOUND, name, what, ...took() });
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return report({ ...UNKNOWN, name, what: "interrupted", ...took() });
       const failure = toRequestError(error);
       const { reason, message: what, cause } = failure;
       if (reason === "internal") log.error(stackOf(cause));
@@ -99,6 +99,9 @@ export async function check(
 
 /** The fields of a finding that is good. */
 const FOUND = { ok: true, reason: null, advice: null, durationSeconds: null };
+
+/** The fields of a finding that says neither. */
+const UNKNOWN = { ...FOUND, ok: null };
 
 function linesOf({ name, ok, what, reason, advice }: Finding): string {
   if (ok === false) return `FAILED  ${name}: ${reason}: ${what}\n        ${advice}\n`;

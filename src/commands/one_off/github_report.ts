@@ -4,6 +4,7 @@ import { describeRunCounts } from "../../terminal/run_summary.ts";
 import { escapeCommandMessage, escapeCommandProperty, escapeMarkdown } from "../../text/escape.ts";
 import { formatSeconds } from "../../text/format.ts";
 import { describeLinks, statusPageLink } from "../../text/links.ts";
+import { describeTooSlow } from "./advice.ts";
 import { createLineReport } from "./line_report.ts";
 import type { Report, ReportContext } from "./report.ts";
 import type { DatasetResult, RunResult, Settlement } from "./run_record.ts";
@@ -71,7 +72,7 @@ export function createGithubReport(context: ReportContext): Report {
   /** What went wrong with a task, and what to do about it. */
   function causeOf({ task, advice }: Settlement): string[] {
     if (task.state === "FAILED") return [`${task.reason}: ${task.message}`, advice ?? ""];
-    return [`${formatSeconds(task.durationSeconds)}, slower than ${options.maxDurationSeconds} s`];
+    return [describeTooSlow(task, options.maxDurationSeconds), advice ?? ""];
   }
 
   function summaryOf(result: RunResult): string {

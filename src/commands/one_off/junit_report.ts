@@ -4,6 +4,7 @@ import { describeReasons } from "../../terminal/run_summary.ts";
 import { formatSeconds, formatTraceUrl } from "../../text/format.ts";
 import { describeLinks } from "../../text/links.ts";
 import { renderXml, type XmlElement } from "../../text/xml.ts";
+import { describeTooSlow } from "./advice.ts";
 import type { Report, ReportContext } from "./report.ts";
 import type { DatasetResult, RunResult, Settlement } from "./run_record.ts";
 
@@ -105,9 +106,8 @@ export function createJunitReport({ config, options }: ReportContext): Report {
       return [{ name, attributes: { type: task.reason, message }, children: [text] }];
     }
     if (!tooSlow) return [];
-    const message = `succeeded in ${formatSeconds(task.durationSeconds)}, ` +
-      `slower than ${maxDurationSeconds} s`;
-    const text = [message, ...detailsOf(task)].join("\n");
+    const message = describeTooSlow(task, maxDurationSeconds);
+    const text = [message, advice, ...detailsOf(task)].join("\n");
     return [{ name: "failure", attributes: { type: "too_slow", message }, children: [text] }];
   }
 
@@ -154,12 +154,8 @@ function caseAfterWait(
   const result = pending ? ABANDONED : last;
   if (result === null) return [];
   const bad = counts.FAILED + tooSlow;
-  const causes = [
-    ...reasons.size > 0 ? [describeReasons(reasons)] : [],
-    ...tooSlow > 0 ? [`${tooSlow} too slow`] : [],
-  ];
   const tries = counts.SUCCEEDED + counts.FAILED;
-  const earlier = `${bad} of ${tries} tries failed: ${causes.join(", ")}`;
+  const earlier = `${bad} of ${tries} tries failed: ${describeReasons({ reasons, tooSlow })}`;
   return [{ datasetId, number: 1, result, ...tries > 1 ? { earlier } : {} }];
 }
 

@@ -14,7 +14,7 @@ export function createLineReport(
   return {
     settled({ task, tooSlow }) {
       const paint = (state: typeof task.state) => paintTaskState(state, color);
-      const late = tooSlow ? `, slower than ${options.maxDurationSeconds} s` : "";
+      const late = tooSlow ? `, slower than ${options.maxDurationSeconds} s: counts as failed` : "";
       return `${lineOf(task, { traceUrl: config.traceUrl, paint })}${late}\n`;
     },
     async end(result) {

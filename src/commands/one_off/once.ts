@@ -43,7 +43,7 @@ export async function runOnce(
 ): Promise<number> {
   const { clock, trace, log, stdout, readFile } = runtime;
   const { datasetIds, taskIntervalSeconds: intervalSeconds, maxInFlightTasks } = config;
-  const { count, waitSeconds } = options;
+  const { count, waitSeconds, maxDurationSeconds } = options;
   const startedMonotonicMs = clock.monotonic();
   const backlog = new Backlog(config.maxTrackedTasks, () => {});
   const report = REPORTS[options.output]({ config, options, view, runtime, backlog });
@@ -53,7 +53,9 @@ export async function runOnce(
     const { task } = settlement;
     if (task.state === "FAILED" && task.reason === "internal") logFailure(log, task, error);
   });
-  const health = new HealthHistory({ ...config, clock });
+  // No task that the run calls too slow leaves its dataset working.
+  const sloLatencySeconds = Math.min(config.sloLatencySeconds, maxDurationSeconds ?? Infinity);
+  const health = new HealthHistory({ ...config, sloLatencySeconds, clock });
   const done = new AbortController();
   const { getDataset } = connectOkdata(
     { ...runtime, ...okdataOptions(config, readFile) },

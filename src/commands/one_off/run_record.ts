@@ -5,13 +5,13 @@ import { isSlow } from "../../core/task.ts";
 import type { TaskObserver } from "../../core/task_observer.ts";
 import { toRequestError } from "../../http_client/errors.ts";
 import type { DatasetRun } from "../../terminal/run_summary.ts";
-import { adviceFor } from "./advice.ts";
+import { adviceFor, adviceForSlow } from "./advice.ts";
 import type { RunOptions } from "./options.ts";
 
 /** A settled task of a one-off run, and what the run makes of it. */
 export type Settlement = {
   task: SettledTask;
-  /** What to do first about a failure; null for a success. */
+  /** What to do first about a task that failed or was too slow; null for one that was good. */
   advice: string | null;
   /** Whether it succeeded, but not within `--max-duration`. */
   tooSlow: boolean;
@@ -74,7 +74,11 @@ export class RunRecord implements TaskObserver {
     const tally = this.#tallyOf(task.datasetId);
     const tooSlow = this.#isTooSlow(task);
     const isFailed = task.state === "FAILED";
-    const advice = isFailed ? adviceFor(toRequestError(error), this.#config) : null;
+    const advice = isFailed
+      ? adviceFor(toRequestError(error), this.#config)
+      : tooSlow
+      ? adviceForSlow(task)
+      : null;
     const settlement = { task, advice, tooSlow };
     tally.counts.PENDING--;
     tally.counts[task.state]++;

@@ -8,6 +8,15 @@ const MAX_SUGGESTIONS = 2;
 /** The share of a word's letters that may be wrong. */
 const MAX_WRONG_SHARE = 1 / 3;
 
+/** What other programs call a command or flag, where no letters tell. */
+const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
+  tasks: ["status"],
+  "log-level": ["verbose", "quiet", "debug"],
+};
+
+/** What other programs call the main loop, which has no word here. */
+const MAIN_LOOP_WORDS: readonly string[] = ["probe", "run", "serve", "start"];
+
 /**
  * What the user of an unknown flag may have meant, as the end of a sentence; `given` and `flags` are
  * without dashes.
@@ -22,14 +31,26 @@ export function hintFor(given: string, flags: readonly string[]): string {
   return meant.length === 0 ? "--help lists them all" : `did you mean ${meant.join(" or ")}?`;
 }
 
+/** What the user of an unknown word may have meant, as the end of a sentence; flags without dashes. */
+export function hintForWord(
+  given: string,
+  words: readonly string[],
+  flags: readonly string[],
+): string {
+  const name = normalized(given);
+  if (MAIN_LOOP_WORDS.includes(name)) return "without a word it probes until it is stopped";
+  const meant = flags.includes(name) ? [`--${name}`] : closestWords(name, words);
+  return meant.length === 0 ? "a value follows its flag" : `did you mean ${meant.join(" or ")}?`;
+}
+
 /**
- * The words that a misspelt one may stand for: those that begin with it, else those that are a part of
+ * The words that a misspelt one may stand for: a synonym, else those that begin with it, else those that are a part of
  * it or it of them, else the ones with the fewest other letters; none when nothing is near.
  */
 export function closestWords(given: string, words: readonly string[]): string[] {
   const name = normalized(given);
   const candidates = [
-    words.filter((word) => word === name),
+    words.filter((word) => word === name || SYNONYMS[word]?.includes(name)),
     words.filter((word) => word.startsWith(name)),
     words.filter((word) => isPart(name, word) || isPart(word, name)),
     nearest(name, words),

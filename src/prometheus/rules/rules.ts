@@ -79,7 +79,7 @@ export function rules(objectives: Objectives, options: RuleOptions = {}): RuleFi
       name: `${DEFAULT_JOB}-datasets`,
       rules: [
         ...outageRules(times),
-        ...datasetAlerts(job, times),
+        ...datasetAlerts(times),
         ...budgetAlerts(objectives, times),
       ],
     },

@@ -61,6 +61,7 @@ export function Tasks({ view }: { view: StatusView }) {
                 </tbody>
               </table>
             )}
+          {next === null && <Beginning view={view} />}
           <nav class="pager" aria-label="Result pages of tasks">
             {query.before !== undefined && (
               <a href={`${href(query, { before: undefined, after: undefined })}#tasks`}>← Newest</a>
@@ -72,6 +73,18 @@ export function Tasks({ view }: { view: StatusView }) {
         </div>
       </div>
     </section>
+  );
+}
+
+/** Where the tasks end for a reader who comes from an alert, which outlives a process. */
+function Beginning({ view: { untilMs, startedMs, nowMs } }: { view: StatusView }) {
+  if (untilMs === null) return null;
+  return (
+    <p>
+      The probe started at <Time ms={startedMs} nowMs={nowMs} /> <Zone />
+      {untilMs < startedMs && ", after the time of this link"}. It has no tasks of earlier
+      processes.
+    </p>
   );
 }
 

@@ -185,8 +185,13 @@ Deno.test("--junit calls a success that is too slow a failure", async () => {
   assertEquals(properties.max_duration_seconds, "1");
   assertEquals(cases[0]?.children.failure?.attributes, {
     type: "too_slow",
-    message: "succeeded in 2.000 s, slower than 1 s",
+    message: "too slow: 2.000 s, slower than 1 s",
   });
+  assertStringIncludes(
+    cases[0]?.children.failure?.text ?? "",
+    "too slow: 2.000 s, slower than 1 s\n" +
+      "The longest phase was resolve (2.000 s): look at this machine's name server.\n",
+  );
 });
 
 Deno.test("--junit has the last task of each dataset after a wait, and counts the others", async () => {
@@ -302,8 +307,9 @@ Deno.test("--github counts the tasks of a dataset in the title, and their reason
   transport.oldest.succeed();
   assertEquals(await exitCode, 1);
   assertEquals(readGithub(stdout.text).commands, [
-    "::error title=abc123%3A 3 of 3 tasks failed::0.700 s, slower than 0.5 s%0A" +
-    "1 of 3 tasks succeeded, 1 too slow, 2 failed (1 server_error, 1 connect)%0Ahttp://api/abc123",
+    "::error title=abc123%3A 3 of 3 tasks failed::too slow: 0.700 s, slower than 0.5 s%0A" +
+    "The longest phase was resolve (0.700 s): look at this machine's name server.%0A" +
+    "0 of 3 tasks succeeded, 3 failed (1 server_error, 1 connect, 1 too slow)%0Ahttp://api/abc123",
   ]);
 });
 

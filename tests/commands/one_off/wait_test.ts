@@ -118,8 +118,8 @@ Deno.test("a success that is too slow is said to be so in its line and in the su
   transport.oldest.succeed();
   await exitCode;
   assertEquals(stdout.text.split("\n"), [
-    "#1 abc123 SUCCEEDED in 0.700 s, slower than 0.5 s",
-    "abc123: working, 1 of 1 task succeeded, 1 too slow; http://api/abc123",
+    "#1 abc123 SUCCEEDED in 0.700 s, slower than 0.5 s: counts as failed",
+    "abc123: slow, 0 of 1 task succeeded, 1 failed (too slow); http://api/abc123",
     "",
   ]);
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { closestWords, hintFor } from "../../../src/config/hints/suggestions.ts";
+import { closestWords, hintFor, hintForWord } from "../../../src/config/hints/suggestions.ts";
 import { SETTINGS } from "../../../src/config/settings.ts";
 
 const FLAGS = [
@@ -25,7 +25,9 @@ for (
     ["retry", "retries"],
     ["nonsense"],
     ["no-such"],
-    ["verbose"],
+    ["verbose", "log-level"],
+    ["quiet", "log-level"],
+    ["debug", "log-level"],
     ["x"],
   ] as [string, ...string[]][]
 ) {
@@ -52,5 +54,24 @@ for (
 ) {
   Deno.test(`hintFor "${given}" says: ${expected}`, () => {
     assertEquals(hintFor(given, FLAGS), expected);
+  });
+}
+
+for (
+  const [given, expected] of [
+    ["once", "did you mean --once?"],
+    ["TABLE", "did you mean --table?"],
+    ["dataset_id", "did you mean --dataset-id?"],
+    ["status", "did you mean tasks?"],
+    ["task", "did you mean tasks?"],
+    ["probe", "without a word it probes until it is stopped"],
+    ["serve", "without a word it probes until it is stopped"],
+    ["abc123", "a value follows its flag"],
+    ["prod", "a value follows its flag"],
+    ["constructor", "a value follows its flag"],
+  ] as const
+) {
+  Deno.test(`hintForWord "${given}" says: ${expected}`, () => {
+    assertEquals(hintForWord(given, ["tasks", "rules"], FLAGS), expected);
   });
 }

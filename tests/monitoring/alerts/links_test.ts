@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { linkAnnotations, type LinkBases } from "../../../src/prometheus/rules/alerts/links.ts";
+import { ownMatchers } from "../../../src/prometheus/rules/alerts/runbook.ts";
 import { parsePageQuery } from "../../../src/server/queries.ts";
 import { testRules, WITHOUT_PROMTOOL } from "../../support/prometheus_tools.ts";
 
@@ -125,6 +126,30 @@ for (const { name, labels, view, bases = BASES, externalLabels = {}, links } of 
     },
   });
 }
+
+Deno.test({
+  name: "a query in a runbook has the alert's own labels, and none of those that it lacks",
+  ignore: WITHOUT_PROMTOOL,
+  async fn() {
+    const labels = { job: "probes", dataset_id: "a~b" };
+    const runbook = `\`up{${ownMatchers("job, environment, dataset_id")}}\``;
+    const rule = { alert: "A", expr: "broken", annotations: { runbook } };
+    await testRules(JSON.stringify({ groups: [{ name: "a", rules: [rule] }] }), {
+      tests: [{
+        interval: "1m",
+        input_series: [{ series: 'broken{job="probes", dataset_id="a~b"}', values: "1x2" }],
+        alert_rule_test: [{
+          eval_time: "2m",
+          alertname: "A",
+          exp_alerts: [{
+            exp_labels: labels,
+            exp_annotations: { runbook: '`up{job="probes", environment="", dataset_id="a~b"}`' },
+          }],
+        }],
+      }],
+    });
+  },
+});
 
 Deno.test("the status page takes the query of every link to it", () => {
   for (const { links: { status_url: url } } of CASES) {

@@ -118,6 +118,28 @@ Deno.test("runbooks start with what to look at first and have two to four steps"
   }
 });
 
+Deno.test("queries in runbooks show only what has the alert's own labels", () => {
+  const own: Record<string, number> = {};
+  for (const { alert, annotations: { runbook } } of rulesOf(OBJECTIVES).alerts) {
+    for (const [selector] of runbook.matchAll(/\bprobe_\w+(?:\{(?:\{\{.*?\}\}|[^{}])*\})?/g)) {
+      own[alert] = (own[alert] ?? 0) + 1;
+      const labels = ["job", "environment"];
+      if (alert.startsWith("DatasetAvailability")) labels.push("location", "dataset_id");
+      for (const label of labels) {
+        assertStringIncludes(selector, `${label}="{{ $labels.${label} }}"`, alert);
+      }
+    }
+  }
+  assertEquals(own, {
+    DatasetFails: 2,
+    DatasetAvailabilityBudgetBurnsFast: 1,
+    DatasetAvailabilityBudgetBurnsSlowly: 1,
+    DatasetLatencyBudgetBurnsFast: 2,
+    DatasetLatencyBudgetBurnsSlowly: 2,
+    ProbeStalled: 1,
+  });
+});
+
 Deno.test("burn rates that cannot be reached have no alert", () => {
   const names = (availability: number) =>
     rulesOf({ ...OBJECTIVES, availability }).alerts.map(({ alert }) => alert)

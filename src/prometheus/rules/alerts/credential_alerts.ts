@@ -6,7 +6,7 @@ import type { Times } from "../windows.ts";
 import type { Alert } from "./alert.ts";
 import { NETWORK_FAILURES } from "./network_alerts.ts";
 import { CHECK, steps } from "./runbook.ts";
-import { IN_ENVIRONMENT, IN_LOCATION, PROBED_FROM, since } from "./templates.ts";
+import { PROBED_FROM, since, WHERE_IT_RUNS } from "./templates.ts";
 
 const CERTIFICATE_DAYS = 14;
 
@@ -110,7 +110,7 @@ and
 ${increase(LOCATION_LABELS, METRICS.succeeded.name, times.outage)} > 0`,
     for: times.minutes(2),
     severity: "ticket",
-    summary: `The probe${IN_ENVIRONMENT}${IN_LOCATION} has received no token for ${window}: ` +
+    summary: `The probe${WHERE_IT_RUNS} has received no token for ${window}: ` +
       "its tasks fail when the one in use ends",
     description:
       `Requests for a token have failed for ${window}, at least three. Tasks still succeed; they ` +

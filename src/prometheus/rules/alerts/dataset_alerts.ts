@@ -3,7 +3,7 @@ import { DATASET_OUTAGE } from "../outage_rules.ts";
 import { DATASET_LABELS, FLEET_LABELS, increase } from "../promql.ts";
 import type { Times } from "../windows.ts";
 import type { Alert } from "./alert.ts";
-import { CHECK, FAILED_TASKS, steps, WHO_IS_AT_FAULT } from "./runbook.ts";
+import { CHECK, FAILED_TASKS, ownMatchers, steps, WHO_IS_AT_FAULT } from "./runbook.ts";
 import {
   failsSince,
   IN_ENVIRONMENT,
@@ -15,14 +15,15 @@ import {
 } from "./templates.ts";
 
 /** Alerts on datasets of which every task fails. */
-export function datasetAlerts(job: string, times: Times): Alert[] {
-  return [datasetFails(job, times), datasetFailsFromOneLocation(times)];
+export function datasetAlerts(times: Times): Alert[] {
+  return [datasetFails(times), datasetFailsFromOneLocation(times)];
 }
 
-function datasetFails(job: string, times: Times): Alert {
-  const { failures } = METRICS;
+function datasetFails(times: Times): Alert {
+  const { created, failures } = METRICS;
   const { outage } = times;
   const from = probedFromAll(FLEET_LABELS, DATASET_OUTAGE);
+  const others = `${failures.name}{${ownMatchers("job, environment")}}`;
   return {
     alert: "DatasetFails",
     // Without `location`: an outage that spreads stays one alert.
@@ -39,11 +40,12 @@ ${succeedsElsewhere(times)}`,
       "location that probes it, or from two at least. Its users are probably affected.",
     runbook: steps(
       `First look at ${FAILED_TASKS}: status and reason of each attempt, and the start of the ` +
-        `last response. \`up{job="${job}"}\` lists the addresses of the probes.`,
+        `last response. \`${created.name}{${ownMatchers(FLEET_LABELS)}}\` lists the addresses of ` +
+        "the probes.",
       `Run ${CHECK}: it tries the host name, the token and the dataset in turn, and says what ` +
         "to do about the first that fails.",
       "See whether other datasets fail too: " +
-        `\`${increase("dataset_id, reason", failures.name, outage)}\`. If only this one ` +
+        `\`${increase("dataset_id, reason", others, outage)} > 0\`. If only this one ` +
         "fails, check its ID and the client's permissions. If it is probed from one location " +
         "alone, suspect the probe's own network too.",
       WHO_IS_AT_FAULT,

@@ -18,6 +18,8 @@ export type LinkBases = {
 
 /** What the links of an alert show. */
 export type AlertView = {
+  /** Whether the probe's status page helps: not when the alert says that the probe is down. */
+  statusPage?: boolean;
   /** The state of the tasks that the alert is about; `failed` unless given. */
   tasks?: "failed" | "succeeded";
   /** What the dashboard shows before the instant of the alert; an hour unless given. */
@@ -47,7 +49,9 @@ export function linkAnnotations(
 ): Record<string, string> {
   return {
     runbook_url: runbookAddress(alert, runbookUrl),
-    ...publicUrl === undefined ? {} : { status_url: statusPage(view, publicUrl) },
+    ...publicUrl === undefined || view.statusPage === false
+      ? {}
+      : { status_url: statusPage(view, publicUrl) },
     ...dashboardUrl === undefined ? {} : { dashboard_url: dashboardPage(view, dashboardUrl) },
   };
 }

@@ -10,15 +10,8 @@ import {
 import type { RecordingRule } from "../rule_file.ts";
 import type { Times } from "../windows.ts";
 import type { Alert } from "./alert.ts";
-import { steps } from "./runbook.ts";
-import {
-  IN_ENVIRONMENT,
-  IN_LOCATION,
-  INSTANCES,
-  PROBED_FROM,
-  queryOf,
-  shares,
-} from "./templates.ts";
+import { ownMatchers, steps } from "./runbook.ts";
+import { INSTANCES, queryOf, shares, WHERE_IT_RUNS } from "./templates.ts";
 
 /** The environment of each target, also of one that is down: `up` does not have it. */
 const ENVIRONMENT = "instance:probe_environment:known";
@@ -100,8 +93,9 @@ unless on (job)
 last_over_time(${ENVIRONMENT}[${memory}])`,
     for: wait,
     severity: "page",
+    view: { statusPage: false },
     summary: `{{ with ${down} }}The probe at ${INSTANCES}{{ else }}No probe{{ end }}` +
-      `${IN_ENVIRONMENT}${IN_LOCATION} {{ with ${down} }}cannot be{{ else }}is{{ end }} scraped: ` +
+      `${WHERE_IT_RUNS} {{ with ${down} }}cannot be{{ else }}is{{ end }} scraped: ` +
       "nobody notices an outage from there",
     description:
       `For ${wait} a probe could not be scraped, or there was none to scrape: none at all, or ` +
@@ -130,14 +124,13 @@ function probeStalled(job: string, times: Times): Alert {
 and on (${TARGET_LABELS}) up{job="${job}"} offset ${window} == 1
 and on (${INSTANCE_LABELS}) time() - ${startTime.name} > ${times.windowSeconds(1)}`,
     severity: "page",
-    summary:
-      `The probe at {{ $labels.instance }}${IN_ENVIRONMENT}${IN_LOCATION} responds, but has created ` +
-      `no task for ${window}: it does not notice an outage`,
+    summary: `The probe at {{ $labels.instance }}${WHERE_IT_RUNS} responds, but has created no ` +
+      `task for ${window}: it does not notice an outage`,
     description: `A probe that is scraped has created no task for ${window}.`,
     runbook: steps(
       "First look at `/healthz` of {{ $labels.instance }}: it names the loop that stands still.",
-      `Query \`increase(${skipped.name}[${window}])\`. If in_flight grows, MAX_IN_FLIGHT_TASKS ` +
-        "tasks wait for a response: see `/tasks?state=pending`.",
+      `Query \`increase(${skipped.name}{${ownMatchers(INSTANCE_LABELS)}}[${window}])\`. If ` +
+        "in_flight grows, MAX_IN_FLIGHT_TASKS tasks wait for a response: see `/tasks?state=pending`.",
       "Save the end of the probe's log, then restart the probe.",
     ),
   };
@@ -158,7 +151,7 @@ function probeSlotsSkipped(times: Times): Alert {
 and ${skips} ${SEVERAL}`,
     severity: "ticket",
     summary: "{{ $value | humanizePercentage }} of the slots of the probe at " +
-      `{{ $labels.instance }}${PROBED_FROM} got no task in the last ${window}: ` +
+      `{{ $labels.instance }}${WHERE_IT_RUNS} got no task in the last ${window}: ` +
       shares(INSTANCE_LABELS, skipped, window),
     description: `More than 1 % of a probe's slots, at least three, got no task in ${window}.`,
     runbook: steps(
@@ -179,7 +172,7 @@ export function heartbeatAlert(times: Times): Alert {
     alert: "ProbeHeartbeatFails",
     expr: onlyFailures(LOCATION_LABELS, METRICS.heartbeats.name, window),
     severity: "ticket",
-    summary: `The heartbeats of the probe${IN_ENVIRONMENT}${IN_LOCATION} are not received`,
+    summary: `The heartbeats of the probe${WHERE_IT_RUNS} are not received`,
     description: `Heartbeats fail, at least three, and none has been received for ${window}. ` +
       "Their receiver takes the probe for dead.",
     runbook: steps(

@@ -1,12 +1,12 @@
 import { METRICS } from "../../definitions.ts";
 import { type Objectives, percentOf } from "../../slo.ts";
 import { OUTAGE } from "../outage_rules.ts";
-import { DATASET_LABELS, grown, SEVERAL } from "../promql.ts";
+import { DATASET_LABELS, grown, LOCATION_LABELS, SEVERAL } from "../promql.ts";
 import type { Severity } from "../rule_options.ts";
 import { countName, type Objective, objectivesOf, ratioName } from "../slo_rules.ts";
 import { BURN_RATES, type BurnRate, type Times } from "../windows.ts";
 import type { Alert } from "./alert.ts";
-import { CHECK, FAILED_TASKS, steps, WHO_IS_AT_FAULT } from "./runbook.ts";
+import { CHECK, FAILED_TASKS, ownMatchers, steps, WHO_IS_AT_FAULT } from "./runbook.ts";
 import { onlyHere, PROBED_FROM, queryOf, reasons } from "./templates.ts";
 
 /** Alerts on error budgets that burn too fast. */
@@ -120,7 +120,7 @@ function thresholdOf({ factor }: BurnRate, { budget }: Objective): number {
 }
 
 function availabilityRunbook(times: Times): string {
-  const failures = `${METRICS.failures.name}{dataset_id="{{ $labels.dataset_id }}"}`;
+  const failures = `${METRICS.failures.name}{${ownMatchers(DATASET_LABELS)}}`;
   return steps(
     `First look at the failures by reason: \`sum by (reason) (increase(${failures}` +
       `[${times.window(12)}]))\`, or the dashboard's panel "Failures by reason".`,
@@ -136,8 +136,10 @@ function availabilityRunbook(times: Times): string {
 function latencyRunbook({ latencySeconds }: Objectives, times: Times): string {
   const { phaseDuration } = METRICS;
   const [phase] = phaseDuration.labels;
-  const seconds = (suffix: string) =>
-    `sum by (${phase}) (rate(${phaseDuration.name}_${suffix}[${times.window(1)}]))`;
+  const seconds = (suffix: string) => {
+    const own = `${phaseDuration.name}_${suffix}{${ownMatchers(LOCATION_LABELS)}}`;
+    return `sum by (${phase}) (rate(${own}[${times.window(1)}]))`;
+  };
   return steps(
     'First look at which phase became slower: the dashboard\'s panel "Where the time goes", or ' +
       `\`${seconds("sum")} / ${seconds("count")}\`.`,

@@ -15,7 +15,8 @@ const LOCATION = "or $labels.location $externalLabels.location";
 
 /** The environment, and where the probe stands when Prometheus knows. */
 export const PROBED_FROM = `${IN_ENVIRONMENT}{{ with ${LOCATION} }} (probed from {{ . }}){{ end }}`;
-export const IN_LOCATION = `{{ with ${LOCATION} }} in {{ . }}{{ end }}`;
+/** The same of a probe itself. */
+export const WHERE_IT_RUNS = `${IN_ENVIRONMENT}{{ with ${LOCATION} }} (location {{ . }}){{ end }}`;
 export const THIS_LOCATION = `{{ ${LOCATION} "this location" }}`;
 
 /** What the result of a query names: addresses, or locations, which not every probe has. */

@@ -77,17 +77,19 @@ export const PROBE_STORIES: Story[] = [
     name: "ProbeDown fires for a location that loses its probe while another has one",
     nearMisses: ["ProbeDown"],
     async run(world) {
+      const environment = "prod";
       const labels = { location: "bergen" };
-      const lost = world.start({ labels });
-      world.start({ labels: { location: "oslo" }, instance: "other:8000" });
+      const lost = world.start({ environment, labels });
+      world.start({ environment, labels: { location: "oslo" }, instance: "other:8000" });
       await world.advance(5);
       lost.vanish();
       await world.advance(2);
       world.expect();
       await world.advance(0.5);
-      const summary = "No probe in bergen is scraped: nobody notices an outage from there";
-      world.expect({ alert: "ProbeDown", labels: { job: JOB, ...labels }, summary });
-      world.start({ labels });
+      const summary =
+        "No probe in prod (location bergen) is scraped: nobody notices an outage from there";
+      world.expect({ alert: "ProbeDown", labels: { job: JOB, environment, ...labels }, summary });
+      world.start({ environment, labels });
       await world.advance(0.25);
       world.expect();
     },
