@@ -159,7 +159,7 @@ function latenessIn(windows: readonly Window[], datasetId: string, meanMs: numbe
 function latenessFigures(what: string, lateMs: readonly number[]): Figure[] {
   const { p50, p99, max } = latenessOf(lateMs);
   const figure = (name: string, value: number): Figure => ({
-    what: `lateness, ${name} of ${lateMs.length} slots, ${what}`,
+    what: `lateness, ${name}, ${what}`,
     unit: "ms",
     values: [value],
   });

@@ -1,8 +1,8 @@
 /** Each rate is greater than the one before by this factor. */
-const STEP = 1.05;
+const STEP = 1.07;
 
 /**
- * The highest rate at which `isKept`, to within 5 %: it goes away from the guess in growing steps until
+ * The highest rate at which `isKept`, to within 7 %: it goes away from the guess in growing steps until
  * it has passed the limit, and then halves what is between. Throws when the limit lies outside the
  * bounds.
  */

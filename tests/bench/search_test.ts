@@ -13,18 +13,18 @@ async function search(limit: number, guess: number): Promise<{ found: number; tr
   return { found: await highestRate(guess, isKept, BOUNDS), tries };
 }
 
-Deno.test("highestRate finds the limit to within 5 %, wherever it begins", async () => {
+Deno.test("highestRate finds the limit to within 7 %, wherever it begins", async () => {
   for (const limit of [50, 999, 1_000, 1_001, 4_321]) {
     for (const guess of [100, 990, 1_000, 1_010, 20_000]) {
       const { found } = await search(limit, guess);
-      assert(found <= limit && found * 1.05001 > limit, `${limit} from ${guess}: ${found}`);
+      assert(found <= limit && found * 1.07001 > limit, `${limit} from ${guess}: ${found}`);
     }
   }
 });
 
 Deno.test("highestRate tries twice when the guess is right, and few more when it is near", async () => {
   assertEquals((await search(1_010, 1_000)).tries, 2);
-  assertEquals((await search(1_010, 1_020)).tries, 2);
+  assertEquals((await search(1_010, 1_050)).tries, 2);
   assert((await search(1_000, 500)).tries <= 8);
 });
 
