@@ -5,7 +5,7 @@ import { Probe } from "./probe.ts";
 import { Target } from "./target.ts";
 
 const VIEWERS = 100;
-const REPEATS = 3;
+const REPEATS = 2;
 
 /** Probes that are watched: how often they settle a task, and for how long they are. */
 const PROBES: { what: string; windowMs: number; env: Record<string, string> }[] = [
