@@ -93,7 +93,7 @@ async function besideNginx(run: Run): Promise<Figure[]> {
 }
 
 async function meanMs(url: string): Promise<number> {
-  return 1e3 / await requestsPerSecond(`${url}/metrics`, { connections: 1, seconds: 2 });
+  return 1e3 / await requestsPerSecond(`${url}/metrics`, { connections: 1, seconds: 1 });
 }
 
 async function timeMs(request: () => Response | Promise<Response>): Promise<number> {
