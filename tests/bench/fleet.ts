@@ -15,8 +15,8 @@ const DATASETS = Array.from({ length: 200 }, (_, i) => `dataset-${i}`);
 const INTERVAL_MS = 1_000;
 const TASKS_PER_SECOND = DATASETS.length * 1e3 / INTERVAL_MS;
 const WARM_UP_MS = 3_000;
-/** What is left of a pause is over after an interval, in which each dataset has its slot. */
-const SETTLE_MS = INTERVAL_MS;
+/** After a pause every dataset has its slot at once, which takes most of a second. */
+const SETTLE_MS = 1.5 * INTERVAL_MS;
 /** With a scrape of the probe, which Prometheus takes more seldom by default. */
 const WINDOW_MS = 5_000;
 /** Of who has none. */
