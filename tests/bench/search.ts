@@ -11,15 +11,16 @@ export async function highestRate(
   isKept: (rate: number) => Promise<boolean>,
   { lowest, highest }: { lowest: number; highest: number },
 ): Promise<number> {
+  const placeOf = (rate: number) => Math.log(rate / guess) / Math.log(STEP);
+  const [first, last] = [Math.ceil(placeOf(lowest)), Math.floor(placeOf(highest))];
   let [kept, tooHigh] = [-Infinity, Infinity];
   let place = 0;
   for (let reach = 1; tooHigh - kept > 1; reach *= 2) {
-    const rate = guess * STEP ** place;
-    if (rate < lowest || rate > highest) throw new Error(`not within bounds: ${rate} a second`);
-    if (await isKept(rate)) kept = place;
+    if (await isKept(guess * STEP ** place)) kept = place;
     else tooHigh = place;
-    if (tooHigh === Infinity) place = kept + reach;
-    else if (kept === -Infinity) place = tooHigh - reach;
+    if (kept === last || tooHigh === first) throw new Error(`not from ${lowest} to ${highest}`);
+    if (tooHigh === Infinity) place = Math.min(last, kept + reach);
+    else if (kept === -Infinity) place = Math.max(first, tooHigh - reach);
     else place = Math.floor((kept + tooHigh) / 2);
   }
   return guess * STEP ** kept;

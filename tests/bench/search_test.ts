@@ -29,6 +29,6 @@ Deno.test("highestRate tries twice when the guess is right, and few more when it
 });
 
 Deno.test("highestRate throws when the limit lies outside the bounds", async () => {
-  await assertRejects(() => search(1e9, 1_000), Error, "not within bounds");
-  await assertRejects(() => search(1, 1_000), Error, "not within bounds");
+  await assertRejects(() => search(1e9, 1_000), Error, "not from 10 to 100000");
+  await assertRejects(() => search(1, 1_000), Error, "not from 10 to 100000");
 });
