@@ -2,7 +2,7 @@
 import { COMMANDS, SWITCHES, VALUES } from "../../src/commands/command_line.ts";
 import { type Measured, rowsOf, TITLES } from "../../tests/bench/figure.ts";
 import measured from "../../tests/bench/figures.json" with { type: "json" };
-import type { machine as machineOf } from "../../tests/bench/machine.ts";
+import type { Machine } from "../../tests/bench/machine.ts";
 import { SETTINGS } from "../../src/config/settings.ts";
 import {
   describeExitCodes,
@@ -140,15 +140,16 @@ function packages(): string {
 /** The figures that `deno task bench --json tests/bench/figures.json` has left. */
 function figures(): string {
   const { machine, lines } = measured as {
-    machine: Awaited<ReturnType<typeof machineOf>>;
+    machine: Machine;
     lines: Measured[];
   };
   const { cores, cpu, os, versions, tools } = machine;
   const packages = Object.entries(tools).map(([name, version]) => `${name} ${version}`).join(", ");
+  const runtimes = `Deno ${versions.deno}` +
+    (versions.executables ? `, executables with the runtime of ${versions.executables}` : "");
   const where =
-    `Each line was measured in one run on ${cores} shared cores (${cpu}, ${os}), Deno ` +
-    `${versions.deno}, executables with the runtime of ${versions.executables}, ${packages}. The ` +
-    "ratio counts, not the number.";
+    `Each line was measured in one run on ${cores} shared cores (${cpu}, ${os}), ${runtimes}, ` +
+    `${packages}. The ratio counts, not the number.`;
   const rows = rowsOf(lines).map(([line = "", ...cells]) => [code(line), ...cells]);
   const leftOut = lines.flatMap(({ leftOut }) => leftOut).map((what) => `\n\nLeft out: ${what}.`);
   return `${where}\n\n${table(TITLES, rows)}${leftOut.join("")}`;

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { baseEnvironment } from "../support/program.ts";
+import { processCpuMs } from "./cpu_clock.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-
-/** What the kernel counts CPU time in: sysconf(_SC_CLK_TCK) is 100 on every Linux. */
-const MS_PER_TICK = 10;
 
 const running = new Set<Deno.ChildProcess>();
 
@@ -22,7 +20,9 @@ export type ChildOptions = {
 /** A process of its own, measured from outside. It is killed when its holder is done with it. */
 export class Child implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
-  readonly #lines: ReadableStreamDefaultReader<string>;
+  readonly #output: ReadableStreamDefaultReader<string>;
+  /** What has been read of standard output and not been asked for. */
+  #unread = "";
 
   /** Starts this command. */
   constructor(command: readonly string[], { env = {}, stderr }: ChildOptions = {}) {
@@ -38,14 +38,19 @@ export class Child implements AsyncDisposable {
     }).spawn();
     running.add(this.#child);
     this.#child.status.then(() => running.delete(this.#child));
-    this.#lines = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    this.#output = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  /** What it writes to standard output next; throws when it has ended. */
+  /** The next line of its standard output; throws when it ends without one. */
   async output(): Promise<string> {
-    const { value, done } = await this.#lines.read();
-    if (done) throw new Error("the process ended without a word");
-    return value.trim();
+    while (!this.#unread.includes("\n")) {
+      const { value, done } = await this.#output.read();
+      if (done) throw new Error("the process ended without a word");
+      this.#unread += value;
+    }
+    const [line = ""] = this.#unread.split("\n", 1);
+    this.#unread = this.#unread.slice(line.length + 1);
+    return line;
   }
 
   /** What `promise` brings; throws when the process ends before that. */
@@ -57,11 +62,8 @@ export class Child implements AsyncDisposable {
   }
 
   /** CPU time of all its threads since it began. */
-  async cpuMs(): Promise<number> {
-    const stat = await Deno.readTextFile(`/proc/${this.#child.pid}/stat`);
-    // The name before the last bracket may hold spaces; utime and stime are fields 14 and 15.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+  cpuMs(): number {
+    return processCpuMs(this.#child.pid);
   }
 
   async residentBytes(): Promise<number> {
@@ -84,7 +86,7 @@ export class Child implements AsyncDisposable {
     } catch {
       // It has ended by itself.
     }
-    await Promise.all([this.#lines.cancel(), this.#child.status]);
+    await Promise.all([this.#output.cancel(), this.#child.status]);
   }
 }
 

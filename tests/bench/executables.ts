@@ -1,11 +1,19 @@
 import { compile } from "../../local/tools/compile.ts";
-import { script } from "./child.ts";
+import { Child, eventuallyFetch, freePort, script } from "./child.ts";
 import type { Run } from "./figure.ts";
-import { bundle } from "./probe.ts";
+import { bundle, probeCommand, probeEnvironment, type Program } from "./probe.ts";
 import { temporaryPath } from "./temporary.ts";
 
 /** Paths of executables with the same base runtime: the probe, and one that only is a server. */
-export type Executables = { probe: string; empty: string };
+export type Executables = {
+  probe: string;
+  empty: string;
+  /** The version of Deno that their base runtime belongs to. */
+  runtime: string;
+};
+
+export const BUNDLE = "the probe, bundle";
+export const EXECUTABLE = "the probe, executable";
 
 let compiled: Promise<Executables> | undefined;
 
@@ -23,9 +31,34 @@ export async function executables(what: string, run: Run): Promise<Executables |
   }
 }
 
+/** The probe in each way that users run it; the run notes it when `what` of one is left out. */
+export async function programs(what: string, run: Run): Promise<Program[]> {
+  const made = await executables(`${what} of the executable`, run);
+  return [
+    { name: "bundle", what: BUNDLE, command: await probeCommand() },
+    ...made ? [{ name: "executable", what: EXECUTABLE, command: [made.probe] } as const] : [],
+  ];
+}
+
+/** The version of Deno that is in the executables; undefined when this run has made none. */
+export async function executableRuntime(): Promise<string | undefined> {
+  return (await compiled?.catch(() => undefined))?.runtime;
+}
+
 async function makeExecutables(): Promise<Executables> {
   const paths = { probe: temporaryPath("dataplatform-probe"), empty: temporaryPath("empty") };
   await compile(await bundle(), { output: paths.probe });
   await compile(script("empty_server.ts"), { output: paths.empty });
-  return paths;
+  return { ...paths, runtime: await runtimeOf(paths.probe) };
+}
+
+/** The compiler may write for a base runtime of another version than its own. */
+async function runtimeOf(path: string): Promise<string> {
+  const port = freePort();
+  const env = probeEnvironment(port, "http://127.0.0.1:1/metadata");
+  await using probe = new Child([path], { env, stderr: "/dev/null" });
+  const exposition = await probe.unlessItEnds(eventuallyFetch(`http://127.0.0.1:${port}/metrics`));
+  const version = exposition.match(/^probe_build_info\{.*\bdeno="([^"]+)"/m)?.[1];
+  if (!version) throw new Error(`no version of Deno in:\n${exposition}`);
+  return version;
 }

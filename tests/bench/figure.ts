@@ -28,6 +28,8 @@ export type Run = {
 export type Line = {
   name: string;
   help: string;
+  /** Whether it leaves the machine nearly idle, so that it is measured beside others that do. */
+  isCalm?: boolean;
   measure(run: Run): Promise<Figure[]>;
 };
 
@@ -38,6 +40,17 @@ export type Measured = {
   figures: readonly Figure[];
   leftOut: readonly string[];
 };
+
+/** The lines in their order: each alone, but those in a row that are calm together. */
+export function sideBySide(lines: readonly Line[]): Line[][] {
+  const groups: Line[][] = [];
+  for (const line of lines) {
+    const last = groups.at(-1);
+    if (line.isCalm && last?.at(-1)?.isCalm) last.push(line);
+    else groups.push([line]);
+  }
+  return groups;
+}
 
 /** The figure for `ours` with one more ratio: that to `theirs`, repeat by repeat. */
 export function compared(ours: Figure, theirs: Figure, aim?: Aim): Figure {

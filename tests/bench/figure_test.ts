@@ -1,5 +1,15 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { compared, type Figure, median, quantile, rowsOf, tableOf, verdict } from "./figure.ts";
+import {
+  compared,
+  type Figure,
+  type Line,
+  median,
+  quantile,
+  rowsOf,
+  sideBySide,
+  tableOf,
+  verdict,
+} from "./figure.ts";
 import { latenessAfterEarliestMs, latenessMs, latenessOf } from "./slots.ts";
 
 const figure = (what: string, values: number[], more: Partial<Figure> = {}): Figure => ({
@@ -64,6 +74,16 @@ Deno.test("tableOf lists under the table what was left out", () => {
   ]);
   assertStringIncludes(table, "\none   something  1 ms\n");
   assertStringIncludes(table, "\n\nleft out: wrk, because it is not here\n");
+});
+
+Deno.test("sideBySide puts calm lines that follow each other together, and keeps the order", () => {
+  const line = (name: string, isCalm?: boolean): Line => ({
+    ...{ name, help: "", isCalm },
+    measure: () => Promise.resolve([]),
+  });
+  const lines = [line("a", true), line("b"), line("c"), line("d", true), line("e", true)];
+  const names = sideBySide(lines).map((group) => group.map(({ name }) => name));
+  assertEquals(names, [["a"], ["b"], ["c"], ["d", "e"]]);
 });
 
 Deno.test("latenessMs counts slots beyond the end of the interval as late, not as early", () => {

@@ -1,9 +1,18 @@
 import { VERSION } from "../../src/core/version.ts";
-import { toolVersions, versionOf } from "./tools.ts";
+import { toolVersions } from "./tools.ts";
+
+type Versions = typeof Deno.version & {
+  probe: string;
+  /** Of the executables' base runtime; known when one has been made. */
+  executables?: string;
+};
+
+export type Machine = Awaited<ReturnType<typeof machine>>;
 
 /** The machine and the versions that the figures belong to. */
 export async function machine() {
   const [oneMinute = 0] = Deno.loadavg();
+  const versions: Versions = { probe: VERSION, ...Deno.version };
   return {
     cpu: (await match("/proc/cpuinfo", /^model name\s*: (.+)$/m)) ?? Deno.build.arch,
     cores: navigator.hardwareConcurrency,
@@ -12,11 +21,7 @@ export async function machine() {
     kernel: Deno.osRelease(),
     /** During the last minute: figures from a busy machine are worth less. */
     load: oneMinute,
-    versions: {
-      probe: VERSION,
-      ...Deno.version,
-      executables: await versionOf(Deno.env.get("DENO_COMPILE") ?? Deno.execPath(), "--version"),
-    },
+    versions,
     tools: await toolVersions(),
   };
 }

@@ -1,39 +1,43 @@
 /** Measures the probe beside its peers. See `--help`. */
 import { parseArgs } from "@std/cli/parse-args";
+import { calm } from "./calm.ts";
 import { killAll } from "./child.ts";
 import { cpu, httpsCpu } from "./cpu.ts";
 import { drift } from "./drift.ts";
-import { type Line, type Measured, tableOf } from "./figure.ts";
+import { executableRuntime } from "./executables.ts";
+import { type Line, type Measured, sideBySide, tableOf } from "./figure.ts";
 import { fleet } from "./fleet.ts";
 import { idle } from "./idle.ts";
 import { lateness } from "./lateness.ts";
 import { machine } from "./machine.ts";
 import { memory } from "./memory.ts";
 import { httpsOverhead, overhead } from "./overhead.ts";
+import { page } from "./page.ts";
 import { prune } from "./prune.ts";
-import { rate } from "./rate.ts";
+import { httpsRate, rate } from "./rate.ts";
 import { scrape } from "./scrape.ts";
 import { size } from "./size.ts";
 import { start } from "./start.ts";
 import { viewers } from "./viewers.ts";
 
 const LINES: readonly Line[] = [
-  ...[
-    overhead,
-    httpsOverhead,
-    lateness,
-    drift,
-    cpu,
-    httpsCpu,
-    rate,
-    start,
-    idle,
-    memory,
-    scrape,
-    prune,
-    size,
-    fleet,
-  ],
+  overhead,
+  httpsOverhead,
+  lateness,
+  drift,
+  cpu,
+  httpsCpu,
+  calm,
+  idle,
+  rate,
+  httpsRate,
+  start,
+  memory,
+  scrape,
+  page,
+  prune,
+  size,
+  fleet,
   viewers,
 ];
 
@@ -46,7 +50,8 @@ ${LINES.map(({ name, help }) => `  ${name.padEnd(16)}${help}`).join("\n")}
   --json FILE  keep the figures with machine and versions in a file too
 
 A ratio is the median of the repeats' ratios to the peer, measured in turn with it. Aims are for
-medians. All lines together take less than ten minutes, on a machine that does nothing else.
+medians. All lines together take less than ten minutes, on two cores that do nothing else; those that
+leave the machine nearly idle (calm, idle) are measured side by side.
 Executables are measured where \`deno compile\` works (see .ci/denort), Debian's curl, nginx, wrk,
 prometheus and prometheus-blackbox-exporter where they are installed.
 `;
@@ -76,11 +81,17 @@ async function run(args: string[]): Promise<number> {
 
   const measuredOn = await machine();
   const chosen = LINES.filter(({ name }) => names.length === 0 || names.includes(name));
+  const startMs = performance.now();
   const lines = await measureAll(chosen);
+  const allSeconds = Math.round((performance.now() - startMs) / 1e3);
+  measuredOn.versions.executables = await executableRuntime();
   const { cpu: model, cores, os, load, versions } = measuredOn;
+  const runtimes = `Deno ${versions.deno}` +
+    (versions.executables ? `, executables with the runtime of ${versions.executables}` : "");
+  const took = lines.map(({ name, seconds }) => `${name} ${seconds} s`).join(", ");
   console.log(
-    `\n${model}, ${cores} cores, ${os}, Deno ${versions.deno}, load ${load.toFixed(2)} before\n\n` +
-      tableOf(lines),
+    `\n${model}, ${cores} cores, ${os}, ${runtimes}, load ${load.toFixed(2)} before\n\n` +
+      `${tableOf(lines)}\n${took}; all ${allSeconds} s`,
   );
   if (given.json) {
     const document = { measured: new Date().toISOString(), machine: measuredOn, lines };
@@ -89,20 +100,23 @@ async function run(args: string[]): Promise<number> {
   return 0;
 }
 
+/** One line after the other, but those in a row that are calm side by side. */
 async function measureAll(chosen: readonly Line[]): Promise<Measured[]> {
-  const lines: Measured[] = [];
-  for (const { name, measure } of chosen) {
-    const startMs = performance.now();
-    const leftOut: string[] = [];
-    const figures = await measure({
-      say: (progress) => show(`${name}: ${progress}`),
-      leaveOut: (what, why) => leftOut.push(`${what}, because ${why}`),
-    });
-    const seconds = Math.round((performance.now() - startMs) / 1e3);
-    show(`${name}: done in ${seconds} s\n`);
-    lines.push({ name, seconds, figures, leftOut });
-  }
-  return lines;
+  const measured: Measured[] = [];
+  for (const lines of sideBySide(chosen)) measured.push(...await Promise.all(lines.map(measure)));
+  return measured;
+}
+
+async function measure({ name, measure }: Line): Promise<Measured> {
+  const startMs = performance.now();
+  const leftOut: string[] = [];
+  const figures = await measure({
+    say: (progress) => show(`${name}: ${progress}`),
+    leaveOut: (what, why) => leftOut.push(`${what}, because ${why}`),
+  });
+  const seconds = Math.round((performance.now() - startMs) / 1e3);
+  show(`${name}: done in ${seconds} s\n`);
+  return { name, seconds, figures, leftOut };
 }
 
 /** Progress for people: one line that is written over on a terminal, elsewhere only whole ones. */

@@ -14,8 +14,8 @@ const PAIRS = 1;
 const AIM: Aim = { atMost: 100 };
 
 const DATASETS = Array.from({ length: 50 }, (_, i) => `dataset-${i}`).join(",");
-/** About what four probes can do on two cores; what they cannot takes longer. */
-const INTERVAL_SECONDS = "0.04";
+/** About what two probes can do on two cores; what they cannot takes longer. */
+const INTERVAL_SECONDS = "0.02";
 const MAX_MS = 400_000;
 /** The probe stands still before it is looked at, and needs a moment to give memory back. */
 const PAUSE_MS = 500;

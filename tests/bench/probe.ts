@@ -26,6 +26,18 @@ export async function probeArguments(flags: readonly string[] = []): Promise<str
   return ["run", ...flags, ...PERMISSIONS, await bundle()];
 }
 
+/** The command that starts the bundle. */
+export async function probeCommand(flags: readonly string[] = []): Promise<string[]> {
+  return deno(...await probeArguments(flags));
+}
+
+/** A way in which users run the probe, and what figures call it. */
+export type Program = {
+  name: "bundle" | "executable";
+  what: string;
+  command: readonly string[];
+};
+
 /** The settings of a probe that listens on `port` and asks `apiUrl` for one dataset. */
 export function probeEnvironment(port: number, apiUrl: string): Record<string, string> {
   return {
@@ -40,36 +52,41 @@ export function probeEnvironment(port: number, apiUrl: string): Record<string, s
 
 type ProbeOptions = ChildOptions & {
   env: Record<string, string>;
-  /** Whether its garbage can be collected on demand. */
+  /** The bundle unless given. */
+  program?: Program;
+  /** Whether its garbage can be collected on demand, which only the bundle's can. */
   isInspected?: boolean;
 };
 
 /** A task as `/tasks` has it, in part. */
 type Task = { seqno: number; duration_seconds: number | null };
 
-/** The bundle as a process that probes. */
+/** What a probe says of its lateness: over how many slots, and the sum. */
+export type Lag = { sumMs: number; count: number };
+
+/** A process that probes. */
 export class Probe extends Child {
   private constructor(
-    args: string[],
+    command: readonly string[],
     options: ChildOptions,
     readonly url: string,
     private readonly inspectorPort: number | null,
   ) {
-    super(deno(...args), options);
+    super(command, options);
   }
 
   /** Starts it against `apiUrl`; it listens when this returns. It logs errors only. */
   static async start(
     apiUrl: string,
-    { env, stderr, isInspected }: ProbeOptions,
+    { env, program, stderr, isInspected }: ProbeOptions,
   ): Promise<Probe> {
     const port = freePort();
     const inspectorPort = isInspected ? freePort() : null;
     const flags = inspectorPort === null ? [] : [`--inspect=127.0.0.1:${inspectorPort}`];
     const given = { ...probeEnvironment(port, apiUrl), LOG_LEVEL: "error", ...env };
     const url = `http://127.0.0.1:${port}`;
-    const args = await probeArguments(flags);
-    const probe = new Probe(args, { stderr, env: given }, url, inspectorPort);
+    const command = program?.command ?? await probeCommand(flags);
+    const probe = new Probe(command, { stderr, env: given }, url, inspectorPort);
     await probe.unlessItEnds(eventuallyFetch(`${url}/metrics`));
     return probe;
   }
@@ -94,21 +111,22 @@ export class Probe extends Child {
     return (await (await fetch(`${this.url}/tasks?limit=1000`)).json()).tasks;
   }
 
-  /** What it says of its lateness so far, over all slots: their number, and the sum. */
-  async lag(): Promise<{ sumMs: number; count: number }> {
-    const lines = (await this.scrape()).split("\n");
-    const ofProbe = lines.filter((line) => line.includes('loop="probe"')).join("\n");
-    return {
-      sumMs: 1e3 * metricIn(ofProbe, "probe_schedule_lag_seconds_sum"),
-      count: metricIn(ofProbe, "probe_schedule_lag_seconds_count"),
-    };
+  /** What it says of its lateness so far, over all slots. */
+  async lag(): Promise<Lag> {
+    return lagIn(await this.scrape());
   }
 }
 
+/** The lateness of a probe's slots so far, as its exposition has it. */
+export function lagIn(exposition: string): Lag {
+  const lines = exposition.split("\n").filter((line) => line.includes('loop="probe"')).join("\n");
+  return {
+    sumMs: 1e3 * metricIn(lines, "probe_schedule_lag_seconds_sum"),
+    count: metricIn(lines, "probe_schedule_lag_seconds_count"),
+  };
+}
+
 /** The mean lateness of the slots between two looks. */
-export function meanLagMs(
-  before: { sumMs: number; count: number },
-  after: { sumMs: number; count: number },
-): number {
+export function meanLagMs(before: Lag, after: Lag): number {
   return (after.sumMs - before.sumMs) / (after.count - before.count);
 }

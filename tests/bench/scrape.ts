@@ -77,7 +77,7 @@ function listenFor(server: Server) {
 async function besideNginx(run: Run): Promise<Figure[]> {
   if (!await areHere(["nginx", "wrk"], "scrapes by wrk, beside nginx", run)) return [];
   await using probe = await Probe.start("http://127.0.0.1:1/metadata", { env: {} });
-  await using nginx = await Nginx.start({ metrics: await probe.scrape() });
+  await using nginx = await Nginx.start({ files: { metrics: await probe.scrape() } });
   const ofProbe: number[] = [];
   const ofNginx: number[] = [];
   for (let repeat = 0; repeat <= WRK_REPEATS; repeat++) {
@@ -93,7 +93,7 @@ async function besideNginx(run: Run): Promise<Figure[]> {
 }
 
 async function meanMs(url: string): Promise<number> {
-  return 1e3 / await requestsPerSecond(`${url}/metrics`, { connections: 1, seconds: 2 });
+  return 1e3 / await requestsPerSecond(`${url}/metrics`, { connections: 1, seconds: 1 });
 }
 
 async function timeMs(request: () => Response | Promise<Response>): Promise<number> {

@@ -1,8 +1,8 @@
 import { Blackbox } from "./blackbox.ts";
 import { Child, deno, script } from "./child.ts";
-import { executables } from "./executables.ts";
+import { BUNDLE, EXECUTABLE, executables } from "./executables.ts";
 import { type Aim, compared, type Figure, type Run } from "./figure.ts";
-import { probeArguments, probeEnvironment } from "./probe.ts";
+import { probeCommand, probeEnvironment } from "./probe.ts";
 import { areHere } from "./tools.ts";
 
 /** A program that serves scrapes on a given port. */
@@ -13,9 +13,7 @@ export type Server = {
   beside?: { what: string; hasAim: boolean };
 };
 
-const BUNDLE = "the probe, bundle";
 const EMPTY_SCRIPT = "an empty Deno.serve, script";
-const EXECUTABLE = "the probe, executable";
 const EMPTY_EXECUTABLE = "an empty Deno.serve, executable";
 
 /**
@@ -27,7 +25,7 @@ export async function servers(what: string, apiUrl: string, run: Run): Promise<S
   const probeOf = (command: string[]) => (port: number) =>
     new Child(command, { env: probeEnvironment(port, apiUrl), stderr: "/dev/null" });
   const empty = deno("run", "--no-prompt", "--allow-net", script("empty_server.ts"));
-  const probe = deno(...await probeArguments());
+  const probe = await probeCommand();
   const made = await executables(`${what} of the executable`, run);
   const blackbox = "prometheus-blackbox-exporter";
   return [

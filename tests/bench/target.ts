@@ -1,23 +1,25 @@
 import { Child, deno, eventuallyFetch, freePort, script } from "./child.ts";
-import { serverArguments, type Tls } from "./tls.ts";
+import { Nginx } from "./nginx.ts";
+import type { Tls } from "./tls.ts";
 
 /** A substitute for the platform in a process of its own: it responds at once, and keeps arrival times. */
 export class Target extends Child {
   readonly #url: string;
+  readonly #front: Nginx | null;
   readonly apiUrl: string;
 
-  private constructor(port: number, securePort: number, tls: Tls | null) {
-    const ports = [port, securePort].map(String);
-    const command = ["run", "--allow-net", "--allow-read", script("target.ts")];
-    super(deno(...command, ...ports, ...serverArguments(tls)));
+  private constructor(port: number, front: Nginx | null) {
+    super(deno("run", "--allow-net", script("target.ts"), String(port)));
     this.#url = `http://127.0.0.1:${port}`;
-    const url = tls ? `https://127.0.0.1:${securePort}` : this.#url;
-    this.apiUrl = `${url}/metadata`;
+    this.#front = front;
+    this.apiUrl = front?.apiUrl ?? `${this.#url}/metadata`;
   }
 
-  /** Starts it; with TLS it counts on another port without. */
+  /** Starts it; with TLS behind an nginx. */
   static async start(tls: Tls | null = null): Promise<Target> {
-    const target = new Target(freePort(), freePort(), tls);
+    const port = freePort();
+    const front = tls && await Nginx.start({ tls, upstreamPort: port });
+    const target = new Target(port, front);
     await target.count();
     return target;
   }
@@ -30,5 +32,10 @@ export class Target extends Child {
   /** When it was asked for each dataset since the last time this was called, monotonic. */
   async arrivalsMs(): Promise<Record<string, number[]>> {
     return JSON.parse(await eventuallyFetch(`${this.#url}/arrivals`));
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.#front?.[Symbol.asyncDispose]();
+    await super[Symbol.asyncDispose]();
   }
 }

@@ -1,10 +1,12 @@
 import { createAuthority } from "../support/certificates.ts";
+import type { Figure, Run } from "./figure.ts";
 import { temporaryPath } from "./temporary.ts";
+import { areHere } from "./tools.ts";
 
 /** A certificate for 127.0.0.1, and the authority that its clients have to trust, as files of PEM. */
 export type Tls = { certFile: string; keyFile: string; authorityFile: string; authority: string };
 
-export async function createTls(): Promise<Tls> {
+async function createTls(): Promise<Tls> {
   const { pem: authority, issue } = await createAuthority();
   const { cert, key } = await issue("127.0.0.1");
   const tls = {
@@ -19,9 +21,14 @@ export async function createTls(): Promise<Tls> {
   return tls;
 }
 
-/** The last arguments of the scripts that serve over TLS when they are given these. */
-export function serverArguments(tls: Tls | null): string[] {
-  return tls ? [tls.certFile, tls.keyFile] : [];
+/** What `measure` finds over TLS; nothing without the nginx that stands before the targets. */
+export async function overTls(
+  what: string,
+  run: Run,
+  measure: (tls: Tls) => Promise<Figure[]>,
+): Promise<Figure[]> {
+  if (!await areHere(["nginx"], `${what} over TLS`, run)) return [];
+  return await measure(await createTls());
 }
 
 /** What makes the probe trust the authority. */

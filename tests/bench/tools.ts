@@ -34,7 +34,7 @@ export async function areHere(tools: readonly Tool[], what: string, run: Run): P
 }
 
 /** The first version that a command speaks of when it is given this flag. */
-export async function versionOf(command: string, flag: string): Promise<string | undefined> {
+async function versionOf(command: string, flag: string): Promise<string | undefined> {
   try {
     const { stdout, stderr } = await new Deno.Command(command, { args: [flag] }).output();
     const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");

@@ -5,14 +5,15 @@ import { Probe } from "./probe.ts";
 import { Target } from "./target.ts";
 
 const VIEWERS = 100;
-const REPEATS = 3;
-const WINDOW_MS = 2_000;
+const REPEATS = 2;
 
-/** Probes that are watched: how often they settle a task. */
-const PROBES: { what: string; env: Record<string, string> }[] = [
-  { what: "a task a second", env: { TASK_INTERVAL_SECONDS: "1" } },
+/** Probes that are watched: how often they settle a task, and for how long they are. */
+const PROBES: { what: string; windowMs: number; env: Record<string, string> }[] = [
+  // As many tasks in each window: more or fewer would be seen in its CPU time.
+  { what: "a task a second", windowMs: 2_000, env: { TASK_INTERVAL_SECONDS: "1" } },
   {
     what: "200 tasks a second",
+    windowMs: 1_000,
     env: {
       DATASET_ID: Array.from({ length: 200 }, (_, i) => `dataset-${i}`).join(","),
       TASK_INTERVAL_SECONDS: "1",
@@ -26,7 +27,7 @@ export const viewers: Line = {
   help: `what ${VIEWERS} listeners on /events cost, and as many open pages`,
   async measure(run) {
     const figures: Figure[] = [];
-    for (const { what, env } of PROBES) {
+    for (const { what, windowMs, env } of PROBES) {
       await using target = await Target.start();
       await using probe = await Probe.start(target.apiUrl, { env });
       await sleep(2_000);
@@ -35,9 +36,9 @@ export const viewers: Line = {
       const watched: number[] = [];
       for (let repeat = 1; repeat <= REPEATS; repeat++) {
         run.say(`${what}, ${repeat} of ${REPEATS}`);
-        alone.push(await shareOfCore(probe));
-        listened.push(await shareWith(probe, listen));
-        watched.push(await shareWith(probe, watch));
+        alone.push(await shareOfCore(probe, windowMs));
+        listened.push(await shareWith(probe, listen, windowMs));
+        watched.push(await shareWith(probe, watch, windowMs));
       }
       const extra = (shares: number[]) => shares.map((share, i) => share - at(alone, i));
       const aim = { atMost: 5 };
@@ -60,20 +61,20 @@ export const viewers: Line = {
   },
 };
 
-async function shareOfCore(probe: Probe): Promise<number> {
+async function shareOfCore(probe: Probe, windowMs: number): Promise<number> {
   const fromMs = performance.now();
-  const before = await probe.cpuMs();
-  await sleep(WINDOW_MS);
-  return 100 * (await probe.cpuMs() - before) / (performance.now() - fromMs);
+  const before = probe.cpuMs();
+  await sleep(windowMs);
+  return 100 * (probe.cpuMs() - before) / (performance.now() - fromMs);
 }
 
 type View = (url: string, signal: AbortSignal) => Promise<void>;
 
-async function shareWith(probe: Probe, view: View): Promise<number> {
+async function shareWith(probe: Probe, view: View, windowMs: number): Promise<number> {
   const stop = new AbortController();
   const views = Array.from({ length: VIEWERS }, () => view(probe.url, stop.signal));
   await sleep(500);
-  const share = await shareOfCore(probe);
+  const share = await shareOfCore(probe, windowMs);
   stop.abort();
   await Promise.allSettled(views);
   return share;

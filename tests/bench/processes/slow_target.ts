@@ -1,12 +1,10 @@
 /**
  * Responds exactly a given number of milliseconds after the headers of each request, on its own
- * clock: all that a client measures beyond that is its own time. Arguments: port, milliseconds, and for
- * TLS the files of certificate and key.
+ * clock: all that a client measures beyond that is its own time. Arguments: port, milliseconds.
  */
 import { datasetBody } from "../dataset.ts";
 
-const [port = NaN, delayMs = NaN] = Deno.args.slice(0, 2).map(Number);
-const [, , certFile, keyFile] = Deno.args;
+const [port = NaN, delayMs = NaN] = Deno.args.map(Number);
 
 /** A timer may be late by this much. */
 const MAX_LATE_MS = 2;
@@ -27,18 +25,11 @@ async function respond(connection: Deno.Conn): Promise<void> {
   connection.close();
 }
 
-const address = { hostname: "127.0.0.1", port };
-const listener: Deno.Listener = certFile && keyFile
-  ? Deno.listenTls({
-    ...address,
-    cert: Deno.readTextFileSync(certFile),
-    key: Deno.readTextFileSync(keyFile),
-  })
-  : Deno.listen(address);
+/** A client that was held still gives up some requests. */
+const GIVEN_UP = [Deno.errors.UnexpectedEof, Deno.errors.BrokenPipe, Deno.errors.ConnectionReset];
 
-for await (const connection of listener) {
+for await (const connection of Deno.listen({ hostname: "127.0.0.1", port })) {
   respond(connection).catch((error) => {
-    // A client that was held still gives up some requests.
-    if (!(error instanceof Deno.errors.UnexpectedEof)) console.error(error);
+    if (!GIVEN_UP.some((kind) => error instanceof kind)) console.error(error);
   });
 }

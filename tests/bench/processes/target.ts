@@ -1,7 +1,4 @@
-/**
- * Responds to every request for a dataset at once. Arguments: port, and for TLS a second port and the
- * files of certificate and key.
- */
+/** Responds to every request for a dataset at once. Its argument is the port. */
 import { datasetBody } from "../dataset.ts";
 
 const HEADERS = { "content-type": "application/json" };
@@ -37,14 +34,4 @@ function bodyOf(id: string): string {
   return body;
 }
 
-const [port, securePort, certFile, keyFile] = Deno.args;
-const address = { hostname: "127.0.0.1", onListen() {} };
-Deno.serve({ ...address, port: Number(port) }, respond);
-if (certFile && keyFile) {
-  Deno.serve({
-    ...address,
-    port: Number(securePort),
-    cert: Deno.readTextFileSync(certFile),
-    key: Deno.readTextFileSync(keyFile),
-  }, respond);
-}
+Deno.serve({ hostname: "127.0.0.1", port: Number(Deno.args[0]), onListen() {} }, respond);
