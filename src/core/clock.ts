@@ -127,3 +127,29 @@ export function within<T>(
     Promise.try(work, inner.signal).finally(release).then(resolve, reject);
   });
 }
+
+/** How long work may occupy the event loop before it yields: slots must not wait for readers. */
+const MAX_HOLD_MS = 2;
+
+/** For how long work has held the event loop: work in parts looks at it after each. */
+export class LoopHold {
+  readonly #clock: Clock;
+  #sinceMs: number;
+
+  /** Begins now, or as if it had lasted too long already. */
+  constructor(clock: Clock, { isLong = false } = {}) {
+    this.#clock = clock;
+    this.#sinceMs = isLong ? -Infinity : clock.monotonic();
+  }
+
+  /** Whether it has lasted so long that `release` is due. */
+  get isLong(): boolean {
+    return this.#clock.monotonic() - this.#sinceMs > MAX_HOLD_MS;
+  }
+
+  /** Lets everything else run; resolves in a later turn of the event loop, when it begins anew. */
+  async release(): Promise<void> {
+    await sleep(this.#clock, 0);
+    this.#sinceMs = this.#clock.monotonic();
+  }
+}

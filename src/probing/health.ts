@@ -58,6 +58,9 @@ export type DatasetHealth = Verdict & {
   incidents: readonly Incident[];
 };
 
+/** The verdict on a dataset at an instant. */
+export type NamedVerdict = { datasetId: string } & Verdict;
+
 /** What was settled lately in all datasets, in the window of `unsteady`. */
 export type RecentFailures = {
   settled: number;
@@ -181,28 +184,25 @@ export class HealthHistory implements TaskObserver {
     this.#lags.add(this.#clock.monotonic(), { failed: false, slow: false, seconds: lagMs / 1e3 });
   }
 
-  /** The state of each dataset, and since when. */
-  *verdicts(
-    nowMs = this.#clock.monotonic(),
-  ): Generator<{ datasetId: string } & Pick<Verdict, "state" | "sinceMs">> {
-    for (const { datasetId, verdict } of this.#datasets.values()) {
-      const { state, sinceMs } = verdict.read(nowMs);
-      yield { datasetId, state, sinceMs };
-    }
+  /** The verdict on each dataset: most of what the readers of all of them cost, so they share it. */
+  verdicts(nowMs = this.#clock.monotonic()): NamedVerdict[] {
+    return Array.from(
+      this.#datasets.values(),
+      ({ datasetId, verdict }) => ({ datasetId, ...verdict.read(nowMs) }),
+    );
   }
 
   /** How many datasets are in each state. */
-  tally(nowMs = this.#clock.monotonic()): Record<DatasetState, number> {
+  tally(verdicts: readonly NamedVerdict[] = this.verdicts()): Record<DatasetState, number> {
     const tally = { failing: 0, no_news: 0, unsteady: 0, slow: 0, working: 0, starting: 0 };
-    for (const { verdict } of this.#datasets.values()) tally[verdict.read(nowMs).state]++;
+    for (const { state } of verdicts) tally[state]++;
     return tally;
   }
 
   /** Dataset IDs, those that need attention first. */
-  byUrgency(nowMs = this.#clock.monotonic()): string[] {
-    return [...this.#datasets.values()]
-      .map(({ datasetId, verdict }) => ({ datasetId, state: verdict.read(nowMs).state }))
-      .sort((a, b) => STATE_NUMBERS[b.state] - STATE_NUMBERS[a.state])
+  byUrgency(verdicts: readonly NamedVerdict[] = this.verdicts()): string[] {
+    return verdicts
+      .toSorted((a, b) => STATE_NUMBERS[b.state] - STATE_NUMBERS[a.state])
       .map(({ datasetId }) => datasetId);
   }
 
@@ -226,10 +226,12 @@ export class HealthHistory implements TaskObserver {
   }
 
   /** What was settled lately in all datasets, and why tasks failed. */
-  recentFailures(nowMs = this.#clock.monotonic()): RecentFailures {
+  recentFailures(
+    nowMs = this.#clock.monotonic(),
+    verdicts: readonly NamedVerdict[] = this.verdicts(nowMs),
+  ): RecentFailures {
     let [settled, failed] = [0, 0];
-    for (const { verdict } of this.#datasets.values()) {
-      const { recent } = verdict.read(nowMs);
+    for (const { recent } of verdicts) {
       settled += recent.settled;
       failed += recent.failed;
     }
@@ -242,11 +244,11 @@ export class HealthHistory implements TaskObserver {
   }
 
   /** How slow the datasets are that are slow; null while none is. */
-  slowness(nowMs = this.#clock.monotonic()): Slowness | null {
-    const medians = [...this.#datasets.values()].flatMap(({ verdict, durations }) => {
-      const { state, recent } = verdict.read(nowMs);
+  slowness(verdicts: readonly NamedVerdict[] = this.verdicts()): Slowness | null {
+    const medians = verdicts.flatMap(({ datasetId, state, recent }) => {
+      const durations = this.#datasets.get(datasetId)?.durations;
       // None of these tasks has failed, so each has a duration.
-      return state === "slow" ? durations.medianOf(recent.settled) : [];
+      return durations && state === "slow" ? durations.medianOf(recent.settled) : [];
     });
     if (medians.length === 0) return null;
     const [minSeconds, maxSeconds] = [Math.min(...medians), Math.max(...medians)];

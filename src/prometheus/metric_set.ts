@@ -1,5 +1,5 @@
 import type { RegistryContentType } from "prom-client";
-import { type Clock, sleep } from "../core/clock.ts";
+import { type Clock, LoopHold } from "../core/clock.ts";
 import {
   type Definition,
   type Definitions,
@@ -36,9 +36,6 @@ export const CONTENT_TYPES: Record<Format, RegistryContentType> = {
   openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
 };
 
-/** How long rendering may occupy the event loop before it yields: slots must not wait for a scrape. */
-const MAX_HOLD_MS = 2;
-
 /** Creates the instruments of these definitions; all their samples carry `labels`. */
 export function createMetricSet<D extends Definitions>(
   definitions: D,
@@ -55,8 +52,8 @@ export function createMetricSet<D extends Definitions>(
 }
 
 /**
- * The exposition of all sets. Yields to the event loop every `MAX_HOLD_MS`, so that the metrics of
- * many datasets do not delay probing.
+ * The exposition of all sets. Releases the event loop again and again, so that the metrics of many
+ * datasets do not delay probing.
  */
 export async function renderMetricSets(
   format: Format,
@@ -65,7 +62,7 @@ export async function renderMetricSets(
   clock: Clock,
 ): Promise<string> {
   const blocks: string[] = [];
-  let heldSinceMs = clock.monotonic();
+  const hold = new LoopHold(clock);
   for (const [key, definition] of Object.entries<Definition>(METRICS)) {
     const sets = key in PER_DATASET ? datasets : [shared];
     const name = familyName(definition, format);
@@ -74,10 +71,7 @@ export async function renderMetricSets(
       const text = await registries[format].getSingleMetricAsString(name);
       // Each set repeats the HELP and TYPE lines, which a family has once.
       lines.push(...lines.length === 0 ? [text] : text.split("\n").slice(2));
-      if (clock.monotonic() - heldSinceMs > MAX_HOLD_MS) {
-        await sleep(clock, 0);
-        heldSinceMs = clock.monotonic();
-      }
+      if (hold.isLong) await hold.release();
     }
     blocks.push(lines.join("\n"));
   }

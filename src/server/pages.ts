@@ -1,5 +1,6 @@
-import { type Clock, sleep } from "../core/clock.ts";
+import { type Clock, LoopHold, sleep } from "../core/clock.ts";
 import type { StatusQuery, StatusView } from "../status_page/view.ts";
+import { TurnQueue } from "./load_shedding/turn_queue.ts";
 
 /** How long a page is reused at most: it shows times to the second. */
 const MAX_PAGE_AGE_MS = 1_000;
@@ -7,7 +8,7 @@ const MAX_CACHED_PAGES = 100;
 
 export type PageOptions = {
   clock: Clock;
-  /** What a page shows. */
+  /** What a page shows: all of it is read in one instant. */
   viewStatus: (query: StatusQuery) => StatusView;
   /** Increases whenever the readers of `/events` were notified. */
   eventFlushes: () => number;
@@ -20,42 +21,65 @@ export type RenderedPage = { body: Uint8Array<ArrayBuffer>; policy: string };
  * Renders status pages, and reuses each until the readers of `/events` are notified: browsers then
  * all request the page at once, and only the first request renders it. `minimal` leaves out script
  * and style.
+ *
+ * A page is rendered in parts, so that it does not delay probing, and one page after the other, so
+ * that many who ask find what the first one has rendered, and as many queries need no more memory
+ * than one. They resume one per event-loop turn, since each then sends a response.
  */
 export function createPageRenderer({ clock, viewStatus, eventFlushes }: PageOptions) {
-  const cache = new Map<string, { body: RenderedPage["body"]; renderedMs: number }>();
+  const cache = new Map<string, { body: RenderedPage["body"]; viewedMs: number }>();
+  const turns = new TurnQueue(clock);
   let cachedFlushes = eventFlushes();
+  let last: Promise<unknown> = Promise.resolve();
 
-  return async (query: StatusQuery, minimal: boolean): Promise<RenderedPage> => {
-    const { pagePolicy, statusPage } = await loadPage(clock);
+  return (query: StatusQuery, minimal: boolean): Promise<RenderedPage> => {
+    const page = last.catch(() => {}).then(() => nextPage(query, minimal));
+    last = page;
+    return page;
+  };
+
+  async function nextPage(query: StatusQuery, minimal: boolean): Promise<RenderedPage> {
+    const { pagePolicy, pageParts } = await loadPage(clock);
+    await turns.next();
     if (cachedFlushes !== eventFlushes() || cache.size >= MAX_CACHED_PAGES) cache.clear();
     cachedFlushes = eventFlushes();
     const policy = pagePolicy();
     const key = JSON.stringify([query, minimal]);
     const nowMs = clock.monotonic();
     const cached = cache.get(key);
-    if (cached && nowMs - cached.renderedMs < MAX_PAGE_AGE_MS) return { body: cached.body, policy };
-    const body = new TextEncoder().encode(statusPage(viewStatus(query), { minimal }));
-    cache.set(key, { body, renderedMs: nowMs });
+    if (cached && nowMs - cached.viewedMs < MAX_PAGE_AGE_MS) return { body: cached.body, policy };
+    const hold = new LoopHold(clock);
+    const parts = pageParts(viewStatus(query), { minimal });
+    let part: ReturnType<typeof parts.next>;
+    do {
+      if (hold.isLong) await hold.release();
+      part = parts.next();
+    } while (!part.done);
+    if (hold.isLong) await hold.release();
+    const body = new TextEncoder().encode(part.value);
+    cache.set(key, { body, viewedMs: nowMs });
     return { body, policy };
-  };
+  }
 }
 
-type PageModule = typeof import("../status_page/page.tsx");
+type PageModules =
+  & typeof import("../status_page/files.ts")
+  & typeof import("../status_page/page.tsx");
 
-let pageModule: PageModule | undefined;
-let loading: Promise<unknown> = Promise.resolve();
+let modules: PageModules | undefined;
 
 /**
- * Loads the page's module with the first request for it: it is most of the program's text, and many
- * probes never need it. Concurrent callers resume one per event-loop turn, since each then renders.
- * Rejects when the module cannot be loaded; the next caller tries again.
+ * Loads the page's modules with the first request for it, each in a turn of the event loop: they are
+ * most of the program's text, and many probes never need them. Rejects when one cannot be loaded; the
+ * next caller tries again.
  */
-export async function loadPage(clock: Clock): Promise<PageModule> {
-  if (pageModule) return pageModule;
-  const loaded = loading.catch(() => {}).then(async () => {
-    await sleep(clock, 0);
-    return pageModule ??= await import("../status_page/page.tsx");
-  });
-  loading = loaded;
-  return await loaded;
+export async function loadPage(clock: Clock): Promise<PageModules> {
+  if (modules) return modules;
+  await sleep(clock, 0);
+  const files = await import("../status_page/files.ts");
+  files.pagePolicy();
+  await sleep(clock, 0);
+  const page = await import("../status_page/page.tsx");
+  await sleep(clock, 0);
+  return modules = { ...files, ...page };
 }

@@ -8,7 +8,7 @@ export type StatusDocumentSources = {
   appId: string;
   /** Null when it is not known. */
   environment: string | null;
-  health: Pick<HealthHistory, "byUrgency" | "of" | "tally">;
+  health: Pick<HealthHistory, "byUrgency" | "of" | "tally" | "verdicts">;
   history: Pick<History, "lastIncident" | "withPast">;
   isDraining: () => boolean;
   stalledLoops: () => string[];
@@ -24,8 +24,9 @@ export function statusDocument(
   { appId, environment, health, history, isDraining, stalledLoops }: StatusDocumentSources,
   datasetId?: string,
 ) {
-  const counts = health.tally();
-  const ids = datasetId === undefined ? health.byUrgency() : [datasetId];
+  const verdicts = health.verdicts();
+  const counts = health.tally(verdicts);
+  const ids = datasetId === undefined ? health.byUrgency(verdicts) : [datasetId];
   const datasets = ids.flatMap((id) => health.of(id) ?? []);
   return {
     version: STATUS_VERSION,

@@ -158,7 +158,8 @@ export function viewOf(
   const query = before === undefined ? asked : { ...asked, before };
   const { state, datasetId, reason, after } = query;
 
-  const matching = idsOf(query, health, nowMonotonicMs);
+  const verdicts = health.verdicts(nowMonotonicMs);
+  const matching = datasetId === undefined ? idsOf(query, health.byUrgency(verdicts)) : [datasetId];
   const isLong = datasetIds.join("").length > LONG_ID * datasetIds.length;
   const limit = isLong ? MAX_DATASETS / 2 : MAX_DATASETS;
   const pages = Math.max(1, Math.ceil(matching.length / limit));
@@ -184,11 +185,11 @@ export function viewOf(
     apiUrl: config.apiUrl,
     draining: sources.isDraining(),
     stalledLoops: sources.stalledLoops(),
-    tally: health.tally(nowMonotonicMs),
+    tally: health.tally(verdicts),
     outage: health.outage((id, cause) => history.cause(id, cause)),
     lastOutageEndMs: health.lastOutageEndMs(),
-    recent: health.recentFailures(nowMonotonicMs),
-    slowness: health.slowness(nowMonotonicMs),
+    recent: health.recentFailures(nowMonotonicMs, verdicts),
+    slowness: health.slowness(verdicts),
     quietMs: health.quietMs(nowMonotonicMs),
     pending: backlog.counts.PENDING,
     tracked: datasetId === undefined ? backlog.counts : backlog.countsOf(datasetId),
@@ -224,11 +225,11 @@ export function viewOf(
   }
 }
 
-/** The IDs that the query names, those that need attention first. */
-function idsOf({ datasetId, q }: StatusQuery, health: HealthHistory, nowMs: number): string[] {
-  if (datasetId !== undefined) return [datasetId];
-  const wanted = q?.toLowerCase() ?? "";
-  return health.byUrgency(nowMs).filter((id) => id.toLowerCase().includes(wanted));
+/** Those of the IDs that the query asks for. */
+function idsOf({ q }: StatusQuery, ids: string[]): string[] {
+  if (q === undefined) return ids;
+  const wanted = q.toLowerCase();
+  return ids.filter((id) => id.toLowerCase().includes(wanted));
 }
 
 function datasetOf(

@@ -4,9 +4,8 @@ import axe from "npm:axe-core@4.14.1";
 import type { Page } from "npm:playwright-core@1.65.1";
 import { startLoop } from "../support/program.ts";
 import { startEmulator } from "../support/targets.ts";
-import { statusPage } from "../../src/status_page/page.tsx";
 import { pastBefore, pastIncident } from "../support/past.ts";
-import { play, SCENE_START_MS, SCENES } from "../support/status.ts";
+import { play, SCENE_START_MS, SCENES, statusPage } from "../support/status.ts";
 import { browserTest, open, startPageServer, untilLive } from "./browser.ts";
 
 type Found = { id: string; impact: string; nodes: { html: string; failureSummary: string }[] };

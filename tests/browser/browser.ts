@@ -5,7 +5,7 @@ import {
   chromium,
   type Page,
 } from "npm:playwright-core@1.65.1";
-import { pagePolicy } from "../../src/status_page/page.tsx";
+import { pagePolicy } from "../../src/status_page/files.ts";
 import { startServer } from "../support/targets.ts";
 import { type Program, sharingTest, startLoop } from "../support/program.ts";
 

@@ -1,10 +1,9 @@
 /** The chart of durations. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { statusPage } from "../../src/status_page/page.tsx";
 import { eventually } from "../support/program.ts";
 import type { Range } from "../../src/history/bars.ts";
 import { startEmulator, startWaitingServer } from "../support/targets.ts";
-import { play, SCENES } from "../support/status.ts";
+import { play, SCENES, statusPage } from "../support/status.ts";
 import {
   boxOf,
   browserTest,

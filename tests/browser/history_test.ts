@@ -1,8 +1,7 @@
 /** Strips, incidents and the search of datasets. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { statusPage } from "../../src/status_page/page.tsx";
 import { eventually } from "../support/program.ts";
-import { manyIds, play, SCENES } from "../support/status.ts";
+import { manyIds, play, SCENES, statusPage } from "../support/status.ts";
 import { respondWithDataset, startServer } from "../support/targets.ts";
 import {
   boxOf,

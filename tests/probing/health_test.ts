@@ -84,11 +84,11 @@ Deno.test("byUrgency lists failing datasets first, then those without news, then
   settle("c", SECOND, "dns");
   settle("d", SECOND, "dns");
   const starting = { failing: 1, no_news: 0, unsteady: 1, slow: 0, working: 2, starting: 1 };
-  assertEquals(history.byUrgency(40 * SECOND), ["d", "c", "a", "e", "b"]);
-  assertEquals(history.tally(40 * SECOND), starting);
+  assertEquals(history.byUrgency(history.verdicts(40 * SECOND)), ["d", "c", "a", "e", "b"]);
+  assertEquals(history.tally(history.verdicts(40 * SECOND)), starting);
   // 40 s after the start, and after the last task of "e".
-  assertEquals(history.byUrgency(40 * SECOND + 1), ["d", "b", "e", "c", "a"]);
-  assertEquals(history.tally(40 * SECOND + 1), {
+  assertEquals(history.byUrgency(history.verdicts(40 * SECOND + 1)), ["d", "b", "e", "c", "a"]);
+  assertEquals(history.tally(history.verdicts(40 * SECOND + 1)), {
     ...starting,
     no_news: 2,
     working: 1,

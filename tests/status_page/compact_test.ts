@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { compactHtml } from "../../src/status_page/compact.ts";
+import { compactHtml, compactParts } from "../../src/status_page/compact.ts";
 
 Deno.test("compact HTML has plain ampersands in links to the page alone", () => {
   assertEquals(
@@ -24,4 +24,14 @@ Deno.test("compact HTML leaves out end tags that a parser adds, and escapes of q
     ),
     `<tr><td title="&quot;a&quot;">"b" &lt;td&gt; it's<path d="M0"/>`,
   );
+});
+
+Deno.test("compactParts makes in parts what compactHtml makes at once", () => {
+  const row = '<tr class="ok"><td>&quot;a&quot;</td><td><path d="M0"></path></td></tr> &#39;\n';
+  const html = `<main><section id="a"><table>${row}${row}</table></section> &quot;</main>`;
+  const parts = compactParts(html);
+  let count = 0;
+  let part = parts.next();
+  for (; !part.done; part = parts.next()) count++;
+  assertEquals([part.value, count], [compactHtml(html), 4]);
 });

@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Past, PastSource } from "../../src/history/past.ts";
-import { statusPage } from "../../src/status_page/page.tsx";
 import { KNOWN, pastBefore, pastIncident } from "../support/past.ts";
 import {
   manyIds,
@@ -9,6 +8,7 @@ import {
   type Scene,
   SCENE_START_MS,
   SCENES,
+  statusPage,
   textOf,
   withDetails,
 } from "../support/status.ts";

@@ -1,8 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
-import { pagePolicy, statusPage } from "../../src/status_page/page.tsx";
+import { pagePolicy } from "../../src/status_page/files.ts";
 import { NOTHING_YET } from "../support/server.ts";
 import { pastBefore, pastIncident } from "../support/past.ts";
-import { manyIds, play, SCENE_START_MS, SCENES, withDetails } from "../support/status.ts";
+import {
+  manyIds,
+  play,
+  SCENE_START_MS,
+  SCENES,
+  statusPage,
+  withDetails,
+} from "../support/status.ts";
 
 const longIds = manyIds(200).map((id) => id.padEnd(128, "x"));
 

@@ -7,10 +7,9 @@ import {
   type Task,
   type TaskExecution,
 } from "../../src/core/task.ts";
-import { statusPage } from "../../src/status_page/page.tsx";
 import type { StatusView } from "../../src/status_page/view.ts";
 import { NOTHING_YET } from "../support/server.ts";
-import { textOf } from "../support/status.ts";
+import { statusPage, textOf } from "../support/status.ts";
 import { attempt, pending } from "../support/tasks.ts";
 
 const TASK = pending({ createdMonotonicMs: 60_000 });

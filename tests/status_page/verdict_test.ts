@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { statusPage } from "../../src/status_page/page.tsx";
 import type { Reason } from "../../src/core/reasons.ts";
-import { manyIds, play, type Scene, SCENES, textOf } from "../support/status.ts";
+import { manyIds, play, type Scene, SCENES, statusPage, textOf } from "../support/status.ts";
 
 const VERDICTS: [scene: keyof typeof SCENES, title: string, words: RegExp][] = [
   ["starting", "Starting", /Starting No task has been settled yet/],

@@ -1,9 +1,11 @@
 import { assertEquals } from "@std/assert";
+import { DatasetVerdict } from "../../src/core/verdict/dataset_verdict.ts";
 import { Backlog } from "../../src/probing/backlog.ts";
 import { History } from "../../src/history/history.ts";
 import { HealthHistory } from "../../src/probing/health.ts";
 import { type StatusQuery, viewOf } from "../../src/status_page/view.ts";
 import { FakeClock } from "../support/clock.ts";
+import { play, SCENES } from "../support/status.ts";
 import { pending, succeeded } from "../support/tasks.ts";
 
 const DATASETS = Array.from({ length: 53 }, (_, i) => `dataset-${i}`);
@@ -114,4 +116,20 @@ Deno.test("the view finds datasets by a part of their IDs, the most urgent first
   assertEquals([matches, pages], [4, 1]);
   const none = status({ q: "nosuch" });
   assertEquals([none.datasets.length, none.matches, none.pages], [0, 0, 1]);
+});
+
+Deno.test("the view of 200 datasets reads the verdict on each once, and on those it lists again", () => {
+  const ask = play(SCENES.many);
+  const { read } = DatasetVerdict.prototype;
+  let reads = 0;
+  DatasetVerdict.prototype.read = function (nowMs) {
+    reads++;
+    return read.call(this, nowMs);
+  };
+  try {
+    assertEquals(ask().datasets.length, 20);
+    assertEquals(reads, 200 + 20);
+  } finally {
+    DatasetVerdict.prototype.read = read;
+  }
 });

@@ -11,6 +11,7 @@ import {
 } from "../../src/status_page/view.ts";
 import { fail, type PendingTask, type SettledTask, succeed } from "../../src/core/task.ts";
 import type { Reason } from "../../src/core/reasons.ts";
+import { pageParts } from "../../src/status_page/page.tsx";
 import { FakeClock } from "./clock.ts";
 import { seededRandom } from "./fake_runtime.ts";
 
@@ -124,6 +125,14 @@ export function playHealth(scene: Scene): StatusSources {
     health.created(task);
     return task;
   }
+}
+
+/** The whole page, without a pause between its parts. */
+export function statusPage(...args: Parameters<typeof pageParts>): string {
+  const parts = pageParts(...args);
+  let part = parts.next();
+  while (!part.done) part = parts.next();
+  return part.value;
 }
 
 /** The data of the page with the details of the newest failed task. */

@@ -1,13 +1,10 @@
 import { concat } from "@std/bytes/concat";
-import { type Clock, sleep } from "../../core/clock.ts";
+import { type Clock, LoopHold } from "../../core/clock.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A part takes a fraction of a millisecond, in which the event loop stands still. */
 const PART_BYTES = 64 * 1024;
-
-/** How long compression may occupy the event loop before it yields. */
-const MAX_HOLD_MS = 2;
 
 /** Limits the bodies that wait: those of the largest responses, a few times. */
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
@@ -60,12 +57,9 @@ export class Compressor {
 
   async #writeParts(body: Bytes, writer: WritableStreamDefaultWriter<Bytes>): Promise<void> {
     // Whoever made a large body has just held the loop.
-    let heldSinceMs = body.length > PART_BYTES ? -Infinity : this.#clock.monotonic();
+    const hold = new LoopHold(this.#clock, { isLong: body.length > PART_BYTES });
     for (let start = 0; start < body.length; start += PART_BYTES) {
-      if (this.#clock.monotonic() - heldSinceMs > MAX_HOLD_MS) {
-        await sleep(this.#clock, 0);
-        heldSinceMs = this.#clock.monotonic();
-      }
+      if (hold.isLong) await hold.release();
       await writer.write(body.subarray(start, start + PART_BYTES));
     }
     await writer.close();

@@ -1,23 +1,25 @@
 import type { StatusView } from "../../view.ts";
 import { href } from "../../links.ts";
 import { countText } from "../../words.ts";
+import { type Html, part, type Parts, partsOf } from "../../parts.ts";
 import { shortId } from "../parts.tsx";
 import { DatasetPanel } from "./panel.tsx";
 import { Search } from "./search.tsx";
 import { Source } from "./source.tsx";
-import { DatasetTable, StripKeys } from "./table.tsx";
+import { datasetRows, DatasetTable, StripKeys } from "./table.tsx";
 
 /** Lists that fit on a screen need no search. */
 const MIN_SEARCHED = 9;
 
 /** The dataset of the query, the only one, or one result page of datasets. */
-export function Datasets({ view }: { view: StatusView }) {
+export function* datasetParts(view: StatusView): Parts<Html> {
   const { datasets, datasetIds, query } = view;
   const isOne = datasetIds.length === 1 || query.datasetId !== undefined;
   const [only] = datasets;
-  if (query.datasetId !== undefined && !only) return <Unknown view={view} />;
-  if (isOne && only) return <DatasetPanel dataset={only} view={view} />;
-  return <DatasetList view={view} />;
+  if (query.datasetId !== undefined && !only) return yield* part(<Unknown view={view} />);
+  if (isOne && only) return yield* part(<DatasetPanel dataset={only} view={view} />);
+  const rows = yield* partsOf(datasetRows(view));
+  return yield* part(<DatasetList view={view} rows={rows} />);
 }
 
 function Unknown({ view: { query } }: { view: StatusView }) {
@@ -32,7 +34,7 @@ function Unknown({ view: { query } }: { view: StatusView }) {
   );
 }
 
-function DatasetList({ view }: { view: StatusView }) {
+function DatasetList({ view, rows }: { view: StatusView; rows: readonly Html[] }) {
   const { datasets, datasetIds, query, matches } = view;
   return (
     <section id="datasets" aria-labelledby="datasets-heading">
@@ -49,7 +51,7 @@ function DatasetList({ view }: { view: StatusView }) {
       </div>
       {datasets.length === 0
         ? <p>No dataset has “{shortId(query.q ?? "")}” in its ID.</p>
-        : <DatasetTable view={view} />}
+        : <DatasetTable view={view} rows={rows} />}
       <div class="under">
         <Pager view={view} />
         <StripKeys />

@@ -2,6 +2,7 @@ import { STATE_DEFINITIONS } from "../../../core/verdict/states.ts";
 import { href } from "../../links.ts";
 import type { DatasetView, StatusView } from "../../view.ts";
 import { durationText, ratioText, windowText } from "../../words.ts";
+import type { Html } from "../../parts.ts";
 import { Icon, shortId } from "../parts.tsx";
 import { StateDetail } from "../state_detail.tsx";
 import { TONES } from "../tone.ts";
@@ -14,14 +15,9 @@ type Headings = { ok: string; lookBackSeconds: number | null };
 /** Rows differ by an interval at least: only a larger ratio is worth saying. */
 const MAX_RATIO = 1.25;
 
-/** One dense row a dataset. */
-export function DatasetTable({ view }: { view: StatusView }) {
-  const { datasets, nowMs } = view;
-  const durations = datasets.flatMap((dataset) => dataset.durations ?? []);
-  const headings: Headings = {
-    ok: mostFrequent(datasets.map((dataset) => okInDay(dataset, nowMs).over)),
-    lookBackSeconds: medianOf(durations.map((each) => lookBackSeconds(each, nowMs))),
-  };
+/** One dense row a dataset; `rows` are the `datasetRows`. */
+export function DatasetTable({ view, rows }: { view: StatusView; rows: readonly Html[] }) {
+  const headings = headingsOf(view);
   return (
     <table class="datasets">
       <caption class="unseen">
@@ -47,10 +43,24 @@ export function DatasetTable({ view }: { view: StatusView }) {
         </tr>
       </thead>
       <tbody>
-        {datasets.map((dataset) => <Row dataset={dataset} view={view} headings={headings} />)}
+        {rows}
       </tbody>
     </table>
   );
+}
+
+/** The rows of the table. */
+export function datasetRows(view: StatusView) {
+  const headings = headingsOf(view);
+  return view.datasets.map((dataset) => <Row dataset={dataset} view={view} headings={headings} />);
+}
+
+function headingsOf({ datasets, nowMs }: StatusView): Headings {
+  const durations = datasets.flatMap((dataset) => dataset.durations ?? []);
+  return {
+    ok: mostFrequent(datasets.map((dataset) => okInDay(dataset, nowMs).over)),
+    lookBackSeconds: medianOf(durations.map((each) => lookBackSeconds(each, nowMs))),
+  };
 }
 
 function Row({ dataset, view, headings }: {
