@@ -21,7 +21,7 @@ const SETTLE_MS = 1.5 * INTERVAL_MS;
 const WINDOW_MS = 5_000;
 /** Of who has none. */
 const PEER_WINDOW_MS = 2_500;
-const REPEATS = 3;
+const REPEATS = 2;
 const SKIPPED = "probe_slots_skipped_total";
 
 /** Processes that probe all datasets together, and stand still until their turn. */

@@ -9,7 +9,7 @@ import { Target } from "./target.ts";
 const DATASETS = Array.from({ length: 200 }, (_, i) => `dataset-${i}`);
 const TRACKED = 600;
 /** A program shows its first page once: each repeat is a process of its own. */
-const REPEATS = 3;
+const REPEATS = 2;
 const MAX_START_MS = 60_000;
 /** What is left of a pause is over after an interval. */
 const SETTLE_MS = 1_000;
