@@ -185,7 +185,8 @@ function embeddedIn(bytes: Buffer): { metadata: Metadata; rest: Buffer } {
   const magic = "d3n0l4nd";
   for (let end = bytes.length, at; (at = bytes.lastIndexOf(magic, end)) > 0; end = at - 1) {
     const start = at + magic.length + 8;
-    if (bytes[start] !== "{".charCodeAt(0)) continue;
+    // A single byte may be part of a number.
+    if (bytes.toString("latin1", start, start + 2) !== '{"') continue;
     const length = Number(bytes.readBigUInt64LE(at + magic.length));
     return {
       metadata: JSON.parse(bytes.toString("utf8", start, start + length)),
