@@ -32,8 +32,7 @@ export async function runCommand(args: string[], process: DenoProcess): Promise<
   const probes = PROBING.includes(command.name);
   const isMisread = problems.length > 0;
   const parsed = parseConfig(input, () => systemRandom.hex(4), { probes, isMisread });
-  if (!parsed.ok) problems.push(...parsed.problems);
-  if (!parsed.ok) return refuse(process, problems);
+  if (!parsed.ok) return refuse(process, [...problems, ...parsed.problems]);
 
   const document = await documentFor(command, input, parsed.config, process);
   if (document !== null) {

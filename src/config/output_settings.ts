@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { withoutChoices } from "../text/links.ts";
 import type { Setting } from "./setting.ts";
-import { flag, link, linkTemplate, lowerCase, number, seconds } from "./values.ts";
+import { flag, link, linkTemplate, lowerCase, number, seconds, withoutSlashes } from "./values.ts";
 
 /** The settings of what the probe tells others: heartbeats, objectives, logs, tables, links. */
 export const OUTPUT_SETTINGS = {
@@ -113,10 +113,7 @@ export const OUTPUT_SETTINGS = {
     group: "Output",
     help: "URL of the status page, for links to it",
     defaultNote: "none: no links to it",
-    schema: z.pipe(
-      link({ query: false }),
-      z.transform((value) => value.replace(/(?<!\/)\/+$/, "")),
-    ),
+    schema: z.pipe(link({ query: false }), withoutSlashes),
   },
   dashboardUrl: {
     env: "DASHBOARD_URL",

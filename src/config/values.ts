@@ -74,8 +74,11 @@ export const bearerToken = z.string().check(
   z.regex(/^[\w.~+/-]+=*$/, "a token of letters, digits and -._~+/"),
 );
 
+/** Drops the slashes at the end of a URL, to which paths are added. */
+export const withoutSlashes = z.transform((value: string) => value.replace(/(?<!\/)\/+$/, ""));
+
 /** A URL to which paths are added. */
-export const baseUrl = z.pipe(url, z.transform((value) => value.replace(/(?<!\/)\/+$/, "")));
+export const baseUrl = z.pipe(url, withoutSlashes);
 
 /** An HTTP proxy. */
 export const proxy = parsed("an http:// URL of a proxy", parseProxy);

@@ -44,8 +44,9 @@ export function hintForWord(
 }
 
 /**
- * The words that a misspelt one may stand for: a synonym, else those that begin with it, else those that are a part of
- * it or it of them, else the ones with the fewest other letters; none when nothing is near.
+ * The words that a misspelt one may stand for: a synonym, else those that begin with it, else those
+ * that are a part of it or it of them, else the ones with the fewest other letters; none when nothing
+ * is near.
  */
 export function closestWords(given: string, words: readonly string[]): string[] {
   const name = normalized(given);

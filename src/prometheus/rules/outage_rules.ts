@@ -3,7 +3,7 @@ import { METRICS } from "../definitions.ts";
 import { failingSince } from "./history_rules.ts";
 import { DATASET_LABELS, grown, increase, LOCATION_LABELS, SEVERAL } from "./promql.ts";
 import type { RecordingRule } from "./rule_file.ts";
-import type { Times } from "./windows.ts";
+import { duration, type Times } from "./windows.ts";
 
 /**
  * Since when a dataset fails of which every task has failed for a while, until it recovers; seconds
@@ -46,9 +46,9 @@ and (
  * All tasks of the window failed. Nothing is said of a window with a gap, in which Prometheus has not
  * seen the dataset: it is new, or the probe was away.
  */
-function begins({ outage, outageSeconds, seconds }: Times): string {
+function begins({ outage, outageSeconds }: Times): string {
   const { succeeded, failed } = METRICS;
-  const step = seconds(outageSeconds / STEPS);
+  const step = duration(outageSeconds / STEPS);
   return `(
   ${indented(failingSince()).trimStart()}
   or
@@ -87,17 +87,8 @@ and ${on} (
 )`;
 }
 
-/** The alert's expression, and what it had found while its location has no probe that could tell. */
-export function untilSeen(alert: string, expr: string, times: Times): string {
-  const found = `group by (${LOCATION_LABELS}) (ALERTS{alertname="${alert}", alertstate="firing"})`;
-  return `${expr}
-or
-${found}
-and on (${LOCATION_LABELS}) group by (${LOCATION_LABELS}) (${nobodyLooks(times)})`;
-}
-
 /** The datasets of a location whose probe is away, but not for good. */
-function nobodyLooks({ hours }: Times): string {
+export function nobodyLooks({ hours }: Times): string {
   const { failed } = METRICS;
   return `last_over_time(${failed.name}[${
     hours(1)

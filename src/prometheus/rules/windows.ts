@@ -47,10 +47,9 @@ export function timesFor(
     /** A multiple of the shortest window. */
     window: (multiple: number) => duration(multiple * shortestSeconds),
     windowSeconds: (multiple: number) => multiple * shortestSeconds,
-    /** Minutes, hours and seconds, scaled with the shortest window. */
+    /** Minutes and hours, scaled with the shortest window. */
     minutes: (count: number) => duration(count * minuteSeconds),
     hours: (count: number) => duration(count * 60 * minuteSeconds),
-    seconds: (count: number) => duration(count),
     /** A dataset without a success for this long is down. */
     outage: duration(outageSeconds),
     outageSeconds,
@@ -62,7 +61,7 @@ export function timesFor(
 }
 
 /** A duration as PromQL writes it, such as `1h12m`. */
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   const unitsMs = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1e3, ms: 1 };
   let leftMs = Math.max(1, Math.round(seconds * 1e3));
   return Object.entries(unitsMs).map(([unit, unitMs]) => {

@@ -1,5 +1,8 @@
+import { nobodyLooks } from "../outage_rules.ts";
+import { LOCATION_LABELS } from "../promql.ts";
 import type { AlertingRule, Annotations } from "../rule_file.ts";
 import type { RuleOptions, Severity } from "../rule_options.ts";
+import type { Times } from "../windows.ts";
 import { type AlertView, linkAnnotations } from "./links.ts";
 
 /** An alert before what all alerts have in common is added to it. */
@@ -18,6 +21,19 @@ export type Alert = {
   /** What its links show; the failed tasks of the last hour unless given. */
   view?: AlertView;
 };
+
+/** An alert on a location that lasts while no probe is there that could tell whether it is over. */
+export function untilSeen(rule: Alert, times: Times): Alert {
+  const { alert, expr } = rule;
+  const by = `by (${LOCATION_LABELS})`;
+  return {
+    ...rule,
+    expr: `${expr}
+or
+group ${by} (ALERTS{alertname="${alert}", alertstate="firing"})
+and on (${LOCATION_LABELS}) group ${by} (${nobodyLooks(times)})`,
+  };
+}
 
 /** The alert as a rule, whose pages are tickets in `dev` and `local`. */
 export function alertingRule(alert: Alert, options: RuleOptions): AlertingRule {

@@ -1,9 +1,9 @@
 import { type Reason, REASON_DEFINITIONS, reasonsFrom } from "../../../core/reasons.ts";
 import { METRICS } from "../../definitions.ts";
-import { DATASET_OUTAGE, OUTAGE, untilSeen } from "../outage_rules.ts";
+import { DATASET_OUTAGE, OUTAGE } from "../outage_rules.ts";
 import { increase, LOCATION_LABELS, onlyFailures, SEVERAL } from "../promql.ts";
 import type { Times } from "../windows.ts";
-import type { Alert } from "./alert.ts";
+import { type Alert, untilSeen } from "./alert.ts";
 import { NETWORK_FAILURES } from "./network_alerts.ts";
 import { CHECK, steps } from "./runbook.ts";
 import { PROBED_FROM, since, WHERE_IT_RUNS } from "./templates.ts";
@@ -21,8 +21,8 @@ const RENEW_SECRET =
 /** Alerts on tokens and certificates. */
 export function credentialAlerts(times: Times): Alert[] {
   return [
-    identityProviderFails(times),
-    credentialsRefused(times),
+    untilSeen(identityProviderFails(times), times),
+    untilSeen(credentialsRefused(times), times),
     tokenRequestsFail(times),
     certificateNearExpiry(),
   ];
@@ -32,13 +32,9 @@ function identityProviderFails(times: Times): Alert {
   return {
     alert: "IdentityProviderFails",
     // A probe whose network fails has an alert of its own.
-    expr: untilSeen(
-      "IdentityProviderFails",
-      `${tasksWithoutToken("identity_provider", times)}
+    expr: `${tasksWithoutToken("identity_provider", times)}
 unless
 ${NETWORK_FAILURES}`,
-      times,
-    ),
     severity: "page",
     summary: noTaskHasToken("identity_provider"),
     description: `For ${times.outage} every task has failed without a token, at least three of ` +
@@ -57,13 +53,9 @@ ${NETWORK_FAILURES}`,
 function credentialsRefused(times: Times): Alert {
   return {
     alert: "ProbeCredentialsRefused",
-    expr: untilSeen(
-      "ProbeCredentialsRefused",
-      `${tasksWithoutToken("auth", times)}
+    expr: `${tasksWithoutToken("auth", times)}
 unless
 ${failuresWith("identity_provider", times)} ${SEVERAL}`,
-      times,
-    ),
     severity: "page",
     summary: noTaskHasToken("auth"),
     description: `For ${times.outage} every task has failed without a token, at least three of ` +

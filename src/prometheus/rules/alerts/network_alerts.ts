@@ -1,10 +1,10 @@
 import { reasonsFrom } from "../../../core/reasons.ts";
 import { METRICS } from "../../definitions.ts";
-import { OUTAGE, untilSeen } from "../outage_rules.ts";
+import { OUTAGE } from "../outage_rules.ts";
 import { increase, LOCATION_LABELS, SEVERAL } from "../promql.ts";
 import type { RecordingRule } from "../rule_file.ts";
 import type { Times } from "../windows.ts";
-import type { Alert } from "./alert.ts";
+import { type Alert, untilSeen } from "./alert.ts";
 import { CHECK, steps } from "./runbook.ts";
 import { LOCATIONS, PROBED_FROM, queryOf, since } from "./templates.ts";
 
@@ -44,17 +44,13 @@ and ${increaseOf(failed.name)} > 0
 unless ${increaseOf(succeeded.name)} > 0
 unless ${increaseOf(`${failures.name}{reason!~"${notResponded}"}`)} > 0`,
     },
-    {
+    untilSeen({
       // A probe without credentials never asks the provider, and so never raises this alert.
       alert: "ProbeNetworkSuspect",
-      expr: untilSeen(
-        "ProbeNetworkSuspect",
-        `${NETWORK_FAILURES}
+      expr: `${NETWORK_FAILURES}
 and on (${LOCATION_LABELS}) ${OUTAGE}
 and ${increaseOf(`${tokenRequests.name}{result="failed"}`)} ${SEVERAL}
 unless ${increaseOf(`${tokenRequests.name}{result="ok"}`)} > 0`,
-        times,
-      ),
       severity: "page",
       summary: `No dataset has responded${since(LOCATION_LABELS)}${PROBED_FROM}, and no token ` +
         `comes: {{ with ${elsewhere} }}the same from ${LOCATIONS}, so suspect platform ` +
@@ -72,6 +68,6 @@ unless ${increaseOf(`${tokenRequests.name}{result="ok"}`)} > 0`,
         "Until this is repaired, ignore the datasets' alerts of this location: they say nothing " +
           "about the platform.",
       ),
-    },
+    }, times),
   ];
 }
