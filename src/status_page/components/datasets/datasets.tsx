@@ -6,7 +6,7 @@ import { shortId } from "../parts.tsx";
 import { DatasetPanel } from "./panel.tsx";
 import { Search } from "./search.tsx";
 import { Source } from "./source.tsx";
-import { datasetRows, DatasetTable, StripKeys } from "./table.tsx";
+import { datasetRows, DatasetTable, type Headings, headingsOf, StripKeys } from "./table.tsx";
 
 /** Lists that fit on a screen need no search. */
 const MIN_SEARCHED = 9;
@@ -18,8 +18,9 @@ export function* datasetParts(view: StatusView): Parts<Html> {
   const [only] = datasets;
   if (query.datasetId !== undefined && !only) return yield* part(<Unknown view={view} />);
   if (isOne && only) return yield* part(<DatasetPanel dataset={only} view={view} />);
-  const rows = yield* partsOf(datasetRows(view));
-  return yield* part(<DatasetList view={view} rows={rows} />);
+  const headings = headingsOf(view);
+  const rows = yield* partsOf(datasetRows(view, headings));
+  return yield* part(<DatasetList view={view} headings={headings} rows={rows} />);
 }
 
 function Unknown({ view: { query } }: { view: StatusView }) {
@@ -34,7 +35,9 @@ function Unknown({ view: { query } }: { view: StatusView }) {
   );
 }
 
-function DatasetList({ view, rows }: { view: StatusView; rows: readonly Html[] }) {
+function DatasetList(
+  { view, headings, rows }: { view: StatusView; headings: Headings; rows: readonly Html[] },
+) {
   const { datasets, datasetIds, query, matches } = view;
   return (
     <section id="datasets" aria-labelledby="datasets-heading">
@@ -51,7 +54,7 @@ function DatasetList({ view, rows }: { view: StatusView; rows: readonly Html[] }
       </div>
       {datasets.length === 0
         ? <p>No dataset has “{shortId(query.q ?? "")}” in its ID.</p>
-        : <DatasetTable view={view} rows={rows} />}
+        : <DatasetTable headings={headings} rows={rows} />}
       <div class="under">
         <Pager view={view} />
         <StripKeys />

@@ -10,14 +10,13 @@ import { LastError, lookBackSeconds, okInDay } from "./figures.tsx";
 import { DAY, StripBars } from "./strip.tsx";
 
 /** What the headings say that figures cover; a row says where it differs. */
-type Headings = { ok: string; lookBackSeconds: number | null };
+export type Headings = { ok: string; lookBackSeconds: number | null };
 
 /** Rows differ by an interval at least: only a larger ratio is worth saying. */
 const MAX_RATIO = 1.25;
 
 /** One dense row a dataset; `rows` are the `datasetRows`. */
-export function DatasetTable({ view, rows }: { view: StatusView; rows: readonly Html[] }) {
-  const headings = headingsOf(view);
+export function DatasetTable({ headings, rows }: { headings: Headings; rows: readonly Html[] }) {
   return (
     <table class="datasets">
       <caption class="unseen">
@@ -50,12 +49,12 @@ export function DatasetTable({ view, rows }: { view: StatusView; rows: readonly 
 }
 
 /** The rows of the table. */
-export function datasetRows(view: StatusView) {
-  const headings = headingsOf(view);
+export function datasetRows(view: StatusView, headings: Headings) {
   return view.datasets.map((dataset) => <Row dataset={dataset} view={view} headings={headings} />);
 }
 
-function headingsOf({ datasets, nowMs }: StatusView): Headings {
+/** The headings of the table, on which its rows depend. */
+export function headingsOf({ datasets, nowMs }: StatusView): Headings {
   const durations = datasets.flatMap((dataset) => dataset.durations ?? []);
   return {
     ok: mostFrequent(datasets.map((dataset) => okInDay(dataset, nowMs).over)),
