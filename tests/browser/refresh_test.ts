@@ -79,18 +79,19 @@ browserTest(
     await using opened = await open(probe.url);
     const { page, requests } = opened;
     await untilLive(page);
-    const settled = async (count: number) => {
+    const settled = async (count: number, and: () => boolean = () => true) => {
       const before = await countSettled(probe.url);
       await eventually(
         `${count} tasks more`,
-        async () => await countSettled(probe.url) > before + count,
+        async () => await countSettled(probe.url) > before + count && and(),
       );
     };
     const [before, sinceMs] = [requests.length, performance.now()];
-    await settled(100);
+    // How soon a busy browser sends the first one is not the page's doing.
+    await settled(100, () => requests.length > before);
     const [made, seconds] = [requests.length - before, (performance.now() - sinceMs) / 1e3];
     // One more may fall on either end of the span.
-    assert(made >= 1 && made <= seconds + 2, `${made} requests in ${seconds} s`);
+    assert(made <= seconds + 2, `${made} requests in ${seconds} s`);
 
     await setHidden(page, true);
     const whenHidden = requests.length;
