@@ -9,9 +9,5 @@ export type Random = {
 /** The machine's own source of randomness. */
 export const systemRandom: Random = {
   fraction: () => Math.random(),
-  hex: (bytes) =>
-    Array.from(
-      crypto.getRandomValues(new Uint8Array(bytes)),
-      (byte) => byte.toString(16).padStart(2, "0"),
-    ).join(""),
+  hex: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)).toHex(),
 };

@@ -108,7 +108,7 @@ export class ResponseParser implements Disposable {
   readonly #headersOnly: boolean;
   readonly #llhttp = loaded();
   readonly #parser = this.#llhttp.llhttp_alloc(TYPE_RESPONSE);
-  #bytes: Uint8Array = new Uint8Array();
+  #bytes: Buffer = Buffer.alloc(0);
   #headers: [name: string, value: string][] = [];
   #isName = false;
   /** Where a value goes on, unless its line is folded: an address in llhttp's memory. */
@@ -148,9 +148,9 @@ export class ResponseParser implements Disposable {
       const { bufferAt, memory } = this.#llhttp;
       // A value that was cut by the end of the buffer goes on at the start of the next one.
       this.#valueEnd = this.#valueEnd === bufferAt + this.#bytes.length ? bufferAt : -1;
-      this.#bytes = bytes.subarray(from, from + BUFFER_BYTES);
+      const length = Math.min(BUFFER_BYTES, bytes.length - from);
+      this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset + from, length);
       new Uint8Array(memory.buffer, bufferAt).set(this.#bytes);
-      const length = this.#bytes.length;
       const code = this.#call(() => this.#llhttp.llhttp_execute(this.#parser, bufferAt, length));
       if (code !== OK && !this.isComplete) throw notHttp(this.#reason());
       // Kept, since the caller may use its buffer again.
@@ -184,10 +184,8 @@ export class ResponseParser implements Disposable {
 
   #text(at: number, length: number): string {
     const from = at - this.#llhttp.bufferAt;
-    let text = "";
     // Latin-1, since header fields have no encoding. RFC 9110, section 5.5.
-    for (let i = from; i < from + length; i++) text += String.fromCharCode(this.#bytes[i] ?? 0);
-    return text;
+    return this.#bytes.toString("latin1", from, from + length);
   }
 
   /** RFC 9112, section 2.2. */
@@ -273,9 +271,9 @@ export class ResponseParser implements Disposable {
   }
 
   addBody(at: number, length: number): number {
-    const from = at - this.#llhttp.bufferAt;
+    const { buffer, byteOffset } = this.#bytes;
     try {
-      this.#handler.onBody(this.#bytes.subarray(from, from + length));
+      this.#handler.onBody(new Uint8Array(buffer, byteOffset + at - this.#llhttp.bufferAt, length));
     } catch (error) {
       return this.#fail(error);
     }

@@ -32,6 +32,7 @@ export function connectToAny(
     const failures = new Map<string, string[]>();
     // Ends the other addresses when one has won.
     const over = new AbortController();
+    let isOver = false;
     let pending = 0;
     let cancelDelay = () => {};
 
@@ -39,7 +40,9 @@ export function connectToAny(
       cancelDelay();
       signal.removeEventListener("abort", onAbort);
       settle();
-      over.abort();
+      isOver = true;
+      // An abort creates an error with a stack; mostly there is nobody to tell.
+      if (pending > 0) over.abort();
     };
     const onAbort = () => finish(() => reject(signal.reason));
     const tryNext = () => {
@@ -48,11 +51,12 @@ export function connectToAny(
       if (address === undefined) return;
       pending++;
       open(address, port, over.signal).then((connection) => {
-        if (over.signal.aborted) connection.close();
+        pending--;
+        if (isOver) connection.close();
         else finish(() => resolve(connection));
       }, (error) => {
-        if (over.signal.aborted) return;
         pending--;
+        if (isOver) return;
         const code = codeOf(error);
         failures.set(code, [...failures.get(code) ?? [], formatAddress(address, port)]);
         if (left.length > 0) tryNext();
