@@ -53,7 +53,7 @@ export async function serve(
   signal: AbortSignal,
   { onInternals = () => {} }: { onInternals?: (internals: Internals) => void } = {},
 ): Promise<number> {
-  const { clock, trace, log, readFile } = runtime;
+  const { clock, trace, log, readFile, connectionsClosing } = runtime;
   const files = await readEndpointFiles(config, readFile);
   const startedMs = clock.now();
   const noNewSlots = new AbortController();
@@ -87,12 +87,19 @@ export async function serve(
     // The first table follows the first settled task: before it there is nothing to see.
     { settled: () => table?.startOnce(loops) },
   ]);
-  const maxInFlight = config.maxInFlightTasks;
   const loops: ProbeLoops = new ProbeLoops({
     ...config,
     clock,
     backlog,
-    runTask: createTaskRunner({ getDataset, clock, trace, backlog, maxInFlight, observer }),
+    runTask: createTaskRunner({
+      getDataset,
+      clock,
+      trace,
+      backlog,
+      maxInFlight: config.maxInFlightTasks,
+      connectionsClosing,
+      observer,
+    }),
     observer,
     onTick(loop, lagMs) {
       metrics.slotRan(loop, lagMs);

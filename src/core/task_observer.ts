@@ -1,6 +1,6 @@
 import type { PendingTask, SettledTask } from "./task.ts";
 
-/** Why a slot got no task: the loop was late, or too many tasks were in flight. */
+/** Why a slot got no task: the loop was late, or too many tasks or connections were in flight. */
 export const SKIP_CAUSES = ["late", "in_flight"] as const;
 export type SkipCause = typeof SKIP_CAUSES[number];
 

@@ -12,6 +12,7 @@ import type { Lookup } from "./connection/resolve.ts";
 import type { HttpResponse } from "./response.ts";
 import { loadResponseParser } from "./response_parser.ts";
 import type { Timings } from "./timings.ts";
+import type { PacedClosing } from "./tls/paced_closing.ts";
 import { startTls } from "./tls/tls.ts";
 import type { Diagnose } from "./tls/tls_diagnosis.ts";
 
@@ -41,6 +42,8 @@ export type ExchangeOptions = {
   proxyFor: ProxyFor;
   /** Says more of a failure than the exchange itself can. */
   diagnose: Diagnose;
+  /** Closes all TLS connections of the process. */
+  closing: PacedClosing;
 };
 
 /** Called with each connection as soon as it is open, so that an abort can close it. */
@@ -123,7 +126,7 @@ async function exchange(
 async function connect(
   { url, certificate }: HttpRequest,
   proxy: Proxy | null,
-  { clock, resolve }: ExchangeOptions,
+  { clock, resolve, closing }: ExchangeOptions,
   signal: AbortSignal,
   timings: Timings,
   onOpen: OnOpen,
@@ -149,7 +152,7 @@ async function connect(
   if (proxy && timings.isTls) await openTunnel(tcp, proxy, formatAddress(host, port), clock);
   timings.connectedMs = clock.monotonic();
   if (!timings.isTls) return tcp;
-  const connection = await startTls(tcp, host, onOpen);
+  const connection = await startTls(tcp, host, onOpen, closing);
   timings.securedMs = clock.monotonic();
   return connection;
 }

@@ -88,7 +88,7 @@ export class TaskLog implements TaskObserver {
     const slots = count === 1 ? "a slot" : `${count} slots`;
     const why = cause === "late"
       ? "the probe itself was late"
-      : `${this.#options.maxInFlightTasks} tasks are in flight`;
+      : `${this.#options.maxInFlightTasks} tasks are in flight, or their connections not closed yet`;
     this.#options.log.warn(`skipped ${slots} of ${datasetId}: ${why}`, {
       dataset_id: datasetId,
       skipped: count,

@@ -12,8 +12,10 @@ export type TaskRunnerOptions = {
   clock: Clock;
   trace: Trace;
   backlog: Backlog;
-  /** How many tasks may be pending at once. */
+  /** How many tasks may be pending at once, with the connections that are not closed yet. */
   maxInFlight: number;
+  /** How many connections of earlier tasks could not be closed yet. */
+  connectionsClosing: () => number;
   /** Its methods `created` and `settled` are called in the instant in which the backlog changes. */
   observer: TaskObserver;
 };
@@ -29,7 +31,7 @@ export type RunTask = (
 ) => Promise<SettledTask | null> | null;
 
 export function createTaskRunner(options: TaskRunnerOptions): RunTask {
-  const { getDataset, clock, trace, backlog, maxInFlight, observer } = options;
+  const { getDataset, clock, trace, backlog, maxInFlight, connectionsClosing, observer } = options;
 
   async function execute(
     task: PendingTask,
@@ -55,7 +57,7 @@ export function createTaskRunner(options: TaskRunnerOptions): RunTask {
   }
 
   return (datasetId, signal) => {
-    if (backlog.counts.PENDING >= maxInFlight) return null;
+    if (backlog.counts.PENDING + connectionsClosing() >= maxInFlight) return null;
     return trace((traceId) => {
       const execution = newExecution();
       const task = backlog.open({

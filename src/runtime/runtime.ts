@@ -11,6 +11,8 @@ export type Runtime = {
   random: Random;
   trace: Trace;
   exchange: Exchange;
+  /** How many connections of exchanges that are over could not be closed yet. */
+  connectionsClosing: () => number;
   /**
    * When the first certificate of the chain that an https host presents expires, milliseconds since
    * the epoch; trusted or not.

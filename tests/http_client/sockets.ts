@@ -5,6 +5,7 @@ import { systemRandom } from "../../src/core/random.ts";
 import type { TaskExecution } from "../../src/core/task.ts";
 import { RequestError } from "../../src/http_client/errors.ts";
 import { createExchange } from "../../src/http_client/exchange.ts";
+import { PacedClosing } from "../../src/http_client/tls/paced_closing.ts";
 import {
   createResolver,
   type Lookup,
@@ -18,6 +19,7 @@ export const DATASET = JSON.stringify({ Type: "Dataset", Id: "abc123" });
 export function realExchange(lookup: Lookup = systemLookup) {
   return createExchange({
     clock: systemClock,
+    closing: new PacedClosing(systemClock),
     resolve: createResolver(lookup),
     proxyFor: () => null,
     diagnose: (error) => Promise.resolve(error),

@@ -181,10 +181,14 @@ Deno.test("the task log says why slots were skipped", () => {
       dataset_id: "abc123",
       skipped: 3,
     }],
-    ["warn", "skipped a slot of abc123: 7 tasks are in flight", {
-      dataset_id: "abc123",
-      skipped: 1,
-    }],
+    [
+      "warn",
+      "skipped a slot of abc123: 7 tasks are in flight, or their connections not closed yet",
+      {
+        dataset_id: "abc123",
+        skipped: 1,
+      },
+    ],
   ]);
 });
 

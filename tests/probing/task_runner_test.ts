@@ -29,6 +29,7 @@ function start(options: Partial<TaskRunnerOptions> = {}) {
     trace: (body) => body(TRACE_ID),
     backlog,
     maxInFlight: 2,
+    connectionsClosing: () => 0,
     observer: {
       created: (task) => created.push(task),
       settled: (task, error) => settled.push([task, error]),
@@ -134,6 +135,15 @@ Deno.test("the runner creates no task beyond the limit, and one again after a se
   newest().response.resolve();
   await results[1];
   assert(run("c") !== null);
+});
+
+Deno.test("the runner counts connections that are not closed yet among those in flight", () => {
+  let closing = 2;
+  const { run } = start({ connectionsClosing: () => closing });
+  assertEquals(run(), null);
+  closing = 1;
+  assert(run() !== null);
+  assertEquals(run(), null);
 });
 
 Deno.test("the runner runs each task in a trace that lasts until the task has ended", async () => {

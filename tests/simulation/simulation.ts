@@ -302,6 +302,7 @@ class Simulation {
         return running;
       },
       exchange: this.#platform.exchange,
+      connectionsClosing: () => 0,
       listen: (address, handler, onChange) =>
         listenWith(this.#port)(
           address,

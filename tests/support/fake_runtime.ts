@@ -51,6 +51,7 @@ export function createFakeRuntime() {
     random,
     trace: plainTrace(random),
     exchange: transport.exchange,
+    connectionsClosing: () => 0,
     readCertificateExpiryMs: () => Promise.resolve(Date.UTC(2030, 0, 1)),
     listen({ port, tls }, handle) {
       handler = handle;

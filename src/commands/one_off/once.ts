@@ -68,6 +68,7 @@ export async function runOnce(
     trace,
     backlog,
     maxInFlight: maxInFlightTasks,
+    connectionsClosing: runtime.connectionsClosing,
     observer: observeWithAll([health, record]),
   });
 

@@ -1,3 +1,4 @@
+import { MAX_CLOSED_PER_SECOND } from "../../http_client/tls/paced_closing.ts";
 import type { Config } from "../config.ts";
 import type { Setting } from "../setting.ts";
 import { SETTINGS } from "../settings.ts";
@@ -37,6 +38,7 @@ export function warningsOf(config: Config): string[] {
       `tasks are kept for up to ${longestKept} s`,
     ),
     ...trackedWarnings(config, Math.floor(taskTimeoutSeconds / taskIntervalSeconds) + 1),
+    ...tlsWarnings(config),
     ...withoutEffect(config),
   ];
 }
@@ -80,6 +82,18 @@ function trackedWarnings(
       "since none of them is removed",
     ]
     : [];
+}
+
+/** More tasks over TLS than the runtime can close connections. */
+function tlsWarnings({ apiUrl, datasetIds, taskIntervalSeconds }: Config): string[] {
+  const tasksPerSecond = datasetIds.length / taskIntervalSeconds;
+  if (!apiUrl.startsWith("https:") || tasksPerSecond <= MAX_CLOSED_PER_SECOND) return [];
+  const { taskIntervalSeconds: interval } = SETTINGS;
+  return [
+    `${interval.env}=${taskIntervalSeconds} with ${datasetIds.length} datasets is ` +
+    `${Number(tasksPerSecond.toPrecision(3))} tasks a second over TLS: a probe can close ` +
+    `${MAX_CLOSED_PER_SECOND} TLS connections a second, and skips the slots beyond that`,
+  ];
 }
 
 /** Settings that only matter together with another one, which is not there. */

@@ -51,7 +51,8 @@ export function probeRow(objectives: Objectives): Row {
       timeSeries({
         title: "Skipped slots",
         description: "Slots without a task in each bar. late: the probe or its machine was " +
-          "delayed. in_flight: MAX_IN_FLIGHT_TASKS tasks were in flight.",
+          "delayed. in_flight: MAX_IN_FLIGHT_TASKS tasks were in flight, or their connections not " +
+          "closed yet.",
         queries: [queryPerBar(over(skipped, "$__interval", "cause"), "{{cause}}")],
         min: 0,
         decimals: 0,

@@ -74,6 +74,11 @@ const CASES: [env: Record<string, string>, expected: string][] = [
     "MAX_TRACKED_TASKS=6 is less than the 7 tasks that may be in flight: more than that is kept, " +
     "since none of them is removed",
   ],
+  [
+    { DATASET_ID: "a,b,c", TASK_INTERVAL_SECONDS: "0.012", OKDATA_API_URL: "https://a.example" },
+    "TASK_INTERVAL_SECONDS=0.012 with 3 datasets is 250 tasks a second over TLS: a probe can close " +
+    "228 TLS connections a second, and skips the slots beyond that",
+  ],
   [{ HEARTBEAT_METHOD: "get" }, "HEARTBEAT_METHOD has no effect without HEARTBEAT_URL"],
   [{ PROMETHEUS_LOCATION: "x" }, "PROMETHEUS_LOCATION has no effect without PROMETHEUS_URL"],
   [

@@ -1,3 +1,4 @@
+import { MAX_CLOSED_PER_SECOND } from "../../../http_client/tls/paced_closing.ts";
 import { METRICS } from "../../definitions.ts";
 import {
   increase,
@@ -156,11 +157,13 @@ and ${skips} ${SEVERAL}`,
     description: `More than 1 % of a probe's slots, at least three, got no task in ${window}.`,
     runbook: steps(
       "First look at the cause. late: the probe itself was delayed. in_flight: " +
-        "MAX_IN_FLIGHT_TASKS tasks waited for a response.",
+        "MAX_IN_FLIGHT_TASKS tasks waited for a response, or their connections to be closed.",
       "late: see whether the machine or container has too little CPU, or was suspended. The " +
         'dashboard\'s panel "Schedule lag" shows when.',
-      "in_flight: the platform responds slowly; see `/tasks?state=pending`. If that is normal " +
-        "for it, raise MAX_IN_FLIGHT_TASKS or TASK_INTERVAL_SECONDS.",
+      "in_flight: with many tasks in `/tasks?state=pending` the platform responds slowly. If that " +
+        "is normal for it, raise MAX_IN_FLIGHT_TASKS or TASK_INTERVAL_SECONDS. With few of them " +
+        `the probe makes more than ${MAX_CLOSED_PER_SECOND} tasks a second over TLS: raise ` +
+        "TASK_INTERVAL_SECONDS, or divide the datasets between two probes.",
     ),
   };
 }
