@@ -101,6 +101,8 @@ async function keepsAllSlots(
       DATASET_ID: DATASETS.join(","),
       TASK_INTERVAL_SECONDS: String(DATASETS.length / rate),
       LOG_LEVEL: "info",
+      // Else it would take many seconds until connections that cannot be closed yet are too many.
+      ...tls ? { MAX_IN_FLIGHT_TASKS: "100" } : {},
       ...trustEnvironment(tls),
     },
   });
