@@ -9,11 +9,6 @@ type ResponseKind = {
   reason: Reason | null;
   /** Null when no headers come. */
   status: number | null;
-  /**
-   * Left out on the runtime of `tests/support/exceptions.ts`, which does not recognize it, or never
-   * closes the connection.
-   */
-  isNew?: true;
 };
 
 /** The kinds of responses. */
@@ -36,13 +31,13 @@ export const RESPONSE_KINDS = {
   badlyPacked: { weight: 4, reason: "invalid_response", status: 200 },
   tooLarge: { weight: 0.5, reason: "invalid_response", status: 200 },
   silence: { weight: 2, reason: "timeout", status: null },
-  stalledBody: { weight: 2, reason: "timeout", status: 200, isNew: true },
-  reset: { weight: 5, reason: "reset", status: null, isNew: true },
-  end: { weight: 5, reason: "reset", status: null, isNew: true },
-  cutBody: { weight: 5, reason: "reset", status: 200, isNew: true },
-  cutChunks: { weight: 3, reason: "reset", status: 200, isNew: true },
-  badChunks: { weight: 3, reason: "invalid_response", status: 200, isNew: true },
-  notHttp: { weight: 3, reason: "invalid_response", status: null, isNew: true },
+  stalledBody: { weight: 2, reason: "timeout", status: 200 },
+  reset: { weight: 5, reason: "reset", status: null },
+  end: { weight: 5, reason: "reset", status: null },
+  cutBody: { weight: 5, reason: "reset", status: 200 },
+  cutChunks: { weight: 3, reason: "reset", status: 200 },
+  badChunks: { weight: 3, reason: "invalid_response", status: 200 },
+  notHttp: { weight: 3, reason: "invalid_response", status: null },
 } as const satisfies Record<string, ResponseKind>;
 
 export type ResponseName = keyof typeof RESPONSE_KINDS;
@@ -61,9 +56,8 @@ export function expectedOf(name: ResponseName): Pick<Attempt, "status" | "reason
 }
 
 /** Draws kinds of responses by their weights. */
-export function createDraw(fraction: () => number, { isOld }: { isOld: boolean }) {
-  const drawn = (Object.entries(RESPONSE_KINDS) as [ResponseName, ResponseKind][])
-    .filter(([, { isNew }]) => !(isOld && isNew));
+export function createDraw(fraction: () => number) {
+  const drawn = Object.entries(RESPONSE_KINDS) as [ResponseName, ResponseKind][];
   const sum = drawn.reduce((total, [, { weight }]) => total + weight, 0);
   return (): ResponseName => {
     let left = fraction() * sum;

@@ -5,7 +5,9 @@ import { problemsOf, request, type Samples, scrape, sumOf } from "./exposition.t
 import { Ledger, type ShownTask } from "./ledger.ts";
 import { Lines } from "./lines.ts";
 import { Probe, type ProgramName } from "./probe.ts";
+import { Proxy } from "./proxy.ts";
 import { Target } from "./target.ts";
+import { Trust } from "./trust.ts";
 
 export type RunOptions = {
   program: ProgramName;
@@ -18,7 +20,9 @@ export type RunOptions = {
   datasets: number;
   intervalSeconds: number;
   seed: number;
-  /** Without the faults that the runtime of the exception list does not recognize. */
+  /** Whether API and identity provider are reached over TLS, and through a proxy. */
+  way: Way;
+  /** Whether the runtime keeps all events that were sent until their stream ends. */
   isOld: boolean;
   /** Without faults. */
   isWell?: boolean;
@@ -26,6 +30,9 @@ export type RunOptions = {
   looks?: number;
   say: (progress: string) => void;
 };
+
+/** How the target is reached. */
+export type Way = "plain" | "tls" | "tunnel";
 
 /** The process at one moment. */
 export type Sample = {
@@ -60,6 +67,8 @@ const SAMPLE_MS = 1_000;
 const READ_SECONDS = 5;
 const OUTAGE_MS = 100;
 const OUTAGE_SECONDS = 15;
+/** A name that only the proxy knows. */
+const HOST_OF_TUNNELS = "platform.test";
 /** Longer than the probe gathers events, and the target its lines. */
 const SETTLE_MS = 600;
 const MAX_READ = 1000;
@@ -72,9 +81,13 @@ export async function run(options: RunOptions): Promise<Run> {
   const { intervalSeconds, tasks, looks = 0, say } = options;
   const startMs = performance.now();
   const ledger = new Ledger();
+  const host = options.way === "tunnel" ? HOST_OF_TUNNELS : "127.0.0.1";
+  await using trust = options.way === "plain" ? null : await Trust.create(host);
+  await using proxy = options.way === "tunnel" ? await Proxy.start() : null;
   await using target = await Target.start({
     seed: options.seed,
-    isOld: options.isOld,
+    trust,
+    host,
     onAttempt: (traceId, response) => ledger.noteAttempt(traceId, response),
   });
   if (options.isWell) await target.recover();
@@ -91,6 +104,8 @@ export async function run(options: RunOptions): Promise<Run> {
     MAX_TRACKED_TASKS: String(options.tracked),
     CLEAN_TASKS_INTERVAL_SECONDS: "7",
     LOG_FORMAT: "json",
+    ...trust ? { DENO_CERT: trust.authorityFile } : {},
+    ...proxy ? { HTTPS_PROXY: proxy.url } : {},
   }, { isInspected: looks > 0 });
 
   const listener = new Listener(probe, ledger);
@@ -157,7 +172,7 @@ export async function run(options: RunOptions): Promise<Run> {
   }
   await target.hold();
   probe.stop();
-  const rest = await restOf(probe, ledger, target);
+  const rest = await restOf(probe, ledger, target, proxy);
   const exitCode = await probe.ended();
   await listener.ended();
   // The target has reported everything when it has obeyed this.
@@ -225,7 +240,12 @@ async function readTasks(probe: Probe): Promise<ShownTask[]> {
 }
 
 /** Waits until only the held task is in flight, and all others have been shown. */
-async function restOf(probe: Probe, ledger: Ledger, target: Target): Promise<Rest> {
+async function restOf(
+  probe: Probe,
+  ledger: Ledger,
+  target: Target,
+  proxy: Proxy | null,
+): Promise<Rest> {
   return await eventually("only the held task is in flight", async () => {
     const samples = await scrape(probe.url, "text");
     if (sumOf(samples, "probe_tasks_in_flight") !== 1) return null;
@@ -233,7 +253,10 @@ async function restOf(probe: Probe, ledger: Ledger, target: Target): Promise<Res
     return {
       descriptors: await probe.descriptors(),
       threads: await probe.threads(),
-      counts: countsOf(samples, ledger, target),
+      counts: [
+        ...countsOf(samples, ledger, target),
+        ...proxy ? tunnelsOf(ledger, target, proxy) : [],
+      ],
     };
   }, REQUEST_TIMEOUT_MS);
 }
@@ -264,5 +287,14 @@ function countsOf(samples: Samples, ledger: Ledger, { tokens }: Target): Entry[]
       probe: counter("token_requests", 'result="failed"'),
       others: tokens.failed,
     },
+  ];
+}
+
+/** What the proxy counted, beside what came out of it and what the probe has shown as refused. */
+function tunnelsOf(ledger: Ledger, target: Target, { tunnels }: Proxy): Entry[] {
+  const requests = ledger.seen + target.tokens.ok + target.tokens.failed;
+  return [
+    { what: "tunnels opened", probe: requests + target.looks, others: tunnels.opened },
+    { what: "tunnels refused", probe: ledger.attempts.refused, others: tunnels.refused },
   ];
 }

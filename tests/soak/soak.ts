@@ -3,10 +3,12 @@ import { parseArgs } from "@std/cli/parse-args";
 import { anySeed } from "../../local/http_server/random.ts";
 import { EXCEPTED_RUNTIME } from "../support/exceptions.ts";
 import type { ProgramName } from "./probe.ts";
-import { type Run, run, type Sample } from "./run.ts";
+import { type Run, run, type Sample, type Way } from "./run.ts";
 
 const DATASETS = 10;
 const INTERVAL_SECONDS = 0.01;
+/** Over TLS as often as the probe can close connections. */
+const TLS_INTERVAL_SECONDS = 0.046;
 const CONTROL_TASKS = 300;
 
 /** A megabyte for 100,000 tasks. */
@@ -20,14 +22,16 @@ const MIN_POINTS = 5;
 const MAX_EXIT_MS = 1_000;
 
 const USAGE = `Usage: deno task soak [--tasks 1000000] [--minutes 120]
-                      [--program executable|bundle] [--seed N]
+                      [--program executable|bundle] [--over plain|tls|tunnel] [--seed N]
 
-Runs the main loop on ${DATASETS} datasets, as fast as the machine goes, against a target with mixed
+Runs the main loop on ${DATASETS} datasets, as fast as it goes, against a target with mixed
 faults, while it is scraped, listened to and read. Judges memory, descriptors, counts and the end;
 the exit code is 1 when something does not hold.
 
   --program executable   dist/dataplatform-probe, or what PROBE_COMMAND names
   --program bundle       the bundle on this Deno: what JavaScript keeps is judged too
+  --over tls             API and identity provider have TLS, by an authority that the probe trusts
+  --over tunnel          TLS through a proxy, whose tunnels are counted too
 `;
 
 type Verdict = {
@@ -43,14 +47,23 @@ type Given = {
   tasks: number;
   minutes: number;
   seed: number;
+  over: Way;
 };
+
+const WAYS: readonly string[] = ["plain", "tls", "tunnel"] satisfies Way[];
 
 function parse(args: string[]): Given | string[] {
   const problems: string[] = [];
   const given = parseArgs(args, {
     boolean: ["help"],
-    string: ["tasks", "minutes", "program", "seed"],
-    default: { tasks: "1000000", minutes: "120", program: "executable", seed: String(anySeed()) },
+    string: ["tasks", "minutes", "program", "over", "seed"],
+    default: {
+      tasks: "1000000",
+      minutes: "120",
+      program: "executable",
+      over: "plain",
+      seed: String(anySeed()),
+    },
     unknown(argument: string) {
       problems.push(`${argument}: not known`);
     },
@@ -62,11 +75,12 @@ function parse(args: string[]): Given | string[] {
   if (!(tasks >= 1)) problems.push(`--tasks: expected a number from 1, got ${given.tasks}`);
   if (!(minutes > 0)) problems.push(`--minutes: expected a number, got ${given.minutes}`);
   if (!(seed >= 0)) problems.push(`--seed: expected a number, got ${given.seed}`);
-  const { program } = given;
+  const { program, over } = given;
+  if (!WAYS.includes(over)) problems.push(`--over: expected ${WAYS.join(", ")}, got ${over}`);
   if (program !== "executable" && program !== "bundle") {
     problems.push(`--program: expected executable or bundle, got ${program}`);
   }
-  return problems.length > 0 ? problems : { program, tasks, minutes, seed } as Given;
+  return problems.length > 0 ? problems : { program, tasks, minutes, seed, over } as Given;
 }
 
 /** How many bytes a task adds, and how sure that is. */
@@ -174,23 +188,23 @@ async function main(args: string[]): Promise<number> {
     else console.error(given.map((problem) => `soak: ${problem}`).join("\n") + "\nSee --help.");
     return given.length === 0 ? 0 : 2;
   }
-  const { program, tasks, minutes, seed } = given;
+  const { program, tasks, minutes, seed, over } = given;
   const isOld = program === "executable" && Deno.env.get("PROBE_RUNTIME") === EXCEPTED_RUNTIME;
   const options = {
     program,
     tasks,
     seed,
+    way: over,
     isOld,
     datasets: DATASETS,
-    intervalSeconds: INTERVAL_SECONDS,
+    intervalSeconds: over === "plain" ? INTERVAL_SECONDS : TLS_INTERVAL_SECONDS,
     tracked: Math.min(10_000, Math.ceil(tasks / 100)),
     limitMs: minutes * 60_000,
     looks: program === "bundle" ? LOOKS : 0,
     say: show,
   };
   console.log(
-    `soak of the ${program}, ${tasks} tasks, ${options.tracked} tracked, seed ${seed}` +
-      (isOld ? ", without the faults that this runtime does not recognize" : ""),
+    `soak of the ${program}, ${tasks} tasks over ${over}, ${options.tracked} tracked, seed ${seed}`,
   );
   // A probe that has hardly begun shows which resources every probe holds.
   const control = await run({ ...options, tasks: CONTROL_TASKS, isWell: true });

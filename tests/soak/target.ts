@@ -1,18 +1,23 @@
 import type { ResponseName } from "./responses.ts";
 import { Lines } from "./lines.ts";
+import type { Trust } from "./trust.ts";
 
 const SCRIPT = new URL("processes/target.ts", import.meta.url).pathname;
 
 export type TargetOptions = {
   seed: number;
-  /** Leaves out the faults that the runtime of the exception list does not recognize. */
-  isOld: boolean;
+  /** What it presents; null without TLS. */
+  trust: Trust | null;
+  /** Its name in URLs. */
+  host: string;
   onAttempt: (traceId: string, response: ResponseName) => void;
 };
 
 /** A substitute for the platform in a process of its own; see `processes/target.ts`. */
 export class Target implements AsyncDisposable {
   readonly tokens = { ok: 0, failed: 0 };
+  /** How many connections have brought no request. */
+  looks = 0;
   /** The address without the dataset. */
   readonly apiUrl: string;
   readonly tokenUrl: string;
@@ -23,18 +28,19 @@ export class Target implements AsyncDisposable {
 
   private constructor(private readonly options: TargetOptions) {
     const [apiPort, tokenPort] = freePorts();
-    this.apiUrl = `http://127.0.0.1:${apiPort}/datasets`;
-    this.tokenUrl = `http://127.0.0.1:${tokenPort}/token`;
+    const { trust, host, seed } = options;
+    const scheme = trust ? "https" : "http";
+    this.apiUrl = `${scheme}://${host}:${apiPort}/datasets`;
+    this.tokenUrl = `${scheme}://${host}:${tokenPort}/token`;
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
         "--no-prompt",
         "--allow-net",
+        "--allow-read",
         SCRIPT,
-        String(apiPort),
-        String(tokenPort),
-        String(options.seed),
-        ...options.isOld ? ["--old"] : [],
+        ...[apiPort, tokenPort, seed].map(String),
+        ...trust ? [trust.certFile, trust.keyFile] : [],
       ],
       stdin: "piped",
       stdout: "piped",
@@ -83,6 +89,7 @@ export class Target implements AsyncDisposable {
     const [word, first = "", second] = line.split(" ");
     if (word === "attempt") this.options.onAttempt(first, second as ResponseName);
     else if (word === "token") this.tokens[first as "ok" | "failed"]++;
+    else if (word === "look") this.looks++;
     else if (word === "did") this.#waiting.get(first)?.();
     else throw new Error(`unknown line of the target: ${line}`);
   }

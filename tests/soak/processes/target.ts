@@ -4,19 +4,25 @@
  *
  * - `attempt TRACE_ID RESPONSE`: a request for a dataset, and how it will respond
  * - `token ok|failed`: a request for a token
+ * - `look`: a connection without a request, as for a look at the certificate
  * - `did COMMAND`: a command from standard input is done: `recover` ends all faults; `refuse` and
  *   `listen` close and open the port of the API; `hold` leaves the next request without a response,
  *   and is done when that has come
  *
- * `deno run --allow-net target.ts API_PORT TOKEN_PORT SEED [--old]`
+ * With a certificate both ports have TLS.
+ *
+ * `deno run --allow-net --allow-read target.ts API_PORT TOKEN_PORT SEED [CERT_FILE KEY_FILE]`
  */
 import { mulberry32 } from "../../../local/http_server/random.ts";
 import { send } from "../../attack/bytes.ts";
 import { createDraw, type ResponseName } from "../responses.ts";
 
-const [apiPort = "", tokenPort = "", seed, old] = Deno.args;
+const [apiPort = "", tokenPort = "", seed, certFile, keyFile] = Deno.args;
 const fraction = mulberry32(Number(seed));
-const draw = createDraw(fraction, { isOld: old === "--old" });
+const draw = createDraw(fraction);
+const pair = certFile && keyFile
+  ? { cert: Deno.readTextFileSync(certFile), key: Deno.readTextFileSync(keyFile) }
+  : null;
 
 /** How many of a thousand token requests are refused. */
 const TOKENS_REFUSED = 30;
@@ -38,13 +44,14 @@ let acceptedMs = 0;
 listen(tokenPort);
 let listener = listen(apiPort);
 
-function listen(port: string): Deno.TcpListener {
-  const opened = Deno.listen({ hostname: "127.0.0.1", port: Number(port) });
+function listen(port: string): Deno.TcpListener | Deno.TlsListener {
+  const address = { hostname: "127.0.0.1", port: Number(port) };
+  const opened = pair ? Deno.listenTls({ ...address, ...pair }) : Deno.listen(address);
   accept(opened);
   return opened;
 }
 
-async function accept(from: Deno.TcpListener): Promise<void> {
+async function accept(from: Deno.TcpListener | Deno.TlsListener): Promise<void> {
   try {
     for await (const connection of from) {
       acceptedMs = performance.now();
@@ -57,7 +64,10 @@ async function accept(from: Deno.TcpListener): Promise<void> {
 
 async function serve(connection: Deno.Conn): Promise<void> {
   const request = new Request(connection);
-  await request.until(/^(GET|POST) \S+ .*\r\n/);
+  await request.until(/^(GET|POST) \S+ .*\r\n/).catch((error) => {
+    if (request.text === "") report("look");
+    throw error;
+  });
   if (request.text.startsWith("POST ")) return await giveToken(connection, request);
   await request.until(/^authorization: Bearer token-\d+\r\n/mi);
   const [, datasetId] = request.text.match(/^GET \/datasets\/(\S+) /) ?? [];
