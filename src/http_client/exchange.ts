@@ -12,8 +12,7 @@ import type { Lookup } from "./connection/resolve.ts";
 import type { HttpResponse } from "./response.ts";
 import { loadResponseParser } from "./response_parser.ts";
 import type { Timings } from "./timings.ts";
-import type { PacedClosing } from "./tls/paced_closing.ts";
-import { startTls } from "./tls/tls.ts";
+import type { TlsClient } from "./tls/tls.ts";
 import type { Diagnose } from "./tls/tls_diagnosis.ts";
 
 export type HttpRequest = {
@@ -42,8 +41,7 @@ export type ExchangeOptions = {
   proxyFor: ProxyFor;
   /** Says more of a failure than the exchange itself can. */
   diagnose: Diagnose;
-  /** Closes all TLS connections of the process. */
-  closing: PacedClosing;
+  tls: TlsClient;
 };
 
 /** Called with each connection as soon as it is open, so that an abort can close it. */
@@ -126,7 +124,7 @@ async function exchange(
 async function connect(
   { url, certificate }: HttpRequest,
   proxy: Proxy | null,
-  { clock, resolve, closing }: ExchangeOptions,
+  { clock, resolve, tls }: ExchangeOptions,
   signal: AbortSignal,
   timings: Timings,
   onOpen: OnOpen,
@@ -152,7 +150,7 @@ async function connect(
   if (proxy && timings.isTls) await openTunnel(tcp, proxy, formatAddress(host, port), clock);
   timings.connectedMs = clock.monotonic();
   if (!timings.isTls) return tcp;
-  const connection = await startTls(tcp, host, onOpen, closing);
+  const connection = await tls.start(tcp, host, onOpen);
   timings.securedMs = clock.monotonic();
   return connection;
 }

@@ -3,7 +3,7 @@ import { systemClock } from "../core/clock.ts";
 import { EXIT } from "../core/exit_code.ts";
 import { systemRandom } from "../core/random.ts";
 import { createExchange } from "../http_client/exchange.ts";
-import { PacedClosing } from "../http_client/tls/paced_closing.ts";
+import { TlsClient } from "../http_client/tls/tls.ts";
 import type { ProxyFor } from "../http_client/connection/proxy.ts";
 import { earliestExpiryMs } from "../http_client/tls/presented/certificate.ts";
 import { createPresentedReader } from "../http_client/tls/presented/presented.ts";
@@ -91,10 +91,10 @@ export class DenoProcess {
     const resolve = createResolver(systemLookup);
     const readPresented = createPresentedReader({ clock: systemClock, resolve, proxyFor });
     const hasTracing = this.env("OTEL_DENO") === "true";
-    const closing = new PacedClosing(systemClock);
+    const tls = new TlsClient(systemClock);
     const exchange = await createExchange({
       clock: systemClock,
-      closing,
+      tls,
       resolve,
       proxyFor,
       diagnose: createDiagnosis({ clock: systemClock, readPresented }),
@@ -104,7 +104,7 @@ export class DenoProcess {
       random: systemRandom,
       trace: hasTracing ? await spanTrace(systemRandom) : plainTrace(systemRandom),
       exchange: hasTracing ? await traceExchange(exchange) : exchange,
-      connectionsClosing: () => closing.waiting,
+      connectionsClosing: () => tls.closing,
       readCertificateExpiryMs: async (url, signal) =>
         earliestExpiryMs((await readPresented(url, signal)).certificates),
       listen,

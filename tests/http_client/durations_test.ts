@@ -9,18 +9,10 @@ import {
   type SlowResponse,
   startSlowServer,
 } from "../support/slow_server.ts";
-import { visit } from "./sockets.ts";
+import { trusting, visit } from "./sockets.ts";
 
 /** Durations are rounded to whole microseconds. */
 const ROUNDING_SECONDS = 1e-6;
-
-/** Trusts an authority from now until it is disposed of: `DENO_CERT` is read once, at the start. */
-function trusting(pem: string): Disposable {
-  const { startTls } = Deno;
-  Deno.startTls = (connection, options) =>
-    startTls(connection, { ...options, caCerts: [...options?.caCerts ?? [], pem] });
-  return { [Symbol.dispose]: () => void (Deno.startTls = startTls) };
-}
 
 const responses = fc.uniqueArray(
   fc.record<SlowResponse>({

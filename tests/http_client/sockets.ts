@@ -5,7 +5,7 @@ import { systemRandom } from "../../src/core/random.ts";
 import type { TaskExecution } from "../../src/core/task.ts";
 import { RequestError } from "../../src/http_client/errors.ts";
 import { createExchange } from "../../src/http_client/exchange.ts";
-import { PacedClosing } from "../../src/http_client/tls/paced_closing.ts";
+import { TlsClient } from "../../src/http_client/tls/tls.ts";
 import {
   createResolver,
   type Lookup,
@@ -19,11 +19,19 @@ export const DATASET = JSON.stringify({ Type: "Dataset", Id: "abc123" });
 export function realExchange(lookup: Lookup = systemLookup) {
   return createExchange({
     clock: systemClock,
-    closing: new PacedClosing(systemClock),
+    tls: new TlsClient(systemClock),
     resolve: createResolver(lookup),
     proxyFor: () => null,
     diagnose: (error) => Promise.resolve(error),
   });
+}
+
+/** Trusts an authority from now until it is disposed of: `DENO_CERT` is read once, at the start. */
+export function trusting(pem: string): Disposable {
+  const { startTls } = Deno;
+  Deno.startTls = (connection, options) =>
+    startTls(connection, { ...options, caCerts: [...options?.caCerts ?? [], pem] });
+  return { [Symbol.dispose]: () => void (Deno.startTls = startTls) };
 }
 
 /** Requests `abc123` once over real sockets and returns the outcome. */

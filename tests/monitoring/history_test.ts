@@ -5,7 +5,7 @@ import { STATE_NUMBERS } from "../../src/core/verdict/states.ts";
 import type { Bar } from "../../src/history/bars.ts";
 import { WITHOUT_PROXY } from "../../src/http_client/connection/proxy.ts";
 import { createExchange } from "../../src/http_client/exchange.ts";
-import { PacedClosing } from "../../src/http_client/tls/paced_closing.ts";
+import { TlsClient } from "../../src/http_client/tls/tls.ts";
 import { METRICS } from "../../src/prometheus/definitions.ts";
 import { PrometheusPast } from "../../src/prometheus/past/prometheus_past.ts";
 import { createQueryRange } from "../../src/prometheus/past/query_range.ts";
@@ -163,7 +163,7 @@ async function readPast(
   const stop = new AbortController();
   const exchange = await createExchange({
     clock: systemClock,
-    closing: new PacedClosing(systemClock),
+    tls: new TlsClient(systemClock),
     resolve: () => Promise.reject(new Error("no name is resolved")),
     proxyFor: WITHOUT_PROXY,
     diagnose: (error) => Promise.resolve(error),

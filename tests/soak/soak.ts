@@ -7,8 +7,8 @@ import { type Run, run, type Sample, type Way } from "./run.ts";
 
 const DATASETS = 10;
 const INTERVAL_SECONDS = 0.01;
-/** Over TLS as often as the probe can close connections. */
-const TLS_INTERVAL_SECONDS = 0.046;
+/** Over TLS a probe cannot close more connections, with those of further attempts. */
+const TLS_INTERVAL_SECONDS = 0.05;
 const CONTROL_TASKS = 300;
 
 /** A megabyte for 100,000 tasks. */

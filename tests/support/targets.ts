@@ -94,6 +94,38 @@ export function startRawServer(
   };
 }
 
+/** A server that takes every connection and never responds: not even to a handshake of TLS. */
+export function startSilentServer() {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepted: Deno.TcpConn[] = [];
+  const open = new Set<Deno.TcpConn>();
+  let greetings = 0;
+  const accepting = (async () => {
+    for await (const connection of listener) {
+      accepted.push(connection);
+      open.add(connection);
+      void readAll(connection).catch(() => {}).finally(() => open.delete(connection));
+    }
+  })();
+
+  async function readAll(connection: Deno.TcpConn): Promise<void> {
+    const buffer = new Uint8Array(4096);
+    if (await connection.read(buffer) !== null) greetings++;
+    while (await connection.read(buffer) !== null);
+  }
+
+  return {
+    url: `https://localhost:${listener.addr.port}`,
+    /** How many connections have begun a handshake, and how many are open. */
+    counts: () => ({ greetings, open: open.size }),
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await accepting;
+      for (const connection of accepted) connection.close();
+    },
+  };
+}
+
 /** The request's head, as far as it came. */
 export async function readHead(connection: Deno.Conn): Promise<string> {
   const buffer = new Uint8Array(4096);

@@ -3,7 +3,7 @@ import { systemClock } from "../../../src/core/clock.ts";
 import { connectionError } from "../../../src/http_client/connection/connection_error.ts";
 import { RequestError } from "../../../src/http_client/errors.ts";
 import { createExchange } from "../../../src/http_client/exchange.ts";
-import { PacedClosing } from "../../../src/http_client/tls/paced_closing.ts";
+import { TlsClient } from "../../../src/http_client/tls/tls.ts";
 import { newTimings } from "../../../src/http_client/timings.ts";
 import type { Certificate, Presented } from "../../../src/http_client/tls/presented/certificate.ts";
 import { createDiagnosis } from "../../../src/http_client/tls/tls_diagnosis.ts";
@@ -95,7 +95,7 @@ Deno.test("a TLS failure stays one when the attempt ends during its diagnosis", 
   const started = Promise.withResolvers<void>();
   const exchange = await createExchange({
     clock: systemClock,
-    closing: new PacedClosing(systemClock),
+    tls: new TlsClient(systemClock),
     resolve: () => Promise.resolve(["127.0.0.1"]),
     proxyFor: () => null,
     diagnose() {
