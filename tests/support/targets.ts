@@ -23,14 +23,18 @@ export function respondWithDataset({ path }: Seen): Response {
   return Response.json({ Id: path.split("/").at(-1), Type: "Dataset" });
 }
 
-/** An HTTP server with the responses of `respond`; `count` is the request's number, from 1. */
+/**
+ * An HTTP server with the responses of `respond`; `count` is the request's number, from 1. With a
+ * certificate for `localhost` it has TLS.
+ */
 export function startServer(
   respond: (request: Seen, count: number) => Response | Promise<Response>,
+  pair?: Deno.TlsCertifiedKeyPem,
 ): Target & { requests: Seen[] } {
   const requests: Seen[] = [];
   const stop = new AbortController();
   const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen() {} },
+    { hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen() {}, ...pair },
     ({ method, url, headers }) => {
       const { pathname: path, searchParams: query } = new URL(url);
       const seen = { method, path, query, headers: new Headers(headers) };
@@ -38,7 +42,7 @@ export function startServer(
     },
   );
   return {
-    url: `http://127.0.0.1:${server.addr.port}`,
+    url: pair ? `https://localhost:${server.addr.port}` : `http://127.0.0.1:${server.addr.port}`,
     requests,
     [Symbol.asyncDispose]() {
       stop.abort();
