@@ -92,7 +92,7 @@ const RESERVED: readonly { use: RegExp; by: readonly string[] }[] = [
     by: ["src/runtime/deno_runtime.ts"],
   },
   { use: /"node:(https?|net|tls)"|(?<![.\w])fetch\(|\bDeno\.connect/, by: ["src/http_client/"] },
-  { use: /\bDeno\.(serve|listen)/, by: ["src/server/listen.ts"] },
+  { use: /\bDeno\.(serve|listen)/, by: ["src/server/listen.ts", "src/http_client/tls/bridge.ts"] },
   {
     use: /\bset(Timeout|Interval)\(|\bDate\.now\(|\bperformance\.now\(/,
     by: ["src/core/clock.ts", "src/runtime/output.ts"],
