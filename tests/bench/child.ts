@@ -113,8 +113,13 @@ export async function eventuallyFetch(url: string): Promise<string> {
   }
 }
 
-/** A free port. */
+const givenPorts = new Set<number>();
+
+/** A free port, never the same one twice: whoever gets it may not listen there yet. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  const { port } = listener.addr;
+  if (givenPorts.has(port)) return freePort();
+  givenPorts.add(port);
+  return port;
 }
