@@ -22,7 +22,8 @@ test("a platform that hangs in the handshake occupies a limited number of descri
     },
   });
   const enough = 3 * (MAX_ABANDONED + maxInFlight);
-  await eventually("many handshakes have begun", () => silent.counts().greetings > enough);
+  const hasSeenEnough = () => silent.counts().greetings > enough;
+  await eventually("many handshakes have begun", hasSeenEnough, 60_000);
   const { open } = silent.counts();
   assert(open <= MAX_ABANDONED + maxInFlight, `${open} sockets`);
 
