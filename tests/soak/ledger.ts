@@ -12,6 +12,9 @@ export type ShownTask = {
 
 const MAX_PROBLEMS = 20;
 
+/** A task fails so before its first attempt, or after one with which its token ended. */
+const REASONS_WITHOUT_TOKEN: readonly Reason[] = ["auth", "identity_provider"];
+
 /**
  * Compares what the target did with what the probe shows, attempt by attempt. The target cannot know
  * attempts whose connection was refused.
@@ -59,7 +62,8 @@ export class Ledger {
       if (reason === "connect") this.attempts.refused++;
     }
     const last = task.attempts.at(-1);
-    if (task.reason !== "auth" && (!last || last.reason !== task.reason)) {
+    const isWithoutToken = task.reason !== null && REASONS_WITHOUT_TOKEN.includes(task.reason);
+    if (!isWithoutToken && (!last || last.reason !== task.reason)) {
       this.note(
         `task ${task.seqno} has another reason than its last attempt: ${JSON.stringify(task)}`,
       );
