@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import { formatAddress, hostOf, portOf } from "./connection/address.ts";
 import { connectToAny } from "./connection/connect.ts";
-import type { Connection } from "./connection/connection.ts";
+import { type Connection, tryToClose } from "./connection/connection.ts";
 import { blaming, openTunnel, proxyHeaders, refusal } from "./connection/tunnel.ts";
 import { type RequestError, toRequestError } from "./errors.ts";
 import { exchangeHttp1 } from "./http1.ts";
@@ -61,30 +61,22 @@ export async function createExchange(options: ExchangeOptions): Promise<Exchange
       let failure: RequestError | null = null;
       const onOpen: OnOpen = (opened) => {
         connection = opened;
-        if (signal.aborted) close(opened);
+        if (signal.aborted) tryToClose(opened);
       };
       // Closing ends whatever is pending on the connection.
       const onAbort = () => {
         reject(failure ?? signal.reason);
-        close(connection);
+        if (connection) tryToClose(connection);
       };
       signal.addEventListener("abort", onAbort, { once: true });
       exchange(request, options, signal, timings, onOpen)
-        .finally(() => close(connection))
+        .finally(() => connection && tryToClose(connection))
         .then(resolve, async (error) => {
           failure = toRequestError(error);
           reject(await options.diagnose(failure, request.url));
         })
         .finally(() => signal.removeEventListener("abort", onAbort));
     });
-}
-
-function close(connection: Connection | null): void {
-  try {
-    connection?.close();
-  } catch {
-    // It is closed already.
-  }
 }
 
 async function exchange(

@@ -1,5 +1,5 @@
 import { concat } from "@std/bytes/concat";
-import type { Connection } from "./connection/connection.ts";
+import { type Connection, writeAll } from "./connection/connection.ts";
 import { connectionError } from "./connection/connection_error.ts";
 import { RequestError } from "./errors.ts";
 import { BodyTooLarge, type HttpResponse, MAX_BODY_BYTES } from "./response.ts";
@@ -42,7 +42,10 @@ export async function exchangeHttp1(
   request: Http1Request,
   { monotonic, peer, onHeaders, headersOnly = false }: Http1Options,
 ): Promise<HttpResponse & { wholeMs: number }> {
-  await writeAll(connection, encodeRequest(request), peer);
+  const bytes = encodeRequest(request);
+  await writeAll(connection, bytes).catch((error) => {
+    throw connectionError("write", error, peer);
+  });
   const chunks: Uint8Array[] = [];
   const progress: Progress = { status: 0, headers: {}, length: 0 };
   let readMs = 0;
@@ -77,15 +80,6 @@ export async function exchangeHttp1(
   const body = chunks.length === 1 && chunks[0] ? chunks[0] : concat(chunks);
   const { status, headers } = progress;
   return { status, headers, body, wholeMs: readMs };
-}
-
-async function writeAll(connection: Connection, bytes: Uint8Array, peer: string): Promise<void> {
-  let rest = bytes;
-  try {
-    while (rest.length > 0) rest = rest.subarray(await connection.write(rest));
-  } catch (error) {
-    throw connectionError("write", error, peer);
-  }
 }
 
 /** The request in one piece, so that it takes one write. */

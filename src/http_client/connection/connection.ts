@@ -6,3 +6,21 @@ export type Connection = {
   write(bytes: Uint8Array): Promise<number>;
   close(): void;
 };
+
+/** Writes all bytes; rejects with the system's error. */
+export async function writeAll(
+  connection: Pick<Connection, "write">,
+  bytes: Uint8Array,
+): Promise<void> {
+  let rest = bytes;
+  while (rest.length > 0) rest = rest.subarray(await connection.write(rest));
+}
+
+/** Closes a connection that may be closed already. */
+export function tryToClose(connection: Pick<Connection, "close">): void {
+  try {
+    connection.close();
+  } catch {
+    // It is closed already.
+  }
+}

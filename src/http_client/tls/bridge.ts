@@ -1,4 +1,4 @@
-import type { Connection } from "../connection/connection.ts";
+import { tryToClose, writeAll } from "../connection/connection.ts";
 
 const BUFFER_BYTES = 16 * 1024;
 
@@ -15,7 +15,7 @@ export async function openBridge(far: Deno.TcpConn): Promise<Bridge> {
   far.setNoDelay(true);
   middle.setNoDelay(true);
   const cut = () => {
-    for (const each of [near, middle, far]) close(each);
+    for (const each of [near, middle, far]) tryToClose(each);
   };
   void Promise.all([pump(middle, far), pump(far, middle)]).then(cut, cut);
   return { near, cut };
@@ -30,7 +30,7 @@ async function connectToSelf(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
   const middle = await accepting;
   // Another process of this machine may have been faster.
   if (middle.remoteAddr.port === near.localAddr.port) return [near, middle];
-  for (const each of [near, middle]) close(each);
+  for (const each of [near, middle]) tryToClose(each);
   throw new Error("another process has connected to a port of the probe");
 }
 
@@ -38,17 +38,7 @@ async function connectToSelf(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
 async function pump(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
   const buffer = new Uint8Array(BUFFER_BYTES);
   for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
-    for (let rest = buffer.subarray(0, count); rest.length > 0;) {
-      rest = rest.subarray(await to.write(rest));
-    }
+    await writeAll(to, buffer.subarray(0, count));
   }
   await to.closeWrite();
-}
-
-function close(connection: Pick<Connection, "close">): void {
-  try {
-    connection.close();
-  } catch {
-    // It is closed already.
-  }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
+import { type Connection, tryToClose } from "../connection/connection.ts";
 
 /**
  * Deno keeps the socket of a TLS 1.3 client for 100 ms after its end, and for that long one of its 32
@@ -12,7 +13,7 @@ const MAX_HELD = 24;
 /** How many TLS connections can be closed in a second, on average. */
 export const MAX_CLOSED_PER_SECOND = Math.floor(MAX_HELD * 1e3 / HELD_MS);
 
-type Closable = { close(): void };
+type Closable = Pick<Connection, "close">;
 
 /**
  * Closes TLS connections no faster than the runtime can. If it had to close more, name resolution
@@ -52,11 +53,7 @@ export class PacedClosing {
       this.#closedMs.push(nowMs);
       if (this.#closedMs.length > MAX_HELD) this.#closedMs.shift();
       this.#waiting.shift();
-      try {
-        next.close();
-      } catch {
-        // It is closed already.
-      }
+      tryToClose(next);
     }
   }
 }

@@ -50,7 +50,7 @@ export class TlsClient {
         hostname,
         alpnProtocols: ALPN_PROTOCOLS,
       });
-      const handshake = this.#follow(tls.handshake(), bridge === null);
+      const handshake = bridge ? tls.handshake() : this.#counted(tls.handshake());
       let isOpen = true;
       const connection: Connection = {
         read: (buffer) => tls.read(buffer),
@@ -72,12 +72,8 @@ export class TlsClient {
   }
 
   /** Counts a handshake on its own socket until it has ended. */
-  async #follow(handshake: Promise<unknown>, isDirect: boolean): Promise<void> {
-    if (isDirect) this.#handshakes++;
-    try {
-      await handshake;
-    } finally {
-      if (isDirect) this.#handshakes--;
-    }
+  #counted<T>(handshake: Promise<T>): Promise<T> {
+    this.#handshakes++;
+    return handshake.finally(() => this.#handshakes--);
   }
 }
