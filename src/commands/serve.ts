@@ -3,7 +3,7 @@ import { readEndpointFiles } from "../config/endpoint_files.ts";
 import { warningsOf } from "../config/hints/relations.ts";
 import { untilAborted } from "../core/clock.ts";
 import { EXIT } from "../core/exit_code.ts";
-import { observeWithAll } from "../core/task_observer.ts";
+import { observeWithAll, type TaskObserver } from "../core/task_observer.ts";
 import { taskToJson } from "../core/task_json.ts";
 import { VERSION } from "../core/version.ts";
 import { History } from "../history/history.ts";
@@ -11,6 +11,7 @@ import { Backlog } from "../probing/backlog.ts";
 import { HealthHistory } from "../probing/health.ts";
 import { Ledger, type LedgerCounts } from "../probing/ledger.ts";
 import { ProbeLoops } from "../probing/probe_loops.ts";
+import { SkipLog } from "../probing/skip_log.ts";
 import { SUMMARY_SECONDS, TaskLog } from "../probing/task_log.ts";
 import { createTaskRunner } from "../probing/task_runner.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -43,15 +44,18 @@ export type Internals = {
 
 /**
  * Probes until `signal` aborts; returns the exit code. Throws a `PortError` when the port cannot be
- * opened, and a `FileError` when a file of the configuration cannot be used. `onInternals` lets a
- * simulation look inside.
+ * opened, and a `FileError` when a file of the configuration cannot be used. `onInternals` and
+ * `watcher`, the last observer of tasks and slots, let a simulation look inside.
  */
 export async function serve(
   config: Config,
   view: View,
   runtime: Runtime,
   signal: AbortSignal,
-  { onInternals = () => {} }: { onInternals?: (internals: Internals) => void } = {},
+  { onInternals = () => {}, watcher = {} }: {
+    onInternals?: (internals: Internals) => void;
+    watcher?: TaskObserver;
+  } = {},
 ): Promise<number> {
   const { clock, trace, log, readFile, connectionsClosing } = runtime;
   const files = await readEndpointFiles(config, readFile);
@@ -75,6 +79,7 @@ export async function serve(
   const certificates = createCertificateWatch(config, runtime, metrics, abandonTasks.signal);
   const table = await createTable(config, view, runtime, backlog, health, history);
   const taskLog = new TaskLog({ ...config, clock, log, newsOf: (task) => health.newsOf(task) });
+  const skipLog = new SkipLog({ ...config, clock, log });
   const observer = observeWithAll([
     ledger,
     metrics,
@@ -82,10 +87,12 @@ export async function serve(
     { settled: (task) => events.send("settled", () => taskToJson(task, config.appId)) },
     // After `health`, which knows only then whether an outage has begun or ended with this task.
     taskLog,
+    skipLog,
     createHeartbeat(config, runtime, metrics, abandonTasks.signal),
     certificates,
     // The first table follows the first settled task: before it there is nothing to see.
     { settled: () => table?.startOnce(loops) },
+    watcher,
   ]);
   const loops: ProbeLoops = new ProbeLoops({
     ...config,
@@ -147,6 +154,7 @@ export async function serve(
   const abandoned = backlog.counts.PENDING;
   abandonTasks.abort(new Error("the probe has stopped"));
   taskLog.summarize();
+  skipLog.close();
   if (abandoned > 0) log.warn(`abandoned ${abandoned} tasks, still pending`, { abandoned });
   table?.print();
   events.close();

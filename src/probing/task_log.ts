@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { Attempt, FailedTask, SettledTask } from "../core/task.ts";
-import type { SkippedSlots, TaskObserver } from "../core/task_observer.ts";
+import type { TaskObserver } from "../core/task_observer.ts";
 import type { News } from "../core/verdict/dataset_verdict.ts";
 import type { Log } from "../runtime/log.ts";
 import { stackOf } from "../text/error_text.ts";
@@ -18,7 +18,6 @@ export type TaskLogOptions = LinkSettings & {
   log: Log;
   /** Whether an outage has begun or ended with the task that was just settled. */
   newsOf: (task: SettledTask) => News | null;
-  maxInFlightTasks: number;
   datasetIds: readonly string[];
   taskIntervalSeconds: number;
 };
@@ -82,17 +81,6 @@ export class TaskLog implements TaskObserver {
     this.#slowestSeconds = Math.max(this.#slowestSeconds, task.durationSeconds);
     const logLine = this.summarizes && !found ? log.debug : log.info;
     logLine(`${news}${sentenceOf(task, "succeeded")}`, propertiesOf(task));
-  }
-
-  skipped({ datasetId, cause, count }: SkippedSlots): void {
-    const slots = count === 1 ? "a slot" : `${count} slots`;
-    const why = cause === "late"
-      ? "the probe itself was late"
-      : `${this.#options.maxInFlightTasks} tasks are in flight, or their connections not closed yet`;
-    this.#options.log.warn(`skipped ${slots} of ${datasetId}: ${why}`, {
-      dataset_id: datasetId,
-      skipped: count,
-    });
   }
 }
 

@@ -1,10 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import type { News } from "../../src/core/verdict/dataset_verdict.ts";
 import { lineOf, logFailure, TaskLog, type TaskLogOptions } from "../../src/probing/task_log.ts";
-import type { Log, LogLine } from "../../src/runtime/log.ts";
+import type { Log } from "../../src/runtime/log.ts";
 import { at } from "../support/at.ts";
 import { FakeClock } from "../support/clock.ts";
 import { settle, startProgram } from "../support/fake_runtime.ts";
+import { keptLog } from "../support/log.ts";
 import { failed, pending, succeeded } from "../support/tasks.ts";
 
 Deno.test("the task log has a line a task, and the begin and the end of an outage stand out", async () => {
@@ -78,25 +79,11 @@ Deno.test("the task log has each attempt at level debug, and a retried success n
   ]);
 });
 
-/** A log that keeps its lines. */
-function keptLog() {
-  const lines: [level: string, message: string, properties?: Record<string, unknown>][] = [];
-  const line = (level: string): LogLine => (...args) => void lines.push([level, ...args]);
-  const log: Log = {
-    debug: line("debug"),
-    info: line("info"),
-    warn: line("warn"),
-    error: line("error"),
-  };
-  return { log, lines };
-}
-
 function taskLogOf(log: Log, options: Partial<TaskLogOptions> = {}): TaskLog {
   return new TaskLog({
     log,
     clock: new FakeClock(),
     newsOf: () => null,
-    maxInFlightTasks: 7,
     datasetIds: ["abc123"],
     taskIntervalSeconds: 10,
     ...options,
@@ -169,27 +156,6 @@ Deno.test("the main loop summarizes the successes of many tasks once a minute, a
   await clock.run(10_000);
   await exitCode;
   assert(infos().some((line) => /^no task was settled in 8 s$/.test(line)), infos().join("\n"));
-});
-
-Deno.test("the task log says why slots were skipped", () => {
-  const { log, lines } = keptLog();
-  const taskLog = taskLogOf(log);
-  taskLog.skipped({ datasetId: "abc123", cause: "late", count: 3 });
-  taskLog.skipped({ datasetId: "abc123", cause: "in_flight", count: 1 });
-  assertEquals(lines, [
-    ["warn", "skipped 3 slots of abc123: the probe itself was late", {
-      dataset_id: "abc123",
-      skipped: 3,
-    }],
-    [
-      "warn",
-      "skipped a slot of abc123: 7 tasks are in flight, or their connections not closed yet",
-      {
-        dataset_id: "abc123",
-        skipped: 1,
-      },
-    ],
-  ]);
 });
 
 Deno.test("the task log asks for the news of each settled task, and counts one task as one", () => {

@@ -167,6 +167,7 @@ class Simulation {
     if (this.#chance.chance(0.01)) this.#signal("SIGTERM");
     serve(this.#config, view, this.options.tamper?.(runtime) ?? runtime, this.#stop, {
       onInternals: (internals) => this.#invariants.onInternals(internals),
+      watcher: { skipped: (slots) => this.#invariants.skipped(slots) },
     }).then(
       (exitCode) => this.#exitCode = exitCode,
       (error) => this.#journal.broken("the program does not throw", `${error?.stack ?? error}`),
@@ -281,8 +282,7 @@ class Simulation {
       "the port is closed",
       () => "it is not",
     );
-    this.#invariants.checkStep();
-    this.#invariants.checkBacklog();
+    this.#invariants.checkEnd();
   }
 
   #runtime(): Runtime {
