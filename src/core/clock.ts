@@ -131,6 +131,9 @@ export function within<T>(
 /** How long work may occupy the event loop before it yields: slots must not wait for readers. */
 const MAX_HOLD_MS = 2;
 
+/** For how long it then yields: a request of somebody else takes several turns of the event loop. */
+const PAUSE_MS = 2;
+
 /** For how long work has held the event loop: work in parts looks at it after each. */
 export class LoopHold {
   readonly #clock: Clock;
@@ -147,9 +150,9 @@ export class LoopHold {
     return this.#clock.monotonic() - this.#sinceMs > MAX_HOLD_MS;
   }
 
-  /** Lets everything else run; resolves in a later turn of the event loop, when it begins anew. */
+  /** Lets everything else run for some turns of the event loop, and begins anew. */
   async release(): Promise<void> {
-    await sleep(this.#clock, 0);
+    await sleep(this.#clock, PAUSE_MS);
     this.#sinceMs = this.#clock.monotonic();
   }
 }

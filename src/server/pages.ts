@@ -1,4 +1,4 @@
-import { type Clock, LoopHold, sleep } from "../core/clock.ts";
+import { type Clock, LoopHold } from "../core/clock.ts";
 import type { StatusQuery, StatusView } from "../status_page/view.ts";
 import { TurnQueue } from "./load_shedding/turn_queue.ts";
 
@@ -69,17 +69,18 @@ type PageModules =
 let modules: PageModules | undefined;
 
 /**
- * Loads the page's modules with the first request for it, each in a turn of the event loop: they are
- * most of the program's text, and many probes never need them. Rejects when one cannot be loaded; the
+ * Loads the page's modules with the first request for it, with pauses in between: they are most of the
+ * program's text, and many probes never need them. Rejects when one cannot be loaded; the
  * next caller tries again.
  */
 export async function loadPage(clock: Clock): Promise<PageModules> {
   if (modules) return modules;
-  await sleep(clock, 0);
+  const hold = new LoopHold(clock);
+  await hold.release();
   const files = await import("../status_page/files.ts");
   files.pagePolicy();
-  await sleep(clock, 0);
+  await hold.release();
   const page = await import("../status_page/page.tsx");
-  await sleep(clock, 0);
+  await hold.release();
   return modules = { ...files, ...page };
 }
