@@ -1,6 +1,6 @@
 import { Child, eventuallyFetch, freePort } from "./child.ts";
 import { metricIn } from "./exposition.ts";
-import { temporaryPath } from "./temporary.ts";
+import { temporaryPath } from "../support/temporary.ts";
 
 /** Prometheus' own prober, with its usual module for HTTP. */
 export class Blackbox extends Child {

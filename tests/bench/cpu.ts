@@ -6,8 +6,9 @@ import { compared, type Figure, type Line, type Run } from "./figure.ts";
 import { programs } from "./executables.ts";
 import { Probe, type Program } from "./probe.ts";
 import { Target } from "./target.ts";
-import { temporaryPath } from "./temporary.ts";
-import { overTls, type Tls, trustEnvironment } from "./tls.ts";
+import { temporaryPath } from "../support/temporary.ts";
+import type { TlsFiles } from "../support/tls_files.ts";
+import { overTls, trustEnvironment } from "./tls.ts";
 import { areHere } from "./tools.ts";
 
 const REPEATS = 4;
@@ -51,7 +52,7 @@ export const httpsCpu: Line = {
   measure: (run) => overTls("CPU time", run, (tls) => measureCpu(run, tls)),
 };
 
-async function measureCpu(run: Run, tls: Tls | null): Promise<Figure[]> {
+async function measureCpu(run: Run, tls: TlsFiles | null): Promise<Figure[]> {
   await using target = await Target.start(tls);
   await using children = new AsyncDisposableStack();
   const url = `${target.apiUrl}/abc123`;
@@ -97,14 +98,14 @@ async function measureCpu(run: Run, tls: Tls | null): Promise<Figure[]> {
   return [ofBare, ...peers].map(figureOf).concat(ours.map(judged));
 }
 
-function bareCommand(url: string, intervalMs: number, tls: Tls | null): string[] {
+function bareCommand(url: string, intervalMs: number, tls: TlsFiles | null): string[] {
   const command = ["run", "--allow-net", "--allow-read", script("bare_client.ts"), url];
   return deno(...command, String(intervalMs), ...tls ? [tls.authorityFile] : []);
 }
 
 /** Each program with a line of log for each task, as is the default; and what that line takes. */
 async function probes(
-  tls: Tls | null,
+  tls: TlsFiles | null,
   run: Run,
 ): Promise<{ program: Program; level: "info" | "warning" }[]> {
   const [bundle, ...others] = await programs("CPU time", run);

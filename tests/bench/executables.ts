@@ -3,7 +3,7 @@ import { at } from "../support/at.ts";
 import { Child, eventuallyFetch, freePort, script } from "./child.ts";
 import type { Run } from "./figure.ts";
 import { bundle, probeCommand, probeEnvironment, type Program } from "./probe.ts";
-import { temporaryPath } from "./temporary.ts";
+import { temporaryPath } from "../support/temporary.ts";
 
 /** Paths of executables with the same base runtime: the probe, and one that only is a server. */
 export type Executables = {

@@ -8,7 +8,8 @@ import { lagIn, meanLagMs, Probe, type Program } from "./probe.ts";
 import { startPrometheus } from "./prometheus.ts";
 import { latenessMs, latenessOf } from "./slots.ts";
 import { Target } from "./target.ts";
-import { overTls, type Tls, trustEnvironment } from "./tls.ts";
+import type { TlsFiles } from "../support/tls_files.ts";
+import { overTls, trustEnvironment } from "./tls.ts";
 import { areHere } from "./tools.ts";
 
 const DATASETS = Array.from({ length: 200 }, (_, i) => `dataset-${i}`);
@@ -47,7 +48,7 @@ export const fleet: Line = {
   measure: (run) => overTls("200 datasets", run, (tls) => measureFleets(run, tls)),
 };
 
-async function measureFleets(run: Run, tls: Tls): Promise<Figure[]> {
+async function measureFleets(run: Run, tls: TlsFiles): Promise<Figure[]> {
   await using target = await Target.start(tls);
   await using children = new AsyncDisposableStack();
   const peers = await startPeers(target, tls, children, run);
@@ -69,7 +70,7 @@ async function measureFleets(run: Run, tls: Tls): Promise<Figure[]> {
 
 async function startPeers(
   target: Target,
-  tls: Tls,
+  tls: TlsFiles,
   children: AsyncDisposableStack,
   run: Run,
 ): Promise<Fleet[]> {
@@ -93,7 +94,7 @@ async function untilAsked(target: Target): Promise<void> {
 async function startProbe(
   program: Program,
   target: Target,
-  tls: Tls,
+  tls: TlsFiles,
   children: AsyncDisposableStack,
 ): Promise<ProbeFleet> {
   const env = {

@@ -1,7 +1,7 @@
 import { Child, eventuallyFetch, freePort } from "./child.ts";
 import { datasetBody } from "./dataset.ts";
-import { temporaryPath } from "./temporary.ts";
-import type { Tls } from "./tls.ts";
+import { temporaryPath } from "../support/temporary.ts";
+import type { TlsFiles } from "../support/tls_files.ts";
 
 /**
  * The cheapest target: it responds to every request for a dataset at once, from memory. Or a proxy that
@@ -29,7 +29,7 @@ export class Nginx extends Child {
    */
   static async start({ files = {}, tls = null, upstreamPort = null }: {
     files?: Record<string, string>;
-    tls?: Tls | null;
+    tls?: TlsFiles | null;
     upstreamPort?: number | null;
   } = {}): Promise<Nginx> {
     const ports = { plain: freePort(), secure: freePort() };
@@ -45,7 +45,7 @@ export class Nginx extends Child {
 
 type Ports = { plain: number; secure: number };
 
-type Options = { tls: Tls | null; upstreamPort: number | null };
+type Options = { tls: TlsFiles | null; upstreamPort: number | null };
 
 function configuration(ports: Ports, folder: string, { tls, upstreamPort }: Options): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]

@@ -6,7 +6,8 @@ import { programs } from "./executables.ts";
 import { compared, type Figure, type Line, median, quantile, type Run } from "./figure.ts";
 import { Nginx } from "./nginx.ts";
 import { Probe, type Program } from "./probe.ts";
-import { overTls, type Tls, trustEnvironment } from "./tls.ts";
+import type { TlsFiles } from "../support/tls_files.ts";
+import { overTls, trustEnvironment } from "./tls.ts";
 import { areHere } from "./tools.ts";
 
 const RESPONSE_MS = 100;
@@ -49,7 +50,7 @@ export const httpsOverhead: Line = {
   measure: (run) => overTls("time added", run, (tls) => measureAdded(run, tls)),
 };
 
-async function measureAdded(run: Run, tls: Tls | null): Promise<Figure[]> {
+async function measureAdded(run: Run, tls: TlsFiles | null): Promise<Figure[]> {
   await using children = new AsyncDisposableStack();
   const port = freePort();
   const command = ["run", "--allow-net", script("slow_target.ts"), String(port)];
@@ -110,7 +111,7 @@ function driven(ask: () => Promise<number>, intervalMs: number): Client {
 /** Those of Debian that are here; blackbox_exporter is asked as Prometheus would, but more often. */
 async function peers(
   url: string,
-  tls: Tls | null,
+  tls: TlsFiles | null,
   children: AsyncDisposableStack,
   run: Run,
 ): Promise<Record<string, Client>> {
@@ -130,7 +131,7 @@ async function peers(
 async function probeClient(
   program: Program,
   apiUrl: string,
-  tls: Tls | null,
+  tls: TlsFiles | null,
   children: AsyncDisposableStack,
 ): Promise<Client> {
   const env = { TASK_INTERVAL_SECONDS: String(INTERVAL_MS / 1e3), ...trustEnvironment(tls) };
@@ -149,7 +150,7 @@ async function probeClient(
   };
 }
 
-async function curlMs(url: string, tls: Tls | null): Promise<number> {
+async function curlMs(url: string, tls: TlsFiles | null): Promise<number> {
   const trust = tls ? ["--cacert", tls.authorityFile] : [];
   const args = ["--silent", "--output", "/dev/null", "--write-out", "%{time_total}", ...trust, url];
   const { stdout } = await new Deno.Command("curl", { args }).output();
@@ -157,7 +158,7 @@ async function curlMs(url: string, tls: Tls | null): Promise<number> {
 }
 
 /** The exchange written by hand, without any parser: the least that a probe on this runtime could add. */
-async function socketMs({ hostname, port }: URL, tls: Tls | null): Promise<number> {
+async function socketMs({ hostname, port }: URL, tls: TlsFiles | null): Promise<number> {
   const startMs = performance.now();
   const tcp = await Deno.connect({ hostname, port: Number(port) });
   if (tls) tcp.setNoDelay(true);

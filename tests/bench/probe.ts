@@ -3,7 +3,7 @@ import { bundle as makeBundle } from "../../local/tools/compile.ts";
 import { Child, type ChildOptions, deno, eventuallyFetch, freePort } from "./child.ts";
 import { metricIn } from "./exposition.ts";
 import { collectGarbage } from "./inspector.ts";
-import { temporaryPath } from "./temporary.ts";
+import { temporaryPath } from "../support/temporary.ts";
 
 const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-env"];
 

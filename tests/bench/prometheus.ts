@@ -1,5 +1,5 @@
 import { Child, freePort } from "./child.ts";
-import { temporaryPath } from "./temporary.ts";
+import { temporaryPath } from "../support/temporary.ts";
 
 /** Debian's Prometheus, which has the blackbox_exporter at this port probe the targets every `intervalMs`. */
 export function startPrometheus(

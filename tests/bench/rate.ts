@@ -6,7 +6,8 @@ import { compared, type Figure, type Line, type Run } from "./figure.ts";
 import { Nginx } from "./nginx.ts";
 import { Probe, type Program } from "./probe.ts";
 import { highestRate } from "./search.ts";
-import { overTls, type Tls, trustEnvironment } from "./tls.ts";
+import type { TlsFiles } from "../support/tls_files.ts";
+import { overTls, trustEnvironment } from "./tls.ts";
 import { areHere } from "./tools.ts";
 import { requestsPerSecond } from "./wrk.ts";
 
@@ -37,7 +38,7 @@ export const httpsRate: Line = {
   measure: (run) => overTls("tasks a second", run, (tls) => measureRate(run, tls)),
 };
 
-async function measureRate(run: Run, tls: Tls | null): Promise<Figure[]> {
+async function measureRate(run: Run, tls: TlsFiles | null): Promise<Figure[]> {
   if (!await areHere(["nginx"], "tasks a second", run)) return [];
   await using target = await Nginx.start({ tls });
   const tools = ["prometheus-blackbox-exporter", "wrk"] as const;
@@ -92,7 +93,7 @@ async function rateOfBare(url: string): Promise<number> {
 /** Whether a probe that has this many tasks a second, as it logs by default, skips no slot. */
 async function keepsAllSlots(
   rate: number,
-  { program, apiUrl, tls }: { program: Program; apiUrl: string; tls: Tls | null },
+  { program, apiUrl, tls }: { program: Program; apiUrl: string; tls: TlsFiles | null },
 ): Promise<boolean> {
   await using probe = await Probe.start(apiUrl, {
     program,

@@ -1,6 +1,6 @@
 import { Child, deno, eventuallyFetch, freePort, script } from "./child.ts";
 import { Nginx } from "./nginx.ts";
-import type { Tls } from "./tls.ts";
+import type { TlsFiles } from "../support/tls_files.ts";
 
 /** A substitute for the platform in a process of its own: it responds at once, and keeps arrival times. */
 export class Target extends Child {
@@ -16,7 +16,7 @@ export class Target extends Child {
   }
 
   /** Starts it; with TLS behind an nginx. */
-  static async start(tls: Tls | null = null): Promise<Target> {
+  static async start(tls: TlsFiles | null = null): Promise<Target> {
     const port = freePort();
     const front = tls && await Nginx.start({ tls, upstreamPort: port });
     const target = new Target(port, front);

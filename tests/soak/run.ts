@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { REASONS } from "../../src/core/reasons.ts";
 import { eventually } from "../support/program.ts";
+import { createTlsFiles } from "../support/tls_files.ts";
 import { problemsOf, request, type Samples, scrape, sumOf } from "./exposition.ts";
 import { Ledger, type ShownTask } from "./ledger.ts";
 import { Lines } from "./lines.ts";
 import { Probe, type ProgramName } from "./probe.ts";
 import { Proxy } from "./proxy.ts";
 import { Target } from "./target.ts";
-import { Trust } from "./trust.ts";
 
 export type RunOptions = {
   program: ProgramName;
@@ -82,11 +82,11 @@ export async function run(options: RunOptions): Promise<Run> {
   const startMs = performance.now();
   const ledger = new Ledger();
   const host = options.way === "tunnel" ? HOST_OF_TUNNELS : "127.0.0.1";
-  await using trust = options.way === "plain" ? null : await Trust.create(host);
+  const tls = options.way === "plain" ? null : await createTlsFiles(host);
   await using proxy = options.way === "tunnel" ? await Proxy.start() : null;
   await using target = await Target.start({
     seed: options.seed,
-    trust,
+    tls,
     host,
     onAttempt: (traceId, response) => ledger.noteAttempt(traceId, response),
   });
@@ -104,7 +104,7 @@ export async function run(options: RunOptions): Promise<Run> {
     MAX_TRACKED_TASKS: String(options.tracked),
     CLEAN_TASKS_INTERVAL_SECONDS: "7",
     LOG_FORMAT: "json",
-    ...trust ? { DENO_CERT: trust.authorityFile } : {},
+    ...tls ? { DENO_CERT: tls.authorityFile } : {},
     ...proxy ? { HTTPS_PROXY: proxy.url } : {},
   }, { isInspected: looks > 0 });
 

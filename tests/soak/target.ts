@@ -1,13 +1,13 @@
 import type { ResponseName } from "./responses.ts";
 import { Lines } from "./lines.ts";
-import type { Trust } from "./trust.ts";
+import type { TlsFiles } from "../support/tls_files.ts";
 
 const SCRIPT = new URL("processes/target.ts", import.meta.url).pathname;
 
 export type TargetOptions = {
   seed: number;
   /** What it presents; null without TLS. */
-  trust: Trust | null;
+  tls: TlsFiles | null;
   /** Its name in URLs. */
   host: string;
   onAttempt: (traceId: string, response: ResponseName) => void;
@@ -28,8 +28,8 @@ export class Target implements AsyncDisposable {
 
   private constructor(private readonly options: TargetOptions) {
     const [apiPort, tokenPort] = freePorts();
-    const { trust, host, seed } = options;
-    const scheme = trust ? "https" : "http";
+    const { tls, host, seed } = options;
+    const scheme = tls ? "https" : "http";
     this.apiUrl = `${scheme}://${host}:${apiPort}/datasets`;
     this.tokenUrl = `${scheme}://${host}:${tokenPort}/token`;
     this.#child = new Deno.Command(Deno.execPath(), {
@@ -40,7 +40,7 @@ export class Target implements AsyncDisposable {
         "--allow-read",
         SCRIPT,
         ...[apiPort, tokenPort, seed].map(String),
-        ...trust ? [trust.certFile, trust.keyFile] : [],
+        ...tls ? [tls.certFile, tls.keyFile] : [],
       ],
       stdin: "piped",
       stdout: "piped",

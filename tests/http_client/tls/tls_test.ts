@@ -8,13 +8,18 @@ import { DATASET, realExchange, serving, trusting } from "../sockets.ts";
 /** How many handshakes may wait for a server on their own sockets. */
 const MAX_HANDSHAKES = 32;
 
-Deno.test("handshakes that nobody responds to occupy a limited number of sockets", async () => {
+/** Requests over real sockets, without a proxy. */
+async function client() {
   const exchange = await realExchange();
-  const get = (url: string, signal: AbortSignal) =>
+  return (url: string, signal: AbortSignal) =>
     exchange(
       { url: new URL(url), method: "GET", headers: {} },
       { signal, timings: newTimings(performance.now()) },
     );
+}
+
+Deno.test("handshakes that nobody responds to occupy a limited number of sockets", async () => {
+  const get = await client();
   const { pem, issue } = await createAuthority();
   using _ = trusting(pem);
   const attempts = 3 * MAX_HANDSHAKES;
@@ -36,14 +41,13 @@ Deno.test("handshakes that nobody responds to occupy a limited number of sockets
 });
 
 Deno.test("a connection through a bridge that the server ends is reset", async () => {
-  const exchange = await realExchange();
+  const get = await client();
   await using silent = startSilentServer();
   const stop = new AbortController();
-  const stuck = Array.from({ length: MAX_HANDSHAKES }, () =>
-    exchange(
-      { url: new URL(`${silent.url}/abc123`), method: "GET", headers: {} },
-      { signal: stop.signal, timings: newTimings(performance.now()) },
-    ).catch((error) => error));
+  const stuck = Array.from(
+    { length: MAX_HANDSHAKES },
+    () => get(`${silent.url}/abc123`, stop.signal).catch((error) => error),
+  );
   await eventually("all places are taken", () => silent.counts().greetings === MAX_HANDSHAKES);
 
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -51,13 +55,8 @@ Deno.test("a connection through a bridge that the server ends is reset", async (
     await connection.read(new Uint8Array(4096));
     connection.close();
   });
-  const url = new URL(`https://localhost:${listener.addr.port}/abc123`);
-  const error = await assertRejects(() =>
-    exchange({ url, method: "GET", headers: {} }, {
-      signal: AbortSignal.timeout(30_000),
-      timings: newTimings(performance.now()),
-    })
-  );
+  const url = `https://localhost:${listener.addr.port}/abc123`;
+  const error = await assertRejects(() => get(url, AbortSignal.timeout(30_000)));
   await ending;
   assertEquals((error as { reason?: string }).reason, "reset");
   stop.abort();

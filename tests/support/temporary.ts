@@ -6,7 +6,7 @@ export function temporaryPath(name: string): string {
 }
 
 function makeFolder(): string {
-  const path = Deno.makeTempDirSync({ prefix: "probe-bench-" });
+  const path = Deno.makeTempDirSync({ prefix: "probe-" });
   addEventListener("unload", () => Deno.removeSync(path, { recursive: true }));
   return path;
 }
