@@ -20,7 +20,7 @@ import { CertificateWatch } from "../probing/certificate_watch.ts";
 import type { DatasetHealth, HealthHistory } from "../probing/health.ts";
 import { Heartbeat, sendHeartbeat } from "../probing/heartbeat.ts";
 import type { ProbeLoops } from "../probing/probe_loops.ts";
-import { logAttempt } from "../probing/task_log.ts";
+import { logAttempt } from "../probing/log/task_log.ts";
 import { Metrics } from "../prometheus/metrics.ts";
 import type { Log } from "../runtime/log.ts";
 import { describeProxies } from "../http_client/connection/proxy.ts";

@@ -7,7 +7,7 @@ import {
   settledMs,
   type SettledTask,
 } from "../core/task.ts";
-import type { SkipCause, SkippedSlots, TaskObserver } from "../core/task_observer.ts";
+import type { SkippedSlots, TaskObserver } from "../core/task_observer.ts";
 import {
   type Cause,
   DatasetVerdict,
@@ -20,10 +20,10 @@ import { NewestOutcomes, OUTCOMES } from "../core/verdict/newest_outcomes.ts";
 import { RecentCounts } from "../core/verdict/recent_counts.ts";
 import type { Incident } from "../core/verdict/rows.ts";
 import { type DatasetState, STATE_NUMBERS } from "../core/verdict/states.ts";
-import { BarRing } from "../history/bar_ring.ts";
 import { type Range, RANGES } from "../history/bars.ts";
 import { TaskMemory } from "../history/task_memory.ts";
 import { groupCauses, type OutageGroup } from "./outage.ts";
+import { type ScheduleHealth, ScheduleHistory } from "./schedule_history.ts";
 
 /** How many of the tasks that were settled in a window succeeded. */
 export type Ratio = {
@@ -74,15 +74,6 @@ export type RecentFailures = {
 /** The medians of datasets that are slow, over the tasks that make them so. */
 export type Slowness = { minSeconds: number; maxSeconds: number; sloSeconds: number };
 
-/** How well the schedule is kept. */
-export type ScheduleHealth = {
-  slots: number;
-  skipped: Record<SkipCause, number>;
-  lastLagMs: number | null;
-  /** The longest lag of the last hour. */
-  worstLagMs: number | null;
-};
-
 /** The windows of the ratios. */
 const WINDOWS: readonly Range[] = ["5m", "1h", "24h"];
 
@@ -127,16 +118,13 @@ export class HealthHistory implements TaskObserver {
   readonly #recentByReason = new Map<Reason, RecentCounts>();
   /** The dataset whose task was settled last, and when. */
   #last: { dataset: Dataset; monotonicMs: number } | null = null;
-  readonly #skipped: Record<SkipCause, number> = { late: 0, in_flight: 0 };
-  /** Of the last hour, on the monotonic clock. */
-  readonly #lags = new BarRing(RANGES["1h"].bars, RANGES["1h"].barSeconds);
-  #slots = 0;
-  #lastLagMs: number | null = null;
+  readonly #schedule: ScheduleHistory;
 
   constructor({ datasetIds, clock, ...options }: HealthHistoryOptions) {
     const newVerdict = () => new DatasetVerdict(options, clock.now(), clock.monotonic());
     this.#datasets = new Map(datasetIds.map((id) => [id, newDataset(id, newVerdict())]));
     this.memory = new TaskMemory({ ...options, datasetIds, clock });
+    this.#schedule = new ScheduleHistory(clock);
     this.#clock = clock;
     this.#startedMs = clock.monotonic();
     this.#slowSeconds = options.sloLatencySeconds;
@@ -173,15 +161,13 @@ export class HealthHistory implements TaskObserver {
     return dataset?.last?.seqno === seqno ? dataset.news : null;
   }
 
-  skipped({ cause, count }: SkippedSlots): void {
-    this.#skipped[cause] += count;
+  skipped(slots: SkippedSlots): void {
+    this.#schedule.skipped(slots);
   }
 
   /** Records that a slot ran, `lagMs` after its time. */
   slotRan(lagMs: number): void {
-    this.#slots++;
-    this.#lastLagMs = lagMs;
-    this.#lags.add(this.#clock.monotonic(), { failed: false, slow: false, seconds: lagMs / 1e3 });
+    this.#schedule.slotRan(lagMs);
   }
 
   /** The verdict on each dataset: most of what the readers of all of them cost, so they share it. */
@@ -293,12 +279,7 @@ export class HealthHistory implements TaskObserver {
   }
 
   schedule(nowMs = this.#clock.monotonic()): ScheduleHealth {
-    return {
-      slots: this.#slots,
-      skipped: { ...this.#skipped },
-      lastLagMs: this.#lastLagMs,
-      worstLagMs: this.#lastLagMs === null ? null : this.#worstLagMs(nowMs),
-    };
+    return this.#schedule.read(nowMs);
   }
 
   #countReason(reason: Reason, nowMs: number): void {
@@ -310,11 +291,6 @@ export class HealthHistory implements TaskObserver {
   /** How much of a window the probe has run for. */
   #coveredOf(windowSeconds: number, nowMs: number): number {
     return Math.min(windowSeconds, (nowMs - this.#startedMs) / 1e3);
-  }
-
-  #worstLagMs(nowMs: number): number {
-    const longest = this.#lags.read(nowMs).map(({ longestSeconds }) => longestSeconds ?? 0);
-    return 1e3 * Math.max(...longest);
   }
 
   #ratiosOf(datasetId: string, nowMs: number): Ratio[] {

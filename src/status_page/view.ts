@@ -8,13 +8,8 @@ import type { Range, Strip } from "../history/bars.ts";
 import type { History } from "../history/history.ts";
 import type { PastSource } from "../history/past.ts";
 import type { Backlog } from "../probing/backlog.ts";
-import type {
-  DatasetHealth,
-  HealthHistory,
-  RecentFailures,
-  ScheduleHealth,
-  Slowness,
-} from "../probing/health.ts";
+import type { DatasetHealth, HealthHistory, RecentFailures, Slowness } from "../probing/health.ts";
+import type { ScheduleHealth } from "../probing/schedule_history.ts";
 import type { OutageGroup } from "../probing/outage.ts";
 import { dashboardLink, type LinkSettings } from "../text/links.ts";
 import { type ChartView, chartView } from "./chart/chart_view.ts";

@@ -276,6 +276,7 @@ Deno.test("the worst lag of the schedule is that of the last hour", () => {
     skipped: { late: 0, in_flight: 0 },
     lastLagMs: null,
     worstLagMs: null,
+    isLate: false,
   });
   runSlot(40, 0);
   runSlot(2, HOUR / 2);
@@ -283,7 +284,26 @@ Deno.test("the worst lag of the schedule is that of the last hour", () => {
   history.skipped({ datasetId: "a", cause: "in_flight", count: 1 });
   const { worstLagMs, ...rest } = history.schedule(HOUR / 2);
   assertAlmostEquals(worstLagMs ?? 0, 40);
-  assertEquals(rest, { slots: 2, skipped: { late: 3, in_flight: 1 }, lastLagMs: 2 });
+  assertEquals(rest, {
+    slots: 2,
+    skipped: { late: 3, in_flight: 1 },
+    lastLagMs: 2,
+    isLate: false,
+  });
   assertAlmostEquals(history.schedule(HOUR + 60 * SECOND).worstLagMs ?? 0, 2);
   assertEquals(history.schedule(2 * HOUR).worstLagMs, 0);
+});
+
+Deno.test("the schedule is late while most of at least three slots of the last minute are", () => {
+  const { history, runSlot } = createHistory(["a"]);
+  const lateAfter = (ms: number, ...lags: number[]) => {
+    for (const lagMs of lags) runSlot(lagMs, ms);
+    return history.schedule(ms).isLate;
+  };
+  assertEquals(lateAfter(0, 21, 21), false);
+  assertEquals(lateAfter(1 * SECOND, 21), true);
+  assertEquals(lateAfter(2 * SECOND, 20, 20), true);
+  assertEquals(lateAfter(3 * SECOND, 20), false);
+  assertEquals(lateAfter(4 * SECOND, 500), true);
+  assertEquals(lateAfter(3 * 60 * SECOND), false);
 });

@@ -365,6 +365,10 @@ Deno.test("the schedule is folded away unless something is wrong there", () => {
     textOf(statusPage({ ...view, schedule: skipped })),
     /slots were skipped .* Skipped since the start, probe late 1/,
   );
+  assertMatch(
+    textOf(statusPage({ ...view, schedule: { ...view.schedule, isLate: true } })),
+    /for 15 s, most slots late Loops most slots late/,
+  );
 });
 
 Deno.test("the details say that a task is not tracked", () => {

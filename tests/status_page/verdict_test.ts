@@ -54,6 +54,16 @@ for (const [scene, title, words] of VERDICTS) {
   });
 }
 
+Deno.test("the verdict says when the probe itself is late, until its schedule has stopped", () => {
+  const late = /The probe itself is late: most slots of the last minute ran more than 20 ms after/;
+  const view = play(SCENES.slow)();
+  const schedule = { ...view.schedule, isLate: true };
+  assert(!late.test(textOf(statusPage(view))));
+  assertMatch(textOf(statusPage({ ...view, schedule })), late);
+  const stalled = play(SCENES.stalled)();
+  assert(!late.test(textOf(statusPage({ ...stalled, schedule }))));
+});
+
 Deno.test("the verdict warns of silence, and shows failing datasets first", () => {
   const status = play(SCENES.silentFew)();
   const html = statusPage(status);

@@ -44,6 +44,7 @@ export const NOTHING_YET: StatusView = {
     skipped: { late: 0, in_flight: 0 },
     lastLagMs: null,
     worstLagMs: null,
+    isLate: false,
   },
   chart: { range: "5m", lines: [], points: [], outages: [] },
   tasks: [],

@@ -1,4 +1,4 @@
-import { lineOf } from "../../probing/task_log.ts";
+import { lineOf } from "../../probing/log/task_log.ts";
 import { paintTaskState, renderRunSummary } from "../../terminal/run_summary.ts";
 import { describeLinks } from "../../text/links.ts";
 import { createTableRenderer } from "../serve_parts.ts";

@@ -6,7 +6,7 @@ import { observeWithAll } from "../../core/task_observer.ts";
 import { connectOkdata } from "../../okdata/okdata.ts";
 import { Backlog } from "../../probing/backlog.ts";
 import { HealthHistory } from "../../probing/health.ts";
-import { logFailure } from "../../probing/task_log.ts";
+import { logFailure } from "../../probing/log/task_log.ts";
 import { createTaskRunner } from "../../probing/task_runner.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { View } from "../command_line.ts";

@@ -10,11 +10,16 @@ const HOUR_MS = 3_600_000;
  */
 export function Schedule({ view }: { view: StatusView }) {
   const { schedule, stalledLoops, nowMs, startedMs } = view;
-  const { slots, skipped, lastLagMs, worstLagMs } = schedule;
+  const { slots, skipped, lastLagMs, worstLagMs, isLate } = schedule;
   const isStalled = stalledLoops.length > 0;
-  const isBad = isStalled || skipped.late > 0 || skipped.in_flight > 0;
+  const isSkipped = skipped.late > 0 || skipped.in_flight > 0;
+  const isBad = isStalled || isLate || isSkipped;
   const lag = (ms: number | null) => ms === null ? "–" : durationText(ms / 1e3);
-  const loops = isStalled ? `stalled: ${stalledLoops.join(", ")}` : "all on time";
+  const loops = isStalled
+    ? `stalled: ${stalledLoops.join(", ")}`
+    : isLate
+    ? "most slots late"
+    : "all on time";
   return (
     <details id="schedule" class={isBad ? "bad" : undefined} open={isBad}>
       <summary>
@@ -22,11 +27,11 @@ export function Schedule({ view }: { view: StatusView }) {
         <small>
           a task per dataset every {view.taskIntervalSeconds} s for {spanText(nowMs - startedMs)},
           {" "}
-          {isStalled ? loops : isBad ? "slots were skipped" : "no slot skipped"}
+          {isStalled || isLate ? loops : isSkipped ? "slots were skipped" : "no slot skipped"}
         </small>
       </summary>
       <dl class="facts">
-        <Fact name="Loops" bad={isStalled}>{loops}</Fact>
+        <Fact name="Loops" bad={isStalled || isLate}>{loops}</Fact>
         <Fact name="Slots run since the start">{countText(slots)}</Fact>
         <Fact name="Skipped since the start, probe late" bad={skipped.late > 0}>
           {countText(skipped.late)}

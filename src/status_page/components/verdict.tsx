@@ -3,6 +3,7 @@ import { type Reason, REASON_DEFINITIONS } from "../../core/reasons.ts";
 import { DATASET_STATES, mostUrgent, STATE_DEFINITIONS } from "../../core/verdict/states.ts";
 import type { DatasetHealth } from "../../probing/health.ts";
 import type { OutageGroup } from "../../probing/outage.ts";
+import { LATE_SLOT_MS } from "../../probing/schedule_history.ts";
 import type { StatusView } from "../view.ts";
 import { countText, durationText, spanText, windowText } from "../words.ts";
 import { Shares } from "./datasets/figures.tsx";
@@ -60,6 +61,13 @@ export function Verdict({ view }: { view: StatusView }) {
         {view.draining && <p>The probe is shutting down and creates no new tasks.</p>}
         {view.stalledLoops.length > 0 && (
           <p>The probe's own schedule has stopped: {view.stalledLoops.join(", ")}.</p>
+        )}
+        {view.schedule.isLate && view.stalledLoops.length === 0 && (
+          <p>
+            The probe itself is late: most slots of the last minute ran more than {LATE_SLOT_MS}
+            {" "}
+            ms after their time. It may be short of CPU, and durations too long.
+          </p>
         )}
         {view.draining || view.stalledLoops.length > 0
           ? null

@@ -1,11 +1,11 @@
-import type { Clock } from "../core/clock.ts";
-import type { Attempt, FailedTask, SettledTask } from "../core/task.ts";
-import type { TaskObserver } from "../core/task_observer.ts";
-import type { News } from "../core/verdict/dataset_verdict.ts";
-import type { Log } from "../runtime/log.ts";
-import { stackOf } from "../text/error_text.ts";
-import { formatSeconds, formatTraceUrl } from "../text/format.ts";
-import { dashboardLink, type LinkSettings, statusPageLink } from "../text/links.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Attempt, FailedTask, SettledTask } from "../../core/task.ts";
+import type { TaskObserver } from "../../core/task_observer.ts";
+import type { News } from "../../core/verdict/dataset_verdict.ts";
+import type { Log } from "../../runtime/log.ts";
+import { stackOf } from "../../text/error_text.ts";
+import { formatSeconds, formatTraceUrl } from "../../text/format.ts";
+import { dashboardLink, type LinkSettings, statusPageLink } from "../../text/links.ts";
 
 /** With more tasks than this, a line of each success would hide the lines that matter. */
 const MAX_SUCCESSES_PER_SECOND = 5;

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { SkipLog } from "../../src/probing/skip_log.ts";
-import { FakeClock } from "../support/clock.ts";
-import { keptLog } from "../support/log.ts";
+import { SkipLog } from "../../../src/probing/log/skip_log.ts";
+import { FakeClock } from "../../support/clock.ts";
+import { keptLog } from "../../support/log.ts";
 
 function newSkipLog() {
   const { log, lines } = keptLog();

@@ -1,12 +1,17 @@
 import { assert, assertEquals } from "@std/assert";
-import type { News } from "../../src/core/verdict/dataset_verdict.ts";
-import { lineOf, logFailure, TaskLog, type TaskLogOptions } from "../../src/probing/task_log.ts";
-import type { Log } from "../../src/runtime/log.ts";
-import { at } from "../support/at.ts";
-import { FakeClock } from "../support/clock.ts";
-import { settle, startProgram } from "../support/fake_runtime.ts";
-import { keptLog } from "../support/log.ts";
-import { failed, pending, succeeded } from "../support/tasks.ts";
+import type { News } from "../../../src/core/verdict/dataset_verdict.ts";
+import {
+  lineOf,
+  logFailure,
+  TaskLog,
+  type TaskLogOptions,
+} from "../../../src/probing/log/task_log.ts";
+import type { Log } from "../../../src/runtime/log.ts";
+import { at } from "../../support/at.ts";
+import { FakeClock } from "../../support/clock.ts";
+import { settle, startProgram } from "../../support/fake_runtime.ts";
+import { keptLog } from "../../support/log.ts";
+import { failed, pending, succeeded } from "../../support/tasks.ts";
 
 Deno.test("the task log has a line a task, and the begin and the end of an outage stand out", async () => {
   const { clock, transport, logged } = await startProgram({ RETRIES: "0" });

@@ -1,6 +1,6 @@
-import type { Clock } from "../core/clock.ts";
-import type { SkipCause, SkippedSlots, TaskObserver } from "../core/task_observer.ts";
-import type { Log } from "../runtime/log.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { SkipCause, SkippedSlots, TaskObserver } from "../../core/task_observer.ts";
+import type { Log } from "../../runtime/log.ts";
 
 /** For how long slots are counted, after one had its line, before there is a line again. */
 export const SKIP_SUMMARY_SECONDS = 60;
