@@ -197,7 +197,9 @@ function checkProblems(problems: string[], env: Record<string, string>, args: st
     assert(problem.includes(": "), problem);
     assert(problem.length < 600, problem);
     checkSecrets(problem, env);
-    const isOfUrl = [...args, ...Object.values(env)].join(" ").includes("user:s3cret-value@");
+    // Without an @ in the same value it is no password of a URL.
+    const isOfUrl = [...args, ...Object.values(env)]
+      .every((value) => !value.includes("s3cret-value") || value.includes("@"));
     assert(!isOfUrl || !problem.includes("s3cret-value"), problem);
   }
 }
