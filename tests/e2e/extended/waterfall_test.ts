@@ -113,10 +113,13 @@ test("the page shows what a pending task does, and where the time of a settled o
   const { tasks: [task] } = await (await fetch(`${probe.url}/tasks`)).json();
   assertAddsUp(task);
   const rows = [...page.matchAll(/<li[^>]*><p><span><b>(.*?)<\/b>/g)].map(([, name]) => name);
+  // On a busy machine even a token that is cached may take long enough for a row.
+  const cached = (task.attempts[1].phases.token ?? 0) >= 0.005 ? ["token"] : [];
   assertEquals(rows.filter((name) => name !== "the probe itself"), [
     "token",
     "attempt 1",
     "wait (Retry-After)",
+    ...cached,
     "attempt 2",
     "token",
     "attempt 3",
