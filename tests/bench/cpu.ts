@@ -3,7 +3,7 @@ import { Blackbox } from "./blackbox.ts";
 import { Child, deno, script } from "./child.ts";
 import { Driver } from "./driver.ts";
 import { compared, type Figure, type Line, type Run } from "./figure.ts";
-import { programs } from "./executables.ts";
+import { executables, programs } from "./executables.ts";
 import { Probe, type Program } from "./probe.ts";
 import { Target } from "./target.ts";
 import { temporaryPath } from "../support/temporary.ts";
@@ -11,15 +11,14 @@ import type { TlsFiles } from "../support/tls_files.ts";
 import { overTls, trustEnvironment } from "./tls.ts";
 import { areHere } from "./tools.ts";
 
-const REPEATS = 4;
 /** What a process catches up on after a pause is not measured. */
 const SETTLE_MS = 200;
 
-/** How often tasks come, and how many milliseconds of them are measured at a time. */
-type Pace = { intervalMs: number; warmUpMs: number; windowMs: number };
+/** How often tasks come, and how many milliseconds of them are measured how many times. */
+type Pace = { intervalMs: number; warmUpMs: number; windowMs: number; repeats: number };
 
-const HTTP: Pace = { intervalMs: 4, warmUpMs: 4_000, windowMs: 1_400 };
-const HTTPS: Pace = { intervalMs: 20, warmUpMs: 6_000, windowMs: 2_000 };
+const HTTP: Pace = { intervalMs: 4, warmUpMs: 4_000, windowMs: 1_400, repeats: 4 };
+const HTTPS: Pace = { intervalMs: 20, warmUpMs: 6_000, windowMs: 2_000, repeats: 3 };
 
 /** Something that makes requests in its turn, and nothing otherwise. */
 type Client = {
@@ -34,7 +33,8 @@ type Client = {
 /**
  * CPU time of one task at 250 tasks a second, start-up and warm-up left out. The processes take
  * turns, the others held still meanwhile, so that a noisy moment of the machine meets all of them.
- * Of blackbox_exporter only its own time counts, not that of its client.
+ * The bare client that the probe is compared with has the same runtime. Of blackbox_exporter only its
+ * own time counts, not that of its client.
  */
 export const cpu: Line = {
   name: "cpu",
@@ -56,31 +56,34 @@ async function measureCpu(run: Run, tls: TlsFiles | null): Promise<Figure[]> {
   await using target = await Target.start(tls);
   await using children = new AsyncDisposableStack();
   const url = `${target.apiUrl}/abc123`;
-  const { intervalMs, warmUpMs, windowMs } = tls ? HTTPS : HTTP;
-  const bare = children.use(new Child(bareCommand(url, intervalMs, tls)));
-  const ofBare = paused(`bare node:${tls ? "https" : "http"} client`, bare);
+  const { intervalMs, warmUpMs, windowMs, repeats } = tls ? HTTPS : HTTP;
   const peers: Client[] = [];
   if (await areHere(["prometheus-blackbox-exporter"], "blackbox_exporter's CPU time", run)) {
     const blackbox = children.use(await Blackbox.start(tls?.authorityFile));
     peers.push(driven(blackbox, url, intervalMs));
   }
+  const bareArguments = [url, String(intervalMs), ...tls ? [tls.authorityFile] : []];
   const env = { TASK_INTERVAL_SECONDS: String(intervalMs / 1e3), ...trustEnvironment(tls) };
-  const ours: Client[] = [];
-  for (const { program, level } of await probes(tls, run)) {
+  const pairs: { bare: Client; ours: Client }[] = [];
+  for (const { program, bareCommand } of await withBareClients(run)) {
+    const bare = children.use(new Child([...bareCommand, ...bareArguments]));
     const stderr = temporaryPath(`${program.name}.log`);
-    const logging = { program, stderr, env: { ...env, LOG_LEVEL: level } };
+    // With a line of log for each task, as is the default.
+    const logging = { program, stderr, env: { ...env, LOG_LEVEL: "info" } };
     const probe = children.use(await Probe.start(target.apiUrl, logging));
-    const what = level === "info" ? program.what : `${program.what}, LOG_LEVEL=${level}`;
-    ours.push(paused(what, probe));
+    pairs.push({
+      bare: paused(`bare node:${tls ? "https" : "http"} client, ${program.name}`, bare),
+      ours: paused(program.what, probe),
+    });
   }
 
-  const clients = [ofBare, ...peers, ...ours];
+  const clients = [...peers, ...pairs.flatMap(({ bare, ours }) => [bare, ours])];
   run.say("warming up");
   for (const client of clients) client.begin();
   await sleep(warmUpMs);
   for (const client of clients) await client.end();
-  for (let repeat = 1; repeat <= REPEATS; repeat++) {
-    run.say(`${repeat} of ${REPEATS}`);
+  for (let repeat = 1; repeat <= repeats; repeat++) {
+    run.say(`${repeat} of ${repeats}`);
     for (const client of clients) {
       client.begin();
       await sleep(SETTLE_MS);
@@ -90,30 +93,29 @@ async function measureCpu(run: Run, tls: TlsFiles | null): Promise<Figure[]> {
   }
 
   const figureOf = ({ what, values }: Client): Figure => ({ what, unit: "ms", values });
-  const judged = (client: Client) =>
+  const judged = pairs.flatMap(({ bare, ours }) => [
+    figureOf(bare),
     peers.map(figureOf).reduce(
       (figure, peer) => compared(figure, peer, { atMost: tls ? 0.8 : 1 }),
-      compared(figureOf(client), figureOf(ofBare), { atMost: 1 }),
-    );
-  return [ofBare, ...peers].map(figureOf).concat(ours.map(judged));
+      compared(figureOf(ours), figureOf(bare), { atMost: 1 }),
+    ),
+  ]);
+  return [...peers.map(figureOf), ...judged];
 }
 
-function bareCommand(url: string, intervalMs: number, tls: TlsFiles | null): string[] {
-  const command = ["run", "--allow-net", "--allow-read", script("bare_client.ts"), url];
-  return deno(...command, String(intervalMs), ...tls ? [tls.authorityFile] : []);
-}
-
-/** Each program with a line of log for each task, as is the default; and what that line takes. */
-async function probes(
-  tls: TlsFiles | null,
+/** Each program with the command of a bare client that has its runtime. */
+async function withBareClients(
   run: Run,
-): Promise<{ program: Program; level: "info" | "warning" }[]> {
-  const [bundle, ...others] = await programs("CPU time", run);
-  if (!bundle) return [];
-  return [
-    ...tls ? [] : [{ program: bundle, level: "warning" } as const],
-    ...[bundle, ...others].map((program) => ({ program, level: "info" } as const)),
-  ];
+): Promise<{ program: Program; bareCommand: readonly string[] }[]> {
+  const made = await executables("CPU time of the executable", run);
+  const bareCommands = {
+    bundle: deno("run", "--allow-net", "--allow-read", script("bare_client.ts")),
+    executable: made ? [made.bareClient] : [],
+  };
+  return (await programs("CPU time", run)).map((program) => ({
+    program,
+    bareCommand: bareCommands[program.name],
+  }));
 }
 
 /** A client that makes requests by itself, and is stopped until its turn. */

@@ -5,10 +5,14 @@ import type { Run } from "./figure.ts";
 import { bundle, probeCommand, probeEnvironment, type Program } from "./probe.ts";
 import { temporaryPath } from "../support/temporary.ts";
 
-/** Paths of executables with the same base runtime: the probe, and one that only is a server. */
+/**
+ * Paths of executables with the same base runtime: the probe, one that only is a server, and one that
+ * only makes requests.
+ */
 export type Executables = {
   probe: string;
   empty: string;
+  bareClient: string;
   /** The version of Deno that their base runtime belongs to. */
   runtime: string;
 };
@@ -47,9 +51,14 @@ export async function executableRuntime(): Promise<string | undefined> {
 }
 
 async function makeExecutables(): Promise<Executables> {
-  const paths = { probe: temporaryPath("dataplatform-probe"), empty: temporaryPath("empty") };
+  const paths = {
+    probe: temporaryPath("dataplatform-probe"),
+    empty: temporaryPath("empty"),
+    bareClient: temporaryPath("bare-client"),
+  };
   await compile(await bundle(), { output: paths.probe });
   await compile(script("empty_server.ts"), { output: paths.empty });
+  await compile(script("bare_client.ts"), { output: paths.bareClient });
   for (const path of Object.values(paths)) await forgetPages(path);
   return { ...paths, runtime: await runtimeOf(paths.probe) };
 }
