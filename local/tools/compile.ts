@@ -37,7 +37,7 @@ export const PERMISSIONS: readonly string[] = [
  * flood its collections delay up to seven slots in a hundred.
  *
  * V8 would mark what is in use in hundreds of short tasks, and Deno runs all of them in one turn of the
- * event loop: 20 to 40 ms at 20 MB. Without these tasks other threads mark, and it stands still for
+ * event loop: 20 to 45 ms at 20 MB. Without these tasks other threads mark, and it stands still for
  * some 5 ms.
  */
 const V8_FLAGS =

@@ -124,12 +124,12 @@ export class HealthHistory implements TaskObserver {
     const newVerdict = () => new DatasetVerdict(options, clock.now(), clock.monotonic());
     this.#datasets = new Map(datasetIds.map((id) => [id, newDataset(id, newVerdict())]));
     this.memory = new TaskMemory({ ...options, datasetIds, clock });
-    this.#schedule = new ScheduleHistory(clock);
     this.#clock = clock;
     this.#startedMs = clock.monotonic();
     this.#slowSeconds = options.sloLatencySeconds;
     this.#intervalMs = options.taskIntervalSeconds * 1e3;
     this.#recentSeconds = recentSecondsOf(options);
+    this.#schedule = new ScheduleHistory(clock, this.#recentSeconds);
   }
 
   created(task: PendingTask): void {

@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { SkipCause, SkippedSlots } from "../core/task_observer.ts";
+import { RecentCounts } from "../core/verdict/recent_counts.ts";
 import { BarRing } from "../history/bar_ring.ts";
 import { RANGES } from "../history/bars.ts";
 
@@ -11,8 +12,8 @@ export type ScheduleHealth = {
   /** The longest lag of the last hour. */
   worstLagMs: number | null;
   /**
-   * Whether most slots of the last one or two minutes ran late, as they do without enough CPU. The
-   * responses are then read late too.
+   * Whether most slots lately, in the window of `unsteady`, ran late or were skipped for it, as without
+   * enough CPU. The responses are then read late too.
    */
   isLate: boolean;
 };
@@ -23,36 +24,42 @@ export const LATE_SLOT_MS = 20;
 /** Fewer slots say nothing about most of them. */
 const MIN_SLOTS = 3;
 
+/** A slot, as bars and counts of tasks take it. */
+const ON_TIME = { failed: false, slow: false };
+const LATE = { failed: false, slow: true };
+
 /** Slots of the schedule: how many ran, how late, and how many got no task. */
 export class ScheduleHistory {
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #skipped: Record<SkipCause, number> = { late: 0, in_flight: 0 };
   /** Of the last hour, a bar a minute, on the monotonic clock. */
   readonly #lags = new BarRing(RANGES["1h"].bars, RANGES["1h"].barSeconds);
+  readonly #recent: RecentCounts;
   #slots = 0;
   #lastLagMs: number | null = null;
 
-  constructor(clock: Pick<Clock, "monotonic">) {
+  constructor(clock: Pick<Clock, "monotonic">, recentSeconds: number) {
     this.#clock = clock;
+    this.#recent = new RecentCounts(recentSeconds * 1e3);
   }
 
   skipped({ cause, count }: SkippedSlots): void {
     this.#skipped[cause] += count;
+    if (cause === "late") this.#recent.add(this.#clock.monotonic(), LATE, count);
   }
 
   slotRan(lagMs: number): void {
     this.#slots++;
     this.#lastLagMs = lagMs;
-    const slow = lagMs > LATE_SLOT_MS;
-    this.#lags.add(this.#clock.monotonic(), { failed: false, slow, seconds: lagMs / 1e3 });
+    const nowMs = this.#clock.monotonic();
+    this.#recent.add(nowMs, lagMs > LATE_SLOT_MS ? LATE : ON_TIME);
+    this.#lags.add(nowMs, { ...ON_TIME, seconds: lagMs / 1e3 });
   }
 
   read(nowMs: number): ScheduleHealth {
     const minutes = this.#lags.read(nowMs);
     const worstLagMs = 1e3 * Math.max(...minutes.map(({ longestSeconds }) => longestSeconds ?? 0));
-    const newest = minutes.slice(-2);
-    const slots = newest.reduce((sum, { settled }) => sum + settled, 0);
-    const late = newest.reduce((sum, { slow }) => sum + slow, 0);
+    const { settled: slots, slow: late } = this.#recent.read(nowMs);
     return {
       slots: this.#slots,
       skipped: { ...this.#skipped },

@@ -96,7 +96,7 @@ Deno.test("every scrape has created = succeeded + failed + in flight, however ev
           if (stopsInBetween && i === steps.length >> 1) program.stop();
         }
         scrape();
-        // A scrape that time passed in pauses.
+        // A scrape pauses when time has passed during it.
         await clock.run(100);
         await Promise.all(scraping);
         program.stop();

@@ -1,5 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type Exactness, sleep, systemClock, untilAborted, within } from "../../src/core/clock.ts";
+import {
+  type Exactness,
+  LoopHold,
+  sleep,
+  systemClock,
+  untilAborted,
+  within,
+} from "../../src/core/clock.ts";
 import { FakeClock, settle } from "../support/clock.ts";
 
 const KINDS: Record<string, Exactness | undefined> = {
@@ -167,4 +174,20 @@ Deno.test("within does not start the work when the outer signal has aborted", as
   const timeout = () => new Error("timeout");
   await assertRejects(() => within(clock, 1_000, outer, work, timeout), Error, "stopped before");
   assertEquals([started, clock.waiting], [0, 0]);
+});
+
+Deno.test("work that has held the event loop for 2 ms leaves it for as long, and begins anew", async () => {
+  const clock = new FakeClock();
+  const hold = new LoopHold(clock);
+  clock.advance(2);
+  assertEquals(hold.isLong, false);
+  clock.advance(0.5);
+  assertEquals(hold.isLong, true);
+  let isReleased = false;
+  const releasing = hold.release().then(() => isReleased = true);
+  await clock.run(1.5);
+  assertEquals(isReleased, false);
+  await clock.run(0.5);
+  await releasing;
+  assertEquals(hold.isLong, false);
 });

@@ -288,14 +288,14 @@ Deno.test("the worst lag of the schedule is that of the last hour", () => {
     slots: 2,
     skipped: { late: 3, in_flight: 1 },
     lastLagMs: 2,
-    isLate: false,
+    isLate: true,
   });
   assertAlmostEquals(history.schedule(HOUR + 60 * SECOND).worstLagMs ?? 0, 2);
   assertEquals(history.schedule(2 * HOUR).worstLagMs, 0);
 });
 
-Deno.test("the schedule is late while most of at least three slots of the last minute are", () => {
-  const { history, runSlot } = createHistory(["a"]);
+Deno.test("the schedule is late while most of at least three slots of a minute are, or were skipped", () => {
+  const { history, runSlot, passTo } = createHistory(["a"]);
   const lateAfter = (ms: number, ...lags: number[]) => {
     for (const lagMs of lags) runSlot(lagMs, ms);
     return history.schedule(ms).isLate;
@@ -305,5 +305,12 @@ Deno.test("the schedule is late while most of at least three slots of the last m
   assertEquals(lateAfter(2 * SECOND, 20, 20), true);
   assertEquals(lateAfter(3 * SECOND, 20), false);
   assertEquals(lateAfter(4 * SECOND, 500), true);
-  assertEquals(lateAfter(3 * 60 * SECOND), false);
+  assertEquals(lateAfter(30 * SECOND, 0, 0, 0), false);
+  passTo(50 * SECOND);
+  history.skipped({ datasetId: "a", cause: "in_flight", count: 100 });
+  assertEquals(lateAfter(50 * SECOND), false);
+  history.skipped({ datasetId: "a", cause: "late", count: 100 });
+  assertEquals(lateAfter(50 * SECOND), true);
+  assertEquals(lateAfter(109 * SECOND, 0, 0, 0), true);
+  assertEquals(lateAfter(112 * SECOND), false);
 });

@@ -14,9 +14,9 @@ export async function createTlsFiles(host: string): Promise<TlsFiles> {
   const { pem: authority, issue } = await createAuthority();
   const { cert, key } = await issue(host);
   const files = {
-    certFile: temporaryPath("server.crt"),
-    keyFile: temporaryPath("server.key"),
-    authorityFile: temporaryPath("authority.crt"),
+    certFile: temporaryPath(`${host}.crt`),
+    keyFile: temporaryPath(`${host}.key`),
+    authorityFile: temporaryPath(`${host}-authority.crt`),
     authority,
   };
   await Deno.writeTextFile(files.certFile, cert);

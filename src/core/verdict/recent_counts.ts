@@ -17,12 +17,12 @@ export class RecentCounts {
 
   constructor(private readonly windowMs: number) {}
 
-  /** Counts a task that is settled now. */
-  add(nowMs: number, { failed, slow }: { failed: boolean; slow: boolean }): void {
+  /** Counts a task that is settled now, or several that went alike. */
+  add(nowMs: number, { failed, slow }: { failed: boolean; slow: boolean }, tasks = 1): void {
     for (const counts of [this.#advance(nowMs), this.#sum]) {
-      counts.settled++;
-      if (failed) counts.failed++;
-      if (slow) counts.slow++;
+      counts.settled += tasks;
+      if (failed) counts.failed += tasks;
+      if (slow) counts.slow += tasks;
     }
   }
 

@@ -3,7 +3,10 @@ import type { SkipCause, SkippedSlots, TaskObserver } from "../../core/task_obse
 import type { Log } from "../../runtime/log.ts";
 
 /** For how long slots are counted, after one had its line, before there is a line again. */
-export const SKIP_SUMMARY_SECONDS = 60;
+const SKIP_SUMMARY_SECONDS = 60;
+
+/** A line of more datasets has their number only. */
+const MAX_NAMED = 5;
 
 export type SkipLogOptions = {
   clock: Clock;
@@ -72,11 +75,17 @@ export class SkipLog implements TaskObserver {
     if (slots === 0) return;
     const { clock, log } = this.#options;
     const seconds = Math.round((clock.monotonic() - sinceMs) / 1e3);
-    const whose = datasetIds.size === 1 ? [...datasetIds].join() : `${datasetIds.size} datasets`;
+    const { size } = datasetIds;
+    const whose = size > MAX_NAMED ? `${size} datasets` : [...datasetIds].join(", ");
     log.warn(
       `skipped ${slots} more slot${slots === 1 ? "" : "s"} of ${whose} in ${seconds} s: ` +
         this.#reasonOf(cause),
-      { cause, skipped: slots, window_seconds: seconds },
+      {
+        ...size === 1 ? { dataset_id: whose } : { datasets: size },
+        cause,
+        skipped: slots,
+        window_seconds: seconds,
+      },
     );
   }
 

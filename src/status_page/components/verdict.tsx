@@ -64,9 +64,9 @@ export function Verdict({ view }: { view: StatusView }) {
         )}
         {view.schedule.isLate && view.stalledLoops.length === 0 && (
           <p>
-            The probe itself is late: most slots of the last minute ran more than {LATE_SLOT_MS}
-            {" "}
-            ms after their time. It may be short of CPU, and durations too long.
+            The probe itself is late: more than half of its slots in the last{" "}
+            {windowText(view.recent.coveredSeconds)} ran more than {LATE_SLOT_MS}{" "}
+            ms after their time, or not at all. It may be short of CPU, and durations too long.
           </p>
         )}
         {view.draining || view.stalledLoops.length > 0

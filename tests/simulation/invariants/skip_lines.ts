@@ -25,7 +25,7 @@ export class SkipLineInvariants {
     lines.unlogged += count;
   }
 
-  /** At its end the probe logs what has no line yet. */
+  /** `isStopping`: lines may be closer together, since the probe logs then what has no line yet. */
   logged(cause: SkipCause, count: number, isStopping: boolean): void {
     const { nowMs, toleranceMs } = this.time;
     const lines = this.#lines[cause];
