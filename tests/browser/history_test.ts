@@ -76,7 +76,9 @@ browserTest("details that a reader has opened stay open", async () => {
   await using opened = await open(probe.url);
   const { page, requests } = opened;
   await untilLive(page);
-  await page.locator("#schedule summary").click();
+  // It is open already where slots are late, as on a busy machine.
+  const closed = page.locator("#schedule:not([open])");
+  if (await closed.count() === 1) await closed.locator("summary").click();
   await page.getByText("Slots run since the start").waitFor();
   const before = requests.length;
   await eventually("the page is refreshed", () => requests.length > before + 1);
