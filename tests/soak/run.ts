@@ -247,9 +247,13 @@ async function restOf(
   proxy: Proxy | null,
 ): Promise<Rest> {
   return await eventually("only the held task is in flight", async () => {
-    const samples = await scrape(probe.url, "text");
-    if (sumOf(samples, "probe_tasks_in_flight") !== 1) return null;
+    const before = await scrape(probe.url, "text");
+    if (sumOf(before, "probe_tasks_in_flight") !== 1) return null;
     await sleep(SETTLE_MS);
+    const samples = await scrape(probe.url, "text");
+    // A token is renewed without a task; what came meanwhile the target may not have said yet.
+    const tokens = [before, samples].map((each) => sumOf(each, "probe_token_requests_total"));
+    if (tokens[0] !== tokens[1]) return null;
     return {
       descriptors: await probe.descriptors(),
       threads: await probe.threads(),

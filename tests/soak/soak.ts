@@ -167,18 +167,35 @@ function tableOf(verdicts: readonly Verdict[]): string {
   ).join("\n");
 }
 
-/** Samples of the process, a line each: all those with the memory that JavaScript keeps, or ten. */
+/**
+ * The course of the process in lines: samples with the memory that JavaScript keeps, or the least of
+ * each tenth, which shows a level through the collections of garbage.
+ */
 function courseOf(history: readonly Sample[]): string {
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`.padStart(9);
-  const step = Math.ceil(history.length / 10);
-  const shown = history.some(({ keptBytes }) => keptBytes !== null)
-    ? history.filter(({ keptBytes }) => keptBytes !== null)
-    : history.filter((_, i) => i % step === 0 || i === history.length - 1);
+  const looks = history.filter(({ keptBytes }) => keptBytes !== null);
+  const shown = looks.length > 0 ? looks : leastOf(history, 10);
   return shown.map(({ tasks, residentBytes, heapBytes, keptBytes, threads }) =>
     `${String(tasks).padStart(9)} tasks ${megabytes(residentBytes)} RSS ` +
     `${megabytes(heapBytes)} heap ${String(threads).padStart(4)} threads` +
     (keptBytes === null ? "" : ` ${megabytes(keptBytes)} kept`)
   ).join("\n");
+}
+
+/** The least of each part of the samples, and how many tasks there were at its end. */
+function leastOf(history: readonly Sample[], parts: number): Sample[] {
+  const size = Math.ceil(history.length / parts);
+  const chunks = Array.from({ length: parts }, (_, i) => history.slice(i * size, (i + 1) * size));
+  return chunks.filter(({ length }) => length > 0).map((samples) => {
+    const least = (of: (sample: Sample) => number) => Math.min(...samples.map(of));
+    return {
+      tasks: Math.max(...samples.map(({ tasks }) => tasks)),
+      residentBytes: least(({ residentBytes }) => residentBytes),
+      heapBytes: least(({ heapBytes }) => heapBytes),
+      threads: least(({ threads }) => threads),
+      keptBytes: null,
+    };
+  });
 }
 
 async function main(args: string[]): Promise<number> {
