@@ -49,9 +49,10 @@ sharingTest(
       }, 30_000);
       return least;
     }
-    await leastUntil(3_200);
-    const early = await leastUntil(4_800);
-    await leastUntil(9_600);
+    await leastUntil(2_400);
+    // Each long enough for several collections, after one of which the least is seen.
+    const early = await leastUntil(5_600);
+    await leastUntil(8_000);
     const late = await leastUntil(11_200);
     const more = `from ${JSON.stringify(early)} to ${JSON.stringify(late)}`;
     // Half a kilobyte for each of the tasks between.
