@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { createAuthority, type Issued } from "../support/certificates.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import type { Log } from "../../src/runtime/log.ts";
+import { loadPage } from "../../src/server/pages.ts";
 import { samplesOf, settle, startProgram, sumOf } from "../support/fake_runtime.ts";
 
 const OPENMETRICS = { accept: "application/openmetrics-text; version=1.0.0" };
@@ -296,6 +298,8 @@ Deno.test("a failure has the same words in the log, /tasks, /events and on the p
   while (!events.includes("event: settled")) events += (await stream?.read())?.value ?? "";
   await stream?.cancel();
   assertEquals(JSON.parse(events.match(/(?<=settled\ndata: ).*/)?.[0] ?? "").message, message);
+  // Loading takes real time, which the clock does not wait for.
+  await loadPage(systemClock);
   const rendering = get("/?task=1", { accept: "text/html" });
   await clock.run(100);
   const page = await (await rendering).text();
