@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Blackbox } from "./blackbox.ts";
-import { Child, deno, script } from "./child.ts";
+import { Child } from "./child.ts";
 import { Driver } from "./driver.ts";
 import { compared, type Figure, type Line, type Run } from "./figure.ts";
-import { executables, programs } from "./executables.ts";
-import { Probe, type Program } from "./probe.ts";
+import { programs } from "./executables.ts";
+import { Probe } from "./probe.ts";
 import { Target } from "./target.ts";
 import { temporaryPath } from "../support/temporary.ts";
 import type { TlsFiles } from "../support/tls_files.ts";
@@ -65,8 +65,8 @@ async function measureCpu(run: Run, tls: TlsFiles | null): Promise<Figure[]> {
   const bareArguments = [url, String(intervalMs), ...tls ? [tls.authorityFile] : []];
   const env = { TASK_INTERVAL_SECONDS: String(intervalMs / 1e3), ...trustEnvironment(tls) };
   const pairs: { bare: Client; ours: Client }[] = [];
-  for (const { program, bareCommand } of await withBareClients(run)) {
-    const bare = children.use(new Child([...bareCommand, ...bareArguments]));
+  for (const program of await programs("CPU time", run)) {
+    const bare = children.use(new Child([...program.bareClient, ...bareArguments]));
     const stderr = temporaryPath(`${program.name}.log`);
     // With a line of log for each task, as is the default.
     const logging = { program, stderr, env: { ...env, LOG_LEVEL: "info" } };
@@ -101,21 +101,6 @@ async function measureCpu(run: Run, tls: TlsFiles | null): Promise<Figure[]> {
     ),
   ]);
   return [...peers.map(figureOf), ...judged];
-}
-
-/** Each program with the command of a bare client that has its runtime. */
-async function withBareClients(
-  run: Run,
-): Promise<{ program: Program; bareCommand: readonly string[] }[]> {
-  const made = await executables("CPU time of the executable", run);
-  const bareCommands = {
-    bundle: deno("run", "--allow-net", "--allow-read", script("bare_client.ts")),
-    executable: made ? [made.bareClient] : [],
-  };
-  return (await programs("CPU time", run)).map((program) => ({
-    program,
-    bareCommand: bareCommands[program.name],
-  }));
 }
 
 /** A client that makes requests by itself, and is stopped until its turn. */

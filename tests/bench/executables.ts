@@ -1,6 +1,6 @@
 import { compile } from "../../local/tools/compile.ts";
 import { at } from "../support/at.ts";
-import { Child, eventuallyFetch, freePort, script } from "./child.ts";
+import { Child, deno, eventuallyFetch, freePort, script } from "./child.ts";
 import type { Run } from "./figure.ts";
 import { bundle, probeCommand, probeEnvironment, type Program } from "./probe.ts";
 import { temporaryPath } from "../support/temporary.ts";
@@ -39,10 +39,20 @@ export async function executables(what: string, run: Run): Promise<Executables |
 /** The probe in each way that users run it; the run notes it when `what` of one is left out. */
 export async function programs(what: string, run: Run): Promise<Program[]> {
   const made = await executables(`${what} of the executable`, run);
-  return [
-    { name: "bundle", what: BUNDLE, command: await probeCommand() },
-    ...made ? [{ name: "executable", what: EXECUTABLE, command: [made.probe] } as const] : [],
-  ];
+  const bundled: Program = {
+    name: "bundle",
+    what: BUNDLE,
+    command: await probeCommand(),
+    bareClient: deno("run", "--allow-net", "--allow-read", script("bare_client.ts")),
+  };
+  if (!made) return [bundled];
+  const { probe, bareClient } = made;
+  return [bundled, {
+    name: "executable",
+    what: EXECUTABLE,
+    command: [probe],
+    bareClient: [bareClient],
+  }];
 }
 
 /** The version of Deno that is in the executables; undefined when this run has made none. */

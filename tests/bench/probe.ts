@@ -36,6 +36,8 @@ export type Program = {
   name: "bundle" | "executable";
   what: string;
   command: readonly string[];
+  /** The command of a client that only makes requests, on the same runtime. */
+  bareClient: readonly string[];
 };
 
 /** The settings of a probe that listens on `port` and asks `apiUrl` for one dataset. */
