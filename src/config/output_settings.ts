@@ -78,7 +78,7 @@ export const OUTPUT_SETTINGS = {
     flag: "log-format",
     placeholder: "FORMAT",
     group: "Output",
-    help: "text or json",
+    help: "text or json; a local run has text",
     defaultNote: "text on a terminal, else json",
     schema: z.pipe(lowerCase, z.enum(["text", "json"], "text or json")),
   },
