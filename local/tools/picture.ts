@@ -15,9 +15,12 @@ const MAX_WAIT_MS = 60_000;
 
 const root = new URL("../..", import.meta.url).pathname;
 
+/** A server of tmux of its own for each picture: the one before may still be about to end. */
+let server = "";
+
 async function tmux(...args: string[]): Promise<string> {
   const { stdout } = await new Deno.Command("tmux", {
-    args: ["-L", "picture", "-f", "/dev/null", "-u", ...args],
+    args: ["-L", server, "-f", "/dev/null", "-u", ...args],
   }).output();
   return new TextDecoder().decode(stdout);
 }
@@ -25,12 +28,13 @@ async function tmux(...args: string[]): Promise<string> {
 /** The terminal's screen with its colours, as soon as it is complete. */
 async function screenWhen(isComplete: (screen: string) => boolean): Promise<string> {
   const startMs = performance.now();
+  let screen = "";
   while (performance.now() - startMs < MAX_WAIT_MS) {
     await new Promise((resolve) => setTimeout(resolve, 200));
-    const screen = (await tmux("capture-pane", "-p", "-e")).trimEnd();
+    screen = (await tmux("capture-pane", "-p", "-e")).trimEnd();
     if (isComplete(screen)) return screen;
   }
-  throw new Error("the screen was not complete in time");
+  throw new Error(`the screen was not complete in time:\n${screen}`);
 }
 
 /** Runs the program with these arguments and returns the screen's lines once it is complete. */
@@ -40,6 +44,7 @@ async function record(
   isComplete: (screen: string) => boolean,
 ): Promise<string[]> {
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`).join(" ");
+  server = crypto.randomUUID();
   const shell = `cd ${root} && env -u NO_COLOR ${assignments} PS1='$ ' bash --norc`;
   await tmux("new-session", "-d", "-x", String(COLUMNS), "-y", String(ROWS), shell);
   try {
