@@ -48,12 +48,6 @@ export type ClientOptions = {
 };
 
 /**
- * A 403 is seldom the token's fault: it helps only when the client may now do more than when the
- * token was issued.
- */
-const MIN_FORBIDDEN_INTERVAL_MS = 60_000;
-
-/**
  * Creates the client. It retries with back-off within the task's deadline; after a 401 or a 403 it
  * renews the token and makes one extra attempt.
  */
@@ -64,12 +58,19 @@ export function createClient(options: ClientOptions): GetDataset {
     const deadlineMs = clock.monotonic() + options.taskTimeoutMs;
     const leftMs = () => deadlineMs - clock.monotonic();
     let isRenewed = false;
+    /** The token that the platform has just refused. */
+    let refused: string | undefined;
     let retry = 0;
     let last: RequestError | null = null;
     /** Why the next attempt had to wait. */
     let wait: Wait | null = null;
     for (;;) {
-      const token = await waitForToken(options, request, wait, leftMs(), signal);
+      const token = await waitForToken(options, request, { wait, refused }, leftMs(), signal)
+        // Without another token, what is known is that the platform forbids the request.
+        .catch((error) => {
+          throw last?.response?.status === 403 && error instanceof RequestError ? last : error;
+        });
+      refused = undefined;
       // After a stall of the process an attempt would time out as it begins.
       if (leftMs() <= 0) {
         throw last ?? new RequestError("timeout", "no time was left for an attempt");
@@ -82,8 +83,8 @@ export function createClient(options: ClientOptions): GetDataset {
       const status = failure.response?.status ?? null;
       if ((status === 401 || status === 403) && token && !isRenewed) {
         isRenewed = true;
-        const minIntervalMs = status === 403 ? MIN_FORBIDDEN_INTERVAL_MS : undefined;
-        if (options.tokens?.drop(token, minIntervalMs)) continue;
+        refused = token;
+        if (status === 401 ? options.tokens?.drop(token) : options.tokens?.doubt(token)) continue;
       }
       if (retry >= retries || !isRetried(failure.reason, status)) throw failure;
       const minDelayMs = failure.response?.retryAfterMs ?? null;
@@ -101,7 +102,7 @@ export function createClient(options: ClientOptions): GetDataset {
 async function waitForToken(
   { tokens, clock }: ClientOptions,
   { execution }: DatasetRequest,
-  wait: Wait | null,
+  { wait, refused }: { wait: Wait | null; refused: string | undefined },
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<string | null> {
@@ -111,7 +112,7 @@ async function waitForToken(
   const startMs = clock.monotonic();
   execution.step = { what: "token", sinceMs: startMs, wait };
   try {
-    const getToken = () => tokens.get(startMs + timeoutMs);
+    const getToken = () => tokens.get(startMs + timeoutMs, refused);
     return await within(clock, timeoutMs, signal, getToken, () => {
       return new RequestError("identity_provider", "no token before the task's deadline");
     });

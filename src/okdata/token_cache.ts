@@ -9,17 +9,25 @@ import { isTransient, retryAfterMsOf } from "./token_failure.ts";
 /** One token for all tasks. */
 export type TokenCache = {
   /**
-   * The current token; waits for one when there is none. While the provider is out of order, waits
-   * for up to `retries` further requests, but for none that begins at `deadlineMs` or later, on the
-   * monotonic clock. Throws the `RequestError` of the last request; after a refusal at once.
+   * The current token, unless it is `refused`; waits for one when there is none. While the provider
+   * is out of order, waits for up to `retries` further requests, but for none that begins at
+   * `deadlineMs` or later, on the monotonic clock. Throws the `RequestError` of the last request;
+   * after a refusal at once.
    */
-  get(deadlineMs?: number): Promise<string>;
+  get(deadlineMs?: number, refused?: string): Promise<string>;
   /**
-   * Drops a token that the platform has refused. Returns whether a new one may be requested. False
-   * within `minIntervalMs` (default 1 s) of the last drop: a token that new is probably not the
-   * problem.
+   * Drops a token that the platform does not accept (401). Returns whether a new one may be
+   * requested: not within a second of the last one that was refused, since a token that new is
+   * probably not the problem.
    */
-  drop(refused: string, minIntervalMs?: number): boolean;
+  drop(refused: string): boolean;
+  /**
+   * Whether a new token may be requested in place of one that is accepted and gives no permission
+   * (403), which is seldom the token's fault: it helps only when the client may now do more than when
+   * the token was issued. At most once a minute. Until there is a new one the old one stays, since
+   * it is good enough for other datasets.
+   */
+  doubt(refused: string): boolean;
 };
 
 /** How a request for a token ended. */
@@ -44,6 +52,7 @@ const REFRESH_AT = 0.8;
 const MIN_REFRESH_MS = 1_000;
 const BACKOFF = { firstMs: 500, maxMs: 5_000 };
 const MIN_DROP_INTERVAL_MS = 1_000;
+const MIN_DOUBT_INTERVAL_MS = 60_000;
 /** A provider that asks for a longer wait is asked again all the same. */
 const MAX_RETRY_AFTER_MS = 300_000;
 
@@ -69,7 +78,8 @@ export function createTokenCache(options: TokenCacheOptions): TokenCache {
   let retryDueMs = Infinity;
   /** The provider asked not to be asked before this instant. */
   let notBeforeMs = -Infinity;
-  let droppedMs = -Infinity;
+  /** When a token was last dropped or doubted. */
+  let refusedMs = -Infinity;
   let cancelRefresh = () => {};
   signal.addEventListener("abort", () => cancelRefresh(), { once: true });
 
@@ -125,9 +135,21 @@ export function createTokenCache(options: TokenCacheOptions): TokenCache {
     return retrying.promise;
   }
 
+  /** Whether another token than this one may be had. */
+  function mayReplace(refused: string, minIntervalMs: number): boolean {
+    const nowMs = clock.monotonic();
+    if (current?.value !== refused) return true;
+    if (nowMs - refusedMs < minIntervalMs) return false;
+    refusedMs = nowMs;
+    // An older failure says nothing about the provider's next response.
+    if (nowMs >= notBeforeMs) failure = null;
+    return true;
+  }
+
   return {
-    async get(deadlineMs = Infinity) {
-      if (current && clock.monotonic() < current.expiresMs) return current.value;
+    async get(deadlineMs = Infinity, refused) {
+      const isGood = current && current.value !== refused && clock.monotonic() < current.expiresMs;
+      if (current && isGood) return current.value;
       // Without a request under way, the last one's failure is the first that this caller sees.
       let last = fetching ? null : failure;
       for (let retries = 0;;) {
@@ -144,16 +166,14 @@ export function createTokenCache(options: TokenCacheOptions): TokenCache {
         }
       }
     },
-    drop(refused, minIntervalMs = MIN_DROP_INTERVAL_MS) {
-      const nowMs = clock.monotonic();
-      if (current?.value !== refused) return true;
-      if (nowMs - droppedMs < minIntervalMs) return false;
-      droppedMs = nowMs;
-      current = null;
-      onDrop();
-      // An older failure says nothing about the provider's next response.
-      if (nowMs >= notBeforeMs) failure = null;
+    drop(refused) {
+      if (!mayReplace(refused, MIN_DROP_INTERVAL_MS)) return false;
+      if (current?.value === refused) {
+        current = null;
+        onDrop();
+      }
       return true;
     },
+    doubt: (refused) => mayReplace(refused, MIN_DOUBT_INTERVAL_MS),
   };
 }

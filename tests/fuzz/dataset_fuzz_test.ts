@@ -91,6 +91,7 @@ Deno.test("responses of the API bring the dataset, or a failure with the right r
         tokens: {
           get: () => maxRetries === null ? Promise.reject(noToken()) : Promise.resolve(TOKEN),
           drop: () => chance < 0.5,
+          doubt: () => chance < 0.5,
         },
         onAttempt: () => {},
       });

@@ -198,7 +198,7 @@ Deno.test("a duration spans from the connection to the last byte, without the pr
   const clock = new FakeClock();
   const { execution, done } = await start({
     clock,
-    tokens: { get: () => later(clock, 20, "token"), drop: () => false },
+    tokens: { get: () => later(clock, 20, "token"), drop: () => false, doubt: () => false },
     exchange: async ({ url }: HttpRequest, { timings }: { timings: Timings }) => {
       await later(clock, 3);
       timings.startMs = clock.monotonic();

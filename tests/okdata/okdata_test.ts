@@ -200,6 +200,23 @@ for (const status of [401, 403]) {
   });
 }
 
+Deno.test("a 403 while no new token is to be had stays `unauthorized`, and takes no other task's token", async () => {
+  const { transport, request } = connect({ readSecret: () => Promise.resolve("s3cret-value") });
+  const { result, execution } = await request();
+  transport.oldest.respond(200, TOKEN, JSON_TYPE);
+  await settle();
+  transport.oldest.respond(403);
+  await settle();
+  assertEquals(transport.oldest.request.method, "POST");
+  const other = await request();
+  transport.oldest.respond(503);
+  const { reason, response } = await assertRejects(() => result, RequestError);
+  assertEquals([reason, response?.status, execution.attempts.length], ["unauthorized", 403, 1]);
+  assertEquals(transport.oldest.request.headers.authorization, "Bearer first-token");
+  transport.oldest.succeed();
+  await other.result;
+});
+
 Deno.test("a 403 renews the token once a minute at most, a 401 once a second", async () => {
   for (const [status, intervalMs] of [[403, 60_000], [401, 1_000]] as const) {
     const { transport, request, clock } = connect({

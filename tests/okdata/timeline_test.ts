@@ -80,6 +80,7 @@ async function settle({ plans, tokensMs }: World): Promise<SettledTask> {
         return "token";
       },
       drop: () => true,
+      doubt: () => true,
     },
     redact: (text) => text,
     apiUrl: "http://api/metadata",
@@ -182,6 +183,7 @@ Deno.test("a pending task says what it does, and since when", async () => {
         return sleep(clock, 10).then(() => "token");
       },
       drop: () => false,
+      doubt: () => false,
     },
     redact: (text) => text,
     apiUrl: "http://api/metadata",

@@ -270,15 +270,22 @@ Deno.test("Retry-After holds for the request that replaces a refused token", asy
   assertEquals(await next, "two");
 });
 
-Deno.test("drop keeps to the interval that it is given", async () => {
-  const { clock, tokens, grant } = start();
+Deno.test("a doubted token is replaced once a minute at most, and stays until there is another", async () => {
+  const { clock, tokens, results, breakDown, grant } = start();
   tokens.get();
   await grant("one");
-  assertEquals(tokens.drop("one", 60_000), true);
-  tokens.get();
-  await grant("two");
+  assertEquals(tokens.doubt("one"), true);
+  const next = assertRejects(() => tokens.get(Infinity, "one"), RequestError);
+  assertEquals(await tokens.get(), "one", "for who does not doubt it");
+  await breakDown();
+  await next;
+  assertEquals(await tokens.get(), "one");
   await clock.run(59_999);
-  assertEquals(tokens.drop("two", 60_000), false);
+  assertEquals(tokens.doubt("one"), false);
   await clock.run(1);
-  assertEquals(tokens.drop("two", 60_000), true);
+  assertEquals(tokens.doubt("one"), true);
+  const renewed = tokens.get(Infinity, "one");
+  await grant("two");
+  assertEquals([await renewed, await tokens.get()], ["two", "two"]);
+  assertEquals(results, ["ok", "failed", "ok"]);
 });
