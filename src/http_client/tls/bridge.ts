@@ -26,8 +26,13 @@ async function connectToSelf(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   const accepting = listener.accept();
+  // When the connection fails, nobody waits for what closing the listener rejects.
+  accepting.catch(() => {});
   const near = await Deno.connect({ hostname: "127.0.0.1", port });
-  const middle = await accepting;
+  const middle = await accepting.catch((error) => {
+    tryToClose(near);
+    throw error;
+  });
   // Another process of this machine may have been faster.
   if (middle.remoteAddr.port === near.localAddr.port) return [near, middle];
   for (const each of [near, middle]) tryToClose(each);
