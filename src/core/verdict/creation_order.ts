@@ -3,8 +3,8 @@ import { firstFrom } from "../task.ts";
 import { NO_ROWS, type Rows, withTask } from "./rows.ts";
 
 /**
- * How many tasks may wait behind one that is pending. When more do, that one takes no place any
- * more: it bounds memory and the cost of a reading.
+ * How many settled tasks may wait behind one that is pending. When more do, that one takes no place
+ * any more: it bounds memory and the cost of a reading.
  */
 export const MAX_WAITING = 1_000;
 
@@ -25,15 +25,14 @@ export class CreationOrder {
   #closed: Rows = NO_ROWS;
   /** From the oldest pending task on, in the order of creation. */
   #open: Entry[] = [];
+  /** How many of those have settled. */
+  #waiting = 0;
   #rows: Rows | null = NO_ROWS;
   #newestSeqno = 0;
 
   /** Takes the place of a new task; `seqno` is larger than any before. */
   created({ seqno, createdMs }: { seqno: number; createdMs: number }): void {
     this.#open.push({ seqno, createdMs, reason: undefined });
-    if (this.#open.length <= MAX_WAITING) return;
-    this.#open.shift();
-    this.#close();
   }
 
   /** Fills the place of a task; `reason` is why it failed, null after a success. */
@@ -45,6 +44,10 @@ export class CreationOrder {
     if (entry?.seqno !== seqno) return;
     entry.reason = reason;
     this.#rows = null;
+    this.#waiting++;
+    this.#close();
+    if (this.#waiting <= MAX_WAITING) return;
+    this.#open.shift();
     this.#close();
   }
 
@@ -61,6 +64,7 @@ export class CreationOrder {
   #close(): void {
     const pending = this.#open.findIndex(({ reason }) => reason === undefined);
     const settled = this.#open.splice(0, pending === -1 ? this.#open.length : pending);
+    this.#waiting -= settled.length;
     this.#closed = settled.reduce(withEntry, this.#closed);
   }
 }

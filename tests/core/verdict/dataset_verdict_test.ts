@@ -211,12 +211,25 @@ Deno.test("incidents are bounded, the oldest go first", () => {
 Deno.test("a task that hangs for longer than a thousand others loses its place", () => {
   const dataset = new Dataset();
   dataset.create(1);
-  for (let seqno = 2; seqno <= MAX_WAITING + 1; seqno++) {
+  for (let seqno = 2; seqno <= MAX_WAITING + 2; seqno++) {
     dataset.create(1);
     dataset.settle(seqno, "F");
   }
   assertEquals([dataset.state, dataset.since], ["failing", 2]);
   dataset.settle(1, "S");
+  assertEquals([dataset.state, dataset.since], ["failing", 2]);
+});
+
+Deno.test("tasks that all hang fail the dataset, however many are in flight", () => {
+  const dataset = new Dataset();
+  dataset.create(1);
+  dataset.settle(1, "S");
+  const pending = 3 * MAX_WAITING;
+  dataset.create(pending);
+  for (let seqno = 2; seqno <= 10; seqno++) {
+    dataset.create(1);
+    dataset.settle(seqno, "T");
+  }
   assertEquals([dataset.state, dataset.since], ["failing", 2]);
 });
 
