@@ -1,8 +1,9 @@
 import type { Config } from "../../config/config.ts";
 import { okdataOptions } from "../../config/okdata_options.ts";
 import { exitCodeOfSignal } from "../../core/exit_code.ts";
-import { secondsBetween } from "../../core/task.ts";
+import { secondsBetween, type SettledTask } from "../../core/task.ts";
 import { observeWithAll } from "../../core/task_observer.ts";
+import type { DatasetState } from "../../core/verdict/states.ts";
 import { connectOkdata } from "../../okdata/okdata.ts";
 import { Backlog } from "../../probing/backlog.ts";
 import { HealthHistory } from "../../probing/health.ts";
@@ -73,11 +74,16 @@ export async function runOnce(
   });
 
   stdout.write(report.start?.() ?? "");
-  await Promise.all(datasetIds.map((datasetId, i) => {
+  // When other datasets take longer, that this one has no news by then says nothing about it.
+  const states = new Map<string, DatasetState>();
+  await Promise.all(datasetIds.map(async (datasetId, i) => {
     const loop = { datasetId, intervalSeconds, runTask, clock, log };
     const phase = i / datasetIds.length;
-    if (waitSeconds === null) return runTasks(loop, { count, phase }, signal);
-    return runUntilGood(loop, { waitSeconds, isGood: (task) => record.isGood(task) }, signal);
+    const isGood = (task: SettledTask) => record.isGood(task);
+    await (waitSeconds === null
+      ? runTasks(loop, { count, phase }, signal)
+      : runUntilGood(loop, { waitSeconds, isGood }, signal));
+    states.set(datasetId, health.of(datasetId)?.state ?? "starting");
   }));
   await lines.end();
   done.abort();
@@ -85,7 +91,7 @@ export async function runOnce(
   const exitCode = signal.aborted ? exitCodeOfSignal(signal) : record.exitCode();
   stdout.write(
     await report.end({
-      datasets: record.results((id) => health.of(id)?.state ?? "starting"),
+      datasets: record.results((id) => states.get(id) ?? "starting"),
       // After an interruption some tasks stay pending.
       abandoned: backlog.page({ state: "PENDING", limit: Infinity }).tasks
         .filter((task) => task.state === "PENDING"),

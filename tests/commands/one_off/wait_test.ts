@@ -55,6 +55,16 @@ Deno.test("a wait does not ask a dataset again that has succeeded", async () => 
   );
 });
 
+Deno.test("a dataset that has succeeded is working, however long others take", async () => {
+  const env = { DATASET_ID: "a,b", TASK_INTERVAL_SECONDS: "1" };
+  const run = await startOneOff(env, { waitSeconds: 600 });
+  run.transport.oldest.succeed();
+  await failFor(run, 120);
+  run.transport.oldest.succeed();
+  assertEquals(await run.exitCode, 0);
+  assertStringIncludes(run.stdout.text, "\na: working, 1 of 1 task succeeded; http://api/a\n");
+});
+
 Deno.test("a try that began in time is not cut off, and is the last one", async () => {
   const env = { TASK_INTERVAL_SECONDS: "1" };
   const { transport, clock, exitCode } = await startOneOff(env, { waitSeconds: 2 });
