@@ -1,5 +1,5 @@
 /** Strips, incidents and the search of datasets. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { eventually } from "../support/program.ts";
 import { manyIds, play, SCENES, statusPage } from "../support/status.ts";
 import { respondWithDataset, startServer } from "../support/targets.ts";
@@ -83,6 +83,25 @@ browserTest("details that a reader has opened stay open", async () => {
   const before = requests.length;
   await eventually("the page is refreshed", () => requests.length > before + 1);
   assert(await page.getByText("Slots run since the start").isVisible());
+});
+
+browserTest("the sentence of a strip has all of its times in the reader's zone", async () => {
+  const html = (rounds: number) => {
+    const reasonOf = (id: string, round: number) =>
+      id.includes("101") && round > 2 && round < 9 ? "dns" as const : null;
+    return statusPage(play({ datasetIds: manyIds(2), rounds, reasonOf })());
+  };
+  const expected = [
+    [12, "since 20:01:05 UTC", "since 01:31:05 +05:30"],
+    [200, "from 20:01:05 to 20:15 UTC", "from 01:31:05 to 01:45 +05:30"],
+  ] as const;
+  for (const [rounds, sent, shown] of expected) {
+    assertStringIncludes(html(rounds), sent);
+    await using server = startPageServer(() => html(rounds));
+    await using opened = await open(server.url, { timezoneId: "Asia/Kolkata" });
+    const titles = await opened.page.locator(".strip title").allTextContents();
+    assertStringIncludes(titles.join("\n"), shown);
+  }
 });
 
 for (const [name, width] of [["a phone", 390], ["a wall screen", 2560]] as const) {

@@ -13,7 +13,7 @@ export function localizeTimes(page: ParentNode): void {
   }
   // The sentence of a strip is an attribute to a reader, and has no element for the time in it.
   for (const title of page.querySelectorAll(".strip title")) {
-    title.textContent = title.textContent?.replace(/(\d\d):(\d\d) UTC/, localTime) ?? "";
+    title.textContent = localText(title.textContent ?? "");
   }
   for (const zone of page.querySelectorAll(".zone")) zone.textContent = formatOffset(new Date());
 }
@@ -25,11 +25,15 @@ export function formatTime(date: Date, withSeconds = true): string {
   return parts.map(twoDigits).join(":");
 }
 
-/** A time of today in UTC, as `22:01`, in the reader's zone. */
-function localTime(_text: string, hours: string, minutes: string): string {
-  const date = new Date();
-  date.setUTCHours(Number(hours), Number(minutes));
-  return `${formatTime(date, false)} ${formatOffset(date)}`;
+/** A text with times of the last day in UTC, as `22:01` or `22:01:05`, in the reader's zone. */
+function localText(text: string): string {
+  const nowMs = Date.now();
+  return text.replace(/(\d\d):(\d\d)(?::(\d\d))?/g, (_, hours, minutes, seconds) => {
+    const date = new Date(nowMs);
+    date.setUTCHours(Number(hours), Number(minutes), Number(seconds ?? 0));
+    if (date.getTime() > nowMs) date.setUTCDate(date.getUTCDate() - 1);
+    return formatTime(date, seconds !== undefined);
+  }).replace(" UTC", ` ${formatOffset(new Date(nowMs))}`);
 }
 
 function formatDate(date: Date): string {
