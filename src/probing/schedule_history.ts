@@ -6,6 +6,8 @@ import { RANGES } from "../history/bars.ts";
 
 /** How well the schedule is kept. */
 export type ScheduleHealth = {
+  /** Since the start, without the time in which the machine slept. */
+  elapsedMs: number;
   slots: number;
   skipped: Record<SkipCause, number>;
   lastLagMs: number | null;
@@ -35,11 +37,13 @@ export class ScheduleHistory {
   /** Of the last hour, a bar a minute, on the monotonic clock. */
   readonly #lags = new BarRing(RANGES["1h"].bars, RANGES["1h"].barSeconds);
   readonly #recent: RecentCounts;
+  readonly #startedMs: number;
   #slots = 0;
   #lastLagMs: number | null = null;
 
   constructor(clock: Pick<Clock, "monotonic">, recentSeconds: number) {
     this.#clock = clock;
+    this.#startedMs = clock.monotonic();
     this.#recent = new RecentCounts(recentSeconds * 1e3);
   }
 
@@ -61,6 +65,7 @@ export class ScheduleHistory {
     const worstLagMs = 1e3 * Math.max(...minutes.map(({ longestSeconds }) => longestSeconds ?? 0));
     const { settled: slots, slow: late } = this.#recent.read(nowMs);
     return {
+      elapsedMs: nowMs - this.#startedMs,
       slots: this.#slots,
       skipped: { ...this.#skipped },
       lastLagMs: this.#lastLagMs,

@@ -272,6 +272,7 @@ Deno.test("ratios forget tasks older than a day, however long nothing was settle
 Deno.test("the worst lag of the schedule is that of the last hour", () => {
   const { history, runSlot } = createHistory(["a"]);
   assertEquals(history.schedule(0), {
+    elapsedMs: 0,
     slots: 0,
     skipped: { late: 0, in_flight: 0 },
     lastLagMs: null,
@@ -285,6 +286,7 @@ Deno.test("the worst lag of the schedule is that of the last hour", () => {
   const { worstLagMs, ...rest } = history.schedule(HOUR / 2);
   assertAlmostEquals(worstLagMs ?? 0, 40);
   assertEquals(rest, {
+    elapsedMs: HOUR / 2,
     slots: 2,
     skipped: { late: 3, in_flight: 1 },
     lastLagMs: 2,

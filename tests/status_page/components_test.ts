@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Past, PastSource } from "../../src/history/past.ts";
+import { viewOf } from "../../src/status_page/view.ts";
+import { FakeClock } from "../support/clock.ts";
 import { KNOWN, pastBefore, pastIncident } from "../support/past.ts";
 import {
   manyIds,
@@ -352,6 +354,20 @@ Deno.test("the worst bar is no whole one where the process began within it", () 
     textOf(statusPage(play({ ...SCENES.few, reasonOf: outageOf(101, 50, 60) })())),
     /10 of 200 tasks failed, worst from 20:01:05 to 20:15 UTC/,
   );
+});
+
+Deno.test("ages and times since the start do not follow a wall clock that is set", () => {
+  const sources = playHealth({ rounds: 12 });
+  const { clock } = sources;
+  assert(clock instanceof FakeClock);
+  const said = () => {
+    const text = textOf(statusPage(viewOf({ page: 1 }, sources)));
+    return [/ pending \S+ (\S+ \S+) …/, / task per dataset every 10 s for ([^,]+),/]
+      .map((pattern) => text.match(pattern)?.[1]);
+  };
+  assertEquals(said(), ["5 s", "2 min 5 s"]);
+  clock.setWallClock(2 * 3600_000);
+  assertEquals(said(), ["5 s", "2 min 5 s"]);
 });
 
 Deno.test("the schedule is folded away unless something is wrong there", () => {

@@ -40,6 +40,7 @@ export const NOTHING_YET: StatusView = {
   knownSinceMs: Date.UTC(2026, 10, 23, 22),
   failures: [],
   schedule: {
+    elapsedMs: 0,
     slots: 0,
     skipped: { late: 0, in_flight: 0 },
     lastLagMs: null,

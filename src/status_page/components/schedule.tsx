@@ -9,8 +9,8 @@ const HOUR_MS = 3_600_000;
  * is wrong there.
  */
 export function Schedule({ view }: { view: StatusView }) {
-  const { schedule, stalledLoops, nowMs, startedMs } = view;
-  const { slots, skipped, lastLagMs, worstLagMs, isLate } = schedule;
+  const { schedule, stalledLoops } = view;
+  const { elapsedMs, slots, skipped, lastLagMs, worstLagMs, isLate } = schedule;
   const isStalled = stalledLoops.length > 0;
   const isSkipped = skipped.late > 0 || skipped.in_flight > 0;
   const isBad = isStalled || isLate || isSkipped;
@@ -25,8 +25,7 @@ export function Schedule({ view }: { view: StatusView }) {
       <summary>
         <h2>Schedule</h2>{" "}
         <small>
-          a task per dataset every {view.taskIntervalSeconds} s for {spanText(nowMs - startedMs)},
-          {" "}
+          a task per dataset every {view.taskIntervalSeconds} s for {spanText(elapsedMs)},{" "}
           {isStalled || isLate ? loops : isSkipped ? "slots were skipped" : "no slot skipped"}
         </small>
       </summary>
@@ -40,7 +39,7 @@ export function Schedule({ view }: { view: StatusView }) {
           {countText(skipped.in_flight)}
         </Fact>
         <Fact name="Lag of the last slot">{lag(lastLagMs)}</Fact>
-        <Fact name={`Largest lag in ${spanText(Math.min(nowMs - startedMs, HOUR_MS))}`}>
+        <Fact name={`Largest lag in ${spanText(Math.min(elapsedMs, HOUR_MS))}`}>
           {lag(worstLagMs)}
         </Fact>
       </dl>

@@ -1,6 +1,6 @@
 import type { Task } from "../../core/task.ts";
 import { href } from "../links.ts";
-import type { StatusQuery, StatusView } from "../view.ts";
+import type { StatusView } from "../view.ts";
 import { countText, durationText, spanText } from "../words.ts";
 import { Failures } from "./failures.tsx";
 import { Filters } from "./filters.tsx";
@@ -9,7 +9,7 @@ import { Detail } from "./task/detail.tsx";
 
 /** The tracked tasks that match the query, and the details of one. */
 export function Tasks({ view }: { view: StatusView }) {
-  const { tasks, tracked, next, query, datasetIds, nowMs } = view;
+  const { tasks, tracked, next, query, datasetIds } = view;
   const several = datasetIds.length > 1 && query.datasetId === undefined;
   return (
     <section id="tasks" aria-labelledby="tasks-heading">
@@ -55,9 +55,7 @@ export function Tasks({ view }: { view: StatusView }) {
                   </tr>
                 </thead>
                 <tbody>
-                  {tasks.map((task) => (
-                    <Row task={task} several={several} query={query} nowMs={nowMs} />
-                  ))}
+                  {tasks.map((task) => <Row task={task} several={several} view={view} />)}
                 </tbody>
               </table>
             )}
@@ -89,11 +87,10 @@ function Beginning({ view: { untilMs, startedMs, nowMs } }: { view: StatusView }
 }
 
 function Row(
-  { task, several, query, nowMs }: {
+  { task, several, view: { query, nowMs, nowMonotonicMs } }: {
     task: Task;
     several: boolean;
-    query: StatusQuery;
-    nowMs: number;
+    view: StatusView;
   },
 ) {
   const { seqno, datasetId, createdMs } = task;
@@ -111,7 +108,9 @@ function Row(
         <Time ms={createdMs} nowMs={nowMs} />
       </td>
       <td>
-        {settled ? durationText(settled.durationSeconds) : `${spanText(nowMs - createdMs)} …`}
+        {task.state === "PENDING"
+          ? `${spanText(nowMonotonicMs - task.createdMonotonicMs)} …`
+          : durationText(task.durationSeconds)}
       </td>
       <td>{settled?.attempts.length}</td>
     </tr>
