@@ -5,6 +5,9 @@ import type { DescriptorReserve } from "./descriptor_reserve.ts";
 /** How long requests in progress may take once the port is being closed. */
 const GRACE_MS = 1_000;
 
+/** The old server of a port that is opened anew leaves it within this time; longer is a loss. */
+const LEAVE_MS = 1_000;
+
 /** Delays before a lost port is opened again. */
 const BACKOFF = { firstMs: 100, maxMs: 5_000 };
 
@@ -49,6 +52,8 @@ export class ReopeningPort {
   #lastServer: HttpServer | null = null;
   #backoff: Backoff = createBackoff(BACKOFF);
   #isDown = false;
+  /** When the port was last closed, to be opened anew. */
+  #closedMs = -Infinity;
   #isClosed = false;
   #cancelTimer = () => {};
 
@@ -69,6 +74,7 @@ export class ReopeningPort {
     if (this.#isClosed || this.#server === null) return;
     const old = this.#server;
     this.#server = null;
+    this.#closedMs = this.#options.clock.monotonic();
     this.#cancelTimer();
     old.shutdown().catch(() => {});
     this.#options.reserve.release();
@@ -123,10 +129,14 @@ export class ReopeningPort {
     this.#options.reserve.release();
     if (this.#isClosed) return;
     this.#cancelTimer();
-    if (!this.#isDown) this.#options.onChange(error);
-    this.#isDown = true;
+    this.#report(error);
     this.#server = null;
     this.#reopenLater();
+  }
+
+  #report(error: unknown): void {
+    if (!this.#isDown) this.#options.onChange(error);
+    this.#isDown = true;
   }
 
   #reopenLater(): void {
@@ -136,7 +146,8 @@ export class ReopeningPort {
   #openAgain(): void {
     try {
       this.#watch(this.#open(this.number));
-    } catch {
+    } catch (error) {
+      if (this.#options.clock.monotonic() - this.#closedMs >= LEAVE_MS) this.#report(error);
       this.#reopenLater();
     }
   }

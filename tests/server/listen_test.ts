@@ -30,7 +30,7 @@ function fakeSystem({ descriptors = 1_000, ...given }: { descriptors?: number } 
   const system: System = {
     clock,
     serve({ port = 0, ...options }, handler) {
-      if (world.busy) throw new Deno.errors.AddrInUse();
+      if (world.busy) throw new Deno.errors.AddrInUse("Address already in use");
       const own = take();
       if ("cert" in options) world.certificates.push(String(options.cert));
       world.opened.push(port);
@@ -249,6 +249,23 @@ Deno.test("listen tries again when the port is not free yet for another certific
   world.busy = false;
   await clock.run(50);
   assertEquals([world.certificates, world.changes], [[first.cert, second.cert], []]);
+  await listener.close();
+});
+
+Deno.test("listen reports a port that stays taken after it was closed for another certificate", async () => {
+  const { world, clock, open } = fakeSystem();
+  const [first, second] = [await createSelfSigned("a.test"), await createSelfSigned("b.test")];
+  const listener = open(0, first);
+  world.busy = true;
+  listener.replaceTls(second);
+  await clock.run(999);
+  assertEquals(world.changes, []);
+  await clock.run(1_000);
+  assertEquals(world.changes, ["Address already in use"]);
+  world.busy = false;
+  await clock.run(10_000);
+  assertEquals(world.certificates, [first.cert, second.cert]);
+  assertEquals(world.changes, ["Address already in use", "back"]);
   await listener.close();
 });
 
