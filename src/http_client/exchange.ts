@@ -72,6 +72,7 @@ export async function createExchange(options: ExchangeOptions): Promise<Exchange
       exchange(request, options, signal, timings, onOpen)
         .finally(() => connection && tryToClose(connection))
         .then(resolve, async (error) => {
+          timings.failedMs = options.clock.monotonic();
           failure = toRequestError(error);
           reject(await options.diagnose(failure, request.url));
         })

@@ -13,6 +13,8 @@ export type Timings = {
   headersMs?: number;
   /** The last byte of the response. */
   wholeMs?: number;
+  /** When it failed, before more was found out about that. */
+  failedMs?: number;
   /** The response as far as it has come. */
   partial?: { status: number; chunks: readonly Uint8Array[] };
 };

@@ -154,7 +154,7 @@ async function makeAttempt(
     failure = judgeResponse(response, datasetId, clock.now(), redact);
   } catch (error) {
     if (signal.aborted) throw error;
-    endMs ??= clock.monotonic();
+    endMs ??= timings.failedMs ?? clock.monotonic();
     failure = errorOfExchange(error, timings, redact);
   }
   // The wait for the token counts; what the probe did between it and the connection does not.

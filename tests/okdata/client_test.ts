@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { sleep } from "../../src/core/clock.ts";
 import { createClient } from "../../src/okdata/client.ts";
-import type { RequestError } from "../../src/http_client/errors.ts";
+import { RequestError } from "../../src/http_client/errors.ts";
 import type { Timings } from "../../src/http_client/timings.ts";
 import type { HttpRequest } from "../../src/http_client/exchange.ts";
 import { succeed, type TaskExecution } from "../../src/core/task.ts";
@@ -214,6 +214,24 @@ Deno.test("a duration spans from the connection to the last byte, without the pr
   const task = pending({ createdMonotonicMs: -1_000 });
   const { durationSeconds } = succeed(task, clock.monotonic(), execution);
   assertEquals([execution.attempts[0]?.durationSeconds, durationSeconds], [0.1, 0.12]);
+});
+
+Deno.test("a failed attempt ends with its failure, however long the probe finds out more about it", async () => {
+  const clock = new FakeClock();
+  const { execution, done } = await start({
+    clock,
+    retries: 0,
+    exchange: async (_request: HttpRequest, { timings }: { timings: Timings }) => {
+      await later(clock, 30);
+      timings.failedMs = clock.monotonic();
+      await later(clock, 2_000);
+      throw new RequestError("tls", "expired");
+    },
+  });
+  await clock.run(3_000);
+  await done;
+  assertEquals(execution.attempts.map(({ durationSeconds }) => durationSeconds), [0.03]);
+  assertEquals([execution.phases, execution.endedMs], [{ connect: 0.03 }, 30]);
 });
 
 Deno.test("a body in an unknown or a broken encoding is an invalid response", async () => {

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../../src/core/clock.ts";
 import { connectionError } from "../../../src/http_client/connection/connection_error.ts";
 import { RequestError } from "../../../src/http_client/errors.ts";
@@ -90,16 +90,17 @@ Deno.test("a client certificate that is wanted is told from a cipher that is not
   assertEquals(other.message.startsWith("no common version of TLS or cipher"), true);
 });
 
-Deno.test("a TLS failure stays one when the attempt ends during its diagnosis", async () => {
+Deno.test("a TLS failure stays one, at its own instant, when the attempt ends during its diagnosis", async () => {
   const server = listen([await createSelfSigned("localhost")]);
-  const started = Promise.withResolvers<void>();
+  const started = Promise.withResolvers<number | undefined>();
+  const timings = newTimings(0);
   const exchange = await createExchange({
     clock: systemClock,
     tls: new TlsClient(systemClock),
     resolve: () => Promise.resolve(["127.0.0.1"]),
     proxyFor: () => null,
     diagnose() {
-      started.resolve();
+      started.resolve(timings.failedMs);
       return new Promise(() => {});
     },
   });
@@ -107,12 +108,13 @@ Deno.test("a TLS failure stays one when the attempt ends during its diagnosis", 
   const url = new URL(`https://localhost:${server.port}`);
   const result = exchange(
     { url, method: "GET", headers: {} },
-    { signal: controller.signal, timings: newTimings(0) },
+    { signal: controller.signal, timings },
   );
-  await started.promise;
+  const failedMs = await started.promise;
   controller.abort(new Error("timeout"));
   const error = await assertRejects(() => result, RequestError);
   assertEquals(error.reason, "tls");
+  assert(failedMs !== undefined && timings.failedMs === failedMs);
   server.close();
   await settle();
 });
