@@ -15,7 +15,7 @@ type Values = {
 
 /** The whole configuration, checked and complete. */
 export type Config = Readonly<
-  & Omit<Values, "datasetIds" | "apiUrl" | "appId" | "logLevel" | "basicAuth">
+  & Omit<Values, "environment" | "datasetIds" | "apiUrl" | "appId" | "logLevel" | "basicAuth">
   & {
     datasetIds: readonly string[];
     apiUrl: string;
@@ -76,11 +76,12 @@ export function parseConfig(
   if (probes && !isMisread) problems.unshift(...missing(values.localServicesOnly, isGiven));
   if (isMisread || problems.length > 0) return { ok: false, problems };
 
+  const { environment = null, ...others } = values;
   const { datasetIds = [], appId = newAppId() } = values;
   const { logLevel = values.localRun ? "debug" : "info" } = values;
   const { tlsCertFile: certPath, tlsKeyFile: keyPath } = values;
   const config = {
-    ...values,
+    ...others,
     ...targetOf(values),
     datasetIds,
     bearerAuth: secretOf(values.bearerToken, values.bearerTokenFile),
@@ -89,7 +90,7 @@ export function parseConfig(
     proxyFor: createProxyFor(values),
     tls: certPath && keyPath ? { certPath, keyPath } : null,
     appId,
-    environmentName: values.localServicesOnly ? "local" as const : values.environment ?? null,
+    environmentName: values.localServicesOnly ? "local" as const : environment,
     logLevel,
   };
   return { ok: true, config: Object.freeze(config) };

@@ -3,6 +3,12 @@ import { EXIT, EXIT_MEANINGS } from "./exit_code.ts";
 /** Who has to act on a failure. */
 export type Origin = "network" | "identity provider" | "platform" | "probe";
 
+/** How an advice names the platform that is probed: by the setting, where that is what chose it. */
+export function platformText(environmentName: string | null): string {
+  const isChosen = environmentName !== null && environmentName !== "local";
+  return isChosen ? `OKDATA_ENVIRONMENT=${environmentName}` : "this platform";
+}
+
 type ReasonDefinition = {
   /** What happened, for the status page and the documentation: no sentence, without a full stop. */
   meaning: string;

@@ -39,7 +39,6 @@ Deno.test("parseConfig fills in the documented defaults", () => {
   const given = Object.entries(config).filter(([, value]) => value !== undefined);
   assertEquals(Object.fromEntries(given), {
     datasetIds: ["abc123"],
-    environment: "dev",
     clientId: "client",
     clientSecret: "s3cret-value",
     tokenAuth: "post",
@@ -140,11 +139,11 @@ Deno.test("parseConfig prefers a given URL to that of the environment", () => {
 Deno.test("parseConfig needs no environment when both URLs are given, but with one of them", () => {
   const urls = { OKDATA_API_URL: "http://api", OKDATA_TOKEN_URL: "http://login/token" };
   const env = { ...without(PLATFORM, "OKDATA_ENVIRONMENT"), ...urls };
-  const { apiUrl, credentials, environment } = configFrom(env);
-  assertEquals([apiUrl, credentials?.tokenUrl, environment], [
+  const { apiUrl, credentials, environmentName } = configFrom(env);
+  assertEquals([apiUrl, credentials?.tokenUrl, environmentName], [
     "http://api",
     "http://login/token",
-    undefined,
+    null,
   ]);
   for (const name of Object.keys(urls)) {
     const [problem = "", ...others] = problemsOf(without(env, name));

@@ -1,4 +1,4 @@
-import { REASON_DEFINITIONS } from "../../core/reasons.ts";
+import { platformText, REASON_DEFINITIONS } from "../../core/reasons.ts";
 import { type Phase, PHASES, type SettledTask } from "../../core/task.ts";
 import { RequestError } from "../../http_client/errors.ts";
 import { formatSeconds } from "../../text/format.ts";
@@ -21,15 +21,16 @@ const LOOK_AT: Readonly<Record<Phase, string>> = {
  */
 export function adviceFor(
   failure: RequestError,
-  { environment }: { environment?: string },
+  { environmentName }: { environmentName: string | null },
 ): string {
   const advice = ownAdvice(failure);
   if (advice !== undefined) return advice;
   const { reason, cause } = failure;
-  const platform = environment ? `OKDATA_ENVIRONMENT=${environment}` : "this platform";
   const isUnreachable = reason === "identity_provider" && cause instanceof RequestError &&
     REASON_DEFINITIONS[cause.reason].origin === "network";
-  return REASON_DEFINITIONS[isUnreachable ? cause.reason : reason].advice(platform);
+  return REASON_DEFINITIONS[isUnreachable ? cause.reason : reason].advice(
+    platformText(environmentName),
+  );
 }
 
 /** What took the most time of a task that succeeded too late, and what to look at. */

@@ -186,10 +186,10 @@ async function getDataset(
 }
 
 function describe(config: Config): string {
-  const { datasetIds, environment, credentials, apiUrl, taskIntervalSeconds } = config;
+  const { datasetIds, environmentName, credentials, apiUrl, taskIntervalSeconds } = config;
   const datasets = datasetIds.length === 1 ? "1 dataset" : `${datasetIds.length} datasets`;
   const client = credentials ? `as client ${credentials.clientId}` : "without credentials";
-  const where = environment ? ` in ${environment}` : "";
+  const where = environmentName ? ` (${environmentName})` : "";
   const proxies = proxiesOf(config);
   return `${datasets} at ${apiUrl}${where}, ${client}, every ${taskIntervalSeconds} s` +
     (proxies ? `, by ${proxies}` : "");

@@ -46,7 +46,7 @@ Deno.test("a check of the emulator resolves its name and requests each dataset o
   transport.oldest.succeed();
   assertEquals(await exitCode, 0);
   assertEquals(lines(), [
-    "ok      configuration: 2 datasets at http://api, without credentials, every 10 s",
+    "ok      configuration: 2 datasets at http://api (local), without credentials, every 10 s",
     "ok      name api: 192.0.2.1",
     "ok      dataset a: status 200 in 0.000 s",
     "ok      dataset b: status 200 in 0.000 s",
@@ -63,6 +63,15 @@ Deno.test("a check that fails says where to look further", async () => {
   );
 });
 
+Deno.test("a check of local services does not speak of the platform that the settings name", async () => {
+  const env = { LOCAL_SERVICES_ONLY: "true", OKDATA_ENVIRONMENT: "prod" };
+  const { transport, stdout, exitCode } = await start(env);
+  transport.oldest.respond(404);
+  assertEquals(await exitCode, 1);
+  assert(stdout.text.includes("the dataset must exist in this platform"), stdout.text);
+  assert(!stdout.text.includes("prod"), stdout.text);
+});
+
 Deno.test("a check with credentials fetches a token and shows its issuer and its end", async () => {
   const { transport, stdout, lines, exitCode } = await start(PLATFORM);
   const token = { access_token: webToken({ iss: "https://login.example/realms/x" }) };
@@ -71,7 +80,7 @@ Deno.test("a check with credentials fetches a token and shows its issuer and its
   transport.oldest.succeed();
   assertEquals(await exitCode, 0);
   assertEquals(lines(), [
-    "ok      configuration: 1 dataset at http://api.example/datasets in dev, as client client, " +
+    "ok      configuration: 1 dataset at http://api.example/datasets (dev), as client client, " +
     "every 10 s",
     "ok      name api.example: 192.0.2.1",
     "ok      name login.example: 192.0.2.1",
@@ -112,7 +121,7 @@ Deno.test("a check resolves the name of a proxy, which resolves the others, and 
   });
   assertEquals(resolved, ["proxy.example", "login.example"]);
   assertEquals(lines().slice(0, 3), [
-    "ok      configuration: 1 dataset at https://api.example/datasets in dev, as client client, " +
+    "ok      configuration: 1 dataset at https://api.example/datasets (dev), as client client, " +
     "every 10 s, by proxy proxy.example:3128 for api.example",
     "ok      proxy proxy.example:3128 for api.example: 192.0.2.7",
     "ok      name login.example: 192.0.2.7",
@@ -244,7 +253,7 @@ Deno.test("--json has every finding of a check, with what it took and what to do
       {
         ...good,
         name: "configuration",
-        what: "2 datasets at http://api, without credentials, every 10 s",
+        what: "2 datasets at http://api (local), without credentials, every 10 s",
         duration_seconds: null,
       },
       { ...good, name: "name api", what: "192.0.2.1", duration_seconds: 0 },

@@ -1,4 +1,4 @@
-import { REASON_DEFINITIONS } from "../../../core/reasons.ts";
+import { platformText, REASON_DEFINITIONS } from "../../../core/reasons.ts";
 import { type FailedTask, settledMs, type Task } from "../../../core/task.ts";
 import { type Timeline, timelineOf, timelineSoFar } from "../../../core/timeline.ts";
 import { escapeControlsInLines } from "../../../text/escape.ts";
@@ -53,7 +53,6 @@ function TaskDetail({ task, view }: { task: Task; view: StatusView }) {
 function LastError({ task, environment }: { task: FailedTask; environment: string | null }) {
   const { meaning, advice } = REASON_DEFINITIONS[task.reason];
   const status = task.attempts.at(-1)?.status ?? null;
-  const isPlatform = environment === "dev" || environment === "prod";
   return (
     <dl class="error">
       <dt>Meaning</dt>
@@ -67,7 +66,7 @@ function LastError({ task, environment }: { task: FailedTask; environment: strin
         </>
       )}
       <dt>What to do</dt>
-      <dd>{advice(isPlatform ? `OKDATA_ENVIRONMENT=${environment}` : "this platform")}</dd>
+      <dd>{advice(platformText(environment))}</dd>
     </dl>
   );
 }
