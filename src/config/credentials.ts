@@ -1,3 +1,4 @@
+import type { BasicCredentials } from "../text/basic_credentials.ts";
 import { messageOf } from "../text/error_text.ts";
 import type { Config, Secret } from "./config.ts";
 import { secretProblem, withoutLineEnd } from "./secret_text.ts";
@@ -7,7 +8,7 @@ import { NOT_UTF8 } from "./values.ts";
 /** What a reader of the endpoints must present; with neither they are open to everyone. */
 export type EndpointCredentials = {
   bearer: string | null;
-  basic: { user: string; password: string } | null;
+  basic: BasicCredentials | null;
 };
 
 export const NO_CREDENTIALS: EndpointCredentials = { bearer: null, basic: null };

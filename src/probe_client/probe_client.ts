@@ -13,6 +13,7 @@ import { createRedactor, type Redact } from "../http_client/redact.ts";
 import type { HttpResponse } from "../http_client/response.ts";
 import { newTimings } from "../http_client/timings.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { credentialsOf, encodeCredentials } from "../text/basic_credentials.ts";
 import { toMessage } from "../text/escape.ts";
 import { localUrl } from "./address.ts";
 import { ProbeClientError } from "./errors.ts";
@@ -41,23 +42,18 @@ export function createProbeClient(
   certificate: ProbeClient["certificate"] = null,
 ): ProbeClient {
   const { redact, hide } = createRedactor();
-  const { username, password } = url;
+  const own = credentialsOf(url);
   const bare = new URL(url);
   bare.username = bare.password = "";
 
-  const { bearer, basic } = username || password
-    ? {
-      bearer: null,
-      basic: { user: decodeURIComponent(username), password: decodeURIComponent(password) },
-    }
-    : credentials;
+  const { bearer, basic } = own ? { bearer: null, basic: own } : credentials;
   let authorization: string | null = null;
   if (bearer !== null) {
     authorization = `Bearer ${bearer}`;
     hide(bearer);
   } else if (basic) {
     const pair = `${basic.user}:${basic.password}`;
-    const encoded = btoa(String.fromCharCode(...new TextEncoder().encode(pair)));
+    const encoded = encodeCredentials(basic);
     authorization = `Basic ${encoded}`;
     for (const secret of [encoded, pair, basic.password]) hide(secret);
   }

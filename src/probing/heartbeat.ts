@@ -5,6 +5,7 @@ import { USER_AGENT } from "../core/version.ts";
 import { explain } from "../http_client/errors.ts";
 import type { Exchange } from "../http_client/exchange.ts";
 import { newTimings } from "../http_client/timings.ts";
+import { credentialsOf, encodeCredentials } from "../text/basic_credentials.ts";
 
 export type HeartbeatMethod = "HEAD" | "GET" | "POST";
 
@@ -113,7 +114,11 @@ export async function sendHeartbeat(
   signal: AbortSignal,
 ): Promise<void> {
   const timings = newTimings(clock.monotonic());
-  const headers = { "user-agent": USER_AGENT };
+  const credentials = credentialsOf(new URL(url));
+  const headers = {
+    "user-agent": USER_AGENT,
+    ...credentials && { authorization: `Basic ${encodeCredentials(credentials)}` },
+  };
   // Its length is sent, which some receivers require of a POST. RFC 9110, section 8.6.
   const body = method === "POST" ? { body: "" } : {};
   const { status } = await within(

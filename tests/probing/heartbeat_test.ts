@@ -175,6 +175,14 @@ Deno.test("a heartbeat by POST says that its body is empty", async () => {
   assertEquals(received, [["POST", "0"], ["GET", null], ["HEAD", null]]);
 });
 
+Deno.test("a heartbeat presents the user and password of its URL", async () => {
+  const HEARTBEAT_URL = "http://user:p%40ss@heartbeat/beat";
+  const { task, heartbeat } = await start({ HEARTBEAT_URL });
+  task().succeed();
+  await settle();
+  assertEquals(heartbeat().request.headers.authorization, `Basic ${btoa("user:p@ss")}`);
+});
+
 Deno.test("the log never shows the URL of the heartbeat, which is a secret", async () => {
   const { task, heartbeat, logged } = await start();
   task().succeed();

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { credentialsOf, encodeCredentials } from "../../text/basic_credentials.ts";
 import { formatAddress, hostOf, portOf, withoutFinalDot } from "./address.ts";
 
 /** An HTTP proxy that connections go through. */
@@ -70,14 +71,13 @@ export function parseProxy(text: string): Proxy | null {
   if (url?.protocol !== "http:") return null;
   // Else `http://user:1#2@host` would be a host `user`, and the message would show the credentials.
   if (url.pathname !== "/" || url.search || url.hash) return null;
-  const [user, password] = [decode(url.username), decode(url.password)];
-  const credentials = user || password ? encodeBase64(`${user}:${password}`) : null;
+  const credentials = credentialsOf(url);
+  const encoded = credentials && encodeCredentials(credentials);
   return {
     host: hostOf(url),
     port: portOf(url),
-    authorization: credentials && `Basic ${credentials}`,
-    secrets: [user, password, credentials].filter((secret) => secret !== null && secret !== "")
-      .map(String),
+    authorization: encoded && `Basic ${encoded}`,
+    secrets: [credentials?.user, credentials?.password, encoded].flatMap((secret) => secret || []),
   };
 }
 
@@ -124,17 +124,4 @@ function maxPrefix(address: string): number {
 
 function familyOf(address: string): "ipv4" | "ipv6" {
   return isIP(address) === 6 ? "ipv6" : "ipv4";
-}
-
-/** The text of a part of a URL. A percent sign that encodes nothing stands for itself. */
-function decode(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
-}
-
-function encodeBase64(text: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }
