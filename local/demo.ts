@@ -6,19 +6,27 @@ import { startDeno, startProbe } from "./run.ts";
 
 const emulatorUrl = `http://localhost:${Deno.env.get("HTTP_SERVER_PORT") || "8081"}`;
 
-/** Defaults for the environment of the probe. The client is the one of the emulator. */
+/** Defaults for the environment of the probe. */
 const DEFAULTS: Record<string, string> = {
   DATASET_ID: "abc123",
   TASK_INTERVAL_SECONDS: "1",
   TABLE_INTERVAL_SECONDS: "5",
   LOG_LEVEL: "info",
+};
+
+/** The platform is the emulator, whatever the shell has been set up for; an empty one is unset. */
+const PLATFORM: Record<string, string> = {
   OKDATA_API_URL: `${emulatorUrl}/metadata/datasets`,
   OKDATA_TOKEN_URL: `${emulatorUrl}/auth/realms/api-catalog/protocol/openid-connect/token`,
   OKDATA_CLIENT_ID: "local-client",
   OKDATA_CLIENT_SECRET: "local-secret",
+  OKDATA_CLIENT_SECRET_FILE: "",
+  OKDATA_ENVIRONMENT: "",
+  OKDATA_SCOPE: "",
+  OKDATA_AUDIENCE: "",
 };
 
-const probeEnv = Object.fromEntries(
+const defaults = Object.fromEntries(
   Object.entries(DEFAULTS).map(([name, value]) => [name, Deno.env.get(name) || value]),
 );
 /** The running processes, in the order of their start. */
@@ -81,7 +89,7 @@ Metrics and tasks of the probe: http://localhost:${Deno.env.get("PORT") || "8000
 Emulator of the platform:       ${emulatorUrl}
 Ctrl-C stops both.
 `);
-  const env = { ...probeEnv, LOCAL_RUN: "true" };
+  const env = { ...defaults, ...PLATFORM, LOCAL_RUN: "true" };
   exits.push(untilExit(startProbe(["--rows", "10", ...Deno.args], { env })));
 }
 Deno.exit(Math.max(...await Promise.all(exits)));

@@ -26,6 +26,9 @@ Deno.test("deno task demo shows a platform and a probe, and one signal ends both
     env: {
       ...baseEnvironment(),
       ...ports,
+      // A shell that has been set up for a platform changes nothing.
+      ...{ OKDATA_ENVIRONMENT: "prod", OKDATA_CLIENT_ID: "my-client" },
+      OKDATA_CLIENT_SECRET_FILE: "/nosuch/secret",
       // The first task is looked at, which chance must not fail.
       ...{ DELAY_PERCENT: "0", UNAUTHORIZED_PERCENT: "0" },
     },
