@@ -201,10 +201,14 @@ export class DenoProcess {
   }
 }
 
-/** 80×24 for a terminal that says 0×0: it does not know its size. */
+/** 80×24 for a terminal that says 0×0, since it does not know its size, and for one that is gone. */
 function terminalSize(): { columns: number; rows: number } {
-  const { columns, rows } = Deno.consoleSize();
-  return { columns: columns || 80, rows: rows || 24 };
+  try {
+    const { columns, rows } = Deno.consoleSize();
+    return { columns: columns || 80, rows: rows || 24 };
+  } catch {
+    return { columns: 80, rows: 24 };
+  }
 }
 
 function resourceUsage() {
