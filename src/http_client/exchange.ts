@@ -4,7 +4,7 @@ import { formatAddress, hostOf, portOf } from "./connection/address.ts";
 import { connectToAny } from "./connection/connect.ts";
 import { type Connection, tryToClose } from "./connection/connection.ts";
 import { blaming, openTunnel, proxyHeaders, refusal } from "./connection/tunnel.ts";
-import { type RequestError, toRequestError } from "./errors.ts";
+import { toRequestError } from "./errors.ts";
 import { exchangeHttp1 } from "./http1.ts";
 import { openPinnedTls } from "./tls/pinned_tls.ts";
 import type { Proxy, ProxyFor } from "./connection/proxy.ts";
@@ -57,24 +57,24 @@ export async function createExchange(options: ExchangeOptions): Promise<Exchange
     new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       let connection: Connection | null = null;
-      // A failure that is being diagnosed stays the cause, whatever ends meanwhile.
-      let failure: RequestError | null = null;
       const onOpen: OnOpen = (opened) => {
         connection = opened;
         if (signal.aborted) tryToClose(opened);
       };
       // Closing ends whatever is pending on the connection.
       const onAbort = () => {
-        reject(failure ?? signal.reason);
+        reject(signal.reason);
         if (connection) tryToClose(connection);
       };
       signal.addEventListener("abort", onAbort, { once: true });
       exchange(request, options, signal, timings, onOpen)
         .finally(() => connection && tryToClose(connection))
         .then(resolve, async (error) => {
-          timings.failedMs = options.clock.monotonic();
-          failure = toRequestError(error);
-          reject(await options.diagnose(failure, request.url));
+          const failure = { ms: options.clock.monotonic(), error: toRequestError(error) };
+          // It stays the cause when the attempt ends meanwhile.
+          timings.failure = failure;
+          failure.error = await options.diagnose(failure.error, request.url);
+          reject(failure.error);
         })
         .finally(() => signal.removeEventListener("abort", onAbort));
     });

@@ -1,3 +1,4 @@
+import type { RequestError } from "./errors.ts";
 import { type Phases, secondsBetween } from "../core/task.ts";
 
 /** Monotonic instants, in milliseconds, at which an exchange passed from phase to phase. */
@@ -13,8 +14,8 @@ export type Timings = {
   headersMs?: number;
   /** The last byte of the response. */
   wholeMs?: number;
-  /** When it failed, before more was found out about that. */
-  failedMs?: number;
+  /** When and why it failed, with what has been found out about that since. */
+  failure?: { ms: number; error: RequestError };
   /** The response as far as it has come. */
   partial?: { status: number; chunks: readonly Uint8Array[] };
 };

@@ -154,8 +154,8 @@ async function makeAttempt(
     failure = judgeResponse(response, datasetId, clock.now(), redact);
   } catch (error) {
     if (signal.aborted) throw error;
-    endMs ??= timings.failedMs ?? clock.monotonic();
-    failure = errorOfExchange(error, timings, redact);
+    endMs ??= timings.failure?.ms ?? clock.monotonic();
+    failure = errorOfExchange(timings.failure?.error ?? error, timings, redact);
   }
   // The wait for the token counts; what the probe did between it and the connection does not.
   execution.begunMs ??= timings.startMs - 1e3 * (execution.phases.token ?? 0);

@@ -5,7 +5,7 @@ import { RequestError } from "../http_client/errors.ts";
 import type { Exchange } from "../http_client/exchange.ts";
 import type { Redact } from "../http_client/redact.ts";
 import type { HttpResponse } from "../http_client/response.ts";
-import { newTimings } from "../http_client/timings.ts";
+import { newTimings, type Timings } from "../http_client/timings.ts";
 import { messageOf } from "../text/error_text.ts";
 import { clientAuthentication } from "./client_authentication.ts";
 import type { TokenAuth } from "./environments.ts";
@@ -61,6 +61,7 @@ export function createTokenFetcher(options: OauthOptions): FetchToken {
 
   return async (signal) => {
     let response: HttpResponse | null = null;
+    const timings = newTimings(clock.monotonic());
 
     async function fetchToken(signal: AbortSignal): Promise<Token> {
       const secret = await readSecret(options);
@@ -71,7 +72,7 @@ export function createTokenFetcher(options: OauthOptions): FetchToken {
         asked,
         {
           [oauth.customFetch]: async (url: string, request: TokenRequest) => {
-            response = await post(options, url, request, signal);
+            response = await post(options, url, request, { signal, timings });
             return toFetchResponse(response, options);
           },
           // The operator chose the address, which may be a provider on this machine.
@@ -90,7 +91,12 @@ export function createTokenFetcher(options: OauthOptions): FetchToken {
       });
     } catch (error) {
       if (signal.aborted) throw error;
-      throw tokenFailure(error, { tokenUrl, tokenAuth, redact, response });
+      throw tokenFailure(timings.failure?.error ?? error, {
+        tokenUrl,
+        tokenAuth,
+        redact,
+        response,
+      });
     }
   };
 }
@@ -107,17 +113,17 @@ async function readSecret({ readSecret }: OauthOptions): Promise<string> {
 }
 
 function post(
-  { exchange, clock }: OauthOptions,
+  { exchange }: OauthOptions,
   url: string,
   { headers, body }: TokenRequest,
-  signal: AbortSignal,
+  options: { signal: AbortSignal; timings: Timings },
 ): Promise<HttpResponse> {
   return exchange({
     url: new URL(url),
     method: "POST",
     headers: { ...headers, "user-agent": USER_AGENT },
     body: String(body),
-  }, { signal, timings: newTimings(clock.monotonic()) });
+  }, options);
 }
 
 /** The response for the library. Throws a `RequestError` for one that it has nothing to say about. */

@@ -218,18 +218,19 @@ Deno.test("a duration spans from the connection to the last byte, without the pr
 
 Deno.test("a failed attempt ends with its failure, however long the probe finds out more about it", async () => {
   const clock = new FakeClock();
-  const { execution, done } = await start({
+  const { execution, done, error } = await start({
     clock,
     retries: 0,
     exchange: async (_request: HttpRequest, { timings }: { timings: Timings }) => {
       await later(clock, 30);
-      timings.failedMs = clock.monotonic();
-      await later(clock, 2_000);
-      throw new RequestError("tls", "expired");
+      timings.failure = { ms: clock.monotonic(), error: new RequestError("tls", "expired") };
+      await later(clock, 20_000);
+      throw new RequestError("tls", "expired since yesterday");
     },
   });
-  await clock.run(3_000);
+  await clock.run(10_000);
   await done;
+  assertEquals([error().reason, error().message], ["tls", "expired"]);
   assertEquals(execution.attempts.map(({ durationSeconds }) => durationSeconds), [0.03]);
   assertEquals([execution.phases, execution.endedMs], [{ connect: 0.03 }, 30]);
 });
