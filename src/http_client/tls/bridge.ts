@@ -12,11 +12,17 @@ export type Bridge = { near: Deno.TcpConn; cut: () => void };
 /** Opens a bridge to `far`, which belongs to it from then on. Rejects with the system's error. */
 export async function openBridge(far: Deno.TcpConn): Promise<Bridge> {
   const [near, middle] = await connectToSelf();
-  far.setNoDelay(true);
-  middle.setNoDelay(true);
   const cut = () => {
     for (const each of [near, middle, far]) tryToClose(each);
   };
+  try {
+    far.setNoDelay(true);
+    middle.setNoDelay(true);
+  } catch (error) {
+    // It was closed meanwhile.
+    cut();
+    throw error;
+  }
   void Promise.all([pump(middle, far), pump(far, middle)]).then(cut, cut);
   return { near, cut };
 }

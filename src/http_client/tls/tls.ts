@@ -41,16 +41,21 @@ export class TlsClient {
   ): Promise<Connection> {
     // With Nagle's algorithm each handshake waits 40 ms for a delayed acknowledgement.
     tcp.setNoDelay(true);
+    const mayWait = this.#handshakes < MAX_HANDSHAKES;
+    // Before anything is waited for: many connections may be made in one turn of the event loop.
+    if (mayWait) this.#handshakes++;
+    // Where this machine may not connect to itself, a socket that stays is the lesser evil.
+    const bridge = mayWait ? null : await openBridge(tcp).catch(() => null);
+    if (!mayWait && !bridge) this.#handshakes++;
+    const release = () => {
+      if (!bridge) this.#handshakes--;
+    };
     try {
-      const mayWait = this.#handshakes < MAX_HANDSHAKES;
-      // Where this machine may not connect to itself, a socket that stays is the lesser evil.
-      const bridge = mayWait ? null : await openBridge(tcp).catch(() => null);
-      const hostname = withoutFinalDot(host);
-      const tls = await Deno.startTls(bridge?.near ?? tcp, {
-        hostname,
-        alpnProtocols: ALPN_PROTOCOLS,
+      const tls = await startTls(bridge?.near ?? tcp, host).catch((error) => {
+        release();
+        throw error;
       });
-      const handshake = bridge ? tls.handshake() : this.#counted(tls.handshake());
+      const handshake = tls.handshake().finally(release);
       let isOpen = true;
       const connection: Connection = {
         read: (buffer) => tls.read(buffer),
@@ -70,10 +75,11 @@ export class TlsClient {
       throw connectionError("TLS handshake", error, host);
     }
   }
+}
 
-  /** Counts a handshake on its own socket until it has ended. */
-  #counted<T>(handshake: Promise<T>): Promise<T> {
-    this.#handshakes++;
-    return handshake.finally(() => this.#handshakes--);
-  }
+function startTls(connection: Deno.TcpConn, host: string): Promise<Deno.TlsConn> {
+  return Deno.startTls(connection, {
+    hostname: withoutFinalDot(host),
+    alpnProtocols: ALPN_PROTOCOLS,
+  });
 }

@@ -40,6 +40,20 @@ Deno.test("handshakes that nobody responds to occupy a limited number of sockets
   }, await issue("localhost"));
 });
 
+Deno.test("handshakes that begin at the same time occupy no more sockets", async () => {
+  const get = await client();
+  await using silent = startSilentServer();
+  const stop = new AbortController();
+  const attempts = Array.from(
+    { length: 3 * MAX_HANDSHAKES },
+    () => assertRejects(() => get(`${silent.url}/abc123`, stop.signal), Error, "given up"),
+  );
+  await eventually("all have begun", () => silent.counts().greetings === attempts.length);
+  stop.abort(new Error("given up"));
+  await Promise.all(attempts);
+  await eventually("all others are closed", () => silent.counts().open === MAX_HANDSHAKES);
+});
+
 Deno.test("a connection through a bridge that the server ends is reset", async () => {
   const get = await client();
   await using silent = startSilentServer();
