@@ -77,7 +77,7 @@ export async function checkSecretFiles(
   readFile: ReadFile,
 ): Promise<void> {
   await checkSecretFile(credentials?.secret ?? null, SETTINGS.clientSecretFile.env, readFile);
-  await checkSecretFile(prometheusAuth, SETTINGS.prometheusTokenFile.env, readFile);
+  if (prometheusAuth) await readPrometheusToken(prometheusAuth, readFile);
 }
 
 async function checkSecretFile(
@@ -132,10 +132,15 @@ export async function readSecretFile(path: string, readFile: ReadFile): Promise<
   return secret;
 }
 
+/** What Prometheus requires now. Throws a `FileError` when the file holds no token. */
+export function readPrometheusToken(token: Secret, readFile: ReadFile): Promise<string> {
+  return readSecret(token, "prometheusToken", readFile);
+}
+
 /** The secret; a file's content is checked as the variable's value was. */
 async function readSecret(
   secret: Secret,
-  setting: "bearerToken" | "basicAuth",
+  setting: "bearerToken" | "basicAuth" | "prometheusToken",
   readFile: ReadFile,
 ): Promise<string> {
   if ("text" in secret) return secret.text;

@@ -187,13 +187,24 @@ Deno.test("checkSecretFiles says which accident happened to the secret, without 
   );
 });
 
+Deno.test("checkSecretFiles refuses a file whose text is no bearer token", async () => {
+  const prometheusAuth = { path: "/token" };
+  for (const text of ["Bearer abc", "tøken€"]) {
+    await assertRejects(
+      () => checkSecretFiles({ credentials: null, prometheusAuth }, () => Promise.resolve(text)),
+      FileError,
+      "PROMETHEUS_BEARER_TOKEN_FILE: expected ",
+    );
+  }
+});
+
 Deno.test("checkSecretFiles names the file of the token for Prometheus", async () => {
   const config = { credentials: null, prometheusAuth: { path: "/token" } };
   await checkSecretFiles(config, filesOf({ "/token": "t0ken\n" }));
   await assertRejects(
     () => checkSecretFiles(config, NO_FILES),
     FileError,
-    "PROMETHEUS_BEARER_TOKEN_FILE: expected a file with the secret:",
+    "PROMETHEUS_BEARER_TOKEN_FILE: expected a file that can be read:",
   );
 });
 

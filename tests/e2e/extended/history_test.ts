@@ -184,5 +184,5 @@ test("a token file that is missing is a problem of the configuration", async () 
     },
   });
   assertEquals(code, 2);
-  assertStringIncludes(stderr, "PROMETHEUS_BEARER_TOKEN_FILE: expected a file with the secret");
+  assertStringIncludes(stderr, "PROMETHEUS_BEARER_TOKEN_FILE: expected a file that can be read");
 });
