@@ -3,10 +3,11 @@ import type { Config } from "../config/config.ts";
 import {
   changesBetween,
   type EndpointFiles,
+  hasSameCredentials,
   readEndpointFiles,
   servedUntilMs,
 } from "../config/endpoint_files.ts";
-import { readCurrentSecret } from "../config/credentials.ts";
+import { readPrometheusToken } from "../config/credentials.ts";
 import { okdataOptions, proxySecrets } from "../config/okdata_options.ts";
 import type { TaskObserver } from "../core/task_observer.ts";
 import { VERSION } from "../core/version.ts";
@@ -157,7 +158,7 @@ export async function createPast(
 
   async function readToken(): Promise<string | null> {
     if (!auth) return null;
-    const token = await readCurrentSecret(auth, readFile);
+    const token = await readPrometheusToken(auth, readFile);
     hide(token);
     return token;
   }
@@ -301,6 +302,8 @@ export function listenForReaders(
       const isSame = before.tls?.cert === after.tls?.cert && before.tls?.key === after.tls?.key;
       if (after.tls && !isSame) listener.replaceTls(after.tls);
       server = serverFor(after);
+      // Who reads them had to present what is no longer accepted.
+      if (!hasSameCredentials(before, after)) events.disconnect();
     },
   };
 }

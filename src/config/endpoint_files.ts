@@ -35,6 +35,11 @@ export function changesBetween(before: EndpointFiles, after: EndpointFiles): str
   return changes;
 }
 
+/** Whether readers present the same as before. */
+export function hasSameCredentials(before: EndpointFiles, after: EndpointFiles): boolean {
+  return changesBetween({ ...before, tls: null }, { ...after, tls: null }).length === 0;
+}
+
 /**
  * When the first certificate of the chain that the port serves ends, milliseconds since the epoch;
  * null for plain HTTP, and for a file in which no certificate can be read.

@@ -57,8 +57,13 @@ export class Events {
 
   /** Sends the gathered events, ends every stream and accepts no more readers. */
   close(): void {
-    this.#flush();
     this.#isClosed = true;
+    this.disconnect();
+  }
+
+  /** Sends the gathered events and ends every stream; readers may connect again. */
+  disconnect(): void {
+    this.#flush();
     for (const reader of this.#readers) {
       reader.end();
       this.#remove(reader);

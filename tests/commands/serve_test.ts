@@ -372,6 +372,28 @@ Deno.test("a reload serves new files, and logs what changed without showing it",
   assert(!JSON.stringify(logged).includes("t0ken"));
 });
 
+Deno.test("a reload ends the streams that were opened with other credentials, and no others", async () => {
+  const { issue } = await createAuthority();
+  const { files, reload, get } = await startWithFiles(await issue("localhost"));
+  const { body } = await get("/events", { authorization: "Bearer 0ld-token" });
+  let isEnded = false;
+  const reading = body?.pipeTo(new WritableStream()).then(() => isEnded = true);
+  Object.assign(
+    files,
+    await issue("localhost", 8).then(({ cert, key }) => ({
+      "/cert.pem": cert,
+      "/key.pem": key,
+    })),
+  );
+  reload();
+  await settle();
+  assertEquals(isEnded, false);
+  files["/token"] = "new-t0ken\n";
+  reload();
+  await reading;
+  assertEquals((await get("/events", { authorization: "Bearer 0ld-token" })).status, 401);
+});
+
 Deno.test("a reload of a wrong file keeps everything as it was, and logs an error", async () => {
   const { issue } = await createAuthority();
   const { files, served, reload, statusWith, lines } = await startWithFiles(
