@@ -246,3 +246,30 @@ browserTest(
     assertEquals(problems, []);
   },
 );
+
+browserTest("details get the focus, whatever refresh comes in between", async () => {
+  await using emulator = startEmulator();
+  await using probe = await startFastProbe(emulator.apiUrl);
+  await using opened = await open(probe.url);
+  const { page } = opened;
+  await untilLive(page);
+  const link = page.locator("#tasks tbody a").first();
+  await link.waitFor();
+  const { promise: held, resolve: release } = Promise.withResolvers<void>();
+  let requests = 0;
+  await page.route((url) => url.searchParams.has("task"), async (route) => {
+    requests++;
+    await held;
+    await route.continue();
+  });
+  await link.click();
+  await eventually("the details are requested", () => requests === 1);
+  // The tab is shown again.
+  await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+  await eventually("a refresh is requested", () => requests > 1);
+  release();
+  await eventually(
+    "the details have the focus",
+    async () => /^Task \d+/.test(await focusedText(page)),
+  );
+});

@@ -36,7 +36,12 @@ export function isStale(): boolean {
   return !isRefreshed;
 }
 
-/** Whether the probe responded to the last request for events. */
+/** Whether events have come through on the present connection. */
+export function isStreaming(): boolean {
+  return events === "streaming";
+}
+
+/** Whether the probe responds. */
 export function isConnected(): boolean {
   return events === "streaming" || events === "polling";
 }

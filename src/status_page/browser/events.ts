@@ -1,5 +1,11 @@
-import { setEvents, showConnection } from "./connection_state.ts";
-import { IDLE_REFRESH_MS, pause, retryDelayMs, SILENCE_MS } from "./delays.ts";
+import { isStale, isStreaming, setEvents, showConnection } from "./connection_state.ts";
+import {
+  IDLE_REFRESH_MS,
+  NAVIGATION_TIMEOUT_MS,
+  pause,
+  retryDelayMs,
+  SILENCE_MS,
+} from "./delays.ts";
 import { refresh, refreshSoon } from "./refresh.ts";
 
 /** The probe, or a proxy before it, responds but sends no events. */
@@ -7,20 +13,20 @@ class NoEvents extends Error {}
 
 /** Follows the probe's events for as long as the page is open, and refreshes the page. */
 export async function followEvents(): Promise<never> {
-  for (let isPolling = false;;) {
-    const wasPolling = isPolling;
-    isPolling = false;
-    try {
-      await readEvents();
-    } catch (error) {
-      // A probe that refuses one more reader of its events still serves the page.
-      isPolling = error instanceof NoEvents;
+  for (let wasPolling = false;;) {
+    const isRefused = await readEvents().then(() => false, (error) => error instanceof NoEvents);
+    if (isStreaming() && !isRefused) {
+      setEvents("lost");
+      showConnection();
     }
+    // A probe that refuses one more reader still serves the page; a proxy may hold events back, and a
+    // browser may block them. Later refreshes come because the page is idle.
+    if (!wasPolling) await refresh(NAVIGATION_TIMEOUT_MS);
+    const isPolling = isRefused || !isStale();
     setEvents(isPolling ? "polling" : "lost");
-    // Later refreshes come because the page is idle: two causes would make two requests at a time.
-    if (isPolling && !wasPolling) void refresh();
-    else showConnection();
-    await pause(isPolling ? IDLE_REFRESH_MS : retryDelayMs());
+    showConnection();
+    await pause(isRefused || isPolling && wasPolling ? IDLE_REFRESH_MS : retryDelayMs());
+    wasPolling = isPolling;
   }
 }
 

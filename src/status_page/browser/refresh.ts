@@ -27,22 +27,26 @@ const announcement = find("#announcement");
 
 /** The number of the newest request for the page: responses to older ones are dropped. */
 let requests = 0;
+let newest = Promise.resolve();
 let nextRefreshMs = 0;
 let requestedMs = 0;
 let refreshedMs = 0;
 
 /**
  * Shows the page at the current address. A probe that does not respond is shown as lost; a response
- * of 4xx throws, unless a later request has made this one obsolete.
+ * of 4xx throws. When a later request makes this one obsolete, its outcome is this one's too.
  */
-export async function showPage(timeoutMs = SILENCE_MS): Promise<void> {
-  const request = ++requests;
+export function showPage(timeoutMs = SILENCE_MS): Promise<void> {
+  return newest = show(++requests, timeoutMs);
+}
+
+async function show(request: number, timeoutMs: number): Promise<void> {
   const startMs = requestedMs = performance.now();
   try {
     const page = await fetchPage(timeoutMs);
     const endMs = performance.now();
     nextRefreshMs = endMs + Math.max(MIN_REFRESH_MS, (endMs - startMs) / MAX_BUSY_SHARE);
-    if (request !== requests) return;
+    if (request !== requests) return await newest;
     // Another version may have another script.
     if (page.body.dataset.version !== version) return location.reload();
     replaceWith(page);
@@ -53,7 +57,7 @@ export async function showPage(timeoutMs = SILENCE_MS): Promise<void> {
     const isObsolete = request !== requests;
     // A newer request is under way. Its result decides, but it may time out too, which takes as long
     // again: so this failure is shown, unless a response came since.
-    if (isObsolete && (error instanceof PageNotFound || refreshedMs > startMs)) return;
+    if (isObsolete && (error instanceof PageNotFound || refreshedMs > startMs)) return await newest;
     if (error instanceof PageNotFound) throw error;
     setRefreshed(false);
   }
@@ -89,9 +93,9 @@ function replaceWith(page: Document): void {
 }
 
 /** Refreshes the page; an address that is not a page any more counts as a lost probe. */
-export async function refresh(): Promise<void> {
+export async function refresh(timeoutMs = SILENCE_MS): Promise<void> {
   try {
-    await showPage();
+    await showPage(timeoutMs);
   } catch {
     setRefreshed(false);
     showConnection();
