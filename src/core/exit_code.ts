@@ -21,7 +21,7 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   usage: "wrong flags or configuration; the port cannot be opened",
   auth: "`tasks`: the probe refuses these credentials",
   timeout: "a success slower than `--max-duration`",
-  unreachable: "`tasks`, `--healthcheck`: no probe responds there",
+  unreachable: "`tasks`, `--healthcheck`: no probe responds there, or it is too busy to",
   invalidResponse: "`tasks`, `--healthcheck`: what responds is not this probe",
   identityProvider: "",
   brokenInvariant: "the probe ended itself: an invariant was broken, or an error was not caught",

@@ -1,4 +1,4 @@
-import type * as z from "zod/mini";
+import * as z from "zod/mini";
 import type { Config } from "../config/config.ts";
 import {
   type EndpointCredentials,
@@ -21,6 +21,9 @@ import { describeResponse } from "./unexpected_response.ts";
 
 /** A probe responds from memory; Docker ends a health check after 5 s. */
 const RESPONSE_TIMEOUT_SECONDS = 3;
+
+/** What a probe sends when it has too many readers. */
+const refusalDocument = z.object({ error: z.string() });
 
 /** A running probe and how to authenticate to it. */
 export type ProbeClient = {
@@ -117,6 +120,11 @@ export async function readDocument<T>(
   const document = parseJson(response.body);
   const { data, success } = schema.safeParse(document);
   if (success && statuses.includes(status)) return data;
+  const refusal = refusalDocument.safeParse(document).data;
+  if (status === 503 && refusal) {
+    const why = `it refuses with ${status}: ${toMessage(client.redact(refusal.error))}`;
+    throw new ProbeClientError(EXIT.unreachable, `the probe at ${address} is busy: ${why}`, why);
+  }
   const sent = describeResponse(response, document, client.redact);
   throw new ProbeClientError(
     EXIT.invalidResponse,

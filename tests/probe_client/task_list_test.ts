@@ -76,6 +76,18 @@ Deno.test("a result page of the largest tasks is smaller than the largest respon
   assert(size + 1_000 < MAX_BODY_BYTES, `${size}`);
 });
 
+Deno.test("readNewestTasks tells a probe that is too busy from another server", async () => {
+  const { runtime } = runtimeWith(() =>
+    Response.json({ error: "too many concurrent requests" }, { status: 503 })
+  );
+  const error = await assertRejects(
+    () => read(runtime, 10),
+    ProbeClientError,
+    "is busy: it refuses with 503: too many concurrent requests",
+  );
+  assertEquals(error.exitCode, 5);
+});
+
 const CONTRADICTIONS: [what: string, pages: unknown[]][] = [
   ["the same page again", [{ ...DOCUMENT, next: 7 }, { ...DOCUMENT, next: 7 }]],
   ["tasks out of order", [{ ...DOCUMENT, tasks: [TASK, { ...TASK, seqno: 8 }] }]],
