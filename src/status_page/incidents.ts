@@ -29,9 +29,13 @@ export type DatasetIncidents = { datasetId: string; incidents: readonly KnownInc
 
 type Member = KnownIncident & { datasetId: string };
 
+/** How exactly Prometheus knows the end of an incident: rules are evaluated once a minute, or oftener. */
+const PAST_END_TOLERANCE_MS = 60_000;
+
 /**
  * The newest `limit` incidents, newest first. Incidents of several datasets are one when they begin
- * and end within `toleranceMs` of each other: a platform that is down fails all of them.
+ * and end within `toleranceMs` of each other: a platform that is down fails all of them. Ends that
+ * Prometheus knows are less exact.
  */
 export function groupIncidents(
   datasets: readonly DatasetIncidents[],
@@ -53,7 +57,9 @@ export function groupIncidents(
 function belongs(incident: Member, [newest]: Member[], toleranceMs: number): boolean {
   if (!newest || newest.startMs - incident.startMs > toleranceMs) return false;
   if (newest.endMs === null || incident.endMs === null) return newest.endMs === incident.endMs;
-  return Math.abs(newest.endMs - incident.endMs) <= toleranceMs;
+  const isPast = newest.resolutionSeconds > 0 || incident.resolutionSeconds > 0;
+  const endToleranceMs = isPast ? Math.max(toleranceMs, PAST_END_TOLERANCE_MS) : toleranceMs;
+  return Math.abs(newest.endMs - incident.endMs) <= endToleranceMs;
 }
 
 function groupOf(members: Member[]): IncidentGroup {

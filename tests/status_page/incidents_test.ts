@@ -49,6 +49,14 @@ Deno.test("incidents of several datasets that begin and end together are one", (
   }]);
 });
 
+Deno.test("incidents whose ends Prometheus knows to a step stay one", () => {
+  const past = { startMs: 1_000, resolutionSeconds: 30 };
+  const of = (ends: number[]) =>
+    ends.map((endMs, i) => ({ datasetId: `${i}`, incidents: [incident({ ...past, endMs })] }));
+  assertEquals(groupIncidents(of([600_000, 630_000]), 2_000, 9).length, 1);
+  assertEquals(groupIncidents(of([600_000, 690_000]), 2_000, 9).length, 2);
+});
+
 Deno.test("incidents stay apart when one begins, ends or lasts otherwise", () => {
   const first = incident({ startMs: 1_000, endMs: 9_000 });
   const others = [
