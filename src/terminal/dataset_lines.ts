@@ -146,7 +146,9 @@ function detailOf(
   const withReason = (text: string) => detail === "span" || !reason ? text : `${text}, ${reason}`;
   const share = (count: number, what: string) =>
     detail === "whole"
-      ? `${count} ${what} of ${settled} tasks in ${Math.max(1, Math.floor(coveredSeconds))} s`
+      ? `${count} ${what} of ${settled} ${settled === 1 ? "task" : "tasks"} in ${
+        Math.max(1, Math.floor(coveredSeconds))
+      } s`
       : `${count} of ${settled} ${what}`;
   if (state === "unsteady") return withReason(share(failed, "failed"));
   if (state === "slow") return share(slow, "slow");

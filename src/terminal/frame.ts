@@ -175,7 +175,8 @@ function countsLine(
 
 /** The ratio of a probe that tells none yet, or never: it is about the tasks that it tracks. */
 function ratioOfTracked(succeeded: number, settled: number): string {
-  return settled === 0 ? NOTHING_SETTLED : `${formatShare(succeeded, settled)} in ${settled} tasks`;
+  const tasks = settled === 1 ? "1 task" : `${settled} tasks`;
+  return settled === 0 ? NOTHING_SETTLED : `${formatShare(succeeded, settled)} in ${tasks}`;
 }
 
 const MAX_LABEL_WIDTH = "  up to 999 ms".length;

@@ -25,7 +25,8 @@ export function StateDetail(
   if (state === "starting") return null;
   if (state === "unsteady" || state === "slow") {
     const of = `${counted} of ${countText(settled)}`;
-    return <>{of} {isShort ? "in" : "tasks in the last"} {windowText(recentCoveredSeconds)}</>;
+    const tasks = settled === 1 ? "task" : "tasks";
+    return <>{of} {isShort ? "in" : `${tasks} in the last`} {windowText(recentCoveredSeconds)}</>;
   }
   return <Since ms={sinceMs} nowMs={nowMs} zone={zone} />;
 }
