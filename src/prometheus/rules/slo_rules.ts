@@ -29,6 +29,10 @@ export function objectivesOf(
   const countOf = (selector: string, window: string) => increase(DATASET_LABELS, selector, window);
   const successes = `${duration.name}_count{outcome="succeeded"}`;
   const fast = fastSuccesses(objectives);
+  // A process that was started for another objective has no bucket for this one.
+  const known = (kind: "rate" | "increase", window: string) =>
+    `sum by (${DATASET_LABELS}) (\n  ${kind}(${successes}[${window}])\n` +
+    `  and ignoring(le) ${kind}(${fast}[${window}])\n)`;
   // Without the noise of binary fractions.
   const budget = Number((1 - objectives.availability).toPrecision(6));
   return {
@@ -47,9 +51,9 @@ export function objectivesOf(
       subject: "successes",
       predicate: `took more than ${objectives.latencySeconds} s`,
       metric: "probe_tasks_slow",
-      badRate: (window) => `${rateOf(successes, window)}\n  - ${rateOf(fast, window)}`,
-      allRate: (window) => rateOf(successes, window),
-      badCount: (window) => `${countOf(successes, window)}\n- ${countOf(fast, window)}`,
+      badRate: (window) => `${known("rate", window)}\n  - ${rateOf(fast, window)}`,
+      allRate: (window) => known("rate", window),
+      badCount: (window) => `${known("increase", window)}\n- ${countOf(fast, window)}`,
       budget,
     },
   };

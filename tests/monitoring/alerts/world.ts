@@ -83,12 +83,13 @@ export class World {
 
   /** Starts a probe before the next scrape; a restart is a stop and a start at one address. */
   start(
-    { labels = {}, environment = null, instance = "probe:8000", datasets = ["a"] }: {
+    { labels = {}, environment = null, instance = "probe:8000", datasets = ["a"], ...options }: {
       labels?: Labels;
       /** What the probe says of itself; `up` does not have it. */
       environment?: string | null;
       instance?: string;
       datasets?: string[];
+      latencySeconds?: number;
     } = {},
   ): SimulatedProbe {
     const probe = new SimulatedProbe(
@@ -97,7 +98,7 @@ export class World {
       datasets,
       this.#scrapes * this.scrapeSeconds,
       `000000${this.#probes.length}`,
-      this.#options,
+      { ...this.#options, ...options },
     );
     this.#probes.push(probe);
     return probe;

@@ -1,6 +1,6 @@
 import { METRICS } from "../../definitions.ts";
 import { DATASET_OUTAGE } from "../outage_rules.ts";
-import { DATASET_LABELS, FLEET_LABELS, increase } from "../promql.ts";
+import { DATASET_LABELS, FLEET_LABELS, increase, LOCATION_LABELS } from "../promql.ts";
 import type { Times } from "../windows.ts";
 import type { Alert } from "./alert.ts";
 import { CHECK, FAILED_TASKS, ownMatchers, steps, WHO_IS_AT_FAULT } from "./runbook.ts";
@@ -54,10 +54,20 @@ ${succeedsElsewhere(times)}`,
   };
 }
 
-/** Datasets with a success where they are not in an outage: there, one success ends nothing. */
-function succeedsElsewhere({ outage }: Times): string {
-  const successes = increase(DATASET_LABELS, METRICS.succeeded.name, outage);
-  return `group by (${FLEET_LABELS}) (${successes} > 0 unless ${DATASET_OUTAGE})`;
+/**
+ * Datasets with a success where they are not in an outage: there, one success ends nothing. A location
+ * whose probe is away, or has just come back, counts as it was left.
+ */
+function succeedsElsewhere({ outage, hours }: Times): string {
+  const { succeeded, failed } = METRICS;
+  const here = `on (${LOCATION_LABELS})`;
+  const left = `last_over_time(${succeeded.name}[${hours(1)}]) > 0 unless ${here} ` +
+    `(${failed.name} and ${here} ${failed.name} offset ${outage})`;
+  return `group by (${FLEET_LABELS}) ((
+  ${increase(DATASET_LABELS, succeeded.name, outage)} > 0
+  or
+  group by (${DATASET_LABELS}) (${left})
+) unless ${DATASET_OUTAGE})`;
 }
 
 function datasetFailsFromOneLocation(times: Times): Alert {

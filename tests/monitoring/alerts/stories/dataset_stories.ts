@@ -1,4 +1,4 @@
-import { fails, failsFrom, fast, oneIn, PROVIDER_FAILS, type Story } from "./story.ts";
+import { fails, failsFrom, fast, JOB, oneIn, PROVIDER_FAILS, type Story } from "./story.ts";
 import type { Labels } from "../world.ts";
 
 /** All is well, or a dataset fails. */
@@ -246,6 +246,29 @@ export const DATASET_STORIES: Story[] = [
         "the last 1h, 6.41 % in the last 6h. Its availability budget burns fast. Most frequent " +
         "reasons: reset 100 %. Not seen from bergen: suspect the network of oslo first";
       world.expect({ ...fast({ location: "oslo" }), summary });
+    },
+  },
+  {
+    name: "a probe that is redeployed elsewhere does not make an outage of one location one of all",
+    nearMisses: ["DatasetFails"],
+    async run(world) {
+      const start = (location: string, instance: string) =>
+        world.start({ labels: { location }, instance });
+      const [oslo, bergen] = [start("oslo", "oslo:8000"), start("bergen", "bergen:8000")];
+      await world.advance(5);
+      oslo.behave("connect");
+      await world.advance(4);
+      world.expect(failsFrom("oslo"));
+      bergen.vanish();
+      await world.expectFor(1.75, failsFrom("oslo"));
+      const down = { alert: "ProbeDown", labels: { job: JOB, location: "bergen" } };
+      await world.advance(0.5);
+      await world.expectFor(2, failsFrom("oslo"), down);
+      start("bergen", "next:8000");
+      await world.expectFor(4, failsFrom("oslo"));
+      oslo.behave("fast");
+      await world.advance(0.5);
+      await world.expectFor(3);
     },
   },
 ];

@@ -140,4 +140,23 @@ export const SLO_STORIES: Story[] = [
       await world.expectFor(60, fast());
     },
   },
+  {
+    name: "a probe that is restarted for another latency before the rules has no slow success",
+    nearMisses: ["DatasetLatencyBudgetBurnsFast", "DatasetLatencyBudgetBurnsSlowly"],
+    objectives: { latencySeconds: 1.5 },
+    options: { scrapeSeconds: 30 },
+    async run(world) {
+      const one = world.start({ latencySeconds: 1.5 });
+      await world.advance(60);
+      one.stop();
+      await world.advance(0.5);
+      const two = world.start({ latencySeconds: 2 });
+      await world.expectFor(30);
+      two.stop();
+      await world.advance(0.5);
+      world.start({ latencySeconds: 1.5 }).behave("slow");
+      await world.advance(20);
+      world.expect(fast({}, "Latency"));
+    },
+  },
 ];
