@@ -1,7 +1,7 @@
 import { reasonsFrom } from "../../core/reasons.ts";
 import { METRICS } from "../definitions.ts";
 import { failingSince } from "./history_rules.ts";
-import { DATASET_LABELS, grown, increase, LOCATION_LABELS, SEVERAL } from "./promql.ts";
+import { DATASET_LABELS, grown, increase, indented, LOCATION_LABELS, SEVERAL } from "./promql.ts";
 import type { RecordingRule } from "./rule_file.ts";
 import { duration, type Times } from "./windows.ts";
 
@@ -27,7 +27,7 @@ export function outageRules(times: Times): RecordingRule[] {
     {
       record: OUTAGE,
       // In this order it keeps its begin, of which a probe that is restarted knows nothing.
-      expr: `(\n${indented(lasts(times))}\n)\nor\n(\n${indented(begins(times))}\n)`,
+      expr: `(\n  ${indented(lasts(times))}\n)\nor\n(\n  ${indented(begins(times))}\n)`,
     },
     {
       record: DATASET_OUTAGE,
@@ -50,7 +50,7 @@ function begins({ outage, outageSeconds }: Times): string {
   const { succeeded, failed } = METRICS;
   const step = duration(outageSeconds / STEPS);
   return `(
-  ${indented(failingSince()).trimStart()}
+  ${indented(failingSince())}
   or
   (time() - ${outageSeconds}) * group by (${DATASET_LABELS}) (${failed.name})
 )
@@ -65,8 +65,9 @@ count_over_time((group by (${DATASET_LABELS}) (${failed.name}))[${outage}:${step
 }
 
 /**
- * It began before, and nothing says that it is over: most tasks fail, and there was no time without a
- * failure, or nobody has looked since.
+ * It began before, and nothing says that it is over: most tasks fail, and there was no time with two
+ * successes and without a failure, or nobody has looked since. One success may be alone between two
+ * scrapes, while most tasks fail.
  */
 function lasts(times: Times): string {
   const { outage, recovery } = times;
@@ -74,7 +75,7 @@ function lasts(times: Times): string {
   const [by, on] = [`by (${DATASET_LABELS})`, `on (${DATASET_LABELS})`];
   return `${OUTAGE}
 unless ${on} (
-  ${grown(DATASET_LABELS, succeeded.name, recovery)}
+  ${grown(DATASET_LABELS, succeeded.name, recovery, 2)}
   unless ${grown(DATASET_LABELS, failed.name, recovery)}
   or
   ${increase(DATASET_LABELS, succeeded.name, outage)}
@@ -93,8 +94,4 @@ export function nobodyLooks({ hours }: Times): string {
   return `last_over_time(${failed.name}[${
     hours(1)
   }]) unless on (${LOCATION_LABELS}) ${failed.name}`;
-}
-
-function indented(text: string): string {
-  return text.replaceAll(/^/gm, "  ");
 }

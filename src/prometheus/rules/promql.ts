@@ -25,9 +25,11 @@ export function increase(by: string, selector: string, window: string): string {
   return `sum by (${by}) (increase(${selector}[${window}]))`;
 }
 
-/** Whether a counter has a larger value than a window ago. One that is new has begun at 0. */
-export function grown(by: string, selector: string, window: string): string {
-  return `group by (${by}) (${selector} > (${selector} offset ${window} or 0 * ${selector}))`;
+/** Whether a counter has grown by `least` at least since a window ago. One that is new began at 0. */
+export function grown(by: string, selector: string, window: string, least = 1): string {
+  const before = `(${selector} offset ${window} or 0 * ${selector})`;
+  const grown = least === 1 ? `${selector} > ${before}` : `${selector} >= ${before} + ${least}`;
+  return `group by (${by}) (${grown})`;
 }
 
 /** Several failures in the window and no success, of a counter with the label `result`. */
@@ -35,4 +37,9 @@ export function onlyFailures(by: string, counter: string, window: string): strin
   const failed = increase(by, `${counter}{result="failed"}`, window);
   const ok = increase(by, `${counter}{result="ok"}`, window);
   return `${failed} ${SEVERAL}\nunless\n${ok} > 0`;
+}
+
+/** A part of an expression, two columns further right; its first line is already there. */
+export function indented(text: string): string {
+  return text.replaceAll("\n", "\n  ");
 }

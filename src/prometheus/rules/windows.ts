@@ -53,8 +53,8 @@ export function timesFor(
     /** A dataset without a success for this long is down. */
     outage: duration(outageSeconds),
     outageSeconds,
-    /** A dataset that is down has recovered after this long without a failure. */
-    recovery: duration(Math.max(minuteSeconds / 3, 2 * taskIntervalSeconds)),
+    /** A dataset that is down has recovered after two successes and no failure in this time. */
+    recovery: duration(Math.max(minuteSeconds / 2, 3 * taskIntervalSeconds)),
     /** Failures go on while there was one in this time. */
     recent: duration(Math.max(minuteSeconds, manySeconds)),
   };

@@ -100,7 +100,7 @@ function unitTests(
     evaluation_interval: interval,
     group_eval_order: groups.map(({ name }) => name),
     tests: [{
-      interval,
+      interval: `${world.valueSeconds}s`,
       external_labels: externalLabels,
       // Of no other can a rule know, and promtool takes long to store them.
       input_series: world.inputSeries().filter(({ series }) =>

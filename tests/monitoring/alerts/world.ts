@@ -40,6 +40,8 @@ export type Expectation = {
 
 export type WorldOptions = {
   scrapeSeconds?: number;
+  /** How long before a scrape the rules are evaluated; a divisor of `scrapeSeconds`. */
+  evaluatedBeforeSeconds?: number;
   taskIntervalSeconds?: number;
   latencySeconds?: number;
   tokenLifeSeconds?: number;
@@ -67,6 +69,7 @@ export class World {
   constructor(options: WorldOptions = {}) {
     this.#options = {
       scrapeSeconds: 15,
+      evaluatedBeforeSeconds: 0,
       taskIntervalSeconds: 10,
       latencySeconds: 1,
       tokenLifeSeconds: 300,
@@ -151,9 +154,20 @@ export class World {
     }
   }
 
-  /** The scraped series, as promtool reads them. */
+  /** How far the values of `inputSeries` are apart. */
+  get valueSeconds(): number {
+    return this.#options.evaluatedBeforeSeconds || this.scrapeSeconds;
+  }
+
+  /** The scraped series, as promtool reads them; it evaluates the rules from the first value on. */
   inputSeries(): { series: string; values: string }[] {
-    return [...this.#series].map(([series, values]) => ({ series, values: values.join(" ") }));
+    const { evaluatedBeforeSeconds: beforeSeconds } = this.#options;
+    const gap = "_ ".repeat(this.scrapeSeconds / this.valueSeconds - 1);
+    const first = beforeSeconds === 0 ? "" : "_ ";
+    return [...this.#series].map(([series, values]) => ({
+      series,
+      values: first + values.join(` ${gap}`),
+    }));
   }
 }
 

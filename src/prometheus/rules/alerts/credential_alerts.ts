@@ -1,7 +1,14 @@
 import { type Reason, REASON_DEFINITIONS, reasonsFrom } from "../../../core/reasons.ts";
 import { METRICS } from "../../definitions.ts";
 import { DATASET_OUTAGE, OUTAGE } from "../outage_rules.ts";
-import { increase, LOCATION_LABELS, onlyFailures, SEVERAL } from "../promql.ts";
+import {
+  increase,
+  indented,
+  INSTANCE_LABELS,
+  LOCATION_LABELS,
+  onlyFailures,
+  SEVERAL,
+} from "../promql.ts";
 import type { Times } from "../windows.ts";
 import { type Alert, untilSeen } from "./alert.ts";
 import { NETWORK_FAILURES } from "./network_alerts.ts";
@@ -37,8 +44,8 @@ unless
 ${NETWORK_FAILURES}`,
     severity: "page",
     summary: noTaskHasToken("identity_provider"),
-    description: `For ${times.outage} every task has failed without a token, at least three of ` +
-      "them with identity_provider. Whoever needs a token of that provider is affected.",
+    description: `For ${times.outage} every task of a probe has failed without a token, at ` +
+      "least three of them with identity_provider. Whoever needs a token of that provider is affected.",
     runbook: steps(
       "First look at the provider's own status page or log. OKDATA_TOKEN_URL says where it is.",
       `Run ${CHECK}: it shows whether the provider's host name, its address or its response is at ` +
@@ -58,8 +65,8 @@ unless
 ${failuresWith("identity_provider", times)} ${SEVERAL}`,
     severity: "page",
     summary: noTaskHasToken("auth"),
-    description: `For ${times.outage} every task has failed without a token, at least three of ` +
-      "them with auth. Only the probe is affected; it does not notice an outage of the datasets.",
+    description: `For ${times.outage} every task of a probe has failed without a token, at ` +
+      "least three of them with auth. Only the probe is affected; it does not notice an outage of the datasets.",
     runbook: steps(
       "First look at the probe's log: it shows the identity provider's response to each request " +
         "for a token.",
@@ -72,23 +79,34 @@ ${failuresWith("identity_provider", times)} ${SEVERAL}`,
 }
 
 /**
- * The tasks that failed with this reason, while no task succeeds and a dataset is in an outage that
- * has no alert of its own.
+ * The tasks that failed with this reason, of probes no task of which succeeds, while a dataset is in an
+ * outage that has no alert of its own. Of two probes in a location the one says nothing of the other.
  */
 function tasksWithoutToken(reason: Reason, times: Times): string {
-  return `${failuresWith(reason, times)} ${SEVERAL}
+  const failed = increase(INSTANCE_LABELS, selectorOf(reason), times.outage);
+  const succeeded = increase(INSTANCE_LABELS, METRICS.succeeded.name, times.outage);
+  return `sum by (${LOCATION_LABELS}) (
+  ${failed} ${SEVERAL}
+  unless
+  ${succeeded} > 0
+)
 and on (${LOCATION_LABELS})
-(${OUTAGE} unless ${DATASET_OUTAGE})
-unless
-${increase(LOCATION_LABELS, METRICS.succeeded.name, times.outage)} > 0`;
+(${OUTAGE} unless ${DATASET_OUTAGE})`;
 }
 
 function failuresWith(reason: Reason, { outage }: Times): string {
-  return increase(LOCATION_LABELS, `${METRICS.failures.name}{reason="${reason}"}`, outage);
+  return increase(LOCATION_LABELS, selectorOf(reason), outage);
+}
+
+function selectorOf(reason: Reason): string {
+  return `${METRICS.failures.name}{reason="${reason}"}`;
 }
 
 function noTaskHasToken(reason: Reason): string {
-  return `Every task${PROBED_FROM} has failed${since(LOCATION_LABELS)}, as it gets no token: ` +
+  return `Every task of a probe${WHERE_IT_RUNS} has failed${
+    since(LOCATION_LABELS)
+  }, as it gets no ` +
+    "token: " +
     `${REASON_DEFINITIONS[reason].meaning} (${reason})`;
 }
 
@@ -97,9 +115,11 @@ function tokenRequestsFail(times: Times): Alert {
   return {
     alert: "ProbeTokenRequestsFail",
     // When tasks fail of it, there is an alert about them.
-    expr: `${onlyFailures(LOCATION_LABELS, METRICS.tokenRequests.name, window)}
-and
-${increase(LOCATION_LABELS, METRICS.succeeded.name, times.outage)} > 0`,
+    expr: `sum by (${LOCATION_LABELS}) (
+  ${indented(onlyFailures(INSTANCE_LABELS, METRICS.tokenRequests.name, window))}
+  and
+  ${increase(INSTANCE_LABELS, METRICS.succeeded.name, times.outage)} > 0
+)`,
     for: times.minutes(2),
     severity: "ticket",
     summary: `The probe${WHERE_IT_RUNS} has received no token for ${window}: ` +

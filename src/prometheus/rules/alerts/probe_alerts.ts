@@ -2,6 +2,7 @@ import { MAX_CLOSED_PER_SECOND } from "../../../http_client/tls/paced_closing.ts
 import { METRICS } from "../../definitions.ts";
 import {
   increase,
+  indented,
   INSTANCE_LABELS,
   LOCATION_LABELS,
   onlyFailures,
@@ -173,7 +174,10 @@ export function heartbeatAlert(times: Times): Alert {
   const window = times.window(1);
   return {
     alert: "ProbeHeartbeatFails",
-    expr: onlyFailures(LOCATION_LABELS, METRICS.heartbeats.name, window),
+    // Those of a second probe say nothing of the first one's.
+    expr: `sum by (${LOCATION_LABELS}) (
+  ${indented(onlyFailures(INSTANCE_LABELS, METRICS.heartbeats.name, window))}
+)`,
     severity: "ticket",
     summary: `The heartbeats of the probe${WHERE_IT_RUNS} are not received`,
     description: `Heartbeats fail, at least three, and none has been received for ${window}. ` +

@@ -66,9 +66,15 @@ export function reasons(
   return shares(labels, METRICS.failures, window, {
     first,
     after: explained ? ` (${meaning})` : "",
-    // Without failures there is no probe either, and the alert lasts.
-    otherwise: explained ? "{{ else }}nobody has looked since, as the probe is away" : "",
+    otherwise: explained ? `{{ else }}${whyNothingFails(labels, window)}` : "",
   });
+}
+
+/** Why an outage lasts in which no task has failed lately: the probe is away, or waits or stands still. */
+function whyNothingFails(labels: string, window: string): string {
+  const failed = queryOf(labels, (own) => `${METRICS.failed.name}{${own}}`);
+  return `{{ if ${failed} }}no task has ended in the last ${window}{{ else }}` +
+    "nobody has looked since, as the probe is away{{ end }}";
 }
 
 /** The most frequent values of a counter's last label, with their shares of all in the window. */

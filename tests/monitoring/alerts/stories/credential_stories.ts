@@ -15,7 +15,7 @@ export const CREDENTIAL_STORIES: Story[] = [
       await world.advance(0.75);
       const labels = { job: JOB, environment: "prod" };
       const summary =
-        "Every task in prod has failed since at least 1970-01-01 00:13 UTC, as it gets no " +
+        "Every task of a probe in prod has failed since at least 1970-01-01 00:13 UTC, as it gets no " +
         "token: the identity provider could not be reached, timed out, or responded 429 or 5xx " +
         "(identity_provider)";
       world.expect({ ...PROVIDER_FAILS, labels, summary });
@@ -32,7 +32,7 @@ export const CREDENTIAL_STORIES: Story[] = [
       one.behave({ token: "refused" });
       await world.advance(6);
       const summary =
-        "Every task has failed since at least 1970-01-01 00:09 UTC, as it gets no token: " +
+        "Every task of a probe has failed since at least 1970-01-01 00:09 UTC, as it gets no token: " +
         "the identity provider refused this client, or sent no usable token (auth)";
       world.expect({ ...REFUSED, summary });
       one.vanish();
@@ -139,4 +139,28 @@ export const CREDENTIAL_STORIES: Story[] = [
       });
     },
   })),
+  {
+    name: "a probe that gets no token is told apart from another one in its location that does",
+    nearMisses: ["ProbeCredentialsRefused", "IdentityProviderFails"],
+    async run(world) {
+      const [one, two] = ["a", "b"].map((id) =>
+        world.start({ instance: `${id}:8000`, datasets: [id] })
+      );
+      await world.advance(5);
+      world.expect();
+      // Its token ends when the first one has been renewed four minutes before.
+      one?.behave({ token: "refused" });
+      await world.advance(8);
+      world.expect(REFUSED);
+      one?.behave({ token: "unreachable" });
+      await world.advance(4);
+      world.expect(PROVIDER_FAILS);
+      one?.behave({ token: "ok" });
+      await world.advance(4);
+      world.expect();
+      two?.behave({ token: "unreachable" });
+      await world.advance(3.5);
+      world.expect();
+    },
+  },
 ];

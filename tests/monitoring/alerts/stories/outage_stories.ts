@@ -34,6 +34,24 @@ export const OUTAGE_STORIES: Story[] = [
     },
   },
   {
+    name:
+      "DatasetFails lasts whenever the rules are evaluated, and one success is alone in a scrape",
+    nearMisses: ["DatasetAvailabilityBudgetBurnsFast"],
+    options: { evaluatedBeforeSeconds: 5 },
+    async run(world) {
+      const one = world.start();
+      await world.advance(10);
+      one.behave("server_error");
+      await world.advance(3);
+      const succeeds = oneIn(10, "server_error");
+      one.behave({ slot: (slot) => succeeds(slot) === "fast" ? "server_error" : "fast" });
+      await world.expectFor(20, fails());
+      one.behave("fast");
+      await world.advance(1);
+      await world.expectFor(10);
+    },
+  },
+  {
     name: "DatasetFails lasts while nine tasks in ten fail, and ends when they succeed",
     nearMisses: ["DatasetAvailabilityBudgetBurnsFast"],
     async run(world) {
@@ -136,6 +154,21 @@ export const OUTAGE_STORIES: Story[] = [
       world.start();
       await world.advance(1);
       await world.expectFor(5);
+    },
+  },
+  {
+    name: "DatasetFails lasts while the probe stands still, and does not say that it is away",
+    nearMisses: [],
+    async run(world) {
+      const one = world.start();
+      await world.advance(5);
+      one.behave("server_error");
+      await world.advance(3);
+      one.behave("nothing");
+      await world.advance(3);
+      const summary = "Every task of dataset a has failed since at least 1970-01-01 00:04 UTC: " +
+        "no task has ended in the last 2m";
+      world.expect({ ...fails(), summary });
     },
   },
 ];
