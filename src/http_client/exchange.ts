@@ -70,6 +70,8 @@ export async function createExchange(options: ExchangeOptions): Promise<Exchange
       exchange(request, options, signal, timings, onOpen)
         .finally(() => connection && tryToClose(connection))
         .then(resolve, async (error) => {
+          // Closing the connection is what failed it.
+          if (signal.aborted) return;
           const failure = { ms: options.clock.monotonic(), error: toRequestError(error) };
           // It stays the cause when the attempt ends meanwhile.
           timings.failure = failure;
