@@ -58,8 +58,9 @@ export function createClient(options: ClientOptions): GetDataset {
     const deadlineMs = clock.monotonic() + options.taskTimeoutMs;
     const leftMs = () => deadlineMs - clock.monotonic();
     let isRenewed = false;
-    /** The token that the platform has just refused. */
+    /** The token that the next one must differ from, and the 403 for which it must. */
     let refused: string | undefined;
+    let forbidden: RequestError | null = null;
     let retry = 0;
     let last: RequestError | null = null;
     /** Why the next attempt had to wait. */
@@ -68,9 +69,10 @@ export function createClient(options: ClientOptions): GetDataset {
       const token = await waitForToken(options, request, { wait, refused }, leftMs(), signal)
         // Without another token, what is known is that the platform forbids the request.
         .catch((error) => {
-          throw last?.response?.status === 403 && error instanceof RequestError ? last : error;
+          throw forbidden && error instanceof RequestError ? forbidden : error;
         });
       refused = undefined;
+      forbidden = null;
       // After a stall of the process an attempt would time out as it begins.
       if (leftMs() <= 0) {
         throw last ?? new RequestError("timeout", "no time was left for an attempt");
@@ -83,8 +85,11 @@ export function createClient(options: ClientOptions): GetDataset {
       const status = failure.response?.status ?? null;
       if ((status === 401 || status === 403) && token && !isRenewed) {
         isRenewed = true;
-        refused = token;
-        if (status === 401 ? options.tokens?.drop(token) : options.tokens?.doubt(token)) continue;
+        if (status === 401 ? options.tokens?.drop(token) : options.tokens?.doubt(token)) {
+          refused = token;
+          if (status === 403) forbidden = failure;
+          continue;
+        }
       }
       if (retry >= retries || !isRetried(failure.reason, status)) throw failure;
       const minDelayMs = failure.response?.retryAfterMs ?? null;

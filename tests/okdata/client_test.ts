@@ -235,6 +235,32 @@ Deno.test("a failed attempt ends with its failure, however long the probe finds 
   assertEquals([execution.phases, execution.endedMs], [{ connect: 0.03 }, 30]);
 });
 
+Deno.test("a retry asks for no other token when none may be requested in place of the present one", async () => {
+  const clock = new FakeClock();
+  const differing: (string | undefined)[] = [];
+  const { execution, done } = await start({
+    clock,
+    retries: 1,
+    tokens: {
+      get(_deadlineMs?: number, refused?: string) {
+        differing.push(refused);
+        return Promise.resolve("token");
+      },
+      drop: () => false,
+      doubt: () => false,
+    },
+    // The headers came, and the body did not.
+    exchange: (_request: HttpRequest, { timings }: { timings: Timings }) => {
+      timings.partial = { status: 403, chunks: [] };
+      return Promise.reject(new RequestError("timeout", "no whole response"));
+    },
+  });
+  await clock.run(10_000);
+  await done;
+  assertEquals(execution.attempts.map(({ status }) => status), [403, 403]);
+  assertEquals(differing, [undefined, undefined]);
+});
+
 Deno.test("a body in an unknown or a broken encoding is an invalid response", async () => {
   for (const encoding of ["br-unknown", "gzip"]) {
     const { transport, done, error } = await start();

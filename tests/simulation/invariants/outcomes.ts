@@ -33,6 +33,15 @@ export class OutcomeInvariants {
         describe("did not get it"),
       );
     }
+    const last = record.attempts.at(-1);
+    if (last?.status === 403 && last.earnsAnother) {
+      journal.check(
+        task.reason === last.reason,
+        "a task that is forbidden fails for that, when there is no other token",
+        describe("has another reason"),
+      );
+      return this.#checkWithoutToken(record, this.tokens.failure?.reason, describe);
+    }
     if (task.reason === "auth" || task.reason === "identity_provider") {
       return this.#checkWithoutToken(record, task.reason, describe);
     }
@@ -109,11 +118,10 @@ export class OutcomeInvariants {
     );
   }
 
-  #checkWithoutToken(record: PendingRecord, reason: string, describe: Describe): void {
+  /** `reason` is that of the last request for a token, unless it is still under way. */
+  #checkWithoutToken(record: PendingRecord, reason: string | undefined, describe: Describe): void {
     const { tokens, time, journal, config: { credentials, retries } } = this;
-    if (time.nowMs >= record.deadlineMs - time.toleranceMs && reason === "identity_provider") {
-      return;
-    }
+    if (time.nowMs >= record.deadlineMs - time.toleranceMs && reason !== "auth") return;
     const { failure } = tokens;
     journal.check(
       credentials !== null && failure?.reason === reason,

@@ -46,6 +46,8 @@ export class TokenInvariants {
   #givenUpMs = -Infinity;
   #forcedMs = -Infinity;
   #isGivenUp = false;
+  /** Whether a task waits for another token than the current one, which gave no permission. */
+  #isDoubted = false;
   /** The provider asked not to be asked before this instant. */
   #notBeforeMs = -Infinity;
 
@@ -83,9 +85,9 @@ export class TokenInvariants {
       () => `requested ${this.#notBeforeMs - nowMs} ms before`,
     );
     if (this.#dueMs - nowMs > toleranceMs) {
-      const isForced = this.#current === null && this.#isGivenUp;
+      const isForced = this.#isGivenUp;
       const hasEnded = this.#current !== null && nowMs >= this.#current.endsMs - toleranceMs;
-      const isMissing = this.#current === null || hasEnded;
+      const isMissing = this.#current === null || hasEnded || this.#isDoubted;
       const isRetry = isMissing && isAwaited && this.retries > 0 &&
         this.failure?.isRetried === true;
       this.journal.check(
@@ -115,6 +117,7 @@ export class TokenInvariants {
     this.#failures = [];
     this.#notBeforeMs = -Infinity;
     this.#current = { value, endsMs: this.#requestedMs + lifetimeMs, gotMs: nowMs };
+    this.#isDoubted = false;
     this.#dueMs = nowMs + Math.max(MIN_REFRESH_MS, lifetimeMs * REFRESH_AT);
     this.expiryMs = this.time.now() + lifetimeMs;
   }
@@ -156,14 +159,18 @@ export class TokenInvariants {
     const minMs = status === 403 ? MIN_BETWEEN_FORBIDDEN_MS : MIN_BETWEEN_FORCED_MS;
     if (nowMs - this.#givenUpMs < minMs - toleranceMs) return false;
     this.#givenUpMs = nowMs;
-    this.#current = null;
     this.#isGivenUp = true;
+    // After a 403 it stays until there is another one.
+    if (status === 403) this.#isDoubted = true;
+    else {
+      this.#current = null;
+      this.expiryMs = this.time.now();
+    }
     // A Retry-After holds for the request that replaces a refused token too.
     if (nowMs >= this.#notBeforeMs) {
       this.#lastFailed = false;
       this.#failures = [];
     }
-    this.expiryMs = this.time.now();
     return true;
   }
 
