@@ -40,9 +40,13 @@ export class Ledger {
     return this.responses.values().reduce((sum, count) => sum + count, 0);
   }
 
-  /** Tasks that only the target has seen, and tasks that only the probe has shown. */
-  get open(): { seen: number; shown: number } {
-    return { seen: this.#seen.size, shown: this.#shown.size };
+  /** A line for each task whose attempts the target and the probe have not seen alike. */
+  get unmatched(): string[] {
+    const traceIds = new Set([...this.#seen.keys(), ...this.#shown.keys()]);
+    return [...traceIds].map((traceId) => {
+      const seen = this.#seen.get(traceId)?.join(", ") ?? "no request";
+      return `trace ${traceId} got ${seen} and shows ${JSON.stringify(this.#shown.get(traceId))}`;
+    });
   }
 
   /** The target has seen an attempt of this trace. */

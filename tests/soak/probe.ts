@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { baseEnvironment, COMMAND, eventually, ROOT } from "../support/program.ts";
 import { eventuallyFetch, freePort } from "../bench/child.ts";
 import { collectGarbage } from "../bench/inspector.ts";
@@ -13,6 +14,9 @@ const INSPECTOR_LINE = /^(Debugger |Visit chrome:)/;
 
 /** How many of the newest error lines are kept. */
 const MAX_KEPT_LINES = 20;
+
+/** How long a collection and the return of freed memory take at most. */
+const TRIM_MS = 1_000;
 
 /** The program as a process, observed from outside. */
 export class Probe implements AsyncDisposable {
@@ -35,7 +39,13 @@ export class Probe implements AsyncDisposable {
       args,
       cwd: ROOT,
       clearEnv: true,
-      env: { ...baseEnvironment(), HOST: "127.0.0.1", PORT: String(port), ...env },
+      env: {
+        ...baseEnvironment(),
+        ...{ HOST: "127.0.0.1", PORT: String(port) },
+        // At SIGUSR2 Deno collects garbage and gives freed memory back to the system.
+        DENO_USR2_MEMORY_TRIM: "1",
+        ...env,
+      },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -79,9 +89,18 @@ export class Probe implements AsyncDisposable {
     return (await Array.fromAsync(Deno.readDir(`/proc/${this.#child.pid}/fd`))).length;
   }
 
-  /** Bytes that JavaScript keeps after a garbage collection; null when it is not inspected. */
-  async keptBytes(): Promise<number | null> {
-    return this.inspectorPort === null ? null : await collectGarbage(this.inspectorPort);
+  /**
+   * Bytes that are left when garbage is collected: of the heap of JavaScript when the probe is
+   * inspected, else of the whole process, which then gives freed memory back too.
+   */
+  async keptBytes(): Promise<number> {
+    if (this.inspectorPort !== null) return await collectGarbage(this.inspectorPort);
+    this.#child.kill("SIGUSR2");
+    let least = Infinity;
+    for (const endMs = performance.now() + TRIM_MS; performance.now() < endMs; await sleep(50)) {
+      least = Math.min(least, await this.residentBytes());
+    }
+    return least;
   }
 
   /** Stops the process while `action` runs. */

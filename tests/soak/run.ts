@@ -26,8 +26,8 @@ export type RunOptions = {
   isOld: boolean;
   /** Without faults. */
   isWell?: boolean;
-  /** How often the memory that JavaScript keeps is measured; 0 for never. */
-  looks?: number;
+  /** How often garbage is collected to measure what is left. */
+  looks: number;
   say: (progress: string) => void;
 };
 
@@ -40,7 +40,7 @@ export type Sample = {
   residentBytes: number;
   heapBytes: number;
   threads: number;
-  /** Bytes that JavaScript keeps after a garbage collection; null when not measured. */
+  /** What is left when garbage is collected, see `Probe.keptBytes`; null when not measured. */
   keptBytes: number | null;
 };
 
@@ -78,7 +78,7 @@ const MAX_READ = 1000;
  * recovers, one request is held, the probe stops, and its counts and resources are recorded.
  */
 export async function run(options: RunOptions): Promise<Run> {
-  const { intervalSeconds, tasks, looks = 0, say } = options;
+  const { intervalSeconds, tasks, looks, say } = options;
   const startMs = performance.now();
   const ledger = new Ledger();
   const host = options.way === "tunnel" ? HOST_OF_TUNNELS : "127.0.0.1";
@@ -106,7 +106,7 @@ export async function run(options: RunOptions): Promise<Run> {
     LOG_FORMAT: "json",
     ...tls ? { DENO_CERT: tls.authorityFile } : {},
     ...proxy ? { HTTPS_PROXY: proxy.url } : {},
-  }, { isInspected: looks > 0 });
+  }, { isInspected: options.program === "bundle" });
 
   const listener = new Listener(probe, ledger);
   await listener.renew();
@@ -125,7 +125,7 @@ export async function run(options: RunOptions): Promise<Run> {
     const scraped = await scrape(probe.url, format);
     for (const problem of problemsOf(before ?? new Map(), scraped)) ledger.note(problem);
     samples = scraped;
-    const isDue = looks > 0 &&
+    const isDue =
       ledger.settled >= (tasks / looks) * history.filter((each) => each.keptBytes !== null).length;
     const residentBytes = await probe.residentBytes();
     history.push({

@@ -13,10 +13,10 @@ const CONTROL_TASKS = 300;
 
 /** A megabyte for 100,000 tasks. */
 const MAX_BYTES_A_TASK = 10;
-/** RSS varies by tens of megabytes, and grows at first: fewer tasks prove nothing. */
-const MIN_TASKS_TO_JUDGE = 500_000;
-/** The memory that JavaScript keeps levels off after some 6,000 tasks. */
-const MIN_TASKS_TO_JUDGE_KEPT = 20_000;
+/** From so many tasks on the limit holds as it is; before, within two errors. */
+const MIN_TASKS_TO_BE_SURE = 500_000;
+/** What is kept levels off after some 6,000 tasks. */
+const MIN_TASKS_TO_JUDGE = 20_000;
 const LOOKS = 16;
 const MIN_POINTS = 5;
 const MAX_EXIT_MS = 1_000;
@@ -29,7 +29,7 @@ faults, while it is scraped, listened to and read. Judges memory, descriptors, c
 the exit code is 1 when something does not hold.
 
   --program executable   dist/dataplatform-probe, or what PROBE_COMMAND names
-  --program bundle       the bundle on this Deno: what JavaScript keeps is judged too
+  --program bundle       the bundle on this Deno: of memory, what JavaScript keeps is judged
   --over tls             API and identity provider have TLS, by an authority that the probe trusts
   --over tunnel          TLS through a proxy, whose tunnels are counted too
 `;
@@ -87,15 +87,11 @@ function parse(args: string[]): Given | string[] {
 export type Growth = { bytes: number; error: number; points: number };
 
 /** Growth by least squares over the last half of the tasks, with its standard error. */
-export function growthOf(
-  history: readonly Sample[],
-  bytesOf: (sample: Sample) => number | null,
-): Growth {
+function growthOf(history: readonly Sample[]): Growth {
   const half = (history.at(-1)?.tasks ?? 0) / 2;
-  const points = history.flatMap((sample) => {
-    const bytes = bytesOf(sample);
-    return sample.tasks >= half && bytes !== null ? [{ x: sample.tasks, y: bytes }] : [];
-  });
+  const points = history.flatMap(({ tasks, keptBytes }) =>
+    tasks >= half && keptBytes !== null ? [{ x: tasks, y: keptBytes }] : []
+  );
   const sum = (of: (point: { x: number; y: number }) => number) =>
     points.reduce((total, point) => total + of(point), 0);
   const [meanX, meanY] = [sum(({ x }) => x) / points.length, sum(({ y }) => y) / points.length];
@@ -106,36 +102,33 @@ export function growthOf(
 }
 
 function judge({ ledger, history, rest, exitCode, exitMs }: Run, control: Run): Verdict[] {
-  const isLong = ledger.settled >= MIN_TASKS_TO_JUDGE;
-  const growth = (what: string, { bytes, error, points }: Growth, minTasks: number): Verdict => {
-    const isJudged = ledger.settled >= minTasks && points >= MIN_POINTS;
+  const isLong = ledger.settled >= MIN_TASKS_TO_BE_SURE;
+  const growth = ({ bytes, error, points }: Growth): Verdict => {
+    const isJudged = ledger.settled >= MIN_TASKS_TO_JUDGE && points >= MIN_POINTS;
     return {
-      what: `${what}: growth a task, last half`,
+      // Garbage alone makes RSS vary by tens of megabytes.
+      what: "memory without garbage: growth a task, last half",
       found: `${bytes.toFixed(1)} ± ${error.toFixed(1)} B`,
       wanted: isJudged
         ? `at most ${MAX_BYTES_A_TASK} B${isLong ? "" : ", within two errors"}`
-        : ledger.settled < minTasks
-        ? `not judged: fewer than ${minTasks} tasks`
+        : ledger.settled < MIN_TASKS_TO_JUDGE
+        ? `not judged: fewer than ${MIN_TASKS_TO_JUDGE} tasks`
         : "not judged: too few looks",
       holds: isJudged ? bytes - (isLong ? 0 : 2 * error) <= MAX_BYTES_A_TASK : null,
     };
   };
-  const resident = growthOf(history, ({ residentBytes }) => residentBytes);
-  const isInspected = history.some(({ keptBytes }) => keptBytes !== null);
-  const kept = growthOf(history, ({ keptBytes }) => keptBytes);
   const equal = (what: string, found: number, wanted: number): Verdict => ({
     what,
     found: String(found),
     wanted: String(wanted),
     holds: found === wanted,
   });
-  const { open } = ledger;
+  const { problems, unmatched } = ledger;
   return [
-    growth("RSS", resident, MIN_TASKS_TO_JUDGE),
-    ...isInspected ? [growth("what JavaScript keeps", kept, MIN_TASKS_TO_JUDGE_KEPT)] : [],
+    growth(growthOf(history)),
     equal("descriptors at rest", rest.descriptors, control.rest.descriptors),
     ...rest.counts.map(({ what, probe, others }) => equal(what, probe, others)),
-    equal("tasks and attempts without each other", open.shown + open.seen, 0),
+    equal("tasks and attempts without each other", unmatched.length, 0),
     equal("exit code", exitCode, 0),
     {
       what: "the end after the last task",
@@ -143,7 +136,7 @@ function judge({ ledger, history, rest, exitCode, exitMs }: Run, control: Run): 
       wanted: `at most ${MAX_EXIT_MS} ms`,
       holds: exitMs <= MAX_EXIT_MS,
     },
-    ...ledger.problems.map((problem) => ({
+    ...[...problems, ...unmatched].map((problem) => ({
       what: "problem",
       found: problem,
       wanted: "none",
@@ -167,35 +160,16 @@ function tableOf(verdicts: readonly Verdict[]): string {
   ).join("\n");
 }
 
-/**
- * The course of the process in lines: samples with the memory that JavaScript keeps, or the least of
- * each tenth, which shows a level through the collections of garbage.
- */
+/** The process in lines, each time that its garbage was collected. */
 function courseOf(history: readonly Sample[]): string {
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`.padStart(9);
-  const looks = history.filter(({ keptBytes }) => keptBytes !== null);
-  const shown = looks.length > 0 ? looks : leastOf(history, 10);
-  return shown.map(({ tasks, residentBytes, heapBytes, keptBytes, threads }) =>
-    `${String(tasks).padStart(9)} tasks ${megabytes(residentBytes)} RSS ` +
-    `${megabytes(heapBytes)} heap ${String(threads).padStart(4)} threads` +
-    (keptBytes === null ? "" : ` ${megabytes(keptBytes)} kept`)
+  return history.flatMap(({ tasks, residentBytes, heapBytes, keptBytes, threads }) =>
+    keptBytes === null ? [] : [
+      `${String(tasks).padStart(9)} tasks ${megabytes(residentBytes)} RSS ` +
+      `${megabytes(heapBytes)} heap ${String(threads).padStart(4)} threads ` +
+      `${megabytes(keptBytes)} kept`,
+    ]
   ).join("\n");
-}
-
-/** The least of each part of the samples, and how many tasks there were at its end. */
-function leastOf(history: readonly Sample[], parts: number): Sample[] {
-  const size = Math.ceil(history.length / parts);
-  const chunks = Array.from({ length: parts }, (_, i) => history.slice(i * size, (i + 1) * size));
-  return chunks.filter(({ length }) => length > 0).map((samples) => {
-    const least = (of: (sample: Sample) => number) => Math.min(...samples.map(of));
-    return {
-      tasks: Math.max(...samples.map(({ tasks }) => tasks)),
-      residentBytes: least(({ residentBytes }) => residentBytes),
-      heapBytes: least(({ heapBytes }) => heapBytes),
-      threads: least(({ threads }) => threads),
-      keptBytes: null,
-    };
-  });
 }
 
 async function main(args: string[]): Promise<number> {
@@ -217,7 +191,7 @@ async function main(args: string[]): Promise<number> {
     intervalSeconds: over === "plain" ? INTERVAL_SECONDS : TLS_INTERVAL_SECONDS,
     tracked: Math.min(10_000, Math.ceil(tasks / 100)),
     limitMs: minutes * 60_000,
-    looks: program === "bundle" ? LOOKS : 0,
+    looks: LOOKS,
     say: show,
   };
   console.log(
