@@ -58,9 +58,8 @@ export function createClient(options: ClientOptions): GetDataset {
     const deadlineMs = clock.monotonic() + options.taskTimeoutMs;
     const leftMs = () => deadlineMs - clock.monotonic();
     let isRenewed = false;
-    /** The token that the next one must differ from, and the 403 for which it must. */
+    /** The token that the next one must differ from: the last attempt was refused with it. */
     let refused: string | undefined;
-    let forbidden: RequestError | null = null;
     let retry = 0;
     let last: RequestError | null = null;
     /** Why the next attempt had to wait. */
@@ -69,10 +68,10 @@ export function createClient(options: ClientOptions): GetDataset {
       const token = await waitForToken(options, request, { wait, refused }, leftMs(), signal)
         // Without another token, what is known is that the platform forbids the request.
         .catch((error) => {
-          throw forbidden && error instanceof RequestError ? forbidden : error;
+          const isForbidden = refused !== undefined && last?.response?.status === 403;
+          throw isForbidden && error instanceof RequestError ? last : error;
         });
       refused = undefined;
-      forbidden = null;
       // After a stall of the process an attempt would time out as it begins.
       if (leftMs() <= 0) {
         throw last ?? new RequestError("timeout", "no time was left for an attempt");
@@ -87,7 +86,6 @@ export function createClient(options: ClientOptions): GetDataset {
         isRenewed = true;
         if (status === 401 ? options.tokens?.drop(token) : options.tokens?.doubt(token)) {
           refused = token;
-          if (status === 403) forbidden = failure;
           continue;
         }
       }

@@ -148,8 +148,9 @@ export function createTokenCache(options: TokenCacheOptions): TokenCache {
 
   return {
     async get(deadlineMs = Infinity, refused) {
-      const isGood = current && current.value !== refused && clock.monotonic() < current.expiresMs;
-      if (current && isGood) return current.value;
+      if (current && current.value !== refused && clock.monotonic() < current.expiresMs) {
+        return current.value;
+      }
       // Without a request under way, the last one's failure is the first that this caller sees.
       let last = fetching ? null : failure;
       for (let retries = 0;;) {

@@ -84,7 +84,7 @@ function parse(args: string[]): Given | string[] {
 }
 
 /** How many bytes a task adds, and how sure that is. */
-export type Growth = { bytes: number; error: number; points: number };
+type Growth = { bytes: number; error: number; points: number };
 
 /** Growth by least squares over the last half of the tasks, with its standard error. */
 function growthOf(history: readonly Sample[]): Growth {

@@ -1,6 +1,6 @@
 import { METRICS } from "../definitions.ts";
 import { fastSuccesses, type Objectives } from "../slo.ts";
-import { DATASET_LABELS, increase, rate } from "./promql.ts";
+import { DATASET_LABELS, increase, indented, rate } from "./promql.ts";
 import type { RecordingRule } from "./rule_file.ts";
 import { isShortWindow, type Times } from "./windows.ts";
 
@@ -42,7 +42,7 @@ export function objectivesOf(
       predicate: "failed",
       metric: failed.name.replace(/_total$/, ""),
       badRate: (window) => rateOf(failed.name, window),
-      allRate: (window) => `${rateOf(failed.name, window)}\n  + ${rateOf(succeeded.name, window)}`,
+      allRate: (window) => `${rateOf(failed.name, window)}\n+ ${rateOf(succeeded.name, window)}`,
       badCount: (window) => countOf(failed.name, window),
       budget,
     },
@@ -51,7 +51,7 @@ export function objectivesOf(
       subject: "successes",
       predicate: `took more than ${objectives.latencySeconds} s`,
       metric: "probe_tasks_slow",
-      badRate: (window) => `${known("rate", window)}\n  - ${rateOf(fast, window)}`,
+      badRate: (window) => `${known("rate", window)}\n- ${rateOf(fast, window)}`,
       allRate: (window) => known("rate", window),
       badCount: (window) => `${known("increase", window)}\n- ${countOf(fast, window)}`,
       budget,
@@ -79,7 +79,8 @@ export function ratioRules(
     {
       record: ratioName(objective, window),
       // Without tasks there is no ratio; dividing by 0 would record NaN.
-      expr: `(\n  ${objective.badRate(window)}\n)\n/ (\n  ${objective.allRate(window)}\n  > 0\n)`,
+      expr: `(\n  ${indented(objective.badRate(window))}\n)\n` +
+        `/ (\n  ${indented(objective.allRate(window))}\n  > 0\n)`,
     },
     ...isShortWindow(multiple)
       ? [{ record: countName(objective, window), expr: objective.badCount(window) }]

@@ -94,7 +94,6 @@ function Row(
   },
 ) {
   const { seqno, datasetId, createdMs } = task;
-  const settled = task.state === "PENDING" ? null : task;
   return (
     <tr id={`t${seqno}`} class={seqno === query.task ? "chosen" : undefined}>
       <td>
@@ -112,7 +111,7 @@ function Row(
           ? `${spanText(nowMonotonicMs - task.createdMonotonicMs)} …`
           : durationText(task.durationSeconds)}
       </td>
-      <td>{settled?.attempts.length}</td>
+      <td>{task.state === "PENDING" ? null : task.attempts.length}</td>
     </tr>
   );
 }
