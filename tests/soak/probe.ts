@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { baseEnvironment, COMMAND, eventually, ROOT } from "../support/program.ts";
+import { baseEnvironment, COMMAND, ROOT } from "../support/program.ts";
 import { eventuallyFetch, freePort } from "../bench/child.ts";
 import { collectGarbage } from "../bench/inspector.ts";
 import { probeArguments } from "../bench/probe.ts";
 import { Lines } from "./lines.ts";
+import { whileStopped } from "./stopped.ts";
 
 export type ProgramName = "executable" | "bundle";
 
@@ -105,15 +106,7 @@ export class Probe implements AsyncDisposable {
 
   /** Stops the process while `action` runs. */
   async whileStill(action: () => Promise<void>): Promise<void> {
-    this.#child.kill("SIGSTOP");
-    try {
-      await eventually("the probe is stopped", async () => {
-        return /^State:\s+T/m.test(await this.#status());
-      });
-      await action();
-    } finally {
-      this.#child.kill("SIGCONT");
-    }
+    await whileStopped(this.#child, action);
   }
 
   stop(): void {

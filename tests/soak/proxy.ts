@@ -1,5 +1,6 @@
 import { freePort } from "../bench/child.ts";
 import { Lines } from "./lines.ts";
+import { whileStopped } from "./stopped.ts";
 
 const SCRIPT = new URL("processes/proxy.ts", import.meta.url).pathname;
 
@@ -29,6 +30,11 @@ export class Proxy implements AsyncDisposable {
     const proxy = new Proxy(listening.resolve);
     await listening.promise;
     return proxy;
+  }
+
+  /** Stops the process while `action` runs. */
+  async whileStill(action: () => Promise<void>): Promise<void> {
+    await whileStopped(this.#child, action);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

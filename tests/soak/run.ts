@@ -145,7 +145,9 @@ export async function run(options: RunOptions): Promise<Run> {
   }
 
   async function breakOff(): Promise<void> {
-    await probe.whileStill(() => target.refuse());
+    const refuse = () => target.refuse();
+    // A tunnel that the proxy is about to open would end in a listener that is closed.
+    await probe.whileStill(() => proxy ? proxy.whileStill(refuse) : refuse());
     await sleep(OUTAGE_MS);
     await target.listen();
     outages++;

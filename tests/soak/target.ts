@@ -65,7 +65,7 @@ export class Target implements AsyncDisposable {
     await this.#send("hold");
   }
 
-  /** Refuses connections to the API. The probe must be stopped meanwhile. */
+  /** Refuses connections to the API. The probe and its proxy must be stopped meanwhile. */
   async refuse(): Promise<void> {
     await this.#send("refuse");
   }

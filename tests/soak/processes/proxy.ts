@@ -16,7 +16,12 @@ async function serve(client: Deno.TcpConn): Promise<void> {
   const server = await connect(Number(port));
   console.log(server ? "opened" : "refused");
   const reply = server ? "200 Connected" : "502 Refused";
-  await write(client, `HTTP/1.1 ${reply}\r\n\r\n`);
+  try {
+    await write(client, `HTTP/1.1 ${reply}\r\n\r\n`);
+  } catch (error) {
+    server?.close();
+    throw error;
+  }
   if (!server) return client.close();
   await Promise.allSettled([
     client.readable.pipeTo(server.writable),
