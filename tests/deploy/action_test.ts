@@ -57,6 +57,7 @@ async function runStep(
       return [name, new Map(given).get(input ?? "") ?? ""];
     });
     const base = baseEnvironment();
+    for (const file of Object.values(files)) await Deno.writeTextFile(file, "");
     await Deno.writeTextFile(`${folder}/script.sh`, step?.run ?? "");
     const child = new Deno.Command("bash", {
       args: ["--noprofile", "--norc", "-e", "-o", "pipefail", `${folder}/script.sh`],
@@ -219,13 +220,18 @@ Deno.test("the action says what is wrong when the probe does not even start", as
 });
 
 Deno.test("the action stops its container when it is cancelled, and writes what it has", async () => {
+  // As in Docker, `stop` returns when the container has ended.
   await using docker = await executable(
     "docker",
-    `if [ "$1" = stop ]; then echo "$@" >"$0.stop"; exit; fi
+    `if [ "$1" = stop ]; then
+      echo "$@" >"$0.stop"
+      while ps -p "$(cat "$0.started")" >/dev/null; do sleep 0.01; done
+      exit
+    fi
     while [ "$1" != --cidfile ]; do shift; done
     printf 'c0ffee' >"$2"
     printf '::group::Step summary\\ninterrupted\\n::endgroup::\\n'
-    : >"$0.started"
+    echo "$$" >"$0.started"
     for _ in $(seq 500); do ! [ -e "$0.stop" ] || exit 143; sleep 0.02; done`,
   );
   const cancel = started(docker.path);
@@ -245,6 +251,36 @@ Deno.test("the action stops its executable when it is cancelled", async () => {
   );
   const { code, output } = await runStep({ path: probe.path }, {}, { cancel: started(probe.path) });
   assertEquals({ code, output }, { code: 143, output: "exit-code=143\n" });
+});
+
+/** The code of the probe below when nobody stops it. */
+const NOT_STOPPED = 5;
+/** By far more than the action has. */
+const COMMANDS = 50;
+
+Deno.test("the action says how its executable ended, before whichever command it is cancelled", async () => {
+  await using probe = await executable(
+    "probe",
+    `echo started
+    trap 'exit 143' TERM
+    sleep 1 >/dev/null & wait
+    exit ${NOT_STOPPED}`,
+  );
+  await Deno.writeTextFile(
+    `${probe.folder}/interrupt`,
+    `[[ $0 != */probe ]] || { at=0; trap '((++at != INTERRUPT_AT)) || kill -INT $$' DEBUG; }`,
+  );
+  const runs = await Promise.all(
+    Array.from({ length: COMMANDS }, async (_, i) => {
+      const env = { BASH_ENV: `${probe.folder}/interrupt`, INTERRUPT_AT: String(i + 1) };
+      const { code, output, log } = await runStep({ path: probe.path }, env);
+      const expected = log.includes("started") || output ? `exit-code=${code}\n` : "";
+      assertEquals(output, expected, `cancelled before command ${i + 1}`);
+      return code;
+    }),
+  );
+  // At first nothing has started, in the end there is nothing to stop.
+  assertEquals(runs.filter((code, i) => code !== runs[i - 1]), [130, 143, NOT_STOPPED]);
 });
 
 /** Waits until an executable has made a file beside it. */

@@ -64,13 +64,16 @@ Deno.test({
         const states = (await grafana.rows("Datasets")).map(({ value }) => value);
         return String(states) === String([wanted, wanted]);
       });
+    // It takes two scrapes with a success between them.
+    const durationsOfBoth = () =>
+      eventually("durations of both", async () => {
+        const last = await grafana.rows("Last");
+        return String(last.map(({ metric }) => metric.dataset_id)) === "one,two";
+      });
 
     await stateIs(WORKING);
     await bothAre(WORKING);
-    await eventually("durations of both", async () => {
-      const last = await grafana.rows("Last");
-      return String(last.map(({ metric }) => metric.dataset_id)) === "one,two";
-    });
+    await durationsOfBoth();
     const incidentsAre = (wanted: number) =>
       eventually(
         `${wanted} incidents`,
@@ -139,6 +142,7 @@ Deno.test({
     const { port } = new URL(first.url);
     await using _second = await startLoop({ env: { ...env, APP_ID: "second", PORT: port } });
     await stateIs(WORKING);
+    await durationsOfBoth();
     assertEquals(await grafana.values("Probes"), [1, 0]);
 
     await assertRestartIsSeen(grafana);
