@@ -43,7 +43,7 @@ function identityProviderFails(times: Times): Alert {
 unless
 ${NETWORK_FAILURES}`,
     severity: "page",
-    summary: noTaskHasToken("identity_provider"),
+    summary: noTaskHasToken("identity_provider", times),
     description: `For ${times.outage} every task of a probe has failed without a token, at ` +
       "least three of them with identity_provider. Whoever needs a token of that provider is affected.",
     runbook: steps(
@@ -64,7 +64,7 @@ function credentialsRefused(times: Times): Alert {
 unless
 ${failuresWith("identity_provider", times)} ${SEVERAL}`,
     severity: "page",
-    summary: noTaskHasToken("auth"),
+    summary: noTaskHasToken("auth", times),
     description: `For ${times.outage} every task of a probe has failed without a token, at ` +
       "least three of them with auth. Only the probe is affected; it does not notice an outage of the datasets.",
     runbook: steps(
@@ -102,12 +102,10 @@ function selectorOf(reason: Reason): string {
   return `${METRICS.failures.name}{reason="${reason}"}`;
 }
 
-function noTaskHasToken(reason: Reason): string {
-  return `Every task of a probe${WHERE_IT_RUNS} has failed${
-    since(LOCATION_LABELS)
-  }, as it gets no ` +
-    "token: " +
-    `${REASON_DEFINITIONS[reason].meaning} (${reason})`;
+function noTaskHasToken(reason: Reason, { outage }: Times): string {
+  return `Every task of a probe${WHERE_IT_RUNS} has failed in the last ${outage}, as it gets no ` +
+    `token: ${REASON_DEFINITIONS[reason].meaning} (${reason})` +
+    since(LOCATION_LABELS, ". Its datasets have failed");
 }
 
 function tokenRequestsFail(times: Times): Alert {

@@ -31,25 +31,26 @@ function listed(label: string, value: string): string {
     `{{ ${value} }}{{ end }}`;
 }
 
-/** Since when all of the series' datasets are in an outage; nothing when none is. */
-export function since(labels: string): string {
-  return `{{ with ${queryOf(labels, (own) => `max(${OUTAGE}{${own}})`)} }} since at least ` +
+/** Since when all of the series' datasets are in an outage, after `before`; nothing when none is. */
+export function since(labels: string, before = ""): string {
+  const query = queryOf(labels, (own) => `max(${OUTAGE}{${own}})`);
+  return `{{ with ${query} }}${before} since at least ` +
     '{{ (. | first | value | toTime).UTC.Format "2006-01-02 15:04 UTC" }}{{ end }}';
 }
 
 /**
- * What fails: "Every task of dataset a", and behind it since when; or "Dataset a", and behind it which
- * share of its tasks where some succeed. `where` stands between.
+ * "Dataset a", and behind it since when it fails, and which share of its tasks failed in the window.
+ * `where` stands between. The window alone is no reason to say "every task since then".
  */
 export function failsSince(labels: string, window: string, where: string): string {
   const share = queryOf(labels, (own) => {
     const count = ({ name }: Definition) => `sum(increase(${name}{${own}}[${window}]))`;
     const [failed, succeeded] = [count(METRICS.failed), count(METRICS.succeeded)];
-    return `100 * ${failed} / (${failed} + (${succeeded} > 0))`;
+    // 100 % is all of them, also of thousands.
+    return `floor(${failed} / (${failed} + ${succeeded} > 0) * 100)`;
   });
-  return `{{ $share := ${share} }}{{ if $share }}Dataset{{ else }}Every task of dataset{{ end }} ` +
-    `{{ $labels.dataset_id }}${where}${since(labels)}` +
-    `{{ range $share }}, {{ printf "%.0f" .Value }} % of its tasks in the last ${window}{{ end }}`;
+  return `Dataset {{ $labels.dataset_id }}${where}${since(labels)}` +
+    `{{ range ${share} }}, {{ .Value }} % of its tasks in the last ${window}{{ end }}`;
 }
 
 /** The most frequent reasons of failed tasks with their shares, each after `first` or a comma. */

@@ -15,9 +15,9 @@ export const CREDENTIAL_STORIES: Story[] = [
       await world.advance(0.75);
       const labels = { job: JOB, environment: "prod" };
       const summary =
-        "Every task of a probe in prod has failed since at least 1970-01-01 00:13 UTC, as it gets no " +
-        "token: the identity provider could not be reached, timed out, or responded 429 or 5xx " +
-        "(identity_provider)";
+        "Every task of a probe in prod has failed in the last 2m, as it gets no token: the identity " +
+        "provider could not be reached, timed out, or responded 429 or 5xx (identity_provider). Its " +
+        "datasets have failed since at least 1970-01-01 00:13 UTC";
       world.expect({ ...PROVIDER_FAILS, labels, summary });
       one.behave({ token: "ok" });
       await world.expectFor(10);
@@ -32,8 +32,9 @@ export const CREDENTIAL_STORIES: Story[] = [
       one.behave({ token: "refused" });
       await world.advance(6);
       const summary =
-        "Every task of a probe has failed since at least 1970-01-01 00:09 UTC, as it gets no token: " +
-        "the identity provider refused this client, or sent no usable token (auth)";
+        "Every task of a probe has failed in the last 2m, as it gets no token: the identity provider " +
+        "refused this client, or sent no usable token (auth). Its datasets have failed since at " +
+        "least 1970-01-01 00:09 UTC";
       world.expect({ ...REFUSED, summary });
       one.vanish();
       const two = world.start({ instance: "other:8000" });

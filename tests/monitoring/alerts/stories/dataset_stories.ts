@@ -26,8 +26,9 @@ export const DATASET_STORIES: Story[] = [
       one.behave({ slot: (_, id) => id === "a" ? "server_error" : "fast" });
       await world.expectFor(1.75);
       await world.advance(0.75);
-      const summary = "Every task of dataset a has failed since at least 1970-01-01 00:34 UTC: " +
-        "server_error 100 % (status 5xx)";
+      const summary =
+        "Dataset a has failed since at least 1970-01-01 00:34 UTC, 100 % of its tasks in the last " +
+        "2m: server_error 100 % (status 5xx)";
       world.expect({ ...fails(), summary });
       await world.expectFor(10, fails());
       one.behave("fast");
@@ -63,8 +64,8 @@ export const DATASET_STORIES: Story[] = [
       await world.advance(2.5);
       const labels = { environment: "prod" };
       const summary =
-        "Every task of dataset a in prod has failed since at least 1970-01-01 00:04 UTC: " +
-        "server_error 100 % (status 5xx)";
+        "Dataset a in prod has failed since at least 1970-01-01 00:04 UTC, 100 % of its tasks in the " +
+        "last 2m: server_error 100 % (status 5xx)";
       world.expect({ ...fails(labels), summary });
       prod?.behave("fast");
       dev?.behave("server_error");
@@ -93,8 +94,9 @@ export const DATASET_STORIES: Story[] = [
       await world.advance(5);
       one.behave({ slot: (slot) => slot % 3 === 0 ? "timeout" : "server_error" });
       await world.advance(3.5);
-      const summary = "Every task of dataset a (probed from oslo) has failed since at least " +
-        "1970-01-01 00:04 UTC: server_error 67 % (status 5xx), timeout 33 % (no complete response in time)";
+      const summary =
+        "Dataset a (probed from oslo) has failed since at least 1970-01-01 00:04 UTC, 100 % of its " +
+        "tasks in the last 2m: server_error 67 % (status 5xx), timeout 33 % (no complete response in time)";
       world.expect({ ...fails(), summary });
       for (const reason of ["dns", "server_error", "reset", "not_found"] as const) {
         one.behave(reason);
@@ -141,8 +143,9 @@ export const DATASET_STORIES: Story[] = [
       await world.advance(5);
       one.behave("tls");
       await world.advance(3);
-      const summary = "Every task of dataset a (probed from bergen) has failed since at least " +
-        "1970-01-01 00:04 UTC: tls 100 % (no trusted TLS connection could be made)";
+      const summary =
+        "Dataset a (probed from bergen) has failed since at least 1970-01-01 00:04 UTC, 100 % of its " +
+        "tasks in the last 2m: tls 100 % (no trusted TLS connection could be made)";
       world.expect({ ...fails(), summary });
     },
   },
@@ -193,8 +196,8 @@ export const DATASET_STORIES: Story[] = [
       await world.expectFor(1.75);
       await world.advance(0.5);
       const summary =
-        "Every task of dataset a (probed from bergen, oslo) has failed since at least " +
-        "1970-01-01 00:05 UTC: not_found 100 % (status 404)";
+        "Dataset a (probed from bergen, oslo) has failed since at least 1970-01-01 00:05 UTC, 100 % of " +
+        "its tasks in the last 2m: not_found 100 % (status 404)";
       world.expect({ ...fails(), summary });
       await world.expectFor(5, fails());
       oslo?.behave("fast");
@@ -218,8 +221,9 @@ export const DATASET_STORIES: Story[] = [
       await world.advance(0.75);
       const alert = failsFrom("oslo");
       const labels = { ...alert.labels, environment: "prod" };
-      const summary = "Every task of dataset a in prod has failed from oslo alone since at least " +
-        "1970-01-01 00:04 UTC: connect 100 % (no connection could be made). Not seen from a probe " +
+      const summary =
+        "Dataset a in prod has failed from oslo alone since at least 1970-01-01 00:04 UTC, 100 % of " +
+        "its tasks in the last 2m: connect 100 % (no connection could be made). Not seen from a probe " +
         "without a location, bergen: suspect the network of oslo first";
       world.expect({ ...alert, labels, summary });
       bergen?.behave("connect");

@@ -98,7 +98,7 @@ export const OUTAGE_STORIES: Story[] = [
       one.stop();
       await world.expectFor(1.75, fails());
       await world.advance(1);
-      const summary = "Every task of dataset a has failed since at least 1970-01-01 00:04 UTC: " +
+      const summary = "Dataset a has failed since at least 1970-01-01 00:04 UTC: " +
         "nobody has looked since, as the probe is away";
       world.expect({ ...fails(), summary }, PROBE_DOWN);
       await world.expectFor(5, fails(), PROBE_DOWN);
@@ -166,7 +166,7 @@ export const OUTAGE_STORIES: Story[] = [
       await world.advance(3);
       one.behave("nothing");
       await world.advance(3);
-      const summary = "Every task of dataset a has failed since at least 1970-01-01 00:04 UTC: " +
+      const summary = "Dataset a has failed since at least 1970-01-01 00:04 UTC: " +
         "no task has ended in the last 2m";
       world.expect({ ...fails(), summary });
     },
