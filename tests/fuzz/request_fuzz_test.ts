@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { send } from "../attack/bytes.ts";
-import { startLoop } from "../support/program.ts";
+import { startLoop, test } from "../support/program.ts";
 import { scrape } from "../support/scrape.ts";
 import { respondWithDataset, startServer } from "../support/targets.ts";
 import { holds, HOSTILE, mostly, mutated, Outcomes, RUNS } from "./runs.ts";
@@ -155,7 +155,7 @@ const input = fc.oneof(
 
 const latin1 = new TextDecoder("latin1");
 
-Deno.test("requests of random bytes neither crash nor block the program, and cost no slot", async () => {
+test("requests of random bytes neither crash nor block the program, and cost no slot", async () => {
   await using target = startServer(respondWithDataset);
   await using program = await startLoop({
     env: { OKDATA_API_URL: target.url, TASK_INTERVAL_SECONDS: "1", LOG_FORMAT: "json" },

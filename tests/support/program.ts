@@ -3,6 +3,7 @@
  * (words separated by spaces, for example the compiled executable).
  */
 import { EXCEPTED_RUNTIME, EXCEPTIONS } from "./exceptions.ts";
+import { unlessStalled } from "./undisturbed.ts";
 
 /** The folder that the program runs in. */
 export const ROOT = new URL("../..", import.meta.url).pathname;
@@ -51,7 +52,7 @@ export function test(
   body: () => Promise<void>,
   { ignore = false }: { ignore?: boolean } = {},
 ): void {
-  Deno.test({ name, ignore: ignore || isExcepted(name), fn: body });
+  Deno.test({ name, ignore: ignore || isExcepted(name), fn: () => unlessStalled(body) });
 }
 
 /** The same for one that shares what it uses with others, so that it leaves more than it found. */
@@ -65,7 +66,7 @@ export function sharingTest(
     ignore: ignore || isExcepted(name),
     sanitizeOps: false,
     sanitizeResources: false,
-    fn: body,
+    fn: () => unlessStalled(body),
   });
 }
 
@@ -221,10 +222,12 @@ export async function eventually<T>(
   limitMs = 10_000,
 ): Promise<Truthy<T>> {
   const deadlineMs = performance.now() + limitMs;
-  for (;;) {
+  for (let isLast = false;;) {
     const seen = await look();
     if (seen) return seen as Truthy<T>;
-    if (performance.now() > deadlineMs) throw new Error(`not within ${limitMs} ms: ${what}`);
+    if (isLast) throw new Error(`not within ${limitMs} ms: ${what}`);
+    // Once more after that: what has come meanwhile may wait for its turn in this process.
+    isLast = performance.now() > deadlineMs;
     await new Promise((resolve) => setTimeout(resolve, 15));
   }
 }

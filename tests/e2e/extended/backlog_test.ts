@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { at } from "../../support/at.ts";
 import { eventually, startLoop, test } from "../../support/program.ts";
 import { getTasks, ONCE, untilSettled } from "../../support/loop.ts";
 import { scrape } from "../../support/scrape.ts";
@@ -71,8 +72,9 @@ test("MAX_TRACKED_TASKS bounds the backlog, and failures outlive successes", asy
   assertEquals(value("probe_tasks_tracked"), 3);
   assertEquals(value("probe_tasks_failed_total"), 1);
   assertEquals(value("probe_tasks_dismissed_total"), value("probe_tasks_created_total") - 3);
+  // The first request, which is that of one of the first two tasks.
   const failed = (await getTasks(probe.url, "?state=failed")).tasks;
-  assertEquals(failed.map(({ seqno }) => seqno), [1]);
+  assert(failed.length === 1 && at(failed, 0).seqno <= 2, JSON.stringify(failed));
 });
 
 test("MAX_IN_FLIGHT_TASKS bounds what is in flight; refused slots are counted", async () => {

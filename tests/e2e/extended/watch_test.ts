@@ -240,7 +240,7 @@ test("tasks --watch on a dumb terminal prints what has changed, and moves no cur
   const start = { args: ["tasks", "--watch", "--url", probe.url], env: { TERM: "dumb" } };
   await using terminal = await Terminal.start({ ...start, args: [...start.args, "--rows", "2"] });
   await eventually("two tables", async () => {
-    return (await terminal.scrollback()).match(/^ *# +State/gm)?.length === 2;
+    return ((await terminal.scrollback()).match(/^ *# +State/gm)?.length ?? 0) >= 2;
   });
   assertEquals(await terminal.modes(), NORMAL_MODES);
   assert(!(await terminal.colors()).includes("\u001b"));

@@ -131,7 +131,8 @@ for (
     await eventually("a task succeeds again", async () => {
       return (await tasksFrom(url, last)).some(({ state }) => state === "SUCCEEDED");
     });
-    checkSchedule(rig, before, await checkedScrape(url));
+    const { skipped } = checkSchedule(rig, before, await checkedScrape(url));
+    assertEquals(skipped, 0, "skipped slots");
     const failed = (await tasksFrom(url, first)).filter(({ state }) => state === "FAILED");
     for (const task of failed) {
       assert(reasons.some((reason) => reason === task.reason), JSON.stringify(task));
