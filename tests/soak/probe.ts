@@ -79,7 +79,7 @@ export class Probe implements AsyncDisposable {
   }
 
   async residentBytes(): Promise<number> {
-    return Number((await this.#status()).match(/^VmRSS:\s+(\d+) kB$/m)?.[1]) * 1024;
+    return await this.#bytes("VmRSS");
   }
 
   async threads(): Promise<number> {
@@ -92,14 +92,15 @@ export class Probe implements AsyncDisposable {
 
   /**
    * Bytes that are left when garbage is collected: of the heap of JavaScript when the probe is
-   * inspected, else of the whole process, which then gives freed memory back too.
+   * inspected, else of the whole process, which then gives freed memory back too. Without the pages of
+   * the executable's file, which the system can take back.
    */
   async keptBytes(): Promise<number> {
     if (this.inspectorPort !== null) return await collectGarbage(this.inspectorPort);
     this.#child.kill("SIGUSR2");
     let least = Infinity;
     for (const endMs = performance.now() + TRIM_MS; performance.now() < endMs; await sleep(50)) {
-      least = Math.min(least, await this.residentBytes());
+      least = Math.min(least, await this.#bytes("RssAnon"));
     }
     return least;
   }
@@ -130,6 +131,11 @@ export class Probe implements AsyncDisposable {
     if (INSPECTOR_LINE.test(line)) return;
     this.errors.push(line);
     if (this.errors.length > MAX_KEPT_LINES) this.errors.shift();
+  }
+
+  async #bytes(name: string): Promise<number> {
+    const kilobytes = (await this.#status()).match(RegExp(`^${name}:\\s+(\\d+) kB$`, "m"))?.[1];
+    return Number(kilobytes) * 1024;
   }
 
   #status(): Promise<string> {

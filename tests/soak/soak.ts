@@ -17,7 +17,8 @@ const MAX_BYTES_A_TASK = 10;
 const MIN_TASKS_TO_BE_SURE = 500_000;
 /** What is kept levels off after some 6,000 tasks. */
 const MIN_TASKS_TO_JUDGE = 20_000;
-const LOOKS = 16;
+/** Tasks in flight alone make one look differ from the next by a megabyte. */
+const LOOKS = 64;
 const MIN_POINTS = 5;
 const MAX_EXIT_MS = 1_000;
 
