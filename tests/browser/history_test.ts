@@ -46,10 +46,16 @@ browserTest("a part of an ID finds datasets, with and without JavaScript", async
 });
 
 browserTest("an incident links to the tasks that it has cost", async () => {
+  // So few that the list has room for all of them, however slow the browser is.
+  const toRefuse = 5;
+  let refused = 0;
   let isDown = false;
-  await using target = startServer((request) =>
-    isDown ? new Response("down", { status: 503 }) : respondWithDataset(request)
-  );
+  const shown = Promise.withResolvers<void>();
+  await using target = startServer(async (request) => {
+    if (isDown && refused++ < toRefuse) return new Response("down", { status: 503 });
+    if (isDown) await shown.promise;
+    return await respondWithDataset(request);
+  });
   await using probe = await startFastProbe(`${target.url}/metadata`);
   await using opened = await open(probe.url);
   const { page, problems } = opened;
@@ -57,7 +63,7 @@ browserTest("an incident links to the tasks that it has cost", async () => {
   await page.locator("#incidents", { hasText: "No incident since" }).waitFor();
   isDown = true;
   await page.locator(".incidents li.failing", { hasText: "so far" }).waitFor();
-  isDown = false;
+  shown.resolve();
   await page.locator(".incidents li:not(.failing)").waitFor();
   const link = page.locator(".incidents a");
   const [, lost] = (await link.innerText()).match(/^(\d+) tasks lost$/) ?? [];

@@ -1,7 +1,7 @@
 /** Filters, links and the task details of the page. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { eventually } from "../support/program.ts";
-import { startEmulator, startServer } from "../support/targets.ts";
+import { respondWithDataset, startEmulator, startServer } from "../support/targets.ts";
 import {
   browserTest,
   connectionText,
@@ -74,7 +74,10 @@ browserTest(
   async () => {
     const body =
       `<script>document.title = "broken"</script><img src=x onerror="alert(1)">&lt;b&gt;`;
-    await using target = startServer(() => new Response(body, { status: 503 }));
+    let isDown = true;
+    await using target = startServer((request) =>
+      isDown ? new Response(body, { status: 503 }) : respondWithDataset(request)
+    );
     await using probe = await startFastProbe(`${target.url}/metadata`);
     await using opened = await open(`${probe.url}/?state=failed`);
     const { page, problems } = opened;
@@ -101,6 +104,8 @@ browserTest(
 
     // The details stay when the list moves on, and after a reload.
     await eventually("the page shows newer tasks", async () => await newestSeqno(page) > seqno);
+    // From here on the task keeps its place in the list.
+    isDown = false;
     assertEquals(await detail.locator("pre").textContent(), body);
     await page.reload();
     assertEquals(await detail.locator("pre").textContent(), body);

@@ -263,7 +263,7 @@ Deno.test("the action says how its executable ended, before whichever command it
     "probe",
     `echo started
     trap 'exit 143' TERM
-    sleep 1 >/dev/null & wait
+    sleep 3 >/dev/null & wait
     exit ${NOT_STOPPED}`,
   );
   await Deno.writeTextFile(

@@ -7,7 +7,7 @@ import { fastSuccesses } from "../../src/prometheus/slo.ts";
 import type { StatusDocument } from "../../src/server/status_document.ts";
 import { startServer } from "./prometheus.ts";
 import { at } from "../support/at.ts";
-import { eventually, startLoop } from "../support/program.ts";
+import { eventually, startLoop, test } from "../support/program.ts";
 import { WITHOUT_PROMETHEUS } from "../support/prometheus_tools.ts";
 import { startEmulator } from "../support/targets.ts";
 import { type Grafana, OBJECTIVES, reader, type Row } from "../prometheus/dashboard/grafana.ts";
@@ -30,126 +30,127 @@ const EMPTY_AT_THE_END = {
 /** By far longer than the slow responses here. */
 const LONGER_THAN_SLOW_MS = 3_000;
 
-Deno.test({
-  name: "the dashboard shows the figures of a real probe that Prometheus scrapes",
-  ignore: WITHOUT_PROMETHEUS,
-  async fn() {
-    const startedMs = Date.now();
-    await using emulator = startEmulator({ seed: 3, requireToken: true });
-    const env = {
-      DATASET_ID: "one,two",
-      OKDATA_API_URL: `${emulator.url}/metadata/datasets`,
-      OKDATA_TOKEN_URL: `${emulator.url}/auth/realms/api-catalog/protocol/openid-connect/token`,
-      OKDATA_CLIENT_ID: "local-client",
-      OKDATA_CLIENT_SECRET: "local-secret",
-      HEARTBEAT_URL: `${emulator.url}/heartbeat`,
-      OKDATA_ENVIRONMENT: "prod",
-      APP_ID: "first",
-      TASK_INTERVAL_SECONDS: "0.1",
-      RETRIES: "1",
-      SLO_LATENCY_SECONDS: String(OBJECTIVES.latencySeconds),
-      // Nothing times out, so that no task settles while the emulator holds its request.
-      TASK_TIMEOUT_SECONDS: "3600",
-      REQUEST_TIMEOUT_SECONDS: "3600",
-      MAX_IN_FLIGHT_TASKS: String(MAX_IN_FLIGHT),
-    };
-    await using first = await startLoop({ env });
-    await using prometheus = await startScraping(new URL(first.url).host);
-    const grafana = reader(prometheus.url, startedMs / 1e3);
-    const state = async () => await grafana.value("State");
-    const stateIs = (wanted: number) =>
-      eventually(`state ${wanted}`, async () => await state() === wanted, 20_000);
-    const bothAre = (wanted: number) =>
-      eventually(`both datasets ${wanted}`, async () => {
-        const states = (await grafana.rows("Datasets")).map(({ value }) => value);
-        return String(states) === String([wanted, wanted]);
-      });
-    // It takes two scrapes with a success between them.
-    const durationsOfBoth = () =>
-      eventually("durations of both", async () => {
-        const last = await grafana.rows("Last");
-        return String(last.map(({ metric }) => metric.dataset_id)) === "one,two";
-      });
-
-    await stateIs(WORKING);
-    await bothAre(WORKING);
-    await durationsOfBoth();
-    const incidentsAre = (wanted: number) =>
-      eventually(
-        `${wanted} incidents`,
-        async () => String(await grafana.values("Incidents")) === String(wanted),
-      );
-    await incidentsAre(0);
-    assertEquals(await grafana.values("Probes"), [1, 0]);
-    assertEquals(await grafana.values("Probes", { environment: "dev" }), [0], "it is in prod");
-    assertEquals(await grafana.values("Failed by reason, total"), []);
-
-    await put(emulator, { status: 500 });
-    await stateIs(FAILING);
-    await bothAre(FAILING);
-    await eventually(
-      "the duration of the last success is outdated",
-      async () => (await grafana.values("Last")).length === 0,
-    );
-    const successes = (await tasksOf(first)).filter((task) => task.state === "SUCCEEDED");
-    const lastMs = ["one", "two"].map((id) =>
-      Math.max(
-        ...successes.map((task) => task.dataset_id === id ? Date.parse(task.settled ?? "") : 0),
-      )
-    );
-    const lastSuccess = (Date.now() - Math.min(...lastMs)) / 1e3;
-    assertAlmostEquals(await grafana.value("Last success"), lastSuccess, 2);
-    const since = (await statusOf(first)).datasets.map(({ since }) => Date.parse(since));
-    assertEquals(await grafana.value("Since"), Math.min(...since));
-    const inTable = (await grafana.values("Datasets")).slice(2, 4);
-    assertEquals(inTable.toSorted(), since.toSorted());
-    await incidentsAre(2);
-
-    await put(emulator, { body: "broken_json" });
-    await eventually(
-      "the other reason",
-      async () =>
-        (await grafana.rows("Failed by reason, total")).some(({ metric, value }) =>
-          metric.reason === "invalid_response" && value >= 5
-        ),
-    );
-    assertEquals(await state(), FAILING);
-
-    await put(emulator, { status: 500, status_percent: 60 });
-    await stateIs(UNSTEADY);
-    await put(emulator, { fixed_delay_seconds: OBJECTIVES.latencySeconds + 0.05 });
-    await eventually("slow successes", async () => await grafana.value("Fast successes") < 1);
-
-    // No request gets a response: once MAX_IN_FLIGHT tasks wait for one, the counters stand still.
-    await put(emulator, { hang_percent: 100 });
-    await eventually("no task is settled any more", async () => {
-      const pending = (await tasksOf(first)).filter(({ state }) => state === "PENDING");
-      const newestMs = Math.max(...pending.map(({ created }) => Date.parse(created)));
-      // A task that began before that has had its response by now.
-      return pending.length === MAX_IN_FLIGHT && newestMs < Date.now() - LONGER_THAN_SLOW_MS;
+test("the dashboard shows the figures of a real probe that Prometheus scrapes", async () => {
+  const startedMs = Date.now();
+  await using emulator = startEmulator({ seed: 3, requireToken: true });
+  const env = {
+    DATASET_ID: "one,two",
+    OKDATA_API_URL: `${emulator.url}/metadata/datasets`,
+    OKDATA_TOKEN_URL: `${emulator.url}/auth/realms/api-catalog/protocol/openid-connect/token`,
+    OKDATA_CLIENT_ID: "local-client",
+    OKDATA_CLIENT_SECRET: "local-secret",
+    HEARTBEAT_URL: `${emulator.url}/heartbeat`,
+    OKDATA_ENVIRONMENT: "prod",
+    APP_ID: "first",
+    TASK_INTERVAL_SECONDS: "0.1",
+    RETRIES: "1",
+    SLO_LATENCY_SECONDS: String(OBJECTIVES.latencySeconds),
+    // Nothing times out, so that no task settles while the emulator holds its request.
+    TASK_TIMEOUT_SECONDS: "3600",
+    REQUEST_TIMEOUT_SECONDS: "3600",
+    MAX_IN_FLIGHT_TASKS: String(MAX_IN_FLIGHT),
+  };
+  await using first = await startLoop({ env });
+  await using prometheus = await startScraping(new URL(first.url).host);
+  const grafana = reader(prometheus.url, startedMs / 1e3);
+  const state = async () => await grafana.value("State");
+  const stateIs = (wanted: number) =>
+    eventually(`state ${wanted}`, async () => await state() === wanted, 20_000);
+  const bothAre = (wanted: number) =>
+    eventually(`both datasets ${wanted}`, async () => {
+      const states = (await grafana.rows("Datasets")).map(({ value }) => value);
+      return String(states) === String([wanted, wanted]);
     });
-    const stillFromMs = Date.now();
-    await eventually(
-      "Prometheus has the last figures",
-      async () => await grafana.raw(`timestamp(${METRICS.inFlight.name})`) * 1e3 > stillFromMs,
+  // It takes two scrapes with a success between them.
+  const durationsOfBoth = () =>
+    eventually("durations of both", async () => {
+      const last = await grafana.rows("Last");
+      return String(last.map(({ metric }) => metric.dataset_id)) === "one,two";
+    });
+
+  await stateIs(WORKING);
+  await bothAre(WORKING);
+  await durationsOfBoth();
+  const incidentsAre = (wanted: number) =>
+    eventually(
+      `${wanted} incidents`,
+      async () => String(await grafana.values("Incidents")) === String(wanted),
     );
-    await assertSameFigures(first, emulator, grafana);
+  await incidentsAre(0);
+  assertEquals(await grafana.values("Probes"), [1, 0]);
+  assertEquals(await grafana.values("Probes", { environment: "dev" }), [0], "it is in prod");
+  assertEquals(await grafana.values("Failed by reason, total"), []);
 
-    first.kill("SIGKILL");
-    await stateIs(NO_PROBE);
-    assertEquals(await grafana.values("Probes"), [0, 1]);
-    await put(emulator, {});
-    const { port } = new URL(first.url);
-    await using _second = await startLoop({ env: { ...env, APP_ID: "second", PORT: port } });
-    await stateIs(WORKING);
-    await durationsOfBoth();
-    assertEquals(await grafana.values("Probes"), [1, 0]);
+  await put(emulator, { status: 500 });
+  await stateIs(FAILING);
+  await bothAre(FAILING);
+  await eventually(
+    "the duration of the last success is outdated",
+    async () => (await grafana.values("Last")).length === 0,
+  );
+  const successes = (await tasksOf(first)).filter((task) => task.state === "SUCCEEDED");
+  const lastMs = ["one", "two"].map((id) =>
+    Math.max(
+      ...successes.map((task) => task.dataset_id === id ? Date.parse(task.settled ?? "") : 0),
+    )
+  );
+  const lastSuccess = (Date.now() - Math.min(...lastMs)) / 1e3;
+  assertAlmostEquals(await grafana.value("Last success"), lastSuccess, 2);
+  const since = (await statusOf(first)).datasets.map(({ since }) => Date.parse(since));
+  assertEquals(await grafana.value("Since"), Math.min(...since));
+  const inTable = (await grafana.values("Datasets")).slice(2, 4);
+  assertEquals(inTable.toSorted(), since.toSorted());
+  await incidentsAre(2);
 
-    await assertRestartIsSeen(grafana);
-    const silent = await grafana.silent();
-    assertEquals(silent.sort(), Object.keys(EMPTY_AT_THE_END).sort());
-  },
-});
+  await put(emulator, { body: "broken_json" });
+  await eventually(
+    "the other reason",
+    async () =>
+      (await grafana.rows("Failed by reason, total")).some(({ metric, value }) =>
+        metric.reason === "invalid_response" && value >= 5
+      ),
+  );
+  assertEquals(await state(), FAILING);
+
+  await put(emulator, { status: 500, status_percent: 60 });
+  await stateIs(UNSTEADY);
+  await put(emulator, { fixed_delay_seconds: OBJECTIVES.latencySeconds + 0.05 });
+  const [newest] = await tasksOf(first);
+  await eventually("slow successes", async () => await grafana.value("Fast successes") < 1);
+  await eventually("no task is tried again", async () => {
+    const pending = (await tasksOf(first)).filter(({ state }) => state === "PENDING");
+    return pending.every(({ seqno }) => seqno > (newest?.seqno ?? 0));
+  });
+
+  // No request gets a response: once MAX_IN_FLIGHT tasks wait for one, the counters stand still.
+  await put(emulator, { hang_percent: 100 });
+  await eventually("no task is settled any more", async () => {
+    const pending = (await tasksOf(first)).filter(({ state }) => state === "PENDING");
+    const newestMs = Math.max(...pending.map(({ created }) => Date.parse(created)));
+    // A task that began before that has had its response by now.
+    return pending.length === MAX_IN_FLIGHT && newestMs < Date.now() - LONGER_THAN_SLOW_MS;
+  });
+  const stillFromMs = Date.now();
+  await eventually(
+    "Prometheus has the last figures",
+    async () => await grafana.raw(`timestamp(${METRICS.inFlight.name})`) * 1e3 > stillFromMs,
+  );
+  await assertSameFigures(first, emulator, grafana);
+
+  first.kill("SIGKILL");
+  await stateIs(NO_PROBE);
+  assertEquals(await grafana.values("Probes"), [0, 1]);
+  await put(emulator, {});
+  const { port } = new URL(first.url);
+  await using _second = await startLoop({ env: { ...env, APP_ID: "second", PORT: port } });
+  await stateIs(WORKING);
+  await durationsOfBoth();
+  assertEquals(await grafana.values("Probes"), [1, 0]);
+
+  await assertRestartIsSeen(grafana);
+  const silent = await grafana.silent();
+  assertEquals(silent.sort(), Object.keys(EMPTY_AT_THE_END).sort());
+}, { ignore: WITHOUT_PROMETHEUS });
 
 /** While the counters stand still, dashboard, probe and emulator have the same figures. */
 async function assertSameFigures(probe: { url: string }, emulator: HttpServer, grafana: Grafana) {

@@ -5,6 +5,8 @@ const TRIES = 3;
 /** For what leaves hardly more room than the machine takes. */
 export const MANY_TRIES = 6;
 
+const STALLED_TRIES = 2;
+
 /** When this process has stood still for so long, the others may have too. */
 const STALL_MS = 100;
 const TICK_MS = 20;
@@ -37,7 +39,7 @@ export async function unlessStalled(run: () => void | Promise<void>): Promise<vo
     try {
       return await run();
     } catch (error) {
-      if (stalls.longestMs < STALL_MS || tries === TRIES) throw error;
+      if (stalls.longestMs < STALL_MS || tries === STALLED_TRIES) throw error;
       console.warn(`again, as this stood still for ${Math.round(stalls.longestMs)} ms: ${error}`);
     }
   }
