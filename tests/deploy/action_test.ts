@@ -44,7 +44,11 @@ const program = () =>
 async function runStep(
   inputs: Record<string, string>,
   env: Env,
-  { path = "", cancel }: { path?: string; cancel?: Promise<unknown> } = {},
+  { path = "", cancel, signal = "SIGINT" }: {
+    path?: string;
+    cancel?: Promise<unknown>;
+    signal?: Deno.Signal;
+  } = {},
 ) {
   const folder = await Deno.makeTempDir();
   try {
@@ -74,7 +78,7 @@ async function runStep(
         ...Object.fromEntries(set),
       },
     }).spawn();
-    void cancel?.then(() => child.kill("SIGINT"));
+    void cancel?.then(() => child.kill(signal));
     const { code, stdout, stderr } = await child.output();
     const decoder = new TextDecoder();
     return {
@@ -244,14 +248,17 @@ Deno.test("the action stops its container when it is cancelled, and writes what 
   assertEquals(await Deno.readTextFile(`${docker.path}.stop`), "stop -t 5 c0ffee\n");
 });
 
-Deno.test("the action stops its executable when it is cancelled", async () => {
-  await using probe = await executable(
-    "probe",
-    `trap 'exit 143' TERM; : >"$0.started"; for _ in $(seq 500); do sleep 0.02; done`,
-  );
-  const { code, output } = await runStep({ path: probe.path }, {}, { cancel: started(probe.path) });
-  assertEquals({ code, output }, { code: 143, output: "exit-code=143\n" });
-});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.test(`the action stops its executable when it is cancelled by ${signal}`, async () => {
+    await using probe = await executable(
+      "probe",
+      `trap 'exit 143' TERM; : >"$0.started"; for _ in $(seq 500); do sleep 0.02; done`,
+    );
+    const cancel = started(probe.path);
+    const { code, output } = await runStep({ path: probe.path }, {}, { cancel, signal });
+    assertEquals({ code, output }, { code: 143, output: "exit-code=143\n" });
+  });
+}
 
 /** The code of the probe below when nobody stops it. */
 const NOT_STOPPED = 5;
