@@ -4,7 +4,7 @@ import { eventually, linesOf, startLoop, test } from "../support/program.ts";
 import { undisturbed } from "../support/undisturbed.ts";
 import { scrape } from "../support/scrape.ts";
 import { respondWithDataset, startServer } from "../support/targets.ts";
-import { scheduleBetween, withDescriptors } from "./attack.ts";
+import { maxLatenessSeconds, scheduleBetween, withDescriptors } from "./attack.ts";
 
 const DESCRIPTORS = 100;
 
@@ -38,6 +38,7 @@ async function occupyDescriptors(host: string): Promise<string | null> {
       TASK_INTERVAL_SECONDS: "0.4",
     },
   });
+  const maxLateness = maxLatenessSeconds();
   const scrapeBefore = await scrape(program.url);
   {
     using _clients = await connectAll(program.url);
@@ -51,6 +52,7 @@ async function occupyDescriptors(host: string): Promise<string | null> {
   const { slots, late, skipped, failed } = scheduleBetween(
     scrapeBefore,
     await scrape(program.url),
+    maxLateness,
   );
   assert(slots > TASKS, `${slots} slots`);
   assertEquals({ skipped, failed }, { skipped: 0, failed: 0 });

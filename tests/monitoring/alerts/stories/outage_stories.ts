@@ -65,7 +65,7 @@ export const OUTAGE_STORIES: Story[] = [
       await world.expectFor(19.5, fails());
       await world.advance(0.5);
       const summary =
-        "Dataset a has failed since at least 1970-01-01 00:09 UTC, 92 % of its tasks in the last " +
+        "Dataset a has failed since at least 1970-01-01 00:09 UTC, 91 % of its tasks in the last " +
         "2m: server_error 100 % (status 5xx)";
       world.expect({ ...fails(), summary });
       one.behave("fast");
