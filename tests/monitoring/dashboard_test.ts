@@ -118,14 +118,13 @@ test("the dashboard shows the figures of a real probe that Prometheus scrapes", 
   const [newest] = await tasksOf(first);
   await eventually("slow successes", async () => await grafana.value("Fast successes") < 1);
   await eventually("no task is tried again", async () => {
-    const pending = (await tasksOf(first)).filter(({ state }) => state === "PENDING");
-    return pending.every(({ seqno }) => seqno > (newest?.seqno ?? 0));
+    return (await pendingOf(first)).every(({ seqno }) => seqno > (newest?.seqno ?? 0));
   });
 
   // No request gets a response: once MAX_IN_FLIGHT tasks wait for one, the counters stand still.
   await put(emulator, { hang_percent: 100 });
   await eventually("no task is settled any more", async () => {
-    const pending = (await tasksOf(first)).filter(({ state }) => state === "PENDING");
+    const pending = await pendingOf(first);
     const newestMs = Math.max(...pending.map(({ created }) => Date.parse(created)));
     // A task that began before that has had its response by now.
     return pending.length === MAX_IN_FLIGHT && newestMs < Date.now() - LONGER_THAN_SLOW_MS;
@@ -280,6 +279,10 @@ async function tasksOf({ url }: { url: string }): Promise<ReturnType<typeof task
   const { tasks, next } = await (await fetch(`${url}/tasks?limit=1000`)).json();
   assertEquals(next, null);
   return tasks;
+}
+
+async function pendingOf(probe: { url: string }) {
+  return (await tasksOf(probe)).filter(({ state }) => state === "PENDING");
 }
 
 async function statusOf({ url }: { url: string }): Promise<StatusDocument> {
